@@ -1,0 +1,89 @@
+import CAllocationCount
+import Foundation
+import NIOCore
+import RESP
+import RedisClient
+import Synchronization
+
+/// Tasks that share one client and run the same command over and over.
+enum Load {
+    struct Result {
+        var operationsPerSecond: Double
+        /// Time of all of this process' threads.
+        var processorMicroseconds: Double?
+        var commandsPerRead: Double?
+        var allocations: Double?
+    }
+
+    static func warmUp(_ plan: Plan, client: RedisClient) async throws {
+        _ = try await run(plan, client: client, seconds: 0.3)
+    }
+
+    static func run(_ plan: Plan, client: RedisClient, seconds: Double) async throws -> Result {
+        let command = plan.command
+        let pipeline = Array(repeating: command, count: plan.pipeline)
+        let before = try await serverReads(client)
+        let processor = processorTime()
+        let allocations = allocation_count()
+        let start = ContinuousClock.now
+        let end = start + .seconds(seconds)
+        let operations =
+            if plan.isOnEventLoop {
+                try await withTaskExecutorPreference(client.taskExecutor) {
+                    try await work(plan, pipeline, client, until: end)
+                }
+            } else {
+                try await work(plan, pipeline, client, until: end)
+            }
+        let duration = (ContinuousClock.now - start) / .seconds(1)
+        let used = processorTime() - processor
+        let allocated = allocation_count() - allocations
+        let reads = try await serverReads(client) - before
+        return Result(
+            operationsPerSecond: Double(operations) / duration,
+            processorMicroseconds: used * 1e6 / Double(operations),
+            commandsPerRead: reads > 0 ? Double(operations) / Double(reads) : nil,
+            allocations: allocations < 0 ? nil : Double(allocated) / Double(operations)
+        )
+    }
+
+    /// - Returns: how many commands were run.
+    private static func work(
+        _ plan: Plan,
+        _ pipeline: [RESPCommand],
+        _ client: RedisClient,
+        until end: ContinuousClock.Instant
+    ) async throws -> Int {
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<plan.tasks {
+                group.addTask {
+                    var count = 0
+                    repeat {
+                        for _ in 0..<plan.stride {
+                            if pipeline.count > 1 {
+                                count += try await client.execute(pipeline: pipeline).count
+                            } else {
+                                try await client.execute(pipeline[0])
+                                count += 1
+                            }
+                        }
+                    } while ContinuousClock.now < end
+                    return count
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+    }
+
+    private static func processorTime() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    private static func serverReads(_ client: RedisClient) async throws -> Int {
+        let info = try await client.execute(RESPCommand("INFO", "stats")).string ?? ""
+        let line = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("total_reads_processed:") }
+        return line.flatMap { Int($0.drop { $0 != ":" }.dropFirst()) } ?? 0
+    }
+}

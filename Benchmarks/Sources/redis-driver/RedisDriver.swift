@@ -1,0 +1,83 @@
+import Foundation
+import NIOCore
+import RESP
+import RedisClient
+
+/// Measures `RedisClient` beside `redis-benchmark` on one server, in one run, and prints a line of JSON for each.
+///
+///     swift run -c release --package-path Benchmarks redis-driver [seconds per round] [port]
+///     … redis-driver --steady          only what does not depend on load; fails if it is worse than it must be
+///     … redis-driver --only "64 tasks" cases of that name
+///     … redis-driver --deadlines       how late calls end when the server does not answer
+///
+/// Starts a `redis-server` of its own unless a port is given. Each case is measured several times, in turns with
+/// `redis-benchmark`, so that a machine that is busy for a while is so for both; what is printed are medians, and the
+/// ratio is the median of the rounds' ratios.
+@main
+struct RedisDriver {
+    private static let roundsPerCase = 5
+
+    static func main() async throws {
+        let numbers = CommandLine.arguments.dropFirst().compactMap { Double($0) }
+        let seconds = numbers.first ?? 1
+        let server = numbers.count > 1 ? nil : try LocalServer.start()
+        defer { server?.stop() }
+        if CommandLine.arguments.contains("--deadlines") {
+            if let server { try await Deadlines.run(server: server) }
+            return
+        }
+        let port = server?.port ?? Int(numbers[1])
+        let client = RedisClient(.init(host: "127.0.0.1", port: port))
+        try await client.connect()
+        if CommandLine.arguments.contains("--steady") {
+            let isGood = try await SteadyFigures.check(client, seconds: seconds)
+            await client.close()
+            server?.stop()
+            exit(isGood ? 0 : 1)
+        }
+        let only = CommandLine.arguments.firstIndex(of: "--only").map { CommandLine.arguments[($0 + 1)...].first ?? "" }
+        for plan in Plan.all where only.map(plan.name.contains) ?? true {
+            try await compare(plan, client, seconds: seconds, port: port)
+        }
+        await client.close()
+    }
+
+    private static func compare(_ plan: Plan, _ client: RedisClient, seconds: Double, port: Int) async throws {
+        try await plan.prepare(client)
+        try await Load.warmUp(plan, client: client)
+        var rounds: [(peer: Double?, ours: Load.Result)] = []
+        for _ in 0..<roundsPerCase {
+            let peer = try ReferenceTool.run(plan, seconds: seconds, port: port)
+            rounds.append((peer, try await Load.run(plan, client: client, seconds: seconds)))
+        }
+        if let peer = median(rounds.compactMap(\.peer)) {
+            printLine(plan, "redis-benchmark", .init(operationsPerSecond: peer), ratio: nil)
+        }
+        let ours = Load.Result(
+            operationsPerSecond: median(rounds.map(\.ours.operationsPerSecond)) ?? 0,
+            processorMicroseconds: median(rounds.compactMap(\.ours.processorMicroseconds)),
+            commandsPerRead: median(rounds.compactMap(\.ours.commandsPerRead)),
+            allocations: median(rounds.compactMap(\.ours.allocations))
+        )
+        let ratios = rounds.compactMap { round in round.peer.map { round.ours.operationsPerSecond / $0 } }
+        printLine(plan, "freshet", ours, ratio: median(ratios))
+    }
+
+    private static func median(_ numbers: [Double]) -> Double? {
+        numbers.isEmpty ? nil : numbers.sorted()[numbers.count / 2]
+    }
+
+    private static func printLine(_ plan: Plan, _ client: String, _ result: Load.Result, ratio: Double?) {
+        var fields = [
+            ("case", "\"\(plan.name)\""), ("client", "\"\(client)\""),
+            ("ops_per_second", "\(Int(result.operationsPerSecond))"),
+        ]
+        let optional = [
+            ("client_cpu_us_per_op", result.processorMicroseconds),
+            ("commands_per_server_read", result.commandsPerRead),
+            ("allocations_per_op", result.allocations), ("ratio", ratio),
+        ]
+        for case (let name, let number?) in optional { fields.append((name, Output.short(number))) }
+        Output.line(fields)
+    }
+}

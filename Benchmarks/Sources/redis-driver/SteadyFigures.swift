@@ -1,0 +1,39 @@
+import Foundation
+import RedisClient
+
+/// Figures that do not depend on how busy the machine is, and what they may be at most.
+///
+/// Each is measured until it is good enough, several times at most: noise only ever makes them worse. Tasks that run on
+/// other threads than the event loop send as many commands at once as there are processors free to run them while it
+/// writes, so that only tasks on the event loop have to reach the whole of 40.
+enum SteadyFigures {
+    private static let rounds = 20
+
+    /// - Returns: whether all are as good as they must be.
+    static func check(_ client: RedisClient, seconds: Double) async throws -> Bool {
+        var isGood = true
+        for (plan, maxAllocations, minCommands) in [
+            (Plan.concurrent, 2, 25), (.concurrentOnEventLoop, 2, 40), (.pipelines, 0.3, 40),
+        ] {
+            try await plan.prepare(client)
+            try await Load.warmUp(plan, client: client)
+            var allocations = Double.infinity
+            var commands = 0.0
+            var isOK = false
+            for _ in 0..<rounds where !isOK {
+                let result = try await Load.run(plan, client: client, seconds: seconds)
+                // Zero where they cannot be counted.
+                allocations = min(allocations, result.allocations ?? 0)
+                commands = max(commands, result.commandsPerRead ?? 0)
+                isOK = allocations <= maxAllocations && commands >= Double(minCommands)
+            }
+            Output.line([
+                ("case", "\"\(plan.name)\""), ("client", "\"freshet\""),
+                ("allocations_per_op", Output.short(allocations)), ("at_most", "\(maxAllocations)"),
+                ("commands_per_server_read", Output.short(commands)), ("at_least", "\(minCommands)"), ("ok", "\(isOK)"),
+            ])
+            isGood = isGood && isOK
+        }
+        return isGood
+    }
+}

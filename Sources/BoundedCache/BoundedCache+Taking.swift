@@ -1,0 +1,99 @@
+/// Values that an update's closure changes in place are out of their slots meanwhile. Such an entry is in the queues,
+/// and counts, but is not in the table.
+extension BoundedCache {
+    /// Gives up the slot's hold on the value, of which the draft has another.
+    func takeOut(_ update: RunningUpdate<Key, Value>) {
+        coreLock.pointee.lock()
+        guard update.rival == .none, update.taken == .none else { return coreLock.pointee.unlock() }
+        let shard = shards[hash: update.hash]
+        let slot = find(update.key, update.hash, in: shard.table)
+        guard slot != .none else { return coreLock.pointee.unlock() }
+        shard.lock()
+        shards.remove(update.hash, slot)
+        shard.countTaken(1)
+        let value = valuePointer(slot).move()
+        shard.unlock()
+        update.taken = slot
+        coreLock.pointee.unlock()
+        _ = consume value
+    }
+
+    /// Puts the changed value into the slot the old one came from; the core's lock is held.
+    func putBack(
+        _ update: RunningUpdate<Key, Value>,
+        _ candidate: Candidate,
+        now: UInt64,
+        into departures: inout Departures<Key, Value>
+    ) {
+        let slot = update.taken
+        update.taken = .none
+        if candidate.deadline != .max { time.pointee.noteDeadline() }
+        let shard = shards[hash: update.hash]
+        valuePointer(slot).initialize(to: candidate.value)
+        storage.setDeadline(slot, candidate.deadline)
+        storage.limit(slot)?.pointee = candidate.limit
+        time.pointee.note(entry(slot).pointee.head.uses)
+        shard.lock()
+        core.pointee.changeWeight(of: slot, to: UInt32(candidate.weight))
+        shard.countTaken(-1)
+        shard.unlock()
+        core.pointee.reindex(slot, update.hash)
+        makeRoom(for: 0, sparing: slot, now: now, into: &departures)
+    }
+
+    /// Lets the entry go whose value is with an update that ends without it; the core's lock is held.
+    func dropTaken(
+        _ update: RunningUpdate<Key, Value>,
+        _ value: Value?,
+        _ cause: EvictionCause,
+        into departures: inout Departures<Key, Value>
+    ) {
+        guard update.taken != .none else { return }
+        let shard = shards[hash: update.hash]
+        shard.lock()
+        release(update, cause)
+        shard.unlock()
+        if let value { departures.append(update.key, value, cause) }
+    }
+
+    /// Lets the entry in `slot` go if its value is with an update; the core's lock and the shard's are held.
+    @usableFromInline
+    func giveUpTaken(_ slot: UInt32, _ cause: EvictionCause) -> Bool {
+        guard let update = updates.first(where: { $0.taken == slot }) else { return false }
+        release(update, cause)
+        return true
+    }
+
+    private func release(_ update: RunningUpdate<Key, Value>, _ cause: EvictionCause) {
+        let slot = update.taken
+        update.taken = .none
+        shards[hash: update.hash].countTaken(-1)
+        core.pointee.release(slot, cause)
+        keyPointer(slot).deinitialize(count: 1)
+    }
+
+    /// Whether the value of the entry in `slot` is with an update; the core's lock is held.
+    func isTaken(_ slot: UInt32) -> Bool { updates.contains { $0.taken == slot } }
+
+    /// Waits while another thread's update has the value of `key`, unless this thread is in an update itself. Whether
+    /// there is an entry again.
+    @usableFromInline
+    func isBack(_ key: Key, _ hash: UInt32) -> Bool {
+        if UpdatingThread.isInside { return false }
+        coreLock.pointee.lock()
+        while updates.contains(where: { $0.taken != .none && $0.hash == hash && $0.key == key }) {
+            unlockCoreAndWait()
+            coreLock.pointee.lock()
+        }
+        defer { coreLock.pointee.unlock() }
+        return find(key, hash, in: shards[hash: hash].table) != .none
+    }
+
+    private func keyPointer(_ slot: UInt32) -> UnsafeMutablePointer<Key> {
+        withUnsafeMutablePointer(to: &entry(slot).pointee.key) { $0 }
+    }
+
+    private func valuePointer(_ slot: UInt32) -> UnsafeMutablePointer<Value> {
+        withUnsafeMutablePointer(to: &entry(slot).pointee.value) { $0 }
+    }
+}

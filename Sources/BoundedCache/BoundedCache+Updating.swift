@@ -1,0 +1,206 @@
+extension BoundedCache {
+    /// Reads and changes the entry under `key` as one step: no other write of the key comes between.
+    ///
+    /// The closure runs exactly once, under no lock, on the calling thread. Meanwhile
+    /// - reads of the key, in the closure too, give the old value and never wait;
+    /// - updates and removals of the key by other threads wait;
+    /// - a value set by another thread takes effect as if set right after the update: it stays.
+    ///
+    /// Leave the draft's value `nil` to remove the entry. If the closure throws, nothing is changed.
+    ///
+    /// A closure that changes the value in place – `$0.value?.append(1)` – has it for itself from then on: the value is
+    /// out of the cache, so that no copy of a copy-on-write value is made. Reads of the key by other threads wait for
+    /// the end of the update; in the closure, or in any other update, where waiting could go round in a circle, they
+    /// give `nil`. If such an update fails, the entry is dropped, for the old value is no more. (Values without
+    /// references, such as numbers, are copied, and none of this applies.)
+    ///
+    /// - Throws: what the closure throws; ``BoundedCacheError`` with `reentrantUpdate` if called inside an update of
+    ///   this cache, if it would have to wait for another update inside one of another cache, or if the closure itself
+    ///   set or removed its key; with `oversized` if the new value is heavier than the whole cache.
+    public func update<Result>(
+        _ key: Key,
+        _ body: (inout CacheDraft<Value>) throws -> Result
+    ) throws -> Result {
+        let update = RunningUpdate(self, key, hasher.hash(key))
+        var old = try begin(update)
+        var draft = CacheDraft(
+            value: old?.value,
+            timeToLive: old == nil ? defaultTimeToLive : old?.timeToLive,
+            original: update
+        )
+        old?.value = nil
+        let result: Result
+        let candidate: Candidate?
+        UpdatingThread.enter()
+        do {
+            defer { UpdatingThread.leave() }
+            result = try body(&draft)
+            candidate = self.candidate(key, draft, old)
+        } catch {
+            end(update) { dropTaken(update, draft.value, .removed, into: &$0) }
+            throw error
+        }
+        let now = clock.now
+        var outcome = SetOutcome.replaced
+        end(update) { departures in
+            guard update.rival == .none else { return dropTaken(update, draft.value, .replaced, into: &departures) }
+            guard let candidate, candidate.limit > now else {
+                dropTaken(update, draft.value, candidate == nil ? .removed : .expired, into: &departures)
+                return removeUpdated(update, now: now, into: &departures)
+            }
+            if candidate.weight > min(core.pointee.policy.limit, Int(UInt32.max)) {
+                core.pointee.refusals &+= 1
+                outcome = .oversized
+                dropTaken(update, draft.value, .removed, into: &departures)
+            } else if update.taken != .none {
+                putBack(update, candidate, now: now, into: &departures)
+            } else {
+                outcome = store(candidate, isAlive: true, now: now, into: &departures)
+            }
+        }
+        guard update.rival != .itself else {
+            throw BoundedCacheError(.reentrantUpdate, "The update's closure wrote its own key.")
+        }
+        guard outcome != .oversized else {
+            throw BoundedCacheError(.oversized, "The updated value is heavier than the cache.")
+        }
+        return result
+    }
+
+    private var defaultTimeToLive: Duration? {
+        defaultLife == .max ? nil : .nanoseconds(Int64(defaultLife))
+    }
+
+    private struct Original {
+        var value: Value?
+        let timeToLive: Duration?
+        let limit: UInt64
+    }
+
+    private func candidate(_ key: Key, _ draft: borrowing CacheDraft<Value>, _ old: Original?) -> Candidate? {
+        guard let value = draft.value else { return nil }
+        let life = draft.isTimeToLiveSet ? draft.timeToLive?.cacheNanoseconds ?? .max : nil
+        let fresh = self.candidate(
+            key,
+            value,
+            life: life ?? (old == nil ? defaultLife : .max),
+            now: clock.now
+        )
+        guard life == nil, let old else { return fresh }
+        return Candidate(
+            key: key,
+            value: value,
+            hash: fresh.hash,
+            weight: fresh.weight,
+            limit: old.limit,
+            deadline: min(old.limit, fresh.deadline)
+        )
+    }
+
+    private func begin(_ update: RunningUpdate<Key, Value>) throws -> Original? {
+        let now = clock.now
+        while true {
+            coreLock.pointee.lock()
+            if updates.contains(where: { $0.thread == update.thread }) {
+                coreLock.pointee.unlock()
+                throw BoundedCacheError(
+                    .reentrantUpdate,
+                    "The thread is in an update of this cache already."
+                )
+            }
+            guard isUpdating(update.key, update.hash) else { break }
+            guard !UpdatingThread.isInside else {
+                coreLock.pointee.unlock()
+                throw BoundedCacheError(
+                    .reentrantUpdate,
+                    "Another thread updates the key, and this one, inside an update of another cache, must not wait."
+                )
+            }
+            unlockCoreAndWait()
+        }
+        defer { coreLock.pointee.unlock() }
+        updates.append(update)
+        core.pointee.updates = updates.count
+        let shard = shards[hash: update.hash]
+        shard.lock()
+        defer { shard.unlock() }
+        shard.countUpdates(1)
+        let slot = find(update.key, update.hash, in: shard.table)
+        guard slot != .none, let entry = liveEntry(slot, now: now) else { return nil }
+        time.pointee.note(self.entry(slot).pointee.head.uses)
+        let deadline = storage.deadline(slot)
+        let limit = storage.limit(slot)?.pointee ?? deadline
+        let left: Duration? = limit == .max ? nil : .nanoseconds(Int64(limit - min(now, limit)))
+        return Original(value: entry.value, timeToLive: left, limit: limit)
+    }
+
+    /// Ends an update under the core's lock, after `commit`.
+    private func end(
+        _ update: RunningUpdate<Key, Value>,
+        _ commit: (inout Departures<Key, Value>) -> Void
+    ) {
+        var departures = Departures<Key, Value>()
+        coreLock.pointee.lock()
+        updates.removeAll { $0 === update }
+        commit(&departures)
+        core.pointee.updates = updates.count
+        let shard = shards[hash: update.hash]
+        shard.lock()
+        shard.countUpdates(-1)
+        shard.unlock()
+        let isAwaited = core.pointee.waiters > 0
+        coreLock.pointee.unlock()
+        if isAwaited { waitingRoom.callEveryone() }
+        departures.tell(listener)
+    }
+
+    private func removeUpdated(
+        _ update: RunningUpdate<Key, Value>,
+        now: UInt64,
+        into departures: inout Departures<Key, Value>
+    ) {
+        let shard = shards[hash: update.hash]
+        let slot = find(update.key, update.hash, in: shard.table)
+        guard slot != .none else { return }
+        shard.lock()
+        detach(slot, .removed, now: now, into: &departures)
+        shard.unlock()
+    }
+
+    /// Takes the core's lock when no other thread is updating `key`. A thread in an update does not wait.
+    func lockCore(afterUpdatesOf key: Key, _ hash: UInt32) {
+        coreLock.pointee.lock()
+        while isUpdating(key, hash), !UpdatingThread.isInside {
+            unlockCoreAndWait()
+            coreLock.pointee.lock()
+        }
+    }
+
+    /// Tells updates of `key` that it was written; the core's lock is held.
+    @usableFromInline
+    func supersedeUpdates(of key: Key, _ hash: UInt32) {
+        for update in updates where update.hash == hash && update.key == key { supersede(update) }
+    }
+
+    func supersedeAllUpdates() {
+        for update in updates { supersede(update) }
+    }
+
+    private func supersede(_ update: RunningUpdate<Key, Value>) {
+        update.rival = update.thread == currentThread() ? .itself : .otherThread
+    }
+
+    private func isUpdating(_ key: Key, _ hash: UInt32) -> Bool {
+        updates.contains { $0.hash == hash && $0.key == key }
+    }
+
+    func unlockCoreAndWait() {
+        let round = waitingRoom.currentRound()
+        core.pointee.waiters += 1
+        coreLock.pointee.unlock()
+        waitingRoom.wait(outRound: round)
+        coreLock.pointee.lock()
+        core.pointee.waiters -= 1
+        coreLock.pointee.unlock()
+    }
+}

@@ -1,0 +1,180 @@
+internal import Synchronization
+
+/// What the shards of a cache share: the policy, the slots, the updates in progress. Behind one lock, which is taken
+/// before a shard's lock and never after it. Hits and plain replacements do without it; no entry comes, goes or changes
+/// its key but under it.
+@usableFromInline
+struct CacheCore {
+    /// Slots looked at for expired entries in each insertion.
+    @usableFromInline static var sweepStep: Int { 16 }
+
+    var policy: EvictionPolicy
+    var allocator: SlotAllocator
+    @usableFromInline let shards: ShardArray
+    /// Whether the limit is one of entries, so that tables need not grow beyond it.
+    private let countsEntries: Bool
+    @usableFromInline let time: UnsafeMutablePointer<UseTime>
+    @usableFromInline var insertions: UInt64 = 0
+    @usableFromInline var refusals: UInt64 = 0
+    /// Entries that left, by cause.
+    @usableFromInline var departures = EvictionCounts()
+    /// Updates in progress in the whole cache, and threads that wait for one to end.
+    @usableFromInline var updates = 0
+    @usableFromInline var waiters = 0
+    private var hand: UInt32 = 0
+
+    init(policy: EvictionPolicy, allocator: SlotAllocator, shards: ShardArray, countsEntries: Bool) {
+        self.countsEntries = countsEntries
+        self.policy = policy
+        self.allocator = allocator
+        self.shards = shards
+        time = policy.time
+    }
+
+    @usableFromInline
+    func deallocate() {
+        allocator.deallocate()
+        shards.deallocate()
+        time.deinitialize(count: 1)
+        time.deallocate()
+    }
+
+    @usableFromInline var limit: Int { policy.limit }
+
+    /// Whether `weight` more would not fit.
+    @usableFromInline
+    func lacksRoom(for weight: Int) -> Bool { policy.weight > policy.limit - weight }
+
+    @usableFromInline
+    func candidate() -> UInt32 { policy.candidate() }
+
+    /// See ``EvictionPolicy/admit(_:)``.
+    @usableFromInline
+    mutating func admit(_ hash: UInt32) -> Bool {
+        moveTicksBack()
+        return policy.admit(hash)
+    }
+
+    /// Whether a candidate is to go rather than stay for its uses.
+    @usableFromInline
+    func isUnused(_ slot: UInt32) -> Bool {
+        allocator.storage.head(slot).pointee.word.uses == 0
+    }
+
+    /// Takes note that a candidate goes.
+    @usableFromInline
+    mutating func remember(_ slot: UInt32) {
+        let head = allocator.storage.head(slot)
+        let word = head.pointee.word
+        policy.remember(head.pointee.hash, word, isMain: allocator.storage.links(slot).pointee.isMain)
+    }
+
+    /// The shard's lock is held for writing.
+    @usableFromInline
+    mutating func changeWeight(of slot: UInt32, to weight: UInt32) {
+        policy.changeWeight(of: slot, to: weight)
+    }
+
+    /// Moves on past at most `budget` slots to one whose deadline is reached; `.none` when the budget is used up.
+    @usableFromInline
+    mutating func nextExpired(now: UInt64, budget: inout Int) -> UInt32 {
+        let used = allocator.used
+        while budget > 0, used > 0 {
+            budget -= 1
+            hand = hand + 1 < used ? hand + 1 : 0
+            if allocator.storage.deadline(hand) <= now { return hand }
+        }
+        return .none
+    }
+
+    /// A slot made ready for an entry; `.none` when there are too many.
+    @usableFromInline
+    mutating func takeSlot(weight: UInt32, deadline: UInt64, limit: UInt64) -> UInt32 {
+        guard let slot = allocator.allocate(weight: weight, deadline: deadline) else { return .none }
+        allocator.storage.limit(slot)?.initialize(to: limit)
+        return slot
+    }
+
+    /// Lets readers find a slot that was filled.
+    @usableFromInline
+    mutating func index(_ slot: UInt32, _ hash: UInt32, isMain: Bool) {
+        let word = UseWord(tick: time.pointee.now, isMain: isMain)
+        allocator.storage.head(slot).pointee.uses.store(word.bits, ordering: .relaxed)
+        policy.link(slot, isMain: isMain)
+        reindex(slot, hash)
+        time.pointee.window.store(policy.window, ordering: .relaxed)
+        time.pointee.isCoarse.store(policy.count > UseTime.exactCount, ordering: .relaxed)
+        insertions &+= 1
+    }
+
+    mutating func reindex(_ slot: UInt32, _ hash: UInt32) {
+        shards.insert(hash, slot, expected: countsEntries ? policy.limit / shards.count : Int(UInt32.max))
+    }
+
+    /// Takes a slot, whose shard's lock is held and whose entry the caller moves out next, out of the index and the
+    /// queues.
+    @usableFromInline
+    mutating func release(_ slot: UInt32, _ cause: EvictionCause) {
+        shards.remove(allocator.storage.head(slot).pointee.hash, slot)
+        policy.unlink(slot)
+        allocator.free(slot)
+        departures[cause] += 1
+    }
+
+    /// Lets a candidate stay: a used entry of the small queue moves to the main one, an entry of the main queue pays
+    /// with one of its uses.
+    @usableFromInline
+    mutating func keep(_ slot: UInt32) {
+        let head = allocator.storage.head(slot)
+        let word = head.pointee.word
+        let left = allocator.storage.links(slot).pointee.isMain && word.uses > 0 ? word.uses - 1 : 0
+        head.pointee.uses.store(UseWord(tick: word.tick, uses: left, isMain: true).bits, ordering: .relaxed)
+        policy.moveToMain(slot)
+    }
+
+    /// Sets all ticks back together when one comes near its end; the order of the last 2^27 uses stays.
+    @usableFromInline
+    mutating func moveTicksBack() {
+        guard time.pointee.now >= UseWord.tickLimit else { return }
+        let amount = UseWord.tickLimit / 2
+        for index in 0..<shards.count { shards[index].lock() }
+        defer { for index in 0..<shards.count { shards[index].unlock() } }
+        time.pointee.tick.subtract(amount, ordering: .relaxed)
+        for slot in policy.slots(isMain: false) + policy.slots(isMain: true) {
+            let head = allocator.storage.head(slot)
+            let word = head.pointee.word
+            let moved = UseWord(tick: word.tick - min(amount, word.tick), uses: word.uses, isMain: word.isMain)
+            head.pointee.uses.store(moved.bits, ordering: .relaxed)
+        }
+        policy.moveTicksBack(by: amount)
+    }
+}
+
+/// One count for each cause.
+@usableFromInline
+struct EvictionCounts: Sendable, Hashable {
+    var capacity: UInt64 = 0
+    var expired: UInt64 = 0
+    var replaced: UInt64 = 0
+    var removed: UInt64 = 0
+
+    @usableFromInline
+    subscript(cause: EvictionCause) -> UInt64 {
+        get {
+            switch cause {
+            case .capacity: capacity
+            case .expired: expired
+            case .replaced: replaced
+            case .removed: removed
+            }
+        }
+        set {
+            switch cause {
+            case .capacity: capacity = newValue
+            case .expired: expired = newValue
+            case .replaced: replaced = newValue
+            case .removed: removed = newValue
+            }
+        }
+    }
+}

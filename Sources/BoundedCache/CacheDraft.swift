@@ -1,0 +1,43 @@
+/// The entry an update works on; see ``BoundedCache/update(_:_:)``.
+public struct CacheDraft<Value: Sendable>: ~Copyable {
+    /// The value; `nil` where there is none, or to remove it.
+    ///
+    /// Changing it in place – `draft.value?.append(1)` – takes it out of the cache first, so that a copy-on-write value
+    /// is not copied.
+    public var value: Value? {
+        get { content }
+        set { content = newValue }
+        _modify {
+            takeOut()
+            yield &content
+        }
+    }
+
+    /// What is left of its life; `nil` where it does not expire.
+    ///
+    /// An entry that was there keeps its deadline unless this is set, a new one gets the cache's default.
+    public var timeToLive: Duration? {
+        didSet { isTimeToLiveSet = true }
+    }
+
+    private(set) var isTimeToLiveSet = false
+    private var content: Value?
+    private let original: DraftOriginal
+
+    init(value: Value?, timeToLive: Duration?, original: DraftOriginal) {
+        content = value
+        self.timeToLive = timeToLive
+        self.original = original
+    }
+
+    private mutating func takeOut() {
+        // Nothing is shared where nothing is counted; then the entry stays, and stays readable.
+        if !_isPOD(Value.self), content != nil { original.takeOut() }
+    }
+}
+
+/// Where a draft's value came from.
+class DraftOriginal {
+    /// Gives up the cache's own hold on the value.
+    func takeOut() {}
+}

@@ -1,0 +1,31 @@
+/// An update whose closure may be running. Guarded by the core's lock of its cache.
+final class RunningUpdate<Key: Hashable & Sendable, Value: Sendable>: DraftOriginal {
+    enum Rival { case none, otherThread, itself }
+
+    let cache: BoundedCache<Key, Value>
+    let key: Key
+    let hash: UInt32
+    let thread = currentThread()
+    /// Who wrote the key since.
+    var rival = Rival.none
+    /// The entry's slot while its value is out of it; its key is still there.
+    var taken = UInt32.none
+
+    init(_ cache: BoundedCache<Key, Value>, _ key: Key, _ hash: UInt32) {
+        self.cache = cache
+        self.key = key
+        self.hash = hash
+    }
+
+    override func takeOut() { cache.takeOut(self) }
+}
+
+/// Whether the calling thread is inside an update of any cache. Such a thread waits for no update: two that waited for
+/// each other would never go on.
+enum UpdatingThread {
+    private static let depth = ThreadLocalCount()
+
+    static var isInside: Bool { depth.value > 0 }
+    static func enter() { depth.value += 1 }
+    static func leave() { depth.value -= 1 }
+}

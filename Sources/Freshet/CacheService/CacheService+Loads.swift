@@ -1,0 +1,131 @@
+import NIOCore
+
+extension CacheService {
+    /// The value at a key, which is loaded and stored if there is none.
+    ///
+    /// Whoever asks for the key while it is loaded waits for that load, and gets its value or its error. A caller that
+    /// is cancelled frees itself alone; the load is cancelled when nobody waits any more. A load runs in a task of its
+    /// own, without the task-local values of its callers. If the store fails, the value is loaded and given all the
+    /// same.
+    ///
+    /// - Parameters:
+    ///   - ttl: how long the value is kept; at least a millisecond.
+    ///   - deadline: when a load is cancelled.
+    /// - Throws: what `load` throws; ``CacheError`` with `sourceTimedOut` at the deadline, with `circularLoad` if a
+    ///   load waits for itself.
+    public func getOrLoad<Value: Codable & Sendable>(
+        key: String,
+        ttl: Duration,
+        deadline: Duration = .seconds(60),
+        load: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await value(of: sharedLoad(.read, key, ttl, deadline, load))
+    }
+
+    /// Loads a value and stores it, whatever the cache holds; the old value stays until then, and if the load fails.
+    ///
+    /// What it gives was never loaded before it was asked for: loads under way are overtaken, and not stored. At most
+    /// one refresh of a key runs and one waits, which later callers join.
+    ///
+    /// - Parameters:
+    ///   - ttl: how long the value is kept; at least a millisecond.
+    ///   - purge: delete the old value first.
+    ///   - deadline: when a load is cancelled.
+    /// - Throws: as ``getOrLoad(key:ttl:deadline:load:)`` does.
+    @discardableResult
+    public func refresh<Value: Codable & Sendable>(
+        key: String,
+        ttl: Duration,
+        purge: Bool = false,
+        deadline: Duration = .seconds(60),
+        fetch: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await value(of: sharedLoad(.refresh(purge: purge), key, ttl, deadline, fetch))
+    }
+
+    /// A value, and the store's failure on the way to it.
+    struct Loaded<Value: Sendable>: Sendable {
+        var value: Value
+        var failure: (operation: StoreOperation, error: CacheError)?
+    }
+
+    private func value<Value>(of loaded: Loaded<Value>) -> Value {
+        if let (operation, error) = loaded.failure { report(error, of: operation) }
+        return loaded.value
+    }
+
+    func sharedLoad<Value: Codable & Sendable>(
+        _ want: FlightWant,
+        _ key: String,
+        _ ttl: Duration,
+        _ deadline: Duration,
+        _ load: @escaping @Sendable () async throws -> Value
+    ) async throws -> Loaded<Value> {
+        let store = try strict.readable([key])
+        guard ttl >= .milliseconds(1) else {
+            throw CacheError(.invalidArgument, "ttl must be at least a millisecond, not \(ttl)")
+        }
+        let run: SharedLoads.Run = { [self] flight, purpose in
+            try await carryOut(flight, purpose, key, ttl, deadline, load, in: store)
+        }
+        while true {
+            let loaded = try await loads.wait(for: key, want, run)
+            // Somebody else's flight may bring a value of another type; by then it is stored.
+            if let loaded = loaded as? Loaded<Value> { return loaded }
+        }
+    }
+
+    private func carryOut<Value: Codable & Sendable>(
+        _ flight: SharedLoads.Flight,
+        _ purpose: FlightPurpose,
+        _ key: String,
+        _ ttl: Duration,
+        _ deadline: Duration,
+        _ load: @escaping @Sendable () async throws -> Value,
+        in store: GuardedStore
+    ) async throws -> Loaded<Value> {
+        var failure: (StoreOperation, CacheError)?
+        switch purpose {
+        case .read:
+            do {
+                if let bytes = try await store.get(key), let value = try? decode(bytes, as: Value.self) {
+                    return Loaded(value: value)
+                }
+            } catch let error as CacheError {
+                failure = (.get, error)
+            }
+        case .force(.remove):
+            await flight.waitForOvertaken()
+            do {
+                _ = try await store.del([key])
+            } catch let error as CacheError {
+                failure = (.del, error)
+            }
+        case .force(.expire):
+            await flight.waitForOvertaken()
+        }
+        let value = try await withDeadline(
+            deadline,
+            on: spawner,
+            orThrow: CacheError(.sourceTimedOut, "the load took longer than \(deadline)")
+        ) {
+            try await flight.asLoad(load)
+        }
+        do {
+            let bytes = try StoredJSON.encode(value)
+            try await flight.whileCurrent {
+                _ = try await store.set(key, bytes, options: CacheOptions(expiry: .after(ttl)))
+            }
+        } catch let error as CacheError {
+            failure = (.set, error)
+        }
+        return Loaded(value: value, failure: failure)
+    }
+}
+
+extension FlightWant {
+    static func refresh(purge: Bool) -> FlightWant {
+        // No load that has begun already will do.
+        .force(purge ? .remove : .expire, unlessBegunSince: .distantFuture)
+    }
+}

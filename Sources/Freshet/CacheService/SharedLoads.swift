@@ -1,0 +1,213 @@
+import NIOConcurrencyHelpers
+
+/// Loads that their callers share: ``FlightTable`` with a lock, continuations and tasks.
+package final class SharedLoads: Sendable {
+    /// Loads, for readers or because somebody forced it.
+    typealias Run = @Sendable (Flight, FlightPurpose) async throws -> any Sendable
+    private typealias Outcome = Result<any Sendable, any Error>
+    private typealias Waiter = UnsafeContinuation<Outcome, Never>
+
+    /// The flight whose load this task runs.
+    @TaskLocal private static var parent: (owner: ObjectIdentifier, flight: FlightID)?
+
+    private struct State {
+        var table = FlightTable<Waiter>()
+        var flights: [FlightID: Departure] = [:]
+        var lastSeat: SeatID = 0
+        /// Keys being stored by flights, and who waits until that is over.
+        var storing: [String: (flights: Set<FlightID>, waiters: [UnsafeContinuation<Void, Never>])] = [:]
+        var isClosed = false
+    }
+
+    private struct Departure {
+        let key: String
+        let run: Run
+        var task: SpawnedTask?
+        var isAbandoned = false
+    }
+
+    private let state = NIOLockedValueBox(State())
+    private let spawner: CountingSpawner
+
+    init(spawner: any Spawner) { self.spawner = CountingSpawner(spawner) }
+
+    /// Waits for the load of a key, which `run` begins if none is under way that would do.
+    ///
+    /// - Throws: what the load throws; ``CacheError`` with `circularLoad` or `shuttingDown`; `CancellationError`.
+    func wait(for key: String, _ want: FlightWant, _ run: @escaping Run) async throws -> any Sendable {
+        let seat = state.withLockedValue { state in
+            state.lastSeat += 1
+            return state.lastSeat
+        }
+        return try await withTaskCancellationHandler {
+            await withUnsafeContinuation { waiter in
+                sit(seat, waiter, key, want, run)
+                if Task.isCancelled { leave(seat) }
+            }
+        } onCancel: {
+            leave(seat)
+        }.get()
+    }
+
+    /// Writes to keys. Loads of them that begin before it is over are not stored from now on, and not joined once it
+    /// is.
+    func withWrite<Answer>(to keys: [String], _ write: () async throws -> Answer) async rethrows -> Answer {
+        overtake(keys)
+        for key in keys { await waitForStoring(of: key) }
+        // A load that began meanwhile may have read what has been overwritten.
+        defer { overtake(keys) }
+        return try await write()
+    }
+
+    private func overtake(_ keys: [String]) {
+        let now = spawner.now()
+        let starts = state.withLockedValue { state in keys.flatMap { state.table.invalidate($0, at: now) } }
+        start(starts)
+    }
+
+    /// Waits until loads of the key that were being stored have been. The store's deadline bounds it.
+    private func waitForStoring(of key: String) async {
+        guard state.withLockedValue({ $0.storing[key] != nil }) else { return }
+        await withUnsafeContinuation { waiter in
+            let isOver = state.withLockedValue { state in
+                state.storing[key]?.waiters.append(waiter)
+                return state.storing[key] == nil
+            }
+            if isOver { waiter.resume() }
+        }
+    }
+
+    /// How many wait for loads of a key.
+    package func waiters(for key: String) -> Int { state.withLockedValue { $0.table.waiters(of: key) } }
+
+    /// Refuses new loads, cancels those under way, and waits for their end.
+    func close() async {
+        let tasks = state.withLockedValue { state in
+            state.isClosed = true
+            for id in state.flights.keys { state.flights[id]?.isAbandoned = true }
+            return state.flights.values.compactMap(\.task)
+        }
+        for task in tasks { task.cancel() }
+        await spawner.drain()
+    }
+}
+
+extension SharedLoads {
+    /// What a load knows of itself.
+    struct Flight: Sendable {
+        fileprivate let owner: SharedLoads
+        fileprivate let id: FlightID
+        fileprivate let key: String
+
+        /// Runs a load so that one that waits for itself is found out.
+        func asLoad<Value>(_ load: () async throws -> Value) async throws -> Value {
+            do {
+                return try await SharedLoads.$parent.withValue((ObjectIdentifier(owner), id), operation: load)
+            } catch is CancellationError where !Task.isCancelled {
+                throw CacheError(.sourceFailed, "the load gave up by itself")
+            }
+        }
+
+        /// Waits until the loads that this one has overtaken are no longer being stored.
+        func waitForOvertaken() async { await owner.waitForStoring(of: key) }
+
+        /// Stores what was loaded, unless the load has been overtaken; whoever overtakes it from now on waits for the
+        /// end of that.
+        func whileCurrent(_ store: () async throws -> Void) async throws {
+            guard owner.beginStoring(key, id) else { return }
+            defer { owner.endStoring(key, id) }
+            try await store()
+        }
+    }
+
+    private func beginStoring(_ key: String, _ id: FlightID) -> Bool {
+        state.withLockedValue { state in
+            guard state.table.isCurrent(id) else { return false }
+            state.storing[key, default: ([], [])].flights.insert(id)
+            return true
+        }
+    }
+
+    private func endStoring(_ key: String, _ id: FlightID) {
+        let waiters = state.withLockedValue { state in
+            state.storing[key]?.flights.remove(id)
+            guard state.storing[key]?.flights.isEmpty == true else { return [UnsafeContinuation<Void, Never>]() }
+            return state.storing.removeValue(forKey: key)?.waiters ?? []
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+}
+
+extension SharedLoads {
+    private func sit(_ seat: SeatID, _ waiter: Waiter, _ key: String, _ want: FlightWant, _ run: @escaping Run) {
+        let parent = Self.parent.flatMap { $0.owner == ObjectIdentifier(self) ? $0.flight : nil }
+        let start: Result<FlightTable<Waiter>.Start?, CacheError> = state.withLockedValue { state in
+            guard !state.isClosed else { return .failure(Self.isShutDown) }
+            switch state.table.join(key, want: want, seat: (seat, waiter, parent), at: spawner.now()) {
+            case .joined:
+                return .success(nil)
+            case .opened(let id, let purpose):
+                state.flights[id] = Departure(key: key, run: run)
+                return .success(.init(id: id, purpose: purpose))
+            case .queued(let id):
+                state.flights[id] = Departure(key: key, run: run)
+                return .success(nil)
+            case .circular:
+                return .failure(CacheError(.circularLoad, "the load of a key waits for itself"))
+            }
+        }
+        switch start {
+        case .success(let start?): self.start([start])
+        case .success(nil): break
+        case .failure(let error): waiter.resume(returning: .failure(error))
+        }
+    }
+
+    private func leave(_ seat: SeatID) {
+        let (left, task) = state.withLockedValue { state in
+            let left = state.table.leave(seat, at: spawner.now())
+            guard let id = left?.abandoned else { return (left, nil as SpawnedTask?) }
+            guard state.table.contains(id) else {
+                state.flights[id] = nil
+                return (left, nil)
+            }
+            state.flights[id]?.isAbandoned = true
+            return (left, state.flights[id]?.task)
+        }
+        guard let left else { return }
+        task?.cancel()
+        left.waiter.resume(returning: .failure(CancellationError()))
+        start(left.starts)
+    }
+
+    private func start(_ starts: [FlightTable<Waiter>.Start]) {
+        for start in starts {
+            guard let departure = state.withLockedValue({ $0.flights[start.id] }) else { continue }
+            let task = spawner.spawn { await self.fly(start, departure) }
+            let isAbandoned = state.withLockedValue { state in
+                state.flights[start.id]?.task = task
+                return state.flights[start.id]?.isAbandoned ?? false
+            }
+            if isAbandoned { task.cancel() }
+        }
+    }
+
+    private func fly(_ start: FlightTable<Waiter>.Start, _ departure: Departure) async {
+        var outcome: Outcome
+        do {
+            let flight = Flight(owner: self, id: start.id, key: departure.key)
+            outcome = .success(try await departure.run(flight, start.purpose))
+        } catch {
+            outcome = .failure(error)
+        }
+        let (seats, starts) = state.withLockedValue { state in
+            state.flights[start.id] = nil
+            if state.isClosed, case .failure = outcome { outcome = .failure(Self.isShutDown) }
+            return state.table.land(start.id, at: spawner.now())
+        }
+        for seat in seats { seat.waiter.resume(returning: outcome) }
+        self.start(starts)
+    }
+
+    private static var isShutDown: CacheError { CacheError(.shuttingDown, "the cache service has been shut down") }
+}

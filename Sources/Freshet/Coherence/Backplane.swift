@@ -1,0 +1,22 @@
+/// How the processes that share a store tell each other of changed entries.
+public protocol Backplane: Sendable {
+    /// Hands over what happens, in order, until the task is cancelled.
+    ///
+    /// A backplane that loses its connection says so, and connects again by itself.
+    func listen(_ receive: @escaping @Sendable (BackplaneEvent) -> Void) async
+}
+
+public enum BackplaneEvent: Sendable, Hashable {
+    /// From now on every change is told. What happened before may have been missed.
+    case live
+    /// Changes may be missed.
+    case lost
+    /// A key has changed, and has that generation since.
+    case changed(key: String, Change, Generation)
+
+    public enum Change: Sendable, Hashable {
+        /// A value or an absence was stored.
+        case filled
+        case invalidated(Invalidation)
+    }
+}

@@ -1,0 +1,161 @@
+import Logging
+import NIOConcurrencyHelpers
+
+/// What the store has yet to be told. Invalidations that could not be sent are kept until they can be: a store that
+/// comes back must not serve what was invalidated while it was away. So are the leases it may hold for nobody.
+final class StoreBacklog: Sendable {
+    private struct GivenUpLease {
+        let key: String
+        let token: String
+        let end: MonotonicInstant
+    }
+
+    private struct State {
+        var pending = PendingInvalidations()
+        /// Those who wait for an invalidation that is on its way, by its ticket.
+        var senders: [UInt64: [UnsafeContinuation<Void, any Error>]] = [:]
+        var leases: [GivenUpLease] = []
+        var replay: SpawnedTask?
+        var isClosed = false
+    }
+
+    private let state = NIOLockedValueBox(State())
+    private let store: GuardedStore
+    private let spawner: any Spawner
+    private let logger: Logger
+
+    init(store: GuardedStore, spawner: any Spawner, logger: Logger) {
+        self.store = store
+        self.spawner = spawner
+        self.logger = logger
+    }
+
+    /// Sends an invalidation, whatever becomes of the caller.
+    ///
+    /// - Parameter change: what goes with it, done once every read of the key waits for the invalidation.
+    /// - Throws: ``CacheError`` where the store refuses it for good.
+    func send(
+        _ invalidation: Invalidation,
+        of key: String,
+        _ change: () -> Void = {}
+    ) async throws -> InvalidationOutcome {
+        add(invalidation, of: key)
+        change()
+        do {
+            try await flush(key)
+            return .done
+        } catch let error as CacheError where error.isFinal {
+            throw error
+        } catch {
+            logger.warning("an invalidation is queued until the store is back")
+            startReplay()
+            return .queued
+        }
+    }
+
+    /// Keeps an invalidation that could not be sent.
+    func keep(_ invalidation: Invalidation, of key: String) {
+        add(invalidation, of: key)
+        startReplay()
+    }
+
+    /// Sends what is pending for a key, once for all who want that; nothing of the key may be read from the store
+    /// before.
+    func flush(_ key: String) async throws {
+        guard state.withLockedValue({ $0.pending.ticket(for: key) }) != nil else { return }
+        try await withUnsafeThrowingContinuation { (waiter: UnsafeContinuation<Void, any Error>) in
+            let (ticket, isFirst) = state.withLockedValue { state in
+                let ticket = state.pending.ticket(for: key)
+                if let ticket { state.senders[ticket.number, default: []].append(waiter) }
+                return (ticket, ticket.flatMap { state.senders[$0.number]?.count } == 1)
+            }
+            guard let ticket else { return waiter.resume() }
+            if isFirst { spawner.spawn { await self.deliver(ticket) } }
+        }
+    }
+
+    private func deliver(_ ticket: PendingInvalidations.Ticket) async {
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await store.invalidateEntry(ticket.key, ticket.invalidation))
+        } catch {
+            result = .failure(error)
+        }
+        let waiters = state.withLockedValue { state in
+            switch result {
+            case .success: state.pending.settle(ticket)
+            case .failure(let error):
+                if (error as? CacheError)?.isFinal ?? false { state.pending.settle(ticket) }
+            }
+            return state.senders.removeValue(forKey: ticket.number) ?? []
+        }
+        for waiter in waiters { waiter.resume(with: result) }
+    }
+
+    /// Gives up a lease that was granted or may have been, in a task that the caller's cancellation does not reach.
+    func giveUp(_ token: String, of key: String, heldFor limit: Duration) async {
+        let lease = GivenUpLease(key: key, token: token, end: spawner.now() + limit)
+        let result = await spawner.outliving { try await self.store.releaseEntry(key, token: token) }
+        guard case .failure(let error) = result, (error as? CacheError)?.isFinal != true else { return }
+        state.withLockedValue { $0.leases.append(lease) }
+        startReplay()
+    }
+
+    /// Stops replaying. Invalidations that are still pending are lost, and said so.
+    func close() {
+        let (replay, lost) = state.withLockedValue { state in
+            state.isClosed = true
+            return (state.replay, state.pending.count)
+        }
+        replay?.cancel()
+        if lost > 0 {
+            logger.error("the store stayed away: invalidations are lost", metadata: ["invalidations.lost": "\(lost)"])
+        }
+    }
+
+    private func add(_ invalidation: Invalidation, of key: String) {
+        state.withLockedValue { $0.pending.add(invalidation, of: key) }
+    }
+
+    private func startReplay() {
+        state.withLockedValue { state in
+            guard state.replay == nil, !state.isClosed else { return }
+            state.replay = spawner.spawn { await self.replay() }
+        }
+    }
+
+    private func replay() async {
+        while true {
+            try? await spawner.sleep(for: .seconds(1))
+            let now = spawner.now()
+            let work: (keys: [String], leases: [GivenUpLease])? = state.withLockedValue { state in
+                state.leases.removeAll { $0.end <= now }
+                guard !state.isClosed, state.pending.count + state.leases.count > 0 else {
+                    state.replay = nil
+                    return nil
+                }
+                defer { state.leases = [] }
+                return (state.pending.keys, state.leases)
+            }
+            guard let work else { return }
+            for key in work.keys {
+                do {
+                    try await flush(key)
+                } catch let error as CacheError where error.isFinal {
+                    logger.error("the store refuses an invalidation", metadata: ["error": "\(error)"])
+                } catch {
+                    // It is still pending.
+                }
+            }
+            for lease in work.leases {
+                guard (try? await store.releaseEntry(lease.key, token: lease.token)) == nil else { continue }
+                state.withLockedValue { $0.leases.append(lease) }
+            }
+        }
+    }
+}
+
+extension CacheError {
+    /// Whether asking the store again would not help.
+    fileprivate var isFinal: Bool { code == .storeRejected || code == .invalidArgument }
+}

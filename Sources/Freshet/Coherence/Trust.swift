@@ -1,0 +1,38 @@
+import Synchronization
+
+/// How far this process believes what it holds of the store.
+///
+/// Without a live backplane an entry is believed for a while after it was checked with the store. With one, ten times
+/// as long, since other programs that write the plain value tell nobody – if it was compared since the backplane became
+/// live: a change of what was held before may have been missed.
+final class Trust: Sendable {
+    private static let notLive = Int64.max
+
+    /// In nanoseconds.
+    private let recheck: Int64
+    private let recheckIfTold: Int64
+    /// In nanoseconds of the monotonic clock. Read on every hit, hence no lock.
+    private let liveSince = Atomic<Int64>(Trust.notLive)
+
+    init(recheck: Duration) {
+        self.recheck = max(0, recheck.clampedNanoseconds)
+        recheckIfTold = max(0, (recheck * 10).clampedNanoseconds)
+    }
+
+    func becameLive(at now: MonotonicInstant) { liveSince.store(now.nanoseconds, ordering: .releasing) }
+
+    func wasLost() { liveSince.store(Self.notLive, ordering: .releasing) }
+
+    /// Whether an entry may be served without asking the store.
+    func covers(_ entry: Entry, at now: MonotonicInstant) -> Bool {
+        let live = liveSince.load(ordering: .acquiring)
+        if live != Self.notLive, entry.comparedAt.nanoseconds <= live { return false }
+        let isTold = live != Self.notLive && entry.generation != nil
+        return entry.checkedAt.nanoseconds > now.nanoseconds - (isTold ? recheckIfTold : recheck)
+    }
+
+    /// Whether an entry will be believed for a while yet if the store has not changed it.
+    func wouldCover(_ entry: Entry, at now: MonotonicInstant) -> Bool {
+        entry.known != nil && entry.checkedAt.nanoseconds > now.nanoseconds - recheckIfTold
+    }
+}

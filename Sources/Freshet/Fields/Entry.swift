@@ -1,0 +1,157 @@
+import NIOCore
+import Synchronization
+
+/// What L1 holds of a key. Immutable: a change of its times is a new entry around the same payload.
+final class Entry: Sendable {
+    /// nil: the source has no value.
+    let payload: Payload?
+    /// nil where the store was away when it was loaded.
+    let generation: Generation?
+    /// The source's validator.
+    let sourceETag: String?
+    /// The source's own time to live, where it gave one.
+    let sourceTTL: Duration?
+    let loadedAt: MonotonicInstant
+    let freshUntil: MonotonicInstant
+    let staleUntil: MonotonicInstant
+    /// When the store was asked, and said that this is what it holds.
+    let checkedAt: MonotonicInstant
+    /// Whether it has answered a read since the field's schedule last looked.
+    private let isRead = Atomic(false)
+    /// When the store was asked for the generation, and said that it is still this one; `checkedAt` or later.
+    let comparedAt: MonotonicInstant
+
+    init(
+        payload: Payload?,
+        generation: Generation?,
+        sourceETag: String?,
+        sourceTTL: Duration? = nil,
+        loadedAt: MonotonicInstant,
+        freshUntil: MonotonicInstant,
+        staleUntil: MonotonicInstant,
+        checkedAt: MonotonicInstant,
+        comparedAt: MonotonicInstant = .distantPast
+    ) {
+        self.payload = payload
+        self.generation = generation
+        self.sourceETag = sourceETag
+        self.sourceTTL = sourceTTL
+        self.loadedAt = loadedAt
+        self.freshUntil = freshUntil
+        self.staleUntil = max(freshUntil, staleUntil)
+        self.checkedAt = checkedAt
+        self.comparedAt = max(checkedAt, comparedAt)
+    }
+
+    /// It answers a read: a load and a branch on nearly every hit.
+    ///
+    /// - Returns: whether that is the first since ``forgetRead()``; of two at the same time both may be.
+    func noteRead() -> Bool {
+        if isRead.load(ordering: .relaxed) { return false }
+        isRead.store(true, ordering: .relaxed)
+        return true
+    }
+
+    func forgetRead() { isRead.store(false, ordering: .relaxed) }
+
+    /// What a read of the store is told is held already.
+    var known: EntryRead.Known? {
+        guard let generation, let payload else { return nil }
+        return EntryRead.Known(generation: generation, digest: payload.digest)
+    }
+
+    func age(at now: MonotonicInstant) -> Duration { now - loadedAt }
+
+    /// Its place in the table of ``Freshness``.
+    ///
+    /// - Parameter revalidateFor: the policy's stale-while-revalidate window, which tells `stale` from `kept`.
+    func freshness(at now: MonotonicInstant, revalidateFor window: Duration = .zero) -> Freshness {
+        if now < freshUntil { return payload == nil ? .absent : .fresh }
+        guard now < staleUntil, payload != nil else { return .gone }
+        return now < freshUntil + window ? .stale : .kept
+    }
+
+    func freshness(at now: MonotonicInstant, under policy: FieldPolicy) -> Freshness {
+        freshness(at: now, revalidateFor: policy.staleWhileRevalidate)
+    }
+
+    /// The same value, stale from now on, to be checked with the store before it is served.
+    func expired(at now: MonotonicInstant) -> Entry {
+        with(freshUntil: min(freshUntil, now), checkedAt: .distantPast)
+    }
+
+    /// The same, to be checked with the store before it is served.
+    var suspected: Entry { with(freshUntil: freshUntil, checkedAt: .distantPast) }
+
+    /// The same, believed for a while though the store did not answer. Of no generation, since nobody knows that now.
+    func unverified(at instant: MonotonicInstant) -> Entry {
+        with(generation: nil, freshUntil: freshUntil, checkedAt: instant)
+    }
+
+    /// The same, which the store has not changed, so far as its generation tells.
+    func compared(at instant: MonotonicInstant) -> Entry {
+        with(generation: generation, freshUntil: freshUntil, checkedAt: checkedAt, comparedAt: instant)
+    }
+
+    private func with(freshUntil: MonotonicInstant, checkedAt: MonotonicInstant) -> Entry {
+        with(generation: generation, freshUntil: freshUntil, checkedAt: checkedAt)
+    }
+
+    private func with(
+        generation: Generation?,
+        freshUntil: MonotonicInstant,
+        checkedAt: MonotonicInstant,
+        comparedAt: MonotonicInstant = .distantPast
+    ) -> Entry {
+        Entry(
+            payload: payload,
+            generation: generation,
+            sourceETag: sourceETag,
+            sourceTTL: sourceTTL,
+            loadedAt: loadedAt,
+            freshUntil: freshUntil,
+            staleUntil: staleUntil,
+            checkedAt: checkedAt,
+            comparedAt: comparedAt
+        )
+    }
+}
+
+extension Entry {
+    /// What a snapshot of the store says, its times counted from when it was asked for.
+    ///
+    /// - Parameter held: what the snapshot calls `unchanged`.
+    /// - Returns: nil where the store holds nothing.
+    /// - Throws: ``CacheError`` with `invalidValue` where the bytes are no value of the field.
+    static func from(
+        _ snapshot: EntrySnapshot,
+        of field: AnyField,
+        held: Entry?,
+        askedAt: MonotonicInstant
+    ) throws -> Entry? {
+        let payload: Payload?
+        switch snapshot.content {
+        case .gone: return nil
+        case .absent: payload = nil
+        case .unchanged:
+            guard let held else { return nil }
+            payload = held.payload
+        case .value(let bytes):
+            if let known = held?.payload, known.digest == snapshot.digest {
+                payload = known
+            } else {
+                payload = try field.decode(bytes, snapshot.digest ?? bytes.sha1)
+            }
+        }
+        return Entry(
+            payload: payload,
+            generation: snapshot.generation,
+            sourceETag: snapshot.etag,
+            sourceTTL: snapshot.ttl,
+            loadedAt: askedAt + (.zero - snapshot.age),
+            freshUntil: askedAt + snapshot.freshFor,
+            staleUntil: askedAt + snapshot.staleFor,
+            checkedAt: askedAt
+        )
+    }
+}

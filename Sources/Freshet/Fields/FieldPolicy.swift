@@ -1,0 +1,41 @@
+/// How long a field's value serves, and how its source is treated.
+public struct FieldPolicy: Sendable, Hashable {
+    /// How long a value is fresh.
+    public var ttl: Duration
+    /// How long after that it is served while it is loaded again in the background.
+    public var staleWhileRevalidate: Duration = .zero
+    /// How long after its freshness it is served when the source fails.
+    public var staleIfError: Duration = .zero
+    /// How often a failing source is asked while a stale value is served.
+    public var staleIfErrorThrottle: Duration = .seconds(30)
+    /// How long it is remembered that the source has no value; zero does not remember it.
+    public var negativeTTL: Duration = .zero
+    /// How long a failure is remembered where there is nothing stale to serve. Doubles up to a minute.
+    public var errorBackoff: Duration = .seconds(1)
+    /// By what part of it, from 0 to 1, a value's freshness is shortened at random, so that many do not end at once.
+    public var jitter: Double = 0
+    /// When readers get what there is while the load goes on; nil lets them wait for it. Matters only where there is
+    /// something to be served if the source fails.
+    public var softDeadline: Duration?
+    /// Whether a load goes on when nobody waits for it any more.
+    public var backgroundCompletion = false
+    /// When a load is cancelled and its waiters get `sourceTimedOut`.
+    public var hardDeadline: Duration = .seconds(60)
+    /// How long the start of a forced load answers further forced refreshes, over all processes.
+    public var minRefreshInterval: Duration = .seconds(5)
+    /// How long after a forced refresh the source is asked once more, in case it had not caught up with itself; nil
+    /// does not. Whether the value has changed by then is logged.
+    public var settle: Duration?
+    /// When the value is loaded again though it is fresh, once over all processes; nil waits for readers. Needs
+    /// ``FieldCache/run()``. Shorter than ``ttl``, readers never find it stale.
+    public var refreshEvery: RefreshSchedule?
+    /// How long after the last read, in any process, that goes on; the next read takes it up again. Zero: always.
+    public var idleAfter: Duration = .seconds(24 * 3600)
+    /// `max-age` of HTTP answers; zero says `no-cache`, which makes clients revalidate.
+    public var httpMaxAge: Duration = .zero
+
+    public init(ttl: Duration) { self.ttl = ttl }
+
+    /// How long a value is kept after its freshness.
+    package var staleWindow: Duration { max(staleWhileRevalidate, staleIfError) }
+}

@@ -1,0 +1,77 @@
+import NIOConcurrencyHelpers
+
+extension FlightDesk {
+    /// Answers those whom a value out of a cache will do, now and as they come; the flight goes on.
+    func answerReaders(_ id: FlightID, _ interim: InterimAnswer) {
+        let due: Meanwhile = state.withLockedValue { state in
+            state.runs[id]?.interim = interim
+            let entry = interim.answer.entry
+            guard state.table.mayKeep(id, of: entry.generation) else { return meanwhile(in: id, .read, &state) }
+            return .answer(state.table.answerReaders(id, loadedAt: entry.loadedAt), interim.answer)
+        }
+        perform(due, in: id)
+    }
+
+    /// The soft deadline is over: readers get whatever is kept.
+    func answerLateReaders(_ id: FlightID, _ answer: FlightAnswer) {
+        let due: Meanwhile = state.withLockedValue { state in
+            guard let run = state.runs[id], !run.isRefuted else { return .wait }
+            state.runs[id]?.interim = InterimAnswer(answer: run.interim?.answer ?? answer, isLate: true)
+            return meanwhile(in: id, .read, &state)
+        }
+        perform(due, in: id)
+    }
+
+    /// The store has been asked what it holds; nil where that is nothing.
+    ///
+    /// - Parameter generation: of what was checked. A message that another has followed since refutes the answer.
+    func checkedInterim(_ id: FlightID, _ answer: FlightAnswer?, of generation: Generation?) {
+        let waiters: [Waiter] = state.withLockedValue { state in
+            state.runs[id]?.isChecking = false
+            guard let field = state.runs[id]?.field, let answer, state.table.mayKeep(id, of: generation) else {
+                state.runs[id]?.interim = nil
+                state.runs[id]?.isRefuted = true
+                return []
+            }
+            state.runs[id]?.isDoubtful = false
+            state.runs[id]?.interim?.answer = answer
+            guard let end = state.runs[id]?.interim?.end(under: field.policy), spawner.now() < end else { return [] }
+            return state.table.answerReaders(id, loadedAt: answer.entry.loadedAt)
+        }
+        guard let answer else { return }
+        for waiter in waiters { waiter.resume(returning: .answered(answer)) }
+    }
+
+    enum Meanwhile {
+        case wait
+        case answer([Waiter], FlightAnswer)
+        /// Ask the store first: this has not been checked for too long, or another process has changed the key since.
+        case check(AnyField, FlightAnswer)
+    }
+
+    /// What those get who wait in a flight.
+    func meanwhile(in id: FlightID, _ want: FlightWant, _ state: inout State) -> Meanwhile {
+        let now = spawner.now()
+        guard let run = state.runs[id], let interim = run.interim, now < interim.end(under: run.field.policy),
+            want.accepts(loadedAt: interim.answer.entry.loadedAt)
+        else { return .wait }
+        let answer = interim.answer
+        let isBelieved = !run.isDoubtful && state.table.mayKeep(id, of: answer.entry.generation)
+        if isBelieved, trust.covers(answer.entry, at: now) {
+            return .answer(state.table.answerReaders(id, loadedAt: answer.entry.loadedAt), answer)
+        }
+        guard !run.isChecking else { return .wait }
+        state.runs[id]?.isChecking = true
+        return .check(run.field, answer)
+    }
+
+    func perform(_ meanwhile: Meanwhile, in id: FlightID) {
+        switch meanwhile {
+        case .wait: break
+        case .answer(let waiters, let answer):
+            for waiter in waiters { waiter.resume(returning: .answered(answer)) }
+        case .check(let field, let answer):
+            spawner.spawn { await self.checker(self, field, id, answer) }
+        }
+    }
+}

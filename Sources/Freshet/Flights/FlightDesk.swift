@@ -1,0 +1,262 @@
+import NIOConcurrencyHelpers
+
+/// Where readers wait for flights, and where flights are started, overtaken and landed: ``FlightTable`` with a lock,
+/// continuations and tasks.
+final class FlightDesk: Sendable {
+    typealias Runner = @Sendable (FlightDesk, AnyField, FlightID, FlightPurpose) async -> Void
+    /// Checks what readers get while a flight loads, and hands the result to ``checkedInterim(_:_:)``.
+    typealias Checker = @Sendable (FlightDesk, AnyField, FlightID, FlightAnswer) async -> Void
+    typealias Waiter = UnsafeContinuation<FlightOutcome, Never>
+
+    /// The flight whose load this task runs.
+    @TaskLocal private static var parent: (desk: ObjectIdentifier, flight: FlightID)?
+
+    struct State {
+        var table = FlightTable<Waiter>()
+        var runs: [FlightID: Run] = [:]
+        var lastSeat: SeatID = 0
+        var isClosed = false
+    }
+
+    struct Run {
+        let field: AnyField
+        var task: SpawnedTask?
+        var isAbandoned = false
+        /// What readers get meanwhile; none any more once the store has said otherwise.
+        var interim: InterimAnswer?
+        var isChecking = false
+        /// Whether the load's lease is of another generation than what readers get.
+        var isDoubtful = false
+        var isRefuted = false
+    }
+
+    let state = NIOLockedValueBox(State())
+    let spawner: any Spawner
+    private let limiter: LoadLimiter
+    let trust: Trust
+    private let runner: Runner
+    let checker: Checker
+
+    init(
+        spawner: any Spawner,
+        limiter: LoadLimiter,
+        trust: Trust,
+        runner: @escaping Runner,
+        checker: @escaping Checker
+    ) {
+        self.spawner = spawner
+        self.limiter = limiter
+        self.trust = trust
+        self.runner = runner
+        self.checker = checker
+    }
+
+    /// Waits in the flight of a field, which is opened if need be.
+    ///
+    /// - Returns: how it ended, and whether a forced load that had begun already answers a forced refresh.
+    /// - Throws: ``CacheError`` with `circularLoad` or `shuttingDown`; `CancellationError`.
+    func wait(for field: AnyField, _ want: FlightWant) async throws -> (outcome: FlightOutcome, isCooldown: Bool) {
+        let seat = state.withLockedValue { state in
+            state.lastSeat += 1
+            return state.lastSeat
+        }
+        var refusal: CacheError?
+        var isCooldown = false
+        let outcome = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                do throws(CacheError) {
+                    isCooldown = try sit(field, want, seat: (seat, continuation, currentLoad))
+                    if Task.isCancelled { leave(seat) }
+                } catch {
+                    refusal = error
+                    continuation.resume(returning: .cancelled)
+                }
+            }
+        } onCancel: {
+            leave(seat)
+        }
+        if let refusal { throw refusal }
+        if case .cancelled = outcome { throw CancellationError() }
+        return (outcome, isCooldown)
+    }
+
+    /// Loads a field for nobody in particular, unless that is under way.
+    func startInBackground(_ field: AnyField) {
+        _ = try? sit(field, .read, seat: nil)
+    }
+
+    /// Runs a load that readers neither join nor wait for, but that an invalidation overtakes.
+    ///
+    /// - Returns: nil where new flights are refused.
+    func aside<Result>(_ field: AnyField, _ load: (FlightID) async -> Result) async -> Result? {
+        let id = state.withLockedValue { state in
+            state.isClosed ? nil : state.table.openAside(field.key, at: spawner.now())
+        }
+        guard let id else { return nil }
+        defer { land(id, .cancelled) }
+        return await load(id)
+    }
+
+    /// Overtakes the flights of a field, and changes what is held under the same lock, so that no flight comes between.
+    func invalidate(_ field: AnyField, _ change: () -> Void) {
+        let starts = state.withLockedValue { state in
+            change()
+            return state.table.invalidate(field.key, at: spawner.now())
+        }
+        run(starts)
+    }
+
+    /// Changes what is held, with no flight and no message in between.
+    func change(_ body: () -> Void) { state.withLockedValue { _ in body() } }
+
+    /// The load of a flight begins, under a lease of the generation.
+    func begin(_ id: FlightID, under generation: Generation) {
+        run(
+            state.withLockedValue { state in
+                if let interim = state.runs[id]?.interim, interim.answer.entry.generation != generation {
+                    state.runs[id]?.isDoubtful = true
+                }
+                return state.table.begin(id, under: generation, at: spawner.now())
+            }
+        )
+    }
+
+    /// Another process has changed a key; `change` applies that to what is held.
+    func tell(_ key: String, _ generation: Generation, isInvalidation: Bool, _ change: () -> Void) {
+        let starts = state.withLockedValue { state in
+            change()
+            return state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
+        }
+        run(starts)
+    }
+
+    /// Keeps what a flight has brought, unless an invalidation has overtaken it or the key has another generation.
+    ///
+    /// - Returns: whether it was kept.
+    @discardableResult
+    func keep(_ id: FlightID, of generation: Generation?, _ change: () -> Void) -> Bool {
+        state.withLockedValue { state in
+            guard state.table.mayKeep(id, of: generation) else { return false }
+            change()
+            return true
+        }
+    }
+
+    /// Changes what is held for a flight that has just begun to invalidate it.
+    func keep(_ id: FlightID, _ change: () -> Void) {
+        state.withLockedValue { state in
+            if state.table.isCurrent(id) { change() }
+        }
+    }
+
+    /// Whether no invalidation has overtaken the flight.
+    func isCurrent(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.isCurrent(id) } }
+
+    /// Whether somebody waits whom a value out of a cache, loaded at the instant, will not do.
+    func wantsMore(_ id: FlightID, than instant: MonotonicInstant) -> Bool {
+        state.withLockedValue { $0.table.wantsMore(id, than: instant) }
+    }
+
+    func waiters(of key: String) -> Int { state.withLockedValue { $0.table.waiters(of: key) } }
+
+    func isLoading(_ key: String) -> Bool { state.withLockedValue { $0.table.isLoading(key) } }
+
+    /// The flight whose load this task runs.
+    var currentLoad: FlightID? { Self.parent.flatMap { $0.desk == ObjectIdentifier(self) ? $0.flight : nil } }
+
+    /// Runs a load so that it is known by its flight: a load that waits for itself is found out.
+    func asLoad<Value>(of id: FlightID?, _ operation: () async throws -> Value) async rethrows -> Value {
+        try await Self.$parent.withValue(id.map { (ObjectIdentifier(self), $0) }, operation: operation)
+    }
+
+    /// Refuses new flights and cancels those under way.
+    func close() {
+        let tasks = state.withLockedValue { state in
+            state.isClosed = true
+            for id in state.runs.keys { state.runs[id]?.isAbandoned = true }
+            return state.runs.values.compactMap(\.task)
+        }
+        for task in tasks { task.cancel() }
+    }
+}
+
+extension FlightDesk {
+    /// - Returns: whether a forced load that has begun already answers.
+    private func sit(
+        _ field: AnyField,
+        _ want: FlightWant,
+        seat: (id: SeatID, waiter: Waiter, parent: FlightID?)?
+    ) throws(CacheError) -> Bool {
+        var meanwhile = Meanwhile.wait
+        let joined: FlightTable<Waiter>.Joined? = state.withLockedValue { state in
+            guard !state.isClosed else { return nil }
+            let joined = state.table.join(
+                field.key,
+                want: want,
+                seat: seat,
+                goesOn: field.policy.backgroundCompletion,
+                at: spawner.now()
+            )
+            switch joined {
+            case .opened(let id, _), .queued(let id): state.runs[id] = Run(field: field)
+            case .joined(let id, _): if seat != nil { meanwhile = self.meanwhile(in: id, want, &state) }
+            case .circular: break
+            }
+            return joined
+        }
+        switch joined {
+        case .joined(let id, let isCooldown):
+            if seat?.parent != nil { limiter.hurry(id) }
+            perform(meanwhile, in: id)
+            return isCooldown
+        case .opened(let id, let purpose):
+            if seat?.parent != nil { limiter.hurry(id) }
+            run([.init(id: id, purpose: purpose)])
+        case .queued(let id):
+            if seat?.parent != nil { limiter.hurry(id) }
+        case .circular: throw .circular(field)
+        case nil: throw CacheError(.shuttingDown, "the field cache has been shut down")
+        }
+        return false
+    }
+
+    private func leave(_ seat: SeatID) {
+        let (left, task) = state.withLockedValue { state in
+            let left = state.table.leave(seat, at: spawner.now())
+            guard let id = left?.abandoned else { return (left, nil as SpawnedTask?) }
+            guard state.table.contains(id) else {
+                state.runs[id] = nil
+                return (left, nil)
+            }
+            state.runs[id]?.isAbandoned = true
+            return (left, state.runs[id]?.task)
+        }
+        guard let left else { return }
+        task?.cancel()
+        left.waiter.resume(returning: .cancelled)
+        run(left.starts)
+    }
+
+    private func run(_ starts: [FlightTable<Waiter>.Start]) {
+        for start in starts {
+            guard let field = state.withLockedValue({ $0.runs[start.id]?.field }) else { continue }
+            let task = spawner.spawn { await self.runner(self, field, start.id, start.purpose) }
+            let isAbandoned = state.withLockedValue { state in
+                state.runs[start.id]?.task = task
+                return state.runs[start.id]?.isAbandoned ?? false
+            }
+            if isAbandoned { task.cancel() }
+        }
+    }
+
+    /// Ends a flight and answers those who still wait.
+    func land(_ id: FlightID, _ outcome: FlightOutcome) {
+        limiter.forget(id)
+        let (seats, starts) = state.withLockedValue { state in
+            state.runs[id] = nil
+            return state.table.land(id, at: spawner.now())
+        }
+        for seat in seats { seat.waiter.resume(returning: outcome) }
+        run(starts)
+    }
+}

@@ -1,0 +1,22 @@
+/// How a flight ended, for one of those who waited.
+enum FlightOutcome: Sendable {
+    case answered(FlightAnswer)
+    /// The load failed. `kept` is what the policy lets a reader have nonetheless.
+    case failed(CacheError, kept: Entry?)
+    /// The one who waited was cancelled.
+    case cancelled
+}
+
+struct FlightAnswer: Sendable {
+    enum Origin: Sendable, Hashable {
+        case cached(FieldReading.Tier)
+        case loaded(isStored: Bool)
+    }
+
+    var entry: Entry
+    var origin: Origin
+    /// A forced load that had begun shortly before answers.
+    var isCooldown = false
+    /// The source failed or is left alone after a failure; this is what there was.
+    var sourceFailed = false
+}

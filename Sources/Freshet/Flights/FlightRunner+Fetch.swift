@@ -1,0 +1,185 @@
+import Logging
+
+extension FlightRunner {
+    /// Runs the fetcher and commits what it brings, or remembers that it failed.
+    ///
+    /// - Parameters:
+    ///   - lease: nil where the store is away; what is loaded stays in this process then.
+    ///   - known: what the key held when the load began.
+    ///   - failures: how many loads in a row have failed, as the store remembers it.
+    func fetch(under lease: Lease?, known: Entry?, failures: Int? = nil) async throws -> FlightOutcome {
+        let begunAt = tools.spawner.now()
+        if let lease { desk.begin(id, under: lease.generation) }
+        // A schedule says nothing of when somebody reads.
+        if !isScheduled { tools.journal.beginLoad(of: field, at: begunAt) }
+        let context = LoadContext(
+            etag: known?.payload == nil ? nil : known?.sourceETag,
+            isForced: desk.wantsMore(id, than: begunAt)
+        )
+        do {
+            let load = SourceLoad(tools: tools, desk: desk, field: field, flight: id)
+            return try await commit(try await load.run(context), lease, known, begunAt)
+        } catch let error as CacheError {
+            return await fail(with: error, lease, known, failures ?? 0, begunAt)
+        } catch {
+            tools.note(.cancelled, of: field, since: begunAt)
+            if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
+            throw error
+        }
+    }
+
+    private func commit(
+        _ result: LoadResult<Payload>,
+        _ lease: Lease?,
+        _ known: Entry?,
+        _ begunAt: MonotonicInstant
+    ) async throws -> FlightOutcome {
+        let freshness = known?.freshness(at: begunAt, under: field.policy) ?? .gone
+        let policy = field.policy
+        switch result {
+        case .value(let payload, let details) where details.isCacheable:
+            let fill = EntryFill(
+                content: .value(payload.bytes, digest: payload.digest),
+                freshFor: jittered(details.ttl ?? policy.ttl),
+                staleFor: policy.staleWindow,
+                etag: details.etag,
+                ttl: details.ttl
+            )
+            let isSame = tools.journal.isUnchanged(payload, known: known?.payload, of: field.key)
+            return await fillStore(fill, payload, lease, isSame ? .unchanged : .changed, begunAt)
+        case .value(let payload, _):
+            return await passOn(payload, lease, freshness, begunAt)
+        case .notModified(let details):
+            guard let payload = known?.payload, freshness.action(on: .loadedUnmodified) == .renew else {
+                throw CacheError.notHeld
+            }
+            guard details.isCacheable else { return await passOn(payload, lease, freshness, begunAt) }
+            let ttl = details.ttl ?? known?.sourceTTL
+            let fill = EntryFill(
+                content: .unchanged,
+                freshFor: jittered(ttl ?? policy.ttl),
+                staleFor: policy.staleWindow,
+                etag: details.etag ?? known?.sourceETag,
+                ttl: ttl
+            )
+            return await fillStore(fill, payload, lease, .unchanged, begunAt)
+        case .absent:
+            let fill = EntryFill(content: .absent, freshFor: max(policy.negativeTTL, .milliseconds(1)))
+            return await fillStore(fill, nil, lease, .absent, begunAt)
+        }
+    }
+
+    /// What was loaded is not to be kept, and makes what is held obsolete.
+    private func passOn(
+        _ payload: Payload,
+        _ lease: Lease?,
+        _ freshness: Freshness,
+        _ begunAt: MonotonicInstant
+    ) async -> FlightOutcome {
+        tools.note(.uncacheable, of: field, since: begunAt)
+        await dropHeld(lease, isHeld: freshness.action(on: .loadedUncacheable) == .drop)
+        return answer(entry(payload, at: tools.spawner.now()), isStored: false)
+    }
+
+    private func dropHeld(_ lease: Lease?, isHeld: Bool) async {
+        let isCurrent = desk.isCurrent(id)
+        if isCurrent {
+            tools.noteSuccess(of: field)
+            tools.noteUncacheable(field)
+        }
+        // A removal ends the lease too; a slot that is given up, another process would load for in vain.
+        let isRemoved = isCurrent && (isHeld || isScheduled)
+        if let lease, !isRemoved || !isScheduled {
+            await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+        }
+        guard isRemoved else { return }
+        desk.keep(id) { tools.l1.drop(field.key) }
+        _ = try? await tools.backlog.send(.remove, of: field.key)
+    }
+
+    /// Chosen once a load, and stored: both tiers agree on it.
+    private func jittered(_ time: Duration) -> Duration {
+        let chance = Double(tools.spawner.random() >> 11) / Double(1 << 53)
+        return max(time - time * (field.policy.jitter * chance), .milliseconds(1))
+    }
+
+    private func fillStore(
+        _ fill: EntryFill,
+        _ payload: Payload?,
+        _ lease: Lease?,
+        _ end: FieldEvent.LoadEnd,
+        _ begunAt: MonotonicInstant
+    ) async -> FlightOutcome {
+        // L1 counts from when the store is asked, so that it never outlives it.
+        let sentAt = tools.spawner.now()
+        var generation: Generation?
+        if let lease {
+            let result = await tools.spawner.outliving { try await tools.store.fillEntry(field.key, lease, with: fill) }
+            switch result {
+            case .success(.stored(let stored)): generation = stored
+            case .success(.refused(let reason)):
+                tools.note(.refused(.byStore(reason)), of: field, since: begunAt)
+                tools.logger.debug(
+                    "a load was overtaken and is not kept",
+                    metadata: ["field.name": "\(field.name)", "refused.reason": "\(reason.rawValue)"]
+                )
+                return answer(entry(payload, fill, nil, at: sentAt), isStored: false)
+            case .failure(let error):
+                // The store went away in the meantime: what was loaded stays in this process.
+                tools.noteStoreError(error, .fill)
+                await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+            }
+        }
+        let entry = entry(payload, fill, generation, at: sentAt)
+        let isKept = desk.keep(id, of: generation) { tools.l1.hold(entry, of: field.key) }
+        let isStored = isKept || generation != nil
+        if isKept {
+            tools.noteSuccess(of: field)
+            tools.noteCacheable(field)
+            tools.journal.hold(entry, of: field.key)
+        }
+        tools.note(isStored ? end : .refused(.overtaken), of: field, since: begunAt)
+        return answer(entry, isStored: isStored)
+    }
+
+    private func answer(_ entry: Entry, isStored: Bool) -> FlightOutcome {
+        .answered(FlightAnswer(entry: entry, origin: .loaded(isStored: isStored)))
+    }
+
+    private func fail(
+        with error: CacheError,
+        _ lease: Lease?,
+        _ known: Entry?,
+        _ failures: Int,
+        _ begunAt: MonotonicInstant
+    ) async -> FlightOutcome {
+        let kept = kept(known)
+        // The failure of a load that an invalidation has overtaken says nothing of the key as it is now.
+        guard desk.isCurrent(id) else {
+            tools.note(error, of: field, since: begunAt)
+            if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
+            return .failed(error, kept: kept)
+        }
+        let failure = tools.noteFailure(
+            error,
+            of: field,
+            since: begunAt,
+            storedCount: failures,
+            hasStale: kept != nil
+        )
+        tools.note(error, failure, of: field, since: begunAt)
+        tools.logger.info(
+            "a load failed",
+            metadata: ["field.name": "\(field.name)", "error": "\(error)", "load.failures": "\(failure.count)"]
+        )
+        guard let lease else { return .failed(error, kept: kept) }
+        let result = await tools.spawner.outliving { try await tools.store.failEntry(field.key, lease, with: failure) }
+        switch result {
+        case .success: tools.noteSharedFailure(of: field)
+        case .failure(let storeError):
+            tools.noteStoreError(storeError, .fail)
+            await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+        }
+        return .failed(error, kept: kept)
+    }
+}

@@ -1,0 +1,84 @@
+extension FlightRunner {
+    /// Invalidates and loads, or takes the answer of a forced load that began shortly before.
+    func force(_ invalidation: Invalidation) async throws -> FlightOutcome {
+        let held = tools.l1.entry(field.key)
+        desk.keep(id) { tools.l1.invalidate(field.key, invalidation) }
+        let askedAt = tools.spawner.now()
+        let outcome: LeaseOutcome
+        do {
+            try await tools.backlog.flush(field.key)
+            outcome = try await lease(.force(invalidation, cooldown: field.policy.minRefreshInterval))
+        } catch {
+            try Self.rethrowCancellation(error)
+            return try await forceWithoutStore(invalidation, held: held)
+        }
+        switch outcome {
+        case .granted(let lease, let snapshot):
+            tools.noteForcedLoad(of: field)
+            let stale = decoded(snapshot, held: held, askedAt: askedAt)?.entry
+            let late = answerMeanwhile(with: stale, in: .l2, after: invalidation)
+            defer { late?.cancel() }
+            let landed = try await fetch(under: lease, known: stale, failures: snapshot.failure?.count)
+            checkOnceMore(after: landed)
+            return landed
+        case .fresh, .failing, .held, .coolingDown, .notDue:
+            let stale = decoded(outcome.snapshot, held: held, askedAt: askedAt)?.entry
+            let late = answerMeanwhile(with: stale, in: .l2, after: invalidation)
+            defer { late?.cancel() }
+            return try await answer(ofLoadIn: outcome.snapshot, held: held, askedAt: askedAt)
+        }
+    }
+
+    /// Waits for the forced load that a snapshot shows, and answers with what it brought.
+    private func answer(
+        ofLoadIn snapshot: EntrySnapshot,
+        held: Entry?,
+        askedAt: MonotonicInstant
+    ) async throws -> FlightOutcome {
+        var (snapshot, askedAt) = (snapshot, askedAt)
+        var last = decoded(snapshot, held: held, askedAt: askedAt)?.entry
+        var wait = leaseWait()
+        while snapshot.leaseFor != nil {
+            guard try await wait.again() else { return .failed(tools.timedOut(field), kept: kept(last)) }
+            askedAt = tools.spawner.now()
+            do {
+                snapshot = try await tools.store.readEntry(field.key, EntryRead(freshFor: field.policy.ttl))
+            } catch {
+                try Self.rethrowCancellation(error)
+                tools.noteStoreError(error, .read)
+                return try await fetch(under: nil, known: last)
+            }
+            last = decoded(snapshot, held: held, askedAt: askedAt)?.entry
+        }
+        tools.note(snapshot, of: field)
+        if let entry = last, entry.freshUntil > tools.spawner.now() {
+            hold(entry)
+            return .answered(FlightAnswer(entry: entry, origin: .cached(.l2), isCooldown: true))
+        }
+        if snapshot.failure != nil, let failure = tools.lastFailure(of: field) {
+            return .failed(failure, kept: kept(last))
+        }
+        return try await load(.renew, known: last)
+    }
+
+    private func forceWithoutStore(_ invalidation: Invalidation, held: Entry?) async throws -> FlightOutcome {
+        if tools.isCoolingDown(field) {
+            if let held, held.freshUntil > tools.spawner.now() {
+                desk.keep(id) { tools.l1.hold(held, of: field.key) }
+                return .answered(FlightAnswer(entry: held, origin: .cached(.l1), isCooldown: true))
+            }
+            if let failure = tools.lastFailure(of: field) {
+                return .failed(failure, kept: kept(invalidation == .remove ? nil : held))
+            }
+        }
+        tools.noteForcedLoad(of: field)
+        tools.backlog.keep(invalidation, of: field.key)
+        let now = tools.spawner.now()
+        let stale = invalidation == .remove ? nil : held?.expired(at: now).unverified(at: now)
+        let late = answerMeanwhile(with: stale, in: .l1, after: invalidation)
+        defer { late?.cancel() }
+        let outcome = try await fetch(under: nil, known: stale)
+        checkOnceMore(after: outcome)
+        return outcome
+    }
+}

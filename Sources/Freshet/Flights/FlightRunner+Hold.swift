@@ -1,0 +1,72 @@
+import Logging
+import Metrics
+
+/// What the store said or a load brought, as L1 holds it.
+extension FlightRunner {
+    /// What readers may have although the load failed.
+    func kept(_ entry: Entry?) -> Entry? {
+        guard let entry else { return nil }
+        let freshness = entry.freshness(at: tools.spawner.now(), under: field.policy)
+        return freshness.action(on: .loadFailed) == .answer ? entry : nil
+    }
+
+    /// What a snapshot says; nil where its bytes are no value of the field, which counts as a miss.
+    func decoded(_ snapshot: EntrySnapshot, held: Entry?, askedAt: MonotonicInstant) -> Decoded? {
+        do {
+            return Decoded(entry: try Entry.from(snapshot, of: field, held: held, askedAt: askedAt))
+        } catch {
+            tools.undecodable.increment()
+            tools.journal.record(FieldEvent(.undecodable, at: tools.spawner.now()), of: field.key)
+            tools.logger.debug(
+                "a stored value does not decode",
+                metadata: ["field.name": "\(field.name)", "error": "\(error)"]
+            )
+            return nil
+        }
+    }
+
+    struct Decoded {
+        /// nil where nothing is stored.
+        var entry: Entry?
+    }
+
+    /// Puts into L1 what the store said, unless an invalidation came between.
+    @discardableResult
+    func hold(_ entry: Entry?) -> Bool {
+        desk.keep(id, of: entry?.generation) {
+            guard let entry, entry.staleUntil > tools.spawner.now() else { return tools.l1.drop(field.key) }
+            tools.l1.hold(entry, of: field.key)
+            tools.journal.hold(entry, of: field.key)
+        }
+    }
+
+    /// The answer to those whom a value out of a cache will do.
+    func cached(_ entry: Entry, in tier: FieldReading.Tier) -> FlightAnswer {
+        let isKept = entry.freshness(at: tools.spawner.now(), under: field.policy) == .kept
+        return FlightAnswer(
+            entry: entry,
+            origin: .cached(tier),
+            sourceFailed: isKept && tools.failure(of: field) != nil
+        )
+    }
+
+    /// What a load has brought.
+    func entry(
+        _ payload: Payload?,
+        _ fill: EntryFill? = nil,
+        _ generation: Generation? = nil,
+        at instant: MonotonicInstant
+    ) -> Entry {
+        let freshUntil = instant + (fill?.freshFor ?? .zero)
+        return Entry(
+            payload: payload,
+            generation: generation,
+            sourceETag: fill?.etag,
+            sourceTTL: fill?.ttl,
+            loadedAt: instant,
+            freshUntil: freshUntil,
+            staleUntil: freshUntil + (fill?.staleFor ?? .zero),
+            checkedAt: instant
+        )
+    }
+}

@@ -1,0 +1,50 @@
+extension FlightRunner {
+    /// Gives those who only read what the policy lets them have while the load goes on: now, or at the soft deadline.
+    ///
+    /// - Returns: what waits for the soft deadline, to be cancelled when the load has ended.
+    func answerMeanwhile(with answer: FlightAnswer?) -> SpawnedTask? {
+        guard let answer else { return nil }
+        let now = tools.spawner.now()
+        let isFailing = tools.failure(of: field) != nil
+        switch answer.entry.freshness(at: now, under: field.policy).action(on: isFailing ? .readWhileFailing : .read) {
+        case .answer, .answerAndLoad: desk.answerReaders(id, InterimAnswer(answer: answer, isLate: isFailing))
+        default: break
+        }
+        guard let limit = field.policy.softDeadline else { return nil }
+        return tools.spawner.spawn {
+            guard (try? await tools.spawner.sleep(until: now + limit)) != nil else { return }
+            desk.answerLateReaders(id, answer)
+        }
+    }
+
+    /// The same under a forced refresh, which has made stale what is held.
+    func answerMeanwhile(
+        with entry: Entry?,
+        in tier: FieldReading.Tier,
+        after invalidation: Invalidation
+    ) -> SpawnedTask? {
+        guard invalidation == .expire, let entry,
+            desk.keep(id, of: entry.generation, { tools.l1.hold(entry, of: field.key) })
+        else { return nil }
+        return answerMeanwhile(with: cached(entry, in: tier))
+    }
+
+    /// Asks the store whether it still holds what readers get while the load goes on.
+    func checkInterim(_ interim: FlightAnswer) async {
+        let held = interim.entry
+        let askedAt = tools.spawner.now()
+        do {
+            try await tools.backlog.flush(field.key)
+            let request = EntryRead(freshFor: field.policy.ttl, known: held.known)
+            let snapshot = try await tools.store.readEntry(field.key, request)
+            // L1 is the load's to fill: what it brings is newer than this.
+            let entry = decoded(snapshot, held: held, askedAt: askedAt)?.entry
+            if entry == nil { desk.change { tools.l1.drop(field.key, unlessSince: askedAt) } }
+            desk.checkedInterim(id, entry.map { cached($0, in: .l2) }, of: entry?.generation)
+        } catch {
+            if !(error is CancellationError) { tools.noteStoreError(error, .read) }
+            let answer = cached(held.unverified(at: tools.spawner.now()), in: .l1)
+            desk.checkedInterim(id, answer, of: held.generation)
+        }
+    }
+}

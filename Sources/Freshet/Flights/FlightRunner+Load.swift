@@ -1,0 +1,74 @@
+extension FlightRunner {
+    /// Loads with the leave of the store, waits for whoever has that leave, or takes what they have brought.
+    func load(_ purpose: LeaseRequest.Purpose, known: Entry?) async throws -> FlightOutcome {
+        var (purpose, known) = (purpose, known)
+        var hasWaited = false
+        var wait = leaseWait()
+        while true {
+            let askedAt = tools.spawner.now()
+            let outcome: LeaseOutcome
+            do {
+                outcome = try await lease(purpose)
+            } catch {
+                try Self.rethrowCancellation(error)
+                return try await fetch(under: nil, known: known)
+            }
+            switch outcome {
+            case .granted(let lease, let snapshot):
+                let stored = decoded(snapshot, held: known, askedAt: askedAt)?.entry
+                if hasWaited, let stored, stored.freshUntil > tools.spawner.now(),
+                    !desk.wantsMore(id, than: stored.loadedAt)
+                {
+                    await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+                    return answer(with: stored)
+                }
+                return try await fetch(under: lease, known: stored, failures: snapshot.failure?.count)
+            case .fresh(let snapshot), .notDue(let snapshot):
+                if let entry = decoded(snapshot, held: known, askedAt: askedAt)?.entry { return answer(with: entry) }
+                if let failure = tools.failure(of: field) { return .failed(failure, kept: nil) }
+                purpose = .renew
+            case .failing(let snapshot), .coolingDown(let snapshot):
+                tools.note(snapshot, of: field)
+                let failure = tools.failure(of: field) ?? CacheError(.sourceFailed, "the last load failed")
+                return .failed(failure, kept: kept(decoded(snapshot, held: known, askedAt: askedAt)?.entry))
+            case .held(let snapshot):
+                known = decoded(snapshot, held: known, askedAt: askedAt)?.entry
+                guard try await wait.again() else { return .failed(tools.timedOut(field), kept: kept(known)) }
+                hasWaited = true
+            }
+        }
+    }
+
+    /// Asks for leave to load.
+    ///
+    /// A lease whose grant got lost on the way is given up, or nobody could load until it ends.
+    func lease(_ purpose: LeaseRequest.Purpose) async throws -> LeaseOutcome {
+        let request = LeaseRequest(
+            purpose: purpose,
+            holdFor: leaseTime,
+            freshFor: field.policy.ttl,
+            token: (tools.nodeName.isEmpty ? "" : tools.nodeName + "/") + String(tools.spawner.random(), radix: 16)
+        )
+        do {
+            let outcome = try await tools.store.leaseEntry(field.key, request)
+            note(outcome)
+            return outcome
+        } catch {
+            note(noLease: error)
+            if !(error is CancellationError) { tools.noteStoreError(error, .lease) }
+            await tools.backlog.giveUp(request.token, of: field.key, heldFor: leaseTime)
+            throw error
+        }
+    }
+
+    private func answer(with entry: Entry) -> FlightOutcome {
+        hold(entry)
+        return .answered(FlightAnswer(entry: entry, origin: .cached(.l2)))
+    }
+
+    /// A lease outlives its load by what the fill may take.
+    var leaseTime: Duration { field.policy.hardDeadline + .seconds(5) }
+
+    /// Long enough to outlast a holder that has died, and the one that comes after it.
+    func leaseWait() -> LeaseWait { LeaseWait(limit: leaseTime * 2, spawner: tools.spawner) }
+}

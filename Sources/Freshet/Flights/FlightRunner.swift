@@ -1,0 +1,92 @@
+/// Runs one flight: looks into the store, and loads from the source if that does not end it.
+struct FlightRunner: Sendable {
+    let tools: FlightTools
+    let desk: FlightDesk
+    let field: AnyField
+    let id: FlightID
+    var isScheduled = false
+
+    func run(_ purpose: FlightPurpose) async {
+        do {
+            switch purpose {
+            case .read: desk.land(id, try await lookUp())
+            case .force(let invalidation): desk.land(id, try await force(invalidation))
+            }
+        } catch {
+            desk.land(id, .failed(CacheError(.shuttingDown, "the load was given up"), kept: nil))
+        }
+    }
+
+    /// Reads the store, and loads unless that gives an answer.
+    private func lookUp() async throws -> FlightOutcome {
+        var attempts = 0
+        while true {
+            attempts += 1
+            let held = tools.l1.entry(field.key)
+            let askedAt = tools.spawner.now()
+            let snapshot: EntrySnapshot
+            do {
+                try await tools.backlog.flush(field.key)
+                snapshot = try await tools.store.readEntry(
+                    field.key,
+                    EntryRead(freshFor: field.policy.ttl, known: held?.known)
+                )
+            } catch {
+                try Self.rethrowCancellation(error)
+                tools.noteStoreError(error, .read)
+                return try await goOnWithoutStore(held)
+            }
+            tools.note(snapshot, of: field)
+            guard let stored = decoded(snapshot, held: held, askedAt: askedAt) else {
+                return try await replaceBadBytes()
+            }
+            // Another process has changed the key since: what was read may be what was invalidated.
+            guard hold(stored.entry) || !desk.isCurrent(id) || attempts == 3 else { continue }
+            return try await decide(on: stored.entry, in: .l2) { try await load($0, known: stored.entry) }
+        }
+    }
+
+    /// The store is away: what L1 holds goes on.
+    private func goOnWithoutStore(_ held: Entry?) async throws -> FlightOutcome {
+        let now = tools.spawner.now()
+        let entry = held?.unverified(at: now)
+        if let entry, entry.freshUntil > now { desk.keep(id) { tools.l1.hold(entry, of: field.key) } }
+        return try await decide(on: entry, in: .l1) { _ in try await fetch(under: nil, known: entry) }
+    }
+
+    private func replaceBadBytes() async throws -> FlightOutcome {
+        if let failure = tools.failure(of: field) { return .failed(failure, kept: nil) }
+        return try await load(.renew, known: nil)
+    }
+
+    /// Answers out of a cache where the policy allows it, and loads where it does not or somebody wants more.
+    private func decide(
+        on entry: Entry?,
+        in tier: FieldReading.Tier,
+        load: (LeaseRequest.Purpose) async throws -> FlightOutcome
+    ) async throws -> FlightOutcome {
+        let failure = tools.failure(of: field)
+        let freshness = entry?.freshness(at: tools.spawner.now(), under: field.policy) ?? .gone
+        let answer = entry.map { cached($0, in: tier) }
+        var purpose = LeaseRequest.Purpose.read
+        switch (freshness.action(on: failure == nil ? .read : .readWhileFailing), answer, failure) {
+        case (.answer, let answer?, let failure):
+            guard desk.wantsMore(id, than: answer.entry.loadedAt) else { return .answered(answer) }
+            if freshness.action(on: failure == nil ? .readYounger : .readYoungerWhileFailing) == .fail, let failure {
+                desk.answerReaders(id, InterimAnswer(answer: answer, isLate: true))
+                return .failed(failure, kept: entry)
+            }
+            purpose = .renew
+        case (.fail, _, let failure?):
+            return .failed(failure, kept: nil)
+        default: break
+        }
+        let late = answerMeanwhile(with: answer)
+        defer { late?.cancel() }
+        return try await load(purpose)
+    }
+
+    static func rethrowCancellation(_ error: any Error) throws {
+        if error is CancellationError { throw error }
+    }
+}

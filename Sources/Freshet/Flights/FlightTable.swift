@@ -1,0 +1,356 @@
+typealias FlightID = UInt64
+typealias SeatID = UInt64
+
+/// Why a flight was opened.
+enum FlightPurpose: Sendable, Hashable {
+    /// Somebody reads.
+    case read
+    /// Somebody forces a refresh.
+    case force(Invalidation)
+
+    var isForced: Bool { self != .read }
+
+    /// This, as hard as the other one is too.
+    func merged(with other: FlightPurpose?) -> FlightPurpose {
+        other == .force(.remove) ? .force(.remove) : self
+    }
+}
+
+/// What somebody wants of a flight.
+enum FlightWant: Sendable, Hashable {
+    /// Any answer the policy allows.
+    case read
+    /// Something loaded at the instant or later.
+    case younger(MonotonicInstant)
+    /// A load that begins now, unless a forced one began since the instant.
+    case force(Invalidation, unlessBegunSince: MonotonicInstant)
+
+    /// Whether a value out of a cache will do.
+    func accepts(loadedAt instant: MonotonicInstant) -> Bool {
+        switch self {
+        case .read: true
+        case .younger(let limit): instant >= limit
+        case .force: false
+        }
+    }
+}
+
+/// Which loads are under way, who waits for them, and which of them an invalidation has overtaken. Pure: no task, no
+/// clock.
+///
+/// Per key one flight is *current*: readers join it. An invalidation *supersedes* it: it runs on for those who joined
+/// before, and whoever comes later opens a new flight. No more than two flights of a key run at once; a third waits in
+/// the *queue* until one has landed, and is joined there. A forced refresh supersedes an ordinary flight, but queues
+/// behind a forced one.
+struct FlightTable<Waiter: Sendable>: Sendable {
+    struct Seat: Sendable {
+        var want: FlightWant
+        var waiter: Waiter
+        /// The flight whose load waits here.
+        var parent: FlightID?
+    }
+
+    enum Joined: Sendable, Equatable {
+        /// The flight is there. `isCooldown`: a forced load that has begun already answers this forced refresh.
+        case joined(FlightID, isCooldown: Bool)
+        /// The flight is new: run it.
+        case opened(FlightID, FlightPurpose)
+        /// The flight is new and runs later.
+        case queued(FlightID)
+        /// The load that asks is the one asked for, directly or around a circle.
+        case circular
+    }
+
+    /// A flight to be run now.
+    struct Start: Sendable, Equatable {
+        var id: FlightID
+        var purpose: FlightPurpose
+    }
+
+    private struct Flight: Sendable {
+        let key: String
+        var purpose: FlightPurpose
+        var begunAt: MonotonicInstant
+        var seats: [SeatID: Seat] = [:]
+        /// Goes on though nobody waits.
+        var isBackground = false
+        /// Of the lease under which its load has begun.
+        var generation: Generation?
+        /// The generations that other processes have told of since it was opened, as far as they still say anything.
+        var told: [Generation] = []
+        /// How many of this flight's own loads wait for others.
+        var waitsFor: [FlightID: Int] = [:]
+    }
+
+    private struct Slot: Sendable {
+        var current: FlightID?
+        var running: Set<FlightID> = []
+        var queued: FlightID?
+        /// Loads on schedule, beside the readers, who go on with what there is.
+        var aside: FlightID?
+    }
+
+    private static var mostRunning: Int { 2 }
+    /// More invalidations than that while a lease is on its way, and the fill is left to the store to refuse.
+    private static var mostTold: Int { 16 }
+
+    private var flights: [FlightID: Flight] = [:]
+    private var slots: [String: Slot] = [:]
+    private var flightOfSeat: [SeatID: FlightID] = [:]
+    private var lastID: FlightID = 0
+
+    /// Joins the flight of a key, or opens one.
+    ///
+    /// - Parameters:
+    ///   - seat: nil starts a flight nobody waits for.
+    ///   - goesOn: whether the flight goes on when nobody waits for it any more.
+    mutating func join(
+        _ key: String,
+        want: FlightWant,
+        seat: (id: SeatID, waiter: Waiter, parent: FlightID?)?,
+        goesOn: Bool = false,
+        at now: MonotonicInstant
+    ) -> Joined {
+        let (id, joined) = place(key, want, at: now)
+        if seat == nil || goesOn { flights[id]?.isBackground = true }
+        guard let seat else { return joined }
+        if let parent = seat.parent, flights[parent] != nil {
+            guard !waits(id, for: parent) else { return .circular }
+            flights[parent]?.waitsFor[id, default: 0] += 1
+        }
+        flightOfSeat[seat.id] = id
+        flights[id]?.seats[seat.id] = Seat(want: want, waiter: seat.waiter, parent: seat.parent)
+        return joined
+    }
+
+    /// Opens a flight that nobody joins: a load on schedule. An invalidation overtakes it as any other.
+    mutating func openAside(_ key: String, at now: MonotonicInstant) -> FlightID {
+        let id = add(key, .read, at: now)
+        flights[id]?.isBackground = true
+        slots[key, default: Slot()].aside = id
+        return id
+    }
+
+    /// Takes a waiter out.
+    ///
+    /// - Returns: the waiter, its flight if it has nobody left to run for, and flights that may run now.
+    mutating func leave(
+        _ seat: SeatID,
+        at now: MonotonicInstant
+    ) -> (waiter: Waiter, abandoned: FlightID?, starts: [Start])? {
+        guard let id = flightOfSeat.removeValue(forKey: seat), let left = flights[id]?.seats.removeValue(forKey: seat)
+        else { return nil }
+        unlink(left, from: id)
+        guard let flight = flights[id], flight.seats.isEmpty, !flight.isBackground else {
+            return (left.waiter, nil, [])
+        }
+        supersede(id)
+        if slots[flight.key]?.queued == id {
+            slots[flight.key]?.queued = nil
+            flights[id] = nil
+        }
+        return (left.waiter, id, startQueued(flight.key, at: now))
+    }
+
+    /// Hands out those waiters whom a value out of a cache will do; the flight goes on.
+    mutating func answerReaders(_ id: FlightID, loadedAt instant: MonotonicInstant) -> [Waiter] {
+        guard let flight = flights[id] else { return [] }
+        let readers = flight.seats.filter { $0.value.want.accepts(loadedAt: instant) }
+        for (seatID, seat) in readers {
+            flights[id]?.seats[seatID] = nil
+            flightOfSeat[seatID] = nil
+            unlink(seat, from: id)
+        }
+        if !readers.isEmpty { flights[id]?.isBackground = true }
+        return readers.map(\.value.waiter)
+    }
+
+    /// Whether somebody waits whom a value out of a cache will not do.
+    func wantsMore(_ id: FlightID, than instant: MonotonicInstant) -> Bool {
+        flights[id]?.seats.values.contains { !$0.want.accepts(loadedAt: instant) } ?? false
+    }
+
+    /// Ends a flight.
+    ///
+    /// - Returns: those who still wait, with what they want, and flights that may run now.
+    mutating func land(_ id: FlightID, at now: MonotonicInstant) -> (seats: [Seat], starts: [Start]) {
+        guard let flight = flights.removeValue(forKey: id) else { return ([], []) }
+        for (seatID, seat) in flight.seats {
+            flightOfSeat[seatID] = nil
+            unlink(seat, from: id)
+        }
+        slots[flight.key]?.running.remove(id)
+        supersede(id, of: flight.key)
+        return (Array(flight.seats.values), startQueued(flight.key, at: now))
+    }
+
+    /// Whether no invalidation has overtaken the flight.
+    func isCurrent(_ id: FlightID) -> Bool {
+        guard let slot = flights[id].flatMap({ slots[$0.key] }) else { return false }
+        return slot.current == id || slot.aside == id
+    }
+
+    /// Whether what the flight brings may be kept: it is current, and of the last generation that was told of.
+    func mayKeep(_ id: FlightID, of generation: Generation?) -> Bool {
+        isCurrent(id) && (flights[id]?.told.last.map { $0 == generation } ?? true)
+    }
+
+    /// The flight's load begins. Whoever invalidated the key after the lease was granted has overtaken it.
+    mutating func begin(_ id: FlightID, under generation: Generation, at now: MonotonicInstant) -> [Start] {
+        guard let flight = flights[id] else { return [] }
+        flights[id]?.generation = generation
+        flights[id]?.told.removeFirst(max(0, flight.told.count - 1))
+        guard flight.told.contains(generation), flight.told.last != generation, isCurrent(id) else { return [] }
+        return overtake(id, of: flight.key, at: now)
+    }
+
+    /// Another process has changed the key. A flight whose load began under another generation is overtaken if that was
+    /// an invalidation; one whose load has not begun yet will see the change.
+    mutating func tell(
+        _ key: String,
+        _ generation: Generation,
+        isInvalidation: Bool,
+        at now: MonotonicInstant
+    ) -> [Start] {
+        guard let slot = slots[key] else { return [] }
+        var starts: [Start] = []
+        for id in [slot.current, slot.aside].compactMap(\.self) {
+            note(generation, toldTo: id)
+            guard isInvalidation, let begun = flights[id]?.generation, begun != generation else { continue }
+            starts += overtake(id, of: key, at: now)
+        }
+        return starts
+    }
+
+    /// Overtakes the flights of a key.
+    mutating func invalidate(_ key: String, at now: MonotonicInstant) -> [Start] {
+        slots[key]?.current = nil
+        slots[key]?.aside = nil
+        return startQueued(key, at: now)
+    }
+
+    /// Whether the key is being loaded, or will be.
+    func isLoading(_ key: String) -> Bool {
+        guard let slot = slots[key] else { return false }
+        // One that loads on schedule may only have asked whether to.
+        let isLoadingAside = slot.aside.map { flights[$0]?.generation != nil } ?? false
+        return slot.current != nil || slot.queued != nil || isLoadingAside
+    }
+
+    /// How many wait for the key, in all its flights.
+    func waiters(of key: String) -> Int {
+        guard let slot = slots[key] else { return 0 }
+        return (Array(slot.running) + [slot.queued].compactMap(\.self)).reduce(0) {
+            $0 + (flights[$1]?.seats.count ?? 0)
+        }
+    }
+
+    func contains(_ id: FlightID) -> Bool { flights[id] != nil }
+}
+
+extension FlightTable {
+    /// Finds or makes the flight.
+    private mutating func place(_ key: String, _ want: FlightWant, at now: MonotonicInstant) -> (FlightID, Joined) {
+        let slot = slots[key] ?? Slot()
+        guard case .force(let invalidation, let since) = want else {
+            if let id = slot.current ?? slot.queued { return (id, .joined(id, isCooldown: false)) }
+            return open(key, .read, at: now)
+        }
+        if let id = slot.current, let flight = flights[id], flight.purpose.isForced {
+            if flight.begunAt >= since { return (id, .joined(id, isCooldown: true)) }
+            return harden(key, invalidation) ?? enqueue(key, .force(invalidation), at: now)
+        }
+        slots[key]?.current = nil
+        slots[key]?.aside = nil
+        return harden(key, invalidation) ?? open(key, .force(invalidation), at: now)
+    }
+
+    /// Makes a forced flight of the one that waits, if one does.
+    private mutating func harden(_ key: String, _ invalidation: Invalidation) -> (FlightID, Joined)? {
+        guard let id = slots[key]?.queued, let flight = flights[id] else { return nil }
+        flights[id]?.purpose = FlightPurpose.force(invalidation).merged(with: flight.purpose)
+        return (id, .joined(id, isCooldown: false))
+    }
+
+    private mutating func open(_ key: String, _ purpose: FlightPurpose, at now: MonotonicInstant) -> (FlightID, Joined)
+    {
+        guard (slots[key]?.running.count ?? 0) < Self.mostRunning else { return enqueue(key, purpose, at: now) }
+        let id = add(key, purpose, at: now)
+        begin(id)
+        return (id, .opened(id, purpose))
+    }
+
+    private mutating func enqueue(_ key: String, _ purpose: FlightPurpose, at now: MonotonicInstant) -> (
+        FlightID, Joined
+    ) {
+        let id = add(key, purpose, at: now)
+        slots[key, default: Slot()].queued = id
+        return (id, .queued(id))
+    }
+
+    private mutating func add(_ key: String, _ purpose: FlightPurpose, at now: MonotonicInstant) -> FlightID {
+        lastID += 1
+        flights[lastID] = Flight(key: key, purpose: purpose, begunAt: now)
+        return lastID
+    }
+
+    private mutating func begin(_ id: FlightID) {
+        guard let flight = flights[id] else { return }
+        slots[flight.key, default: Slot()].current = id
+        slots[flight.key]?.running.insert(id)
+    }
+
+    private mutating func note(_ generation: Generation, toldTo id: FlightID) {
+        guard let flight = flights[id], flight.told.last != generation else { return }
+        let most = flight.generation == nil ? Self.mostTold : 1
+        flights[id]?.told.append(generation)
+        flights[id]?.told.removeFirst(max(0, flight.told.count + 1 - most))
+    }
+
+    private mutating func supersede(_ id: FlightID) {
+        if let key = flights[id]?.key { supersede(id, of: key) }
+    }
+
+    private mutating func supersede(_ id: FlightID, of key: String) {
+        if slots[key]?.current == id { slots[key]?.current = nil }
+        if slots[key]?.aside == id { slots[key]?.aside = nil }
+    }
+
+    private mutating func overtake(_ id: FlightID, of key: String, at now: MonotonicInstant) -> [Start] {
+        supersede(id, of: key)
+        return startQueued(key, at: now)
+    }
+
+    private mutating func startQueued(_ key: String, at now: MonotonicInstant) -> [Start] {
+        guard let slot = slots[key] else { return [] }
+        if let id = slot.queued, slot.current == nil, slot.running.count < Self.mostRunning, let flight = flights[id] {
+            slots[key]?.queued = nil
+            flights[id]?.begunAt = now
+            begin(id)
+            return [Start(id: id, purpose: flight.purpose)]
+        }
+        if slot.current == nil, slot.queued == nil, slot.aside == nil, slot.running.isEmpty { slots[key] = nil }
+        return []
+    }
+
+    private mutating func unlink(_ seat: Seat, from id: FlightID) {
+        guard let parent = seat.parent, let count = flights[parent]?.waitsFor[id] else { return }
+        flights[parent]?.waitsFor[id] = count > 1 ? count - 1 : nil
+    }
+
+    /// Whether `id` is `target`, or waits for it over any number of flights.
+    private func waits(_ id: FlightID, for target: FlightID) -> Bool {
+        var open = [id]
+        var seen: Set<FlightID> = []
+        while let next = open.popLast() {
+            if next == target { return true }
+            guard seen.insert(next).inserted, let flight = flights[next] else { continue }
+            open += flight.waitsFor.keys
+            // What is queued waits for what runs.
+            if let slot = slots[flight.key], slot.queued == next { open += slot.running }
+            // So does what is read while a load on schedule holds the lease, if there is nothing to be read.
+            if let aside = slots[flight.key]?.aside { open.append(aside) }
+        }
+        return false
+    }
+}

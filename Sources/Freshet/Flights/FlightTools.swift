@@ -1,0 +1,167 @@
+import Logging
+import Metrics
+import NIOConcurrencyHelpers
+
+/// What the flights of a field cache work with.
+final class FlightTools: Sendable {
+    let store: GuardedStore
+    let l1: L1
+    let backlog: StoreBacklog
+    let limiter: LoadLimiter
+    let spawner: any Spawner
+    let logger: Logger
+    let trust: Trust
+    let journal: FieldJournal
+    /// What other processes are told of who has a lease; may be empty.
+    let nodeName: String
+    let settling = SettleTimers()
+    private let hasSystemClock: Bool
+    private let failures = NIOLockedValueBox(FailureMemory())
+    private let storeErrors = NIOLockedValueBox(FailureLog())
+    let undecodable = Counter(label: "freshet_undecodable_values_total")
+    private let uncacheable = NIOLockedValueBox(KeyMemory<Void>())
+    private let forcedLoads = NIOLockedValueBox(KeyMemory<Void>())
+
+    init(
+        store: GuardedStore,
+        l1: L1,
+        backlog: StoreBacklog,
+        limiter: LoadLimiter,
+        spawner: any Spawner,
+        logger: Logger,
+        trust: Trust,
+        journal: FieldJournal,
+        nodeName: String
+    ) {
+        self.store = store
+        self.l1 = l1
+        self.backlog = backlog
+        self.limiter = limiter
+        self.spawner = spawner
+        self.logger = logger
+        self.trust = trust
+        self.journal = journal
+        self.nodeName = nodeName
+        hasSystemClock = (spawner as? CountingSpawner)?.hasSystemClock ?? false
+    }
+
+    /// The spawner's clock, read without the spawner where that is the system's.
+    func now() -> MonotonicInstant { hasSystemClock ? SystemSpawner().now() : spawner.now() }
+
+    /// Takes over what the store remembers of a failure, and forgets ours once something fresh is there.
+    func note(_ snapshot: EntrySnapshot, of field: AnyField) {
+        let now = spawner.now()
+        failures.withLockedValue { failures in
+            guard let failure = snapshot.failure else {
+                if snapshot.freshFor > .zero {
+                    failures.forget(field.key)
+                } else {
+                    failures.forgetShared(field.key, at: now)
+                }
+                return
+            }
+            let known = FailureMemory.Failure(
+                error: CacheError(CacheError.Code(failure.code), failure.message),
+                count: failure.count,
+                until: now + failure.retryAfter,
+                isShared: true
+            )
+            failures.remember(known, of: field.key, at: now)
+        }
+    }
+
+    /// Remembers that a load has failed.
+    ///
+    /// - Returns: what the store is to remember.
+    func noteFailure(
+        _ error: CacheError,
+        of field: AnyField,
+        since begunAt: MonotonicInstant,
+        storedCount: Int,
+        hasStale: Bool
+    ) -> EntryFailure {
+        let now = spawner.now()
+        return failures.withLockedValue { failures in
+            let count = failures.count(of: field.key, withLoadSince: begunAt, stored: storedCount, at: now)
+            let pause = field.policy.pause(afterFailures: count, hasStale: hasStale, hint: error.retryAfter)
+            let failure = FailureMemory.Failure(error: error, count: count, until: now + pause, failedAt: now)
+            failures.remember(failure, of: field.key, at: now)
+            return EntryFailure(
+                count: count,
+                code: error.code.description,
+                message: error.message,
+                retryAfter: pause
+            )
+        }
+    }
+
+    func noteSharedFailure(of field: AnyField) { failures.withLockedValue { $0.share(field.key) } }
+
+    func noteRemoval(of field: AnyField) { failures.withLockedValue { $0.forget(field.key) } }
+
+    func noteSuccess(of field: AnyField) { failures.withLockedValue { $0.forget(field.key) } }
+
+    /// The failure that readers are still to be answered with.
+    func failure(of field: AnyField) -> CacheError? {
+        let now = spawner.now()
+        return failures.withLockedValue { $0.failure(of: field.key, at: now) }
+    }
+
+    func timedOut(_ field: AnyField) -> CacheError {
+        CacheError(.sourceTimedOut, "no answer for '\(field.name)' within \(field.policy.hardDeadline)")
+    }
+
+    /// For a short time, readers of the field do not share loads.
+    func noteUncacheable(_ field: AnyField) {
+        let now = spawner.now()
+        uncacheable.withLockedValue { $0.remember((), of: field.key, until: now + .seconds(10), at: now) }
+    }
+
+    func noteCacheable(_ field: AnyField) { uncacheable.withLockedValue { $0.forget(field.key) } }
+
+    func isUncacheable(_ field: AnyField) -> Bool {
+        let now = spawner.now()
+        return uncacheable.withLockedValue { $0.value(of: field.key, at: now) != nil }
+    }
+
+    /// The last failure, even if the source may be asked again by now.
+    func lastFailure(of field: AnyField) -> CacheError? {
+        let now = spawner.now()
+        return failures.withLockedValue { $0.lastFailure(of: field.key, at: now) }
+    }
+
+    /// A call to the store has failed; reads go on without it.
+    func noteStoreError(_ error: any Error, _ operation: StoreOperation) {
+        let code = (error as? CacheError)?.code ?? .storeUnavailable
+        let now = spawner.now()
+        guard let silenced = storeErrors.withLockedValue({ $0.admit(operation, code, at: now) }) else { return }
+        logger.error(
+            "the store failed; fields go on without it",
+            metadata: [
+                "cache.operation": "\(operation)", "error": "\(error)", "error.silenced": "\(silenced)",
+            ]
+        )
+    }
+
+    func noteForcedLoad(of field: AnyField) {
+        let now = spawner.now()
+        let end = now + field.policy.minRefreshInterval
+        forcedLoads.withLockedValue { $0.remember((), of: field.key, until: end, at: now) }
+    }
+
+    /// Whether this process has begun a forced load so shortly before that it answers another one.
+    func isCoolingDown(_ field: AnyField) -> Bool {
+        let now = spawner.now()
+        return forcedLoads.withLockedValue { $0.value(of: field.key, at: now) != nil }
+    }
+}
+
+extension CacheError {
+    static var notHeld: CacheError {
+        CacheError(.sourceFailed, "the source says 'not modified' of a value that is not held")
+    }
+
+    static func circular(_ field: AnyField) -> CacheError {
+        CacheError(.circularLoad, "the load of field '\(field.name)' waits for itself")
+    }
+}

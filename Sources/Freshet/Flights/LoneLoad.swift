@@ -1,0 +1,58 @@
+/// A load for one caller alone, of a field whose last value was not to be kept: waiting for each other would only
+/// put its callers in a row. Varnish calls the idea "hit-for-miss".
+struct LoneLoad: Sendable {
+    let tools: FlightTools
+    let desk: FlightDesk
+    let field: AnyField
+
+    /// - Throws: ``CacheError``, `CancellationError`.
+    func run() async throws -> FlightAnswer {
+        if let failure = tools.failure(of: field) { throw failure }
+        let outer = SourceLoad.loneKeys
+        guard !outer.contains(field.key) else { throw CacheError.circular(field) }
+        let load = SourceLoad(
+            tools: tools,
+            desk: desk,
+            field: field,
+            flight: desk.currentLoad,
+            isNested: desk.currentLoad != nil || !outer.isEmpty,
+            loneKeys: outer.union([field.key])
+        )
+        let begunAt = tools.spawner.now()
+        do {
+            return try answer(to: try await load.run(LoadContext()), begunAt)
+        } catch let error as CacheError {
+            let failure = tools.noteFailure(error, of: field, since: begunAt, storedCount: 0, hasStale: false)
+            tools.note(error, failure, of: field, since: begunAt)
+            // Whoever comes next loads for all processes, and what fails then is remembered by all.
+            tools.noteCacheable(field)
+            throw error
+        }
+    }
+
+    private func answer(to result: LoadResult<Payload>, _ begunAt: MonotonicInstant) throws -> FlightAnswer {
+        let payload: Payload?
+        switch result {
+        case .value(let value, let details):
+            payload = value
+            if details.isCacheable { tools.noteCacheable(field) }
+            tools.note(.uncacheable, of: field, since: begunAt)
+        case .absent:
+            payload = nil
+            tools.note(.absent, of: field, since: begunAt)
+        case .notModified: throw CacheError.notHeld
+        }
+        tools.noteSuccess(of: field)
+        let now = tools.spawner.now()
+        let entry = Entry(
+            payload: payload,
+            generation: nil,
+            sourceETag: nil,
+            loadedAt: now,
+            freshUntil: now,
+            staleUntil: now,
+            checkedAt: now
+        )
+        return FlightAnswer(entry: entry, origin: .loaded(isStored: false))
+    }
+}

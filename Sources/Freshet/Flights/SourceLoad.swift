@@ -1,0 +1,57 @@
+import Metrics
+import Tracing
+
+/// Runs a field's fetcher: within its hard deadline and the limit of loads at once, in a span, timed.
+struct SourceLoad: Sendable {
+    /// The keys of lone loads that this task runs inside of.
+    @TaskLocal static var loneKeys: Set<String> = []
+
+    let tools: FlightTools
+    let desk: FlightDesk
+    let field: AnyField
+    /// The flight the load belongs to, or is inside of.
+    let flight: FlightID?
+    /// A load inside another one has its place already.
+    var isNested = false
+    var loneKeys: Set<String> = []
+
+    /// - Throws: ``CacheError`` that may be shown and remembered; `CancellationError` if this task was cancelled.
+    func run(_ context: LoadContext) async throws -> LoadResult<Payload> {
+        let begunAt = tools.spawner.now()
+        defer {
+            field.metrics.loadSeconds.recordNanoseconds((tools.spawner.now() - begunAt).clampedNanoseconds)
+        }
+        do {
+            return try await withDeadline(
+                field.policy.hardDeadline,
+                on: tools.spawner,
+                orThrow: tools.timedOut(field)
+            ) {
+                isNested
+                    ? try await fetch(context)
+                    : try await tools.limiter.withPermit(for: flight) { try await fetch(context) }
+            }
+        } catch  where Task.isCancelled {
+            throw CancellationError()
+        } catch {
+            throw shown(error)
+        }
+    }
+
+    private func fetch(_ context: LoadContext) async throws -> LoadResult<Payload> {
+        try await desk.asLoad(of: flight) {
+            try await Self.$loneKeys.withValue(loneKeys) {
+                try await withSpan("freshet.load") { span in
+                    span.attributes["freshet.field"] = field.name
+                    return try await field.load(context)
+                }
+            }
+        }
+    }
+
+    private func shown(_ error: any Error) -> CacheError {
+        let known: Set<CacheError.Code> = [.sourceFailed, .sourceTimedOut, .overloaded, .circularLoad, .invalidValue]
+        if let error = error as? CacheError, known.contains(error.code) { return error }
+        return CacheError(.sourceFailed, "the fetcher of '\(field.name)' threw \(type(of: error))", underlying: error)
+    }
+}

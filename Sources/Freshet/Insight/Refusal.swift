@@ -1,0 +1,16 @@
+/// Why a source or a store refuses to serve at all, where that takes somebody to mend it.
+package enum Refusal: String, Sendable, Hashable {
+    /// It does not accept the token or password, or that does not allow what was asked.
+    case credentials
+    /// What was paid for is used up.
+    case quota
+}
+
+extension CacheError {
+    /// The same error, with why somebody has to mend it.
+    package func because(of refusal: Refusal?) -> CacheError {
+        var error = self
+        error.refusal = refusal
+        return error
+    }
+}

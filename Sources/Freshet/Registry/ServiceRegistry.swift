@@ -1,0 +1,230 @@
+public import Logging
+import NIOConcurrencyHelpers
+public import ServiceLifecycle
+
+/// Starts services in the order of their dependencies, each once, and shuts them down in reverse.
+///
+/// ```swift
+/// let registry = ServiceRegistry(logger: logger)
+/// try registry.register(.cache) { _ in CacheService(store: store, logger: logger) }
+/// try registry.register("mailer", dependsOn: [.cache]) { registry in
+///     Mailer(cache: try await registry.service(.cache))
+/// }
+/// try await registry.initializeCoreServices([.cache, "mailer"])
+/// let mailer = try await registry.service("mailer", as: Mailer.self)
+/// ```
+///
+/// A service that asks for another one while it is made depends on it, whether it said so or not. As a
+/// `ServiceLifecycle.Service` it starts its services, runs until graceful shutdown, and shuts them down.
+public final class ServiceRegistry: Service {
+    public typealias Make = @Sendable (ServiceRegistry) async throws -> any CoreService
+
+    /// Which service this task starts, and at whose bidding.
+    @TaskLocal private static var starting: (registry: ObjectIdentifier, key: ServiceKey, call: CallID?)?
+
+    private let state = NIOLockedValueBox(RegistryState())
+    private let spawner: any Spawner
+    private let logger: Logger
+    private let keys: [ServiceKey]?
+
+    /// - Parameters:
+    ///   - keys: what ``run()`` starts; nil starts everything that is registered.
+    ///   - spawner: where the tasks come from that services are started in.
+    public init(running keys: [ServiceKey]? = nil, spawner: any Spawner = SystemSpawner(), logger: Logger) {
+        self.keys = keys
+        self.spawner = spawner
+        self.logger = logger
+    }
+
+    /// Says how a service is made.
+    ///
+    /// - Parameters:
+    ///   - dependencies: what must have been started before; need not be registered yet.
+    ///   - make: makes the service, which is then initialized. Called again after a failure.
+    /// - Throws: `CacheError` with `configuration` if the key is taken.
+    public func register(_ key: ServiceKey, dependsOn dependencies: [ServiceKey] = [], _ make: @escaping Make) throws {
+        try state.withLockedValue { try $0.register(key, dependencies, make) }
+    }
+
+    /// A service, started with all that it depends on if it has not been yet.
+    ///
+    /// However many ask, it is started once. If that fails, everyone who waits is told, and the next call tries again.
+    /// A caller that is cancelled stops waiting; the start goes on.
+    ///
+    /// - Throws: what making or initializing it throws; `CacheError` with `configuration` if it or one of its
+    ///   dependencies is not registered, depends on itself, or is no `Instance`; with `shuttingDown`.
+    public func service<Instance>(_ key: ServiceKey, as type: Instance.Type = Instance.self) async throws -> Instance {
+        let parent = parent
+        let service = try await start(key, for: parent?.key, call: parent?.call)
+        guard let instance = service as? Instance else {
+            throw CacheError(
+                .configuration,
+                "service '\(key)' is a \(Swift.type(of: service)), not a \(type)"
+            )
+        }
+        return instance
+    }
+
+    /// Starts services and what they depend on, those that do not depend on each other at the same time.
+    ///
+    /// If one fails, those that this call has started and nobody else has asked for are shut down again.
+    ///
+    /// - Throws: the first failure, once everything has settled; `CacheError` as ``service(_:as:)`` does.
+    public func initializeCoreServices(_ keys: [ServiceKey]) async throws {
+        let call = try state.withLockedValue { state in
+            for key in keys { try state.validate(key) }
+            return state.newID()
+        }
+        do {
+            try await startAll(keys, for: parent?.key, call: call)
+        } catch {
+            _ = await shutDown(only: call)
+            throw error
+        }
+    }
+
+    /// Starts the services, waits for graceful shutdown or cancellation, and shuts the services down.
+    public func run() async throws {
+        let keys = keys ?? state.withLockedValue { $0.registeredKeys }
+        do {
+            try await initializeCoreServices(keys)
+            try await gracefulShutdown()
+        } catch is CancellationError {
+            // Shutting down is what it asks for.
+        } catch {
+            try? await shutdown()
+            throw error
+        }
+        try await shutdown()
+    }
+
+    /// Shuts down what has been started, every service before those it depends on. Nothing starts from now on.
+    ///
+    /// Goes through to the end whatever fails and whether or not the caller is cancelled.
+    ///
+    /// - Throws: the first failure.
+    public func shutdown() async throws {
+        state.withLockedValue { $0.isShuttingDown = true }
+        if let error = await shutDown(only: nil) { throw error }
+    }
+}
+
+extension ServiceRegistry {
+    private var parent: (key: ServiceKey, call: CallID?)? {
+        Self.starting.flatMap { $0.registry == ObjectIdentifier(self) ? ($0.key, $0.call) : nil }
+    }
+
+    /// How many wait for a service to start or to be shut down.
+    package func waiters(for key: ServiceKey) -> Int { state.withLockedValue { $0.waiters(for: key) } }
+
+    /// Starts them all at once, and waits until each has started or failed.
+    private func startAll(_ keys: [ServiceKey], for parent: ServiceKey?, call: CallID?) async throws {
+        let failure = await withTaskGroup(of: (any Error)?.self) { group in
+            for key in keys {
+                group.addTask {
+                    do {
+                        _ = try await self.start(key, for: parent, call: call)
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+            }
+            return await group.reduce(nil) { $0 ?? $1 }
+        }
+        if let failure { throw failure }
+    }
+
+    private func start(_ key: ServiceKey, for parent: ServiceKey?, call: CallID?) async throws -> any CoreService {
+        while true {
+            let service = try await wait { try $0.ask(key, for: parent, call: call, $1) }
+            // None if it was being shut down.
+            if let service { return service }
+        }
+    }
+
+    /// Waits for what the state decides on.
+    private func wait(
+        _ ask: (inout RegistryState, RegistryState.Waiting) throws -> RegistryState.Answer
+    ) async throws -> (any CoreService)? {
+        let id = state.withLockedValue { $0.newID() }
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { waiter in
+                do {
+                    switch try state.withLockedValue({ try ask(&$0, (id, waiter)) }) {
+                    case .waiting: break
+                    case .settled: waiter.resume(returning: nil)
+                    case .available(let service): waiter.resume(returning: service)
+                    case .start(let start): run(start)
+                    }
+                } catch {
+                    waiter.resume(throwing: error)
+                }
+                if Task.isCancelled { leave(id) }
+            }
+        } onCancel: {
+            leave(id)
+        }
+    }
+
+    private func leave(_ id: RegistryState.WaiterID) {
+        state.withLockedValue { $0.leave(id) }?.resume(throwing: CancellationError())
+    }
+
+    private func run(_ start: RegistryState.Start) {
+        spawner.spawn { [self] in
+            let outcome: Result<any CoreService, any Error>
+            do {
+                try await startAll(start.dependencies, for: start.key, call: start.call)
+                let service = try await Self.$starting.withValue((ObjectIdentifier(self), start.key, start.call)) {
+                    let service = try await start.make(self)
+                    try await service.initialize()
+                    return service
+                }
+                logger.info("Service started", metadata: ["service.key": "\(start.key)"])
+                outcome = .success(service)
+            } catch is CancellationError {
+                outcome = .failure(CacheError(.configuration, "the start of service '\(start.key)' gave up by itself"))
+            } catch {
+                outcome = .failure(error)
+            }
+            for waiter in state.withLockedValue({ $0.settle(start.key, outcome) }) {
+                waiter.resume(with: outcome.map { $0 })
+            }
+        }
+    }
+
+    /// Shuts down everything, or what one call has started and nobody else has asked for.
+    ///
+    /// - Returns: the first failure. Those after it are logged.
+    private func shutDown(only call: CallID?) async -> (any Error)? {
+        let failure = NIOLockedValueBox<(any Error)?>(nil)
+        // A task of its own, which the caller's cancellation does not reach.
+        await spawner.spawn { [self] in
+            while let step = state.withLockedValue({ $0.nextToStop(call) }) {
+                switch step {
+                case .settle(let key):
+                    _ = try? await wait { state, waiting in state.watch(key, waiting) }
+                case .stop(let key, let service):
+                    do {
+                        try await service.shutdown()
+                        logger.info("Service shut down", metadata: ["service.key": "\(key)"])
+                    } catch {
+                        let isFirst = failure.withLockedValue { failure in
+                            defer { failure = failure ?? error }
+                            return failure == nil
+                        }
+                        if !isFirst {
+                            logger.error(
+                                "Service did not shut down",
+                                metadata: ["service.key": "\(key)", "error": "\(error)"]
+                            )
+                        }
+                    }
+                    for waiter in state.withLockedValue({ $0.stopped(key) }) { waiter.resume(returning: nil) }
+                }
+            }
+        }.wait()
+        return failure.withLockedValue { $0 }
+    }
+}

@@ -1,0 +1,108 @@
+/// Decides whether a call may be made to something that keeps failing.
+///
+/// Closed, it lets every call through, until a number of failures in a row opens it. Open, it lets none through for a
+/// pause. Then it is half-open: one call is let through as a probe. If that succeeds the breaker closes; if it
+/// fails, the breaker opens again for twice the pause. After M. Nygard, "Release It!" (2007).
+///
+/// A value without I/O or clock: every event comes with its instant. The verdict on a call that was let through in an
+/// earlier state says nothing of the present one and is ignored.
+package struct CircuitBreaker: Sendable {
+    package struct Policy: Sendable, Hashable {
+        /// How many failures in a row open it; at least 1.
+        package var failureThreshold: Int
+        /// How long it is open first.
+        package var firstPause: Duration
+        /// What doubling does not exceed.
+        package var longestPause: Duration
+
+        package init(
+            failureThreshold: Int = 5,
+            firstPause: Duration = .seconds(1),
+            longestPause: Duration = .seconds(10)
+        ) {
+            self.failureThreshold = max(1, failureThreshold)
+            self.firstPause = firstPause
+            self.longestPause = max(firstPause, longestPause)
+        }
+    }
+
+    package enum State: Sendable, Hashable {
+        case closed(failures: Int)
+        case open(until: MonotonicInstant, pause: Duration)
+        /// A probe is under way.
+        case halfOpen(pause: Duration)
+    }
+
+    package enum Admission: Sendable, Hashable {
+        /// Make the call, then give its verdict with this ticket.
+        case admitted(Ticket)
+        /// Do not make it; it may be worth trying again after this time.
+        case refused(retryAfter: Duration)
+    }
+
+    /// Ties a verdict to the state in which the call was admitted.
+    package struct Ticket: Sendable, Hashable {
+        fileprivate let epoch: UInt64
+    }
+
+    package enum Verdict: Sendable, Hashable {
+        /// It was answered, if only by an error of its own.
+        case answered
+        case failed
+        /// The call was given up before anything could be known.
+        case unknown
+    }
+
+    package let policy: Policy
+    package private(set) var state = State.closed(failures: 0)
+    /// Counts changes between closed, open and half-open.
+    private var epoch: UInt64 = 0
+
+    package init(_ policy: Policy = Policy()) { self.policy = policy }
+
+    package var isClosed: Bool { if case .closed = state { true } else { false } }
+
+    package mutating func admit(at now: MonotonicInstant) -> Admission {
+        switch state {
+        case .closed:
+            return .admitted(Ticket(epoch: epoch))
+        case .open(let until, _) where now < until:
+            return .refused(retryAfter: until - now)
+        case .open(_, let pause):
+            move(to: .halfOpen(pause: pause))
+            return .admitted(Ticket(epoch: epoch))
+        case .halfOpen:
+            return .refused(retryAfter: policy.firstPause)
+        }
+    }
+
+    package mutating func settle(_ ticket: Ticket, _ verdict: Verdict, at now: MonotonicInstant) {
+        guard ticket.epoch == epoch else { return }
+        switch (state, verdict) {
+        case (.closed, .answered):
+            state = .closed(failures: 0)
+        case (.closed(let failures), .failed) where failures + 1 < policy.failureThreshold:
+            state = .closed(failures: failures + 1)
+        case (.closed, .failed):
+            open(at: now, for: policy.firstPause)
+        case (.halfOpen, .answered):
+            move(to: .closed(failures: 0))
+        case (.halfOpen(let pause), .failed):
+            open(at: now, for: min(pause * 2, policy.longestPause))
+        case (.halfOpen(let pause), .unknown):
+            // The next call is the probe.
+            move(to: .open(until: now, pause: pause))
+        case (.closed, .unknown), (.open, _):
+            break
+        }
+    }
+
+    private mutating func open(at now: MonotonicInstant, for pause: Duration) {
+        move(to: .open(until: now + pause, pause: pause))
+    }
+
+    private mutating func move(to next: State) {
+        state = next
+        epoch &+= 1
+    }
+}

@@ -1,0 +1,199 @@
+package import Metrics
+import NIOConcurrencyHelpers
+package import NIOCore
+
+/// Keeps a store's troubles from its callers: every call has a deadline and goes through a circuit breaker, every error
+/// is a ``CacheError`` and is counted.
+///
+/// Only a store that cannot be reached or does not answer opens the breaker. A store that answers with an error is
+/// well; a call whose caller gave up says nothing of it. A store that is local is called directly.
+package final class GuardedStore: CacheStore, Sendable {
+    private let store: any CacheStore
+    private let timeout: Duration
+    private let spawner: any Spawner
+    private let metrics: StoreMetrics
+    private let breaker: NIOLockedValueBox<CircuitBreaker>
+    private let watchers = NIOLockedValueBox<[@Sendable (StoreEvent) -> Void]>([])
+    package let isLocal: Bool
+
+    package init(
+        _ store: any CacheStore,
+        timeout: Duration = .milliseconds(500),
+        breaker: CircuitBreaker.Policy = CircuitBreaker.Policy(),
+        spawner: any Spawner,
+        metrics: any MetricsFactory = MetricsSystem.factory
+    ) {
+        self.store = store
+        self.timeout = timeout
+        self.spawner = spawner
+        self.metrics = StoreMetrics(metrics)
+        self.breaker = NIOLockedValueBox(CircuitBreaker(breaker))
+        isLocal = store.isLocal
+    }
+
+    /// Tells a watcher of every event from now on. It is called in the midst of calls, and must return at once.
+    package func watch(_ watcher: @escaping @Sendable (StoreEvent) -> Void) {
+        watchers.withLockedValue { $0.append(watcher) }
+    }
+
+    /// False from when the breaker opens until a probe has succeeded.
+    package var isAvailable: Bool { breaker.withLockedValue { $0.isClosed } }
+
+    /// Frees what has expired, where that is this process' affair.
+    func sweep() { (store as? MemoryStore)?.sweep() }
+
+    private func call<Value: Sendable>(
+        _ operation: StoreOperation,
+        _ body: @escaping @Sendable (any CacheStore) async throws -> Value
+    ) async throws -> Value {
+        do {
+            return isLocal ? try await body(store) : try await callRemote(operation, body)
+        } catch let error as CacheError {
+            metrics.countError(operation)
+            if let refusal = error.refusal { tell(.refused(refusal)) }
+            throw error
+        } catch  where error is CancellationError && Task.isCancelled {
+            throw error
+        } catch {
+            metrics.countError(operation)
+            throw CacheError(.storeUnavailable, "the store failed with a \(type(of: error))", underlying: error)
+        }
+    }
+
+    private func callRemote<Value: Sendable>(
+        _ operation: StoreOperation,
+        _ body: @escaping @Sendable (any CacheStore) async throws -> Value
+    ) async throws -> Value {
+        let start = spawner.now()
+        let ticket: CircuitBreaker.Ticket
+        switch breaker.withLockedValue({ $0.admit(at: start) }) {
+        case .admitted(let granted): ticket = granted
+        case .refused(let pause):
+            throw CacheError(.storeUnavailable, "the store has failed and is given a pause", retryAfter: pause)
+        }
+        let store = store
+        let timeout = timeout
+        do {
+            let value = try await withDeadline(
+                timeout,
+                on: spawner,
+                orThrow: CacheError(.storeTimedOut, "the store did not answer '\(operation)' within \(timeout)")
+            ) { try await body(store) }
+            settle(operation, ticket, .answered, since: start)
+            return value
+        } catch {
+            settle(operation, ticket, verdict(on: error), since: start)
+            throw error
+        }
+    }
+
+    private func settle(
+        _ operation: StoreOperation,
+        _ ticket: CircuitBreaker.Ticket,
+        _ verdict: CircuitBreaker.Verdict,
+        since start: MonotonicInstant
+    ) {
+        let now = spawner.now()
+        let (was, isNow) = breaker.withLockedValue { breaker in
+            let was = breaker.isClosed
+            breaker.settle(ticket, verdict, at: now)
+            return (was, breaker.isClosed)
+        }
+        if was != isNow { tell(isNow ? .back : .lost) }
+        metrics.recordTime(operation, now - start)
+    }
+
+    private func tell(_ event: StoreEvent) {
+        for watcher in watchers.withLockedValue({ $0 }) { watcher(event) }
+    }
+
+    private func verdict(on error: any Error) -> CircuitBreaker.Verdict {
+        switch error {
+        case let error as CacheError:
+            switch error.code {
+            case .storeUnavailable, .storeTimedOut: .failed
+            case .storeRejected: .answered
+            default: .unknown
+            }
+        // A driver that throws this without being asked to lost its connection.
+        case is CancellationError: Task.isCancelled ? .unknown : .failed
+        default: .failed
+        }
+    }
+}
+
+extension GuardedStore {
+    package func ping() async throws { try await call(.ping) { try await $0.ping() } }
+
+    package func get(_ key: String) async throws -> ByteBuffer? { try await call(.get) { try await $0.get(key) } }
+
+    package func mget(_ keys: [String]) async throws -> [ByteBuffer?] {
+        try await call(.mget) { try await $0.mget(keys) }
+    }
+
+    package func set(_ key: String, _ value: ByteBuffer, options: CacheOptions) async throws -> Bool {
+        try await call(.set) { try await $0.set(key, value, options: options) }
+    }
+
+    package func del(_ keys: [String]) async throws -> Int { try await call(.del) { try await $0.del(keys) } }
+
+    package func exists(_ keys: [String]) async throws -> Int {
+        try await call(.exists) { try await $0.exists(keys) }
+    }
+
+    package func incr(_ key: String, by amount: Int64) async throws -> Int64 {
+        try await call(.incr) { try await $0.incr(key, by: amount) }
+    }
+
+    package func expire(_ key: String, after time: Duration) async throws -> Bool {
+        try await call(.expire) { try await $0.expire(key, after: time) }
+    }
+
+    package func ttl(_ key: String) async throws -> TimeToLive { try await call(.ttl) { try await $0.ttl(key) } }
+
+    package func hget(_ key: String, _ field: String) async throws -> ByteBuffer? {
+        try await call(.hget) { try await $0.hget(key, field) }
+    }
+
+    package func hset(_ key: String, _ fields: [String: ByteBuffer]) async throws -> Int {
+        try await call(.hset) { try await $0.hset(key, fields) }
+    }
+
+    package func hgetall(_ key: String) async throws -> [String: ByteBuffer] {
+        try await call(.hgetall) { try await $0.hgetall(key) }
+    }
+
+    package func hdel(_ key: String, _ fields: [String]) async throws -> Int {
+        try await call(.hdel) { try await $0.hdel(key, fields) }
+    }
+}
+
+extension GuardedStore {
+    package func readEntry(_ key: String, _ request: EntryRead) async throws -> EntrySnapshot {
+        try await call(.read) { try await $0.readEntry(key, request) }
+    }
+
+    package func checkEntries(_ keys: [String]) async throws -> [EntryRead.Known?] {
+        try await call(.check) { try await $0.checkEntries(keys) }
+    }
+
+    package func leaseEntry(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
+        try await call(.lease) { try await $0.leaseEntry(key, request) }
+    }
+
+    package func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome {
+        try await call(.fill) { try await $0.fillEntry(key, lease, with: fill) }
+    }
+
+    package func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws {
+        try await call(.fail) { try await $0.failEntry(key, lease, with: failure) }
+    }
+
+    package func releaseEntry(_ key: String, token: String) async throws {
+        try await call(.release) { try await $0.releaseEntry(key, token: token) }
+    }
+
+    package func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws {
+        try await call(.invalidate) { try await $0.invalidateEntry(key, invalidation) }
+    }
+}

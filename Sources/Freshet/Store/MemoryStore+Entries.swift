@@ -1,0 +1,60 @@
+extension MemoryStore {
+    public func readEntry(_ key: String, _ request: EntryRead) async throws -> EntrySnapshot {
+        try CompanionKey.validate(key)
+        let now = spawner.now()
+        let record = record(key, at: now)
+        var snapshot: EntrySnapshot
+        if try record.isSettled(at: now) {
+            snapshot = record.snapshot(at: now, held: request.known)
+        } else {
+            snapshot = try update(key) { record, now in
+                try record.settle(at: now, freshFor: request.freshFor, nonce: nonce())
+                return record.snapshot(at: now, held: request.known)
+            }
+        }
+        snapshot.time = spawner.wallTime()
+        return snapshot
+    }
+
+    public func checkEntries(_ keys: [String]) async throws -> [EntryRead.Known?] {
+        let now = spawner.now()
+        return try keys.map { key in
+            try CompanionKey.validate(key)
+            guard let companion = record(key, at: now).companion, let digest = companion.known?.digest else {
+                return nil
+            }
+            return EntryRead.Known(generation: companion.generation, digest: digest)
+        }
+    }
+
+    public func leaseEntry(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
+        try CompanionKey.validate(key)
+        return try update(key) { record, now in
+            try record.settle(at: now, freshFor: request.freshFor, nonce: nonce())
+            let time = spawner.wallTime()
+            var outcome = try record.lease(request, at: now, time, nonce: nonce())
+            outcome.snapshot.time = time
+            return outcome
+        }
+    }
+
+    public func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome {
+        try CompanionKey.validate(key)
+        return try update(key) { record, now in try record.fill(lease, with: fill, at: now) }
+    }
+
+    public func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws {
+        try CompanionKey.validate(key)
+        try update(key) { record, now in record.fail(lease, with: failure, at: now) }
+    }
+
+    public func releaseEntry(_ key: String, token: String) async throws {
+        try CompanionKey.validate(key)
+        try update(key) { record, now in record.release(token, at: now) }
+    }
+
+    public func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws {
+        try CompanionKey.validate(key)
+        try update(key) { record, now in try record.invalidate(invalidation, at: now, nonce: nonce()) }
+    }
+}

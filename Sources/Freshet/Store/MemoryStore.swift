@@ -1,0 +1,67 @@
+import BoundedCache
+
+/// A store in the process: what Redis does, without Redis.
+///
+/// It holds at most so many bytes; when they are used up, the keys least worth keeping go, an entry and its companion
+/// always together. Times are the spawner's, to the nanosecond. Companions are no keys of their own: no command of
+/// ``KeyValueStore`` sees them.
+///
+/// A value that is heavier than the whole store is `storeRejected`, and the key stays as it was.
+public final class MemoryStore: CacheStore {
+    let records: BoundedCache<String, MemoryStoreRecord>
+    let spawner: any Spawner
+
+    /// - Parameters:
+    ///   - maxBytes: what keys, values and companions may weigh together.
+    ///   - spawner: the clock that values expire by, and the chance that generations are made of.
+    public init(maxBytes: Int = 64 << 20, spawner: any Spawner = SystemSpawner()) {
+        self.spawner = spawner
+        records = BoundedCache(
+            BoundedCache.Configuration(
+                capacity: .weight(maxBytes) { key, record in key.utf8.count + record.weight },
+                clock: CacheClock { .nanoseconds(spawner.now().nanoseconds) }
+            )
+        )
+    }
+
+    public var isLocal: Bool { true }
+
+    /// Bytes in use, by the store's own estimate.
+    public var bytes: Int { records.totalWeight }
+
+    public func ping() async throws {}
+
+    /// Frees what has expired. Every change does so by the way; ``FieldCache/run()`` does it once a minute.
+    public func sweep() { records.sweep() }
+
+    /// What there is of a key now. Counts as use.
+    func record(_ key: String, at now: MonotonicInstant) -> MemoryStoreRecord {
+        var record = records.get(key) ?? MemoryStoreRecord()
+        record.forget(at: now)
+        return record
+    }
+
+    /// Changes a key as one step. Nothing is changed if `body` throws.
+    func update<Result>(
+        _ key: String,
+        _ body: (inout MemoryStoreRecord, MonotonicInstant) throws -> Result
+    ) throws -> Result {
+        do {
+            return try records.update(key) { draft in
+                let now = spawner.now()
+                var record = draft.value ?? MemoryStoreRecord()
+                record.forget(at: now)
+                let result = try body(&record, now)
+                record.forget(at: now)
+                draft.value = record.isEmpty ? nil : record
+                draft.timeToLive = record.end.map { $0 - now }
+                return result
+            }
+        } catch let error as BoundedCacheError {
+            throw CacheError(.storeRejected, "OOM the memory store refused the value: \(error.code)", underlying: error)
+        }
+    }
+
+    /// An opaque name that no other in this process has.
+    func nonce() -> String { String(spawner.random(), radix: 16) }
+}

@@ -1,0 +1,159 @@
+import NIOCore
+
+/// Leases and what becomes of them. All but ``invalidate(_:at:nonce:)`` and ``fill(_:with:at:)`` want a settled record.
+extension MemoryStoreRecord {
+    /// Whether a forced load began so lately that it answers for another; not if its lease ran out without a result.
+    private func isCoolingDown(at now: MonotonicInstant, _ cooldown: Duration) -> Bool {
+        guard let forced = companion?.forced, now < forced.start + cooldown else { return false }
+        return companion?.lease.map { now < $0.until } ?? true
+    }
+
+    /// - Parameters:
+    ///   - time: the same as `now`, since 1970.
+    ///   - nonce: the new generation, if there is to be one.
+    mutating func lease(
+        _ request: LeaseRequest,
+        at now: MonotonicInstant,
+        _ time: Duration,
+        nonce: String
+    ) throws -> LeaseOutcome {
+        let token = request.token
+        let isHeld = companion?.lease.map { now < $0.until } ?? false
+        var forced: ForcedLoad?
+        switch request.purpose {
+        case .read:
+            if isFresh(at: now) { return .fresh(snapshot(at: now)) }
+            if isHeld { return .held(snapshot(at: now)) }
+            if let failure = companion?.failure, now < failure.until { return .failing(snapshot(at: now)) }
+        case .renew:
+            if isHeld { return .held(snapshot(at: now)) }
+        case .force(let invalidation, let cooldown):
+            if isCoolingDown(at: now, cooldown) { return .coolingDown(snapshot(at: now)) }
+            try invalidate(invalidation, at: now, nonce: nonce)
+            forced = ForcedLoad(token: token, start: now, until: now + cooldown)
+        case .scheduled(let slot):
+            let isDue = note(slot, at: now, time, nonce: nonce)
+            if !isDue { return .notDue(snapshot(at: now)) }
+            if isHeld { return .held(snapshot(at: now)) }
+            if hasHad(slot, at: now, time) { return .notDue(snapshot(at: now)) }
+            if let failure = companion?.failure, now < failure.until { return .failing(snapshot(at: now)) }
+            companion?.schedule?.slot = slot.start
+            companion?.schedule?.token = token
+        }
+        if companion == nil { move(to: nonce, at: now) }
+        if let lost = companion?.lease { giveBackSlot(of: lost.token) }
+        companion?.lease = nil
+        dropWhatIsGone(at: now)
+        let snapshot = snapshot(at: now)
+        if let forced { companion?.forced = forced }
+        companion?.lease = HeldLease(token: token, until: now + request.holdFor)
+        keep(at: now)
+        let generation = companion?.generation ?? Generation(nonce)
+        return .granted(Lease(token: token, generation: generation, digest: plain?.digest ?? ""), snapshot)
+    }
+
+    /// So that the load cannot be answered with "unchanged" for a value that its lease did not see.
+    private mutating func dropWhatIsGone(at now: MonotonicInstant) {
+        guard let known = companion?.known, now >= known.staleUntil else { return }
+        if plain == nil {
+            companion?.known = nil
+        } else {
+            companion?.known?.staleUntil = .distantPast
+            companion?.known?.staleCopy = nil
+        }
+    }
+
+    mutating func fill(_ lease: Lease, with fill: EntryFill, at now: MonotonicInstant) throws -> FillOutcome {
+        let change = try foreignChange(at: now)
+        guard let companion else { return .refused(.leaseLost) }
+        guard companion.generation == lease.generation else { return .refused(.invalidated) }
+        guard companion.lease?.token == lease.token else { return .refused(.leaseLost) }
+        self.companion?.lease = nil
+        defer { keep(at: now) }
+        guard change == nil, isAsLeased(lease, at: now) else { return .refused(.foreignWrite) }
+
+        let freshUntil = now + max(fill.freshFor, .milliseconds(1))
+        var known = Known(created: now, freshUntil: freshUntil, staleUntil: freshUntil)
+        let bytes: ByteBuffer
+        switch fill.content {
+        case .absent:
+            plain = nil
+            self.companion?.known = known
+            self.companion?.failure = nil
+            return .stored(lease.generation)
+        case .value(let value, let digest):
+            bytes = value.compact
+            known.digest = digest
+            known.etag = fill.etag
+            known.ttl = fill.ttl
+        case .unchanged:
+            guard let old = companion.known, let digest = old.digest, old.staleUntil != .distantPast,
+                let held = try string() ?? old.staleCopy
+            else { return .refused(.invalidated) }
+            bytes = held
+            known.digest = digest
+            known.etag = fill.etag ?? old.etag
+            known.ttl = fill.ttl ?? old.ttl
+        }
+        known.staleUntil = freshUntil + max(fill.staleFor, .zero)
+        known.plainUntil = freshUntil
+        known.staleCopy = fill.staleFor > .zero ? bytes : nil
+        plain = Plain(content: .string(bytes), deadline: freshUntil, digest: known.digest)
+        self.companion?.known = known
+        self.companion?.failure = nil
+        return .stored(lease.generation)
+    }
+
+    /// Whether the plain value is what it was when the lease was granted, or has ended since as it was bound to.
+    private func isAsLeased(_ lease: Lease, at now: MonotonicInstant) -> Bool {
+        let digest = plain?.digest ?? ""
+        if digest == lease.digest { return true }
+        guard digest.isEmpty, let plainUntil = companion?.known?.plainUntil else { return false }
+        return now >= plainUntil
+    }
+
+    mutating func fail(_ lease: Lease, with failure: EntryFailure, at now: MonotonicInstant) {
+        guard holds(lease) else { return }
+        companion?.lease = nil
+        giveBackSlot(of: lease.token)
+        companion?.failure = Failure(
+            count: failure.count,
+            code: failure.code,
+            message: failure.message,
+            until: now + max(failure.retryAfter, .zero)
+        )
+        keep(at: now)
+    }
+
+    mutating func release(_ token: String, at now: MonotonicInstant) {
+        guard companion?.lease?.token == token else { return }
+        companion?.lease = nil
+        if companion?.forced?.token == token { companion?.forced = nil }
+        giveBackSlot(of: token)
+        keep(at: now)
+    }
+
+    mutating func invalidate(_ invalidation: Invalidation, at now: MonotonicInstant, nonce: String) throws {
+        let isForeign = try foreignChange(at: now) != nil
+        let bytes = try string()
+        move(to: nonce, at: now)
+        plain = nil
+        switch invalidation {
+        case .remove:
+            companion?.known = nil
+            companion?.failure = nil
+        case .expire:
+            if !isForeign, var known = companion?.known, known.digest != nil, now < known.staleUntil,
+                let copy = known.staleCopy ?? bytes
+            {
+                known.staleCopy = copy
+                known.freshUntil = min(known.freshUntil, now)
+                known.plainUntil = nil
+                companion?.known = known
+            } else {
+                companion?.known = nil
+            }
+        }
+        keep(at: now)
+    }
+}

@@ -1,0 +1,117 @@
+import AsyncHTTPClient
+import Freshet
+import NIOCore
+import NIOHTTP1
+import SourceHTTP
+
+extension AirtableClient {
+    /// One request and what came of it.
+    ///
+    /// - Throws: ``PageFailure`` or `CancellationError`.
+    func send(_ list: AirtableList, offset: String?, _ limiter: BaseLimiter) async throws -> AirtablePage {
+        let answer: Answer
+        do {
+            // The client's own timeout ends with the head of the answer.
+            answer = try await withDeadline(
+                configuration.requestTimeout,
+                on: SystemSpawner(),
+                orThrow: CacheError(.sourceTimedOut, "Airtable did not answer for \(list.name) in time")
+            ) { try await exchange(list.request(offset: offset)) }
+        } catch let error as CacheError {
+            throw PageFailure.transient(error)
+        } catch {
+            if Task.isCancelled || error is CancellationError { throw CancellationError() }
+            throw transportFailure(error, list)
+        }
+        guard answer.status == 200 else {
+            let refusal = AirtableRefusal(status: answer.status, body: answer.body, list: list)
+            switch refusal.kind {
+            case .rateLimit: limiter.close(for: limiters.closure, because: .rateLimit)
+            case .quota: limiter.close(for: limiters.quotaClosure, because: .quota)
+            case .iteratorGone, .unknownColumn, .transient, .final: break
+            }
+            throw refusal.failure(rateLimit: limiters.closure, quota: limiters.quotaClosure)
+        }
+        guard let body = answer.body else {
+            throw PageFailure.final(
+                CacheError(.sourceFailed, "a page of \(list.name) is larger than \(configuration.maxPageSize) bytes")
+            )
+        }
+        guard answer.isJSON else {
+            throw PageFailure.final(
+                CacheError(.sourceFailed, "Airtable answered for \(list.name) with \(answer.type), not with JSON")
+            )
+        }
+        do {
+            return try StoredJSON.decode(AirtablePage.self, from: body)
+        } catch {
+            throw PageFailure.final(
+                CacheError(.sourceFailed, "Airtable's answer for \(list.name) is cut off or no page", underlying: error)
+            )
+        }
+    }
+
+    private struct Answer {
+        var status: Int
+        var type: String
+        /// Nil if it is too large.
+        var body: ByteBuffer?
+
+        var isJSON: Bool { type == "application/json" || type.hasSuffix("+json") }
+    }
+
+    private func exchange(_ call: AirtableList.Call) async throws -> Answer {
+        var request = HTTPClientRequest(url: call.url)
+        request.headers.add(name: "authorization", value: "Bearer \(token)")
+        request.headers.add(name: "accept", value: "application/json")
+        request.headers.add(name: "accept-encoding", value: "gzip")
+        request.headers.add(name: "user-agent", value: "freshet")
+        if let body = call.body {
+            request.method = .POST
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(body)
+        }
+        let timeout = TimeAmount.nanoseconds(configuration.requestTimeout.clampedNanoseconds)
+        let response = try await httpClient.execute(request, timeout: timeout, logger: logger)
+        let status = Int(response.status.code)
+        let type = response.headers.first(name: "content-type") ?? "no content type"
+        var answer = Answer(status: status, type: type.prefix { $0 != ";" && $0 != " " }.lowercased())
+        do {
+            answer.body = try await response.body.collect(upTo: status == 200 ? configuration.maxPageSize : 1 << 16)
+        } catch is NIOTooManyBytesError {}
+        return answer
+    }
+
+    private func transportFailure(_ error: any Error, _ list: AirtableList) -> PageFailure {
+        guard SourceHTTP.isTimeout(error) else {
+            return .transient(
+                CacheError(
+                    .sourceFailed,
+                    "the connection to Airtable broke while reading \(list.name)",
+                    underlying: error
+                )
+            )
+        }
+        return .transient(
+            CacheError(.sourceTimedOut, "Airtable did not answer for \(list.name) in time", underlying: error)
+        )
+    }
+}
+
+/// Why there is no page, by what can be done about it.
+enum PageFailure: Error {
+    /// Ask again.
+    case transient(CacheError)
+    /// Start over.
+    case iteratorGone(CacheError)
+    /// The query names a column that is not there.
+    case unknownColumn(CacheError)
+    /// Nothing.
+    case final(CacheError)
+
+    var error: CacheError {
+        switch self {
+        case .transient(let error), .iteratorGone(let error), .unknownColumn(let error), .final(let error): error
+        }
+    }
+}

@@ -1,0 +1,168 @@
+public import AsyncHTTPClient
+import Foundation
+import Freshet
+public import Logging
+import SourceHTTP
+
+/// Lists the records of Airtable tables: all of them or an error, never a part.
+///
+/// All clients of a process that read the same base of the same endpoint share one ``BaseLimiters`` entry, so that
+/// together they keep to the base's five requests a second. A page that fails with 502, 503 or a broken connection is
+/// asked for again, with its own offset. When Airtable has forgotten the iteration, the list begins anew. After a 429
+/// nobody asks that base for 30 seconds.
+public struct AirtableClient: Sendable {
+    /// `https://api.airtable.com`
+    public static let defaultEndpoint = "https://api.airtable.com"
+
+    public struct Configuration: Sendable {
+        /// How long one page may take.
+        public var requestTimeout: Duration = .seconds(30)
+        /// The largest page accepted, in bytes.
+        public var maxPageSize = 32 << 20
+        /// How often a page is asked for again.
+        public var maxRetries = 3
+        /// How long to wait before the first of these, at most. Doubles each time, up to eight times as long.
+        public var backoff: Duration = .milliseconds(500)
+        /// How often a list begins anew because Airtable forgot the iteration.
+        public var maxRestarts = 2
+
+        public init() {}
+    }
+
+    let endpoint: String
+    let token: String
+    let configuration: Configuration
+    let httpClient: HTTPClient
+    let limiters: BaseLimiters
+    let logger: Logger
+
+    /// - Parameters:
+    ///   - token: a personal access token with the scope `data.records:read`.
+    ///   - endpoint: scheme, host and port, without a path.
+    ///   - httpClient: should not follow redirects, since they are an error here. Without one, all clients share one.
+    ///   - limiters: who paces; clients that share them share the limits.
+    /// - Throws: `CacheError` with `configuration` if token or endpoint cannot be used.
+    public init(
+        token: String,
+        endpoint: String = AirtableClient.defaultEndpoint,
+        configuration: Configuration = Configuration(),
+        httpClient: HTTPClient? = nil,
+        limiters: BaseLimiters = .shared,
+        logger: Logger = Logger(label: "freshet.airtable") { _ in SwiftLogNoOpLogHandler() }
+    ) throws {
+        guard !token.isEmpty, token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw CacheError(.configuration, "the Airtable token is empty or has characters that no token has")
+        }
+        var endpoint = endpoint
+        while endpoint.hasSuffix("/") { endpoint.removeLast() }
+        guard let url = URL(string: endpoint), ["http", "https"].contains(url.scheme?.lowercased()),
+            url.host()?.isEmpty == false, url.path().isEmpty, url.query() == nil, url.user() == nil
+        else {
+            throw CacheError(
+                .configuration,
+                "the Airtable endpoint must be a URL of scheme, host and port, such as \(Self.defaultEndpoint)"
+            )
+        }
+        self.endpoint = endpoint
+        self.token = token
+        self.configuration = configuration
+        self.httpClient = httpClient ?? SourceHTTP.client
+        self.limiters = limiters
+        self.logger = logger
+    }
+}
+
+extension AirtableClient {
+    /// All records of a table, in the order of the view or of `query.sort`.
+    ///
+    /// Costs one request for every 100 records.
+    ///
+    /// - Parameters:
+    ///   - base: its id, `app…`.
+    ///   - table: its id, `tbl…`, or its name.
+    /// - Throws: `CacheError`: `sourceFailed`, `sourceTimedOut`, `overloaded` with `retryAfter` while the base is
+    ///   closed after a 429, `invalidArgument` for a query that Airtable would refuse; or `CancellationError`.
+    public func records(base: String, table: String, query: AirtableQuery = AirtableQuery()) async throws
+        -> [AirtableRecord]
+    {
+        let list = try AirtableList(endpoint: endpoint, base: base, table: table, query: query)
+        let limiter = limiters.limiter(endpoint: endpoint, base: base)
+        var restarts = 0
+        while true {
+            do {
+                return try await allPages(of: list, limiter)
+            } catch PageFailure.iteratorGone(let error) {
+                guard restarts < configuration.maxRestarts else { throw error }
+                restarts += 1
+                logger.debug(
+                    "Airtable forgot the iteration; starting over",
+                    metadata: [
+                        "airtable.base": "\(base)", "airtable.table": "\(table)", "airtable.restart": "\(restarts)",
+                    ]
+                )
+            }
+        }
+    }
+
+    /// Whether a table has a column of a name. Costs one request, and says so even where all cells are empty.
+    ///
+    /// - Throws: as ``records(base:table:query:)``.
+    public func hasColumn(_ name: String, base: String, table: String) async throws -> Bool {
+        let query = AirtableQuery(fields: [name], maxRecords: 1)
+        let list = try AirtableList(endpoint: endpoint, base: base, table: table, query: query)
+        do {
+            _ = try await page(of: list, offset: nil, limiters.limiter(endpoint: endpoint, base: base))
+            return true
+        } catch PageFailure.unknownColumn {
+            return false
+        } catch let failure as PageFailure {
+            throw failure.error
+        }
+    }
+
+    private func allPages(of list: AirtableList, _ limiter: BaseLimiter) async throws -> [AirtableRecord] {
+        var records: [AirtableRecord] = []
+        var offset: String?
+        var seen: Set<String> = []
+        repeat {
+            let page: AirtablePage
+            do {
+                page = try await self.page(of: list, offset: offset, limiter)
+            } catch let failure as PageFailure {
+                if case .iteratorGone = failure { throw failure }
+                throw failure.error
+            }
+            records.append(contentsOf: page.records)
+            offset = page.offset
+            if let offset, !seen.insert(offset).inserted {
+                throw CacheError(.sourceFailed, "Airtable's pages of \(list.name) go round in a circle")
+            }
+        } while offset != nil
+        return records
+    }
+
+    /// One page, asked for again where that is safe and may help.
+    private func page(of list: AirtableList, offset: String?, _ limiter: BaseLimiter) async throws -> AirtablePage {
+        var attempt = 0
+        while true {
+            try await limiter.acquire()
+            do {
+                return try await send(list, offset: offset, limiter)
+            } catch PageFailure.transient(let error) where attempt < configuration.maxRetries {
+                logger.debug(
+                    "an Airtable page failed; asking again",
+                    metadata: ["airtable.base": "\(list.base)", "airtable.table": "\(list.table)", "error": "\(error)"]
+                )
+                try await limiters.spawner.sleep(for: pause(before: attempt))
+                attempt += 1
+            }
+        }
+    }
+
+    /// Exponential, and anywhere in the upper half of it, so that clients that failed together do not return together.
+    private func pause(before attempt: Int) -> Duration {
+        let limit = configuration.backoff * (1 << min(attempt, 3))
+        let fraction = Double(limiters.spawner.random() >> 11) / Double(1 << 53)
+        return limit * (0.5 + fraction / 2)
+    }
+}

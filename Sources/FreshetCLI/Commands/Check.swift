@@ -1,0 +1,73 @@
+import ArgumentParser
+import FreshetServer
+import Logging
+
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Read a configuration and report everything that is wrong in it."
+    )
+
+    private struct Report: Encodable {
+        struct Problem: Encodable {
+            let origin: String
+            let line: Int?
+            let column: Int?
+            let message: String
+            let advice: String
+
+            init(_ problem: ConfigurationProblem) {
+                origin = problem.origin
+                line = problem.line
+                column = problem.column
+                message = problem.message
+                advice = problem.advice
+            }
+        }
+
+        let file: String
+        let valid: Bool
+        var store: String?
+        var fields: [String] = []
+        var problems: [Problem] = []
+        var warnings: [Problem] = []
+    }
+
+    @OptionGroup var options: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+    @Flag(help: "Do not look at the Airtable tables of the fields.") var offline = false
+
+    func run() async throws {
+        let environment = Environment()
+        let file = options.file(environment)
+        do {
+            var configuration = try options.load(environment)
+            if !offline {
+                configuration.warnings += await configuration.inspectSources(
+                    origin: file,
+                    logger: Logger(label: "freshet", factory: { _ in SwiftLogNoOpLogHandler() })
+                )
+            }
+            try report(configuration, file)
+        } catch let error as ConfigurationError where output.json {
+            try Output.json(Report(file: file, valid: false, problems: error.problems.map(Report.Problem.init)))
+            throw Failure(.configuration)
+        }
+    }
+
+    private func report(_ configuration: Configuration, _ file: String) throws {
+        if output.json {
+            return try Output.json(
+                Report(
+                    file: file,
+                    valid: true,
+                    store: configuration.store.description,
+                    fields: configuration.fields.map(\.name),
+                    warnings: configuration.warnings.map(Report.Problem.init)
+                )
+            )
+        }
+        for warning in configuration.warnings { Output.error("warning: \(warning)") }
+        let fields = configuration.fields.map(\.name).joined(separator: ", ")
+        Output.line("\(file): valid; store \(configuration.store); fields: \(fields.isEmpty ? "none" : fields)")
+    }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import FreshetServer
+import NIOCore
+
+struct Fields: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List the fields of a running service and their state.")
+
+    @OptionGroup var service: ServiceOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let (catalogue, body) = try await service.client.catalogue()
+        if output.json { return Output.line(String(buffer: body)) }
+        let rows = catalogue.fields.map { field in
+            [
+                field.name,
+                field.state.freshness,
+                field.state.age.map { Self.time($0) } ?? "-",
+                field.state.ttl.map { Self.time($0) } ?? "-",
+                field.state.bytes.map(String.init) ?? "-",
+                field.policy.ttl,
+                Self.next(field.state),
+                field.key,
+                field.state.failure ?? "",
+            ]
+        }
+        let titles = ["FIELD", "STATE", "AGE", "TTL", "BYTES", "POLICY", "NEXT", "KEY", "LAST FAILURE"]
+        for line in TextTable.lines(titles, rows) { Output.line(line) }
+        for field in catalogue.fields {
+            for advice in field.advice { Output.line("\(field.name): \(advice)") }
+        }
+    }
+
+    /// When the field is refreshed on schedule.
+    private static func next(_ state: CatalogueEntry.State) -> String {
+        if let next = state.nextRefresh { return time(next) }
+        return state.isIdle ? "idle" : "-"
+    }
+
+    private static func time(_ seconds: Double) -> String {
+        Duration.seconds(Int64(seconds.rounded(.towardZero))).configurationText
+    }
+}

@@ -1,0 +1,16 @@
+import ArgumentParser
+
+struct Remove: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Remove a field's value, fresh and stale.")
+
+    @Argument(help: "The field's name.")
+    var name: String
+
+    @OptionGroup var service: ServiceOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+        let answer = try await service.client.send(.delete, ServiceClient.path(name))
+        try InvalidationReport.print(name, "removed", answer, json: output.json)
+    }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import FreshetServer
+import Logging
+
+struct Upstash: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve the REST API of Upstash in front of a Redis, until told to stop."
+    )
+
+    @Option(
+        help: """
+            The store: \(StoreForm.list(UpstashEndpointConfiguration.storeForms)). \
+            (default: $FRESHET_STORE, $REDIS_URL, else memory://)
+            """
+    )
+    var store: String?
+
+    @Option(help: "The token that may do everything. (default: $UPSTASH_REDIS_REST_TOKEN)")
+    var token: String?
+
+    @Option(help: "A token that may only read.")
+    var readOnlyToken: String?
+
+    @Option(help: "The address to listen on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "The port to listen on; 0 picks one.")
+    var port = 8080
+
+    func run() async throws {
+        let environment = Environment()
+        let configuration = try UpstashEndpointConfiguration(
+            store: locate(environment),
+            token: token ?? environment["UPSTASH_REDIS_REST_TOKEN"],
+            readOnlyToken: readOnlyToken,
+            host: host,
+            port: port
+        )
+        let logger = try Logs.start(environment)
+        warn(of: configuration, logger)
+        let endpoint = try await buildUpstashEndpoint(configuration: configuration, logger: logger) { port in
+            Output.line("freshet: listening on \(ServiceRunner.url(host: host, port: port))")
+        }
+        try await ServiceRunner.listening(host: host, port: port) { try await endpoint.run() }
+    }
+
+    /// Not the environment's Upstash, which is what the endpoint stands in for.
+    private func locate(_ environment: Environment) -> StoreLocation {
+        if let store { return StoreLocation(url: store, origin: .flag) }
+        for name in ["FRESHET_STORE", "REDIS_URL"] {
+            if let url = environment[name] { return StoreLocation(url: url, origin: .environment(name)) }
+        }
+        return .memory
+    }
+
+    private func warn(of configuration: UpstashEndpointConfiguration, _ logger: Logger) {
+        if configuration.store.isFallback {
+            logger.warning(
+                "NO STORE IS CONFIGURED: few commands work, and values are lost when the process ends. Set --store."
+            )
+        }
+        if !configuration.isLoopback {
+            logger.warning(
+                "Tokens and values cross the network in plain text. Put TLS in front, or listen on 127.0.0.1.",
+                metadata: ["server.host": "\(configuration.host)"]
+            )
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import NIOCore
+import NIOPosix
+
+enum FreePort {
+    /// The port if nothing listens there, 0 otherwise.
+    static func preferred(_ port: Int) async -> Int {
+        let group = MultiThreadedEventLoopGroup.singleton
+        do {
+            let channel = try await ServerBootstrap(group: group)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(host: "127.0.0.1", port: port)
+                .get()
+            try await channel.close()
+            return port
+        } catch {
+            return 0
+        }
+    }
+}

@@ -1,0 +1,16 @@
+/// What `expire` and `remove` say.
+struct InvalidationReport: Encodable {
+    let field: String
+    let done: String
+    /// The store is away; the invalidation is sent when it is back.
+    let queued: Bool
+
+    static func print(_ field: String, _ done: String, _ answer: ServiceClient.Answer, json: Bool) throws {
+        guard answer.status == 204 || answer.status == 202 else {
+            throw Failure(.unavailable, "the service answered \(answer.status), which is no answer to this")
+        }
+        let report = InvalidationReport(field: field, done: done, queued: answer.status == 202)
+        if json { return try Output.json(report) }
+        Output.line("\(field): \(done)\(report.queued ? " here; the store is away and is told when it is back" : "")")
+    }
+}

@@ -1,0 +1,55 @@
+import Freshet
+import FreshetServer
+import Logging
+import Metrics
+import NIOCore
+import NIOPosix
+
+/// Runs a service in this process until it is told to stop.
+enum ServiceRunner {
+    static func run(
+        _ configuration: Configuration,
+        logger: Logger,
+        onReady: @escaping @Sendable (String) async -> Void
+    ) async throws {
+        let metrics = PrometheusRegistry()
+        MetricsSystem.bootstrap(metrics)
+        let server = configuration.server
+        let service = try await buildApplication(configuration: configuration, metrics: metrics, logger: logger) {
+            port in
+            await onReady(Self.url(host: server.host, port: port))
+        }
+        try await listening(host: server.host, port: server.port) { try await service.run() }
+    }
+
+    /// Runs what listens there.
+    static func listening(host: String, port: Int, _ run: () async throws -> Void) async throws {
+        do {
+            try await run()
+        } catch let error where error is IOError || error is NIOConnectionError || error is SocketAddressError {
+            throw Failure(.unavailable, "cannot listen on \(url(host: host, port: port)): \(error)")
+        }
+    }
+
+    static func url(host: String, port: Int) -> String {
+        "http://\(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host):\(port)"
+    }
+
+    /// Says what is allowed but probably not meant.
+    static func warn(of configuration: Configuration, _ logger: Logger) {
+        for warning in configuration.warnings {
+            logger.warning("Doubtful configuration", metadata: ["configuration.problem": "\(warning)"])
+        }
+        if configuration.store.isFallback {
+            logger.warning(
+                "NO STORE IS CONFIGURED: values are kept in this process only and are lost when it ends. Set FRESHET_STORE or store:."
+            )
+        }
+        if !configuration.server.isLoopback, configuration.server.readToken == nil {
+            logger.warning(
+                "Everybody who can reach this listener can read every field. Set server.readToken, or listen on 127.0.0.1.",
+                metadata: ["server.host": "\(configuration.server.host)"]
+            )
+        }
+    }
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+
+// freshet serve | demo | check                       Commands/Serve.swift, Demo.swift, Check.swift
+// freshet fields | warm | refresh | expire | remove | explain
+//                                                    one file each: they talk to a running service
+// freshet get | set | del | ttl | bench              one file each: they talk to a store
+// freshet upstash                                    Commands/Upstash.swift
+
+struct FreshetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "freshet",
+        abstract: "Keeps named data sets fresh: a cache between applications and slow sources.",
+        subcommands: [],
+        groupedSubcommands: [
+            CommandGroup(name: "Service", subcommands: [Serve.self, Demo.self, Check.self]),
+            CommandGroup(
+                name: "Fields of a running service",
+                subcommands: [Fields.self, Warm.self, Refresh.self, Expire.self, Remove.self, Explain.self]
+            ),
+            CommandGroup(name: "Keys of a store", subcommands: [Get.self, Set.self, Del.self, TTL.self, Bench.self]),
+            CommandGroup(name: "Development", subcommands: [Upstash.self]),
+        ]
+    )
+}
+
+await Exit.run(FreshetCommand.self)

@@ -1,0 +1,51 @@
+public import Freshet
+
+/// What the scripts publish when they change a field's entry, so that other processes drop their copies of it.
+///
+/// Its text is the generation, the action and the key, with one space between; the key is last because it may hold
+/// anything.
+public struct InvalidationMessage: Sendable, Hashable {
+    /// The channel the messages are published on.
+    public static let channel = "freshet:invalidations"
+
+    public enum Action: String, Sendable, Hashable {
+        /// A value or an absence was stored, or another program's value was adopted.
+        case fill
+        /// The value is stale.
+        case expire
+        /// The value is gone.
+        case remove
+    }
+
+    /// The generation of the key since then.
+    public var generation: String
+    public var action: Action
+    public var key: String
+
+    public init(generation: String, action: Action, key: String) {
+        self.generation = generation
+        self.action = action
+        self.key = key
+    }
+
+    /// The message a payload is; nil if it is none, as a later version of Freshet may publish.
+    public init?(payload: some StringProtocol) {
+        let parts = payload.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, !parts[0].isEmpty, let action = Action(rawValue: String(parts[1])), !parts[2].isEmpty
+        else { return nil }
+        self.init(generation: String(parts[0]), action: action, key: String(parts[2]))
+    }
+
+    public var payload: String { "\(generation) \(action.rawValue) \(key)" }
+
+    /// What it means to the caches of a process.
+    public var event: BackplaneEvent {
+        let change: BackplaneEvent.Change =
+            switch action {
+            case .fill: .filled
+            case .expire: .invalidated(.expire)
+            case .remove: .invalidated(.remove)
+            }
+        return .changed(key: key, change, Generation(generation))
+    }
+}

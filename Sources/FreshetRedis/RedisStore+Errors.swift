@@ -1,0 +1,64 @@
+import Freshet
+import RESP
+
+extension RedisStore {
+    /// Runs a call to the server and says what went wrong in the words of stores.
+    func call<Reply>(_ body: () async throws -> Reply) async throws -> Reply {
+        do {
+            return try await body()
+        } catch let error as CacheError {
+            throw error
+        } catch let error as RESPError {
+            let code: CacheError.Code = Self.passing.contains(error.code) ? .storeUnavailable : .storeRejected
+            throw CacheError(code, "the store answered: \(error)", underlying: error).because(of: error.refusal)
+        } catch {
+            if error is CancellationError || Task.isCancelled { throw CancellationError() }
+            let refusal = (error as? any CommandTransportError)?.obstacle.map(Refusal.init)
+            if let error = error as? any CommandTransportError, error.isTimeout {
+                throw CacheError(.storeTimedOut, "the store did not answer in time", underlying: error)
+            }
+            if let error = error as? any CommandTransportError, error.isRefusal {
+                throw CacheError(.storeRejected, "the store does not take this: \(error)", underlying: error)
+                    .because(of: refusal)
+            }
+            let hint = (error as? any CommandTransportError)?.hint.map { ": \($0)" } ?? ""
+            throw CacheError(.storeUnavailable, "the store cannot be reached\(hint)", underlying: error)
+                .because(of: refusal)
+        }
+    }
+
+    func execute(_ command: RESPCommand) async throws -> RESPValue {
+        try await call { try await executor.execute(command).get() }
+    }
+
+    /// States of a server, rather than answers to a command.
+    private static let passing: Set<RESPError.Code> = [
+        .loading, .masterDown, .clusterDown, .tryAgain, .busy, .readOnly, .moved, .ask,
+    ]
+
+    static func unexpected(_ operation: String) -> CacheError {
+        CacheError(.storeRejected, "the store's answer to '\(operation)' is none that it could give")
+    }
+}
+
+extension Refusal {
+    fileprivate init(_ obstacle: CommandObstacle) {
+        switch obstacle {
+        case .credentials: self = .credentials
+        case .quota: self = .quota
+        }
+    }
+}
+
+extension RESPError {
+    /// Why somebody has to mend it. The texts are Upstash's.
+    fileprivate var refusal: Refusal? {
+        switch code {
+        case .noAuth, .wrongPassword, .noPermission: .credentials
+        case .generic
+        where ["max requests limit", "max daily request limit", "DB capacity quota"].contains(where: message.hasPrefix):
+            .quota
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,63 @@
+extension EntryScripts {
+    /// Changes the companion. `entry.copy` is nil to leave the stale copy as it is, false to drop it, else the new one.
+    static let companionWrites = """
+        -- Makes all that was leased before worthless.
+        local function move(generation)
+            entry.generation = generation
+            entry.leaseToken, entry.leaseUntil = nil, nil
+            entry.forcedToken, entry.forcedAt, entry.cooldownUntil = nil, nil, nil
+        end
+
+        local function forgetValue()
+            entry.content, entry.digest, entry.etag, entry.ttl, entry.copy = nil, nil, nil, nil, false
+            entry.created, entry.freshUntil, entry.staleUntil, entry.plainUntil = nil, nil, nil, nil
+        end
+
+        local function forgetFailure()
+            entry.failureCount, entry.failureCode, entry.failureMessage, entry.failureUntil = nil, nil, nil, nil
+        end
+
+        -- The load of a lease has come to nothing: its slot is for another.
+        local function giveBackSlot(token)
+            if entry.slotToken == token then entry.slot, entry.slotToken = nil, nil end
+        end
+
+        -- The companion lives as long as anything in it matters, and a minute at least.
+        local function save()
+            if not found then redis.call('DEL', meta) end
+            entry.version = '1'
+            local set, gone = {}, {}
+            for _, name in ipairs(names) do
+                local value = entry[name]
+                if value == nil then
+                    gone[#gone + 1] = name
+                else
+                    set[#set + 1] = name
+                    set[#set + 1] = type(value) == 'number' and string.format('%.0f', value) or value
+                end
+            end
+            if entry.copy then
+                set[#set + 1] = 'copy'
+                set[#set + 1] = entry.copy
+            elseif entry.copy == false then
+                gone[#gone + 1] = 'copy'
+            end
+            redis.call('HSET', meta, unpack(set))
+            if #gone > 0 then redis.call('HDEL', meta, unpack(gone)) end
+            local last = now + 60000
+            for _, name in ipairs({'staleUntil', 'plainUntil', 'leaseUntil', 'cooldownUntil', 'scheduleUntil'}) do
+                last = math.max(last, entry[name] or 0)
+            end
+            if entry.failureUntil then last = math.max(last, entry.failureUntil + 60000) end
+            if entry.plainUntil == 0 then
+                redis.call('PERSIST', meta)
+            else
+                redis.call('PEXPIREAT', meta, string.format('%.0f', last))
+            end
+        end
+
+        local function publish(action)
+            redis.call('PUBLISH', '\(InvalidationMessage.channel)', entry.generation .. ' ' .. action .. ' ' .. key)
+        end
+        """
+}

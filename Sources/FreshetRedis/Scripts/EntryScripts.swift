@@ -1,0 +1,44 @@
+import RESP
+
+/// The scripts of the entry operations, put together from their parts for one kind of server.
+///
+/// Keys: the plain value, then its companion. Each script begins with the parts it names, in this order:
+/// ``companion`` reads the companion, ``companionWrites`` changes it, ``plainValue`` looks at both.
+struct EntryScripts: Sendable {
+    let read: RedisScript
+    let check: RedisScript
+    let settle: RedisScript
+    let lease: RedisScript
+    let fill: RedisScript
+    let fail: RedisScript
+    let release: RedisScript
+    let invalidate: RedisScript
+
+    // One script object a source: it remembers the digest the server knows it by.
+    static func of(_ dialect: RedisStore.Dialect) -> EntryScripts {
+        switch dialect {
+        case .redis: redis
+        case .upstash: upstash
+        }
+    }
+
+    private static let redis = EntryScripts(reading: "", writing: "")
+    /// Upstash locks the whole database for a script that does not say it keeps to its keys. Redis refuses that flag,
+    /// and versions before 7 refuse every such line.
+    private static let upstash = EntryScripts(
+        reading: "#!lua flags=no-writes,allow-key-locking\n",
+        writing: "#!lua flags=allow-key-locking\n"
+    )
+
+    private init(reading: String, writing: String) {
+        func script(_ parts: String...) -> RedisScript { RedisScript(writing + parts.joined(separator: "\n")) }
+        read = RedisScript(reading + Self.companion + "\n" + Self.readEntry, isReadOnly: true)
+        check = RedisScript(reading + Self.checkEntries, isReadOnly: true)
+        settle = script(Self.companion, Self.companionWrites, Self.plainValue, Self.settleEntry)
+        lease = script(Self.companion, Self.companionWrites, Self.plainValue, Self.leaseEntry)
+        fill = script(Self.companion, Self.companionWrites, Self.plainValue, Self.fillEntry)
+        invalidate = script(Self.companion, Self.companionWrites, Self.plainValue, Self.invalidateEntry)
+        fail = script(Self.companion, Self.companionWrites, Self.failEntry)
+        release = script(Self.companion, Self.companionWrites, Self.releaseEntry)
+    }
+}

@@ -1,0 +1,67 @@
+extension EntryScripts {
+    /// Grants leave to load, or says why not: `{outcome, leased digest, snapshot}`.
+    ///
+    /// Arguments: purpose (`read`, `renew`, `schedule`, or a forced load's invalidation), milliseconds the lease holds,
+    /// the field's ttl, the cooldown of forced loads, the lease's token, the generation there is to be if it moves. For
+    /// a schedule also the slot's start, milliseconds since the last read (or empty), after how many without one the
+    /// field is idle, and how many to remember all that.
+    static let leaseEntry = """
+        local purpose, holdFor, freshFor, cooldown = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+        local token, generation = ARGV[5], ARGV[6]
+
+        settle(freshFor, generation)
+        local isHeld = entry.leaseUntil ~= nil and now < entry.leaseUntil
+        local isFresh = entry.content and now < entry.freshUntil and (entry.content == 'absent' or entry.plainUntil)
+        if purpose == 'read' then
+            if isFresh then return {'fresh', '', current()} end
+            if isHeld then return {'held', '', current()} end
+            if entry.failureUntil and now < entry.failureUntil then return {'failing', '', current()} end
+        elseif purpose == 'renew' then
+            if isHeld then return {'held', '', current()} end
+        elseif purpose == 'schedule' then
+            local slot, idleAfter, keepUntil = tonumber(ARGV[7]), tonumber(ARGV[9]), now + tonumber(ARGV[10])
+            local read, margin = ARGV[8] ~= '' and now - tonumber(ARGV[8]) or 0, math.floor(idleAfter / 8)
+            local lastRead, kept = entry.lastRead or now, entry.scheduleUntil or 0
+            if read > lastRead + margin then lastRead = read end
+            if kept + margin < keepUntil then kept = keepUntil end
+            if lastRead ~= entry.lastRead or kept ~= entry.scheduleUntil then
+                entry.lastRead, entry.scheduleUntil = lastRead, kept
+                entry.generation = entry.generation or generation
+                save()
+                found = true
+            end
+            local isIdle = idleAfter > 0 and now >= math.max(lastRead, read) + idleAfter
+            if isIdle or slot > now then return {'notDue', '', current()} end
+            if isHeld then return {'held', '', current()} end
+            local hasHad = entry.slot and entry.slot >= slot and entry.slotToken ~= entry.leaseToken
+            if hasHad or isFresh and entry.created >= slot then return {'notDue', '', current()} end
+            if entry.failureUntil and now < entry.failureUntil then return {'failing', '', current()} end
+            entry.slot, entry.slotToken = slot, token
+        else
+            -- A forced load that did not end in its time answers nobody.
+            local isLost = entry.leaseUntil ~= nil and not isHeld
+            if entry.forcedAt and now < entry.forcedAt + cooldown and not isLost then
+                return {'coolingDown', '', current()}
+            end
+            invalidate(purpose, generation)
+            publish(purpose)
+            entry.forcedToken, entry.forcedAt, entry.cooldownUntil = token, now, now + cooldown
+        end
+
+        entry.generation = entry.generation or generation
+        if entry.leaseToken then giveBackSlot(entry.leaseToken) end
+        entry.leaseToken, entry.leaseUntil = nil, nil
+        -- So that the load cannot be answered with "unchanged" for a value that its lease did not see.
+        if entry.content and now >= entry.staleUntil then
+            if plain then
+                entry.staleUntil, entry.copy = 0, false
+            else
+                forgetValue()
+            end
+        end
+        local seen = entry.copy and snapshot('value', entry.copy) or current()
+        entry.leaseToken, entry.leaseUntil = token, now + holdFor
+        save()
+        return {'granted', plain and entry.digest or '', seen}
+        """
+}

@@ -1,0 +1,67 @@
+extension EntryScripts {
+    /// Reads the plain value and finds out what other programs did to it. Ends the script, before anything is written,
+    /// if it is no string.
+    static let plainValue = """
+        local plain = redis.pcall('GET', key)
+        if type(plain) == 'table' then return plain end
+
+        -- What another program did to the plain value since the companion last knew it: 'written', 'deleted' or nil.
+        local function foreignChange()
+            if not entry.plainUntil then return plain and 'written' or nil end
+            if not plain then return now < entry.freshUntil and 'deleted' or nil end
+            -- What is there longer than what was stored is not what was stored. Expiry goes by the time at which the
+            -- script began, hence the margin.
+            if entry.plainUntil > 0 and now > entry.plainUntil + \(clockMargin) then return 'written' end
+            if redis.sha1hex(plain) ~= entry.digest then return 'written' end
+            return nil
+        end
+
+        -- Adopts what another program wrote, and drops what another program deleted.
+        local function settle(freshFor, generation)
+            local change = foreignChange()
+            if not change then return end
+            move(generation)
+            forgetValue()
+            if change == 'written' then
+                local rest = redis.call('PTTL', key)
+                entry.content, entry.digest, entry.created = 'value', redis.sha1hex(plain), now
+                entry.plainUntil = rest < 0 and 0 or now + rest
+                -- A millisecond early: the plain key must not be missed while the value is fresh.
+                entry.freshUntil = now + math.max(0, rest < 0 and freshFor or math.min(freshFor, rest - 1))
+                entry.staleUntil = entry.freshUntil
+            end
+            save()
+            found = true
+            publish(change == 'written' and 'fill' or 'remove')
+        end
+
+        local function current()
+            if not entry.content or now >= entry.staleUntil then return snapshot('gone') end
+            if entry.content == 'absent' then return snapshot('absent') end
+            local value = plain or redis.call('HGET', meta, 'copy')
+            return snapshot(value and 'value' or 'gone', value)
+        end
+
+        local function invalidate(action, generation, change)
+            -- First, because a server short of memory allows it, and with it the rest.
+            redis.call('DEL', key)
+            local copy
+            if action == 'expire' and not change and entry.content == 'value' and now < entry.staleUntil then
+                copy = redis.call('HGET', meta, 'copy') or plain
+            end
+            if copy then
+                entry.copy = copy
+                entry.freshUntil = math.min(entry.freshUntil, now)
+                entry.plainUntil = nil
+            else
+                forgetValue()
+            end
+            if action == 'remove' then forgetFailure() end
+            plain = false
+            move(generation)
+        end
+        """
+
+    /// Milliseconds by which the clock of a script may be ahead of that of its server's expiry.
+    static let clockMargin = 10
+}

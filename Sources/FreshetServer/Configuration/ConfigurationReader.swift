@@ -1,0 +1,149 @@
+import Freshet
+import Logging
+
+extension Configuration {
+    /// What the command line sets; each goes before the environment and the file.
+    public struct Overrides: Sendable {
+        public var store: String?
+        public var host: String?
+        public var port: Int?
+
+        public init(store: String? = nil, host: String? = nil, port: Int? = nil) {
+            self.store = store
+            self.host = host
+            self.port = port
+        }
+    }
+
+    /// Reads a configuration file.
+    ///
+    /// - Parameters:
+    ///   - file: its path; paths in it count from its folder.
+    ///   - environment: where `${VAR}` and the settings of the environment come from.
+    ///   - overrides: settings of the command line.
+    /// - Throws: ``ConfigurationError`` with everything that is wrong.
+    public static func load(
+        file: String,
+        environment: Environment = Environment(),
+        overrides: Overrides = Overrides()
+    ) throws -> Configuration {
+        try parse(ConfigurationFile.text(file), file: file, environment: environment, overrides: overrides)
+    }
+
+    /// Reads a configuration from text, as ``load(file:environment:overrides:)`` does.
+    ///
+    /// - Parameter file: what problems call it, and what paths in it count from.
+    public static func parse(
+        _ yaml: String,
+        file: String,
+        environment: Environment = Environment(),
+        overrides: Overrides = Overrides()
+    ) throws -> Configuration {
+        let scope = ReadingScope(file: file, environment: environment)
+        var reader = ConfigurationReader(scope: scope, overrides: overrides)
+        let configuration = reader.read(yaml)
+        try scope.throwProblems()
+        return configuration
+    }
+}
+
+/// Reads the whole file; ``FieldReader`` reads one field.
+private struct ConfigurationReader {
+    let scope: ReadingScope
+    let overrides: Configuration.Overrides
+
+    mutating func read(_ yaml: String) -> Configuration {
+        let root = YAMLDocument.parse(yaml, in: scope)
+        let file = root.flatMap { $0.isNull ? nil : $0.mapping() }
+        if let file {
+            file.allow(["store", "storeTimeout", "server", "l1", "notifications", "fields"])
+        }
+        var configuration = Configuration()
+        configuration.store = StoreReader.read(file?["store"], flag: overrides.store, scope)
+        configuration.storeTimeout =
+            file?["storeTimeout"]?.duration(atLeast: .milliseconds(1)) ?? configuration.storeTimeout
+        configuration.server = readServer(file?["server"])
+        configuration.l1 = readL1(file?["l1"])
+        configuration.notifications = NotificationReader.read(file?["notifications"])
+        configuration.airtable.token = scope.environment["AIRTABLE_TOKEN"]
+        configuration.airtable.endpoint = scope.environment["AIRTABLE_ENDPOINT"]
+        configuration.fields = readFields(file?["fields"])
+        checkAirtable(configuration)
+        if configuration.fields.isEmpty, scope.problems.isEmpty {
+            scope.warn(nil, "there are no fields", "add some under 'fields:'")
+        }
+        configuration.warnings = scope.warnings
+        return configuration
+    }
+
+    private func readServer(_ value: YAMLValue?) -> ServerSettings {
+        var server = ServerSettings()
+        if let mapping = value?.mapping() {
+            mapping.allow(["host", "port", "readToken", "cors"])
+            server.host = mapping["host"]?.word() ?? server.host
+            server.port = mapping["port"]?.integer(in: 0...65535) ?? server.port
+            server.readToken = mapping["readToken"]?.word()
+            server.cors = mapping["cors"].map(readOrigins) ?? []
+        }
+        if let host = overrides.host ?? scope.environment["FRESHET_HOST"] { server.host = host }
+        if let port = overrides.port {
+            if (0...65535).contains(port) {
+                server.port = port
+            } else {
+                scope.report(origin: "--port", "\(port) is no port", "use a number from 0 to 65535")
+            }
+        } else if let text = scope.environment["FRESHET_PORT"] {
+            if let port = Int(text), (0...65535).contains(port) {
+                server.port = port
+            } else {
+                scope.report(origin: "FRESHET_PORT", "'\(text)' is no port", "use a number from 0 to 65535")
+            }
+        }
+        server.adminToken = scope.environment["FRESHET_ADMIN_TOKEN"]
+        return server
+    }
+
+    private func readOrigins(_ value: YAMLValue) -> [String] {
+        let values = !value.isList ? [value] : value.list() ?? []
+        return values.compactMap { value in
+            guard let origin = value.word() else { return nil }
+            guard origin == "*" || origin.hasPrefix("https://") || origin.hasPrefix("http://"), !origin.hasSuffix("/")
+            else {
+                value.report(
+                    "'\(origin)' is no origin",
+                    "write https://host or https://host:port, without a path, or '*'"
+                )
+                return nil
+            }
+            return origin
+        }
+    }
+
+    private func readL1(_ value: YAMLValue?) -> L1Settings {
+        var l1 = L1Settings()
+        guard let mapping = value?.mapping() else { return l1 }
+        mapping.allow(["maxBytes", "recheck"])
+        l1.maxBytes = mapping["maxBytes"]?.byteSize() ?? l1.maxBytes
+        l1.recheck = mapping["recheck"]?.duration() ?? l1.recheck
+        return l1
+    }
+
+    /// Token and endpoint have to make a client.
+    private func checkAirtable(_ configuration: Configuration) {
+        do {
+            _ = try SourceFactory(configuration: configuration, logger: Logger(label: "freshet.configuration"))
+        } catch {
+            let message = (error as? CacheError)?.message ?? "\(error)"
+            scope.report(nil, message, "correct AIRTABLE_TOKEN or AIRTABLE_ENDPOINT")
+        }
+    }
+
+    private func readFields(_ value: YAMLValue?) -> [FieldSettings] {
+        guard let value, !value.isNull, let mapping = value.mapping() else { return [] }
+        var names = FieldNames(scope: scope)
+        return mapping.all.compactMap { member in
+            names.check(member)
+            return FieldReader(name: member.key, value: member.value, scope: scope).read()
+        }
+    }
+}

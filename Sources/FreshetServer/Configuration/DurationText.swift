@@ -1,0 +1,43 @@
+extension Duration {
+    /// A time as it is written in a configuration: `500ms`, `2s`, `15m`, `6h`, `1d`, `1h30m`, `1.5h`, `0`.
+    ///
+    /// - Returns: nil for anything else, a time without unit, and more than 100 years.
+    init?(configurationText text: some StringProtocol) {
+        if text == "0" {
+            self = .zero
+            return
+        }
+        var rest = Substring(text)
+        var milliseconds = 0.0
+        guard !rest.isEmpty else { return nil }
+        while !rest.isEmpty {
+            let digits = rest.prefix { ("0"..."9").contains($0) || $0 == "." }
+            let unit = rest.dropFirst(digits.count).prefix { ("a"..."z").contains($0) }
+            guard let number = Double(digits), let factor = Self.unitsInMilliseconds[String(unit)] else { return nil }
+            milliseconds += number * factor
+            rest = rest.dropFirst(digits.count + unit.count)
+        }
+        guard milliseconds <= 100 * 366 * 86_400_000 else { return nil }
+        self = .microseconds(Int64((milliseconds * 1000).rounded()))
+    }
+
+    private static let unitsInMilliseconds: [String: Double] = [
+        "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000,
+    ]
+
+    /// The time as it is written in a configuration, in the largest units that say it exactly.
+    public var configurationText: String {
+        var rest = Int64(components.seconds) * 1000 + components.attoseconds / 1_000_000_000_000_000
+        guard rest != 0 else { return "0s" }
+        let sign = rest < 0 ? "-" : ""
+        rest = abs(rest)
+        var text = ""
+        for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)]
+            as [(String, Int64)]
+        where rest >= size {
+            text += "\(rest / size)\(unit)"
+            rest %= size
+        }
+        return sign + text
+    }
+}

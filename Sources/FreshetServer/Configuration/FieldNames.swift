@@ -1,0 +1,68 @@
+import Freshet
+import Yams
+
+/// What no two fields may share: keys of the store (companions count) and routes. Names cannot collide in a mapping.
+struct FieldNames {
+    let scope: ReadingScope
+    private var keys = KeyOwners()
+    private var routes: [String: String] = [:]
+
+    init(scope: ReadingScope) { self.scope = scope }
+
+    mutating func check(_ member: YAMLMapping.Member) {
+        if !FieldName.isAllowed(member.key) {
+            scope.report(member.keyPlace, "'\(member.key)' cannot be the name of a field", FieldName.advice)
+        }
+        guard case .mapping = member.value.node, let settings = member.value.mapping() else { return }
+        checkKey(of: member, settings)
+        checkRoute(of: member, settings)
+    }
+
+    private mutating func checkKey(of member: YAMLMapping.Member, _ settings: YAMLMapping) {
+        let place = settings["key"]?.place ?? member.keyPlace
+        guard let key = settings["key"].map({ $0.quietText ?? "" }) ?? member.key as String?, !key.isEmpty else {
+            return
+        }
+        do {
+            guard let problem = try keys.claim(key, for: member.key) else { return }
+            scope.report(place, problem, "give one of them another key")
+        } catch {
+            scope.report(place, (error as? CacheError)?.message ?? "\(error)", "balance the braces, or leave them out")
+        }
+    }
+
+    private mutating func checkRoute(of member: YAMLMapping.Member, _ settings: YAMLMapping) {
+        guard let value = settings["route"], let route = value.quietText else { return }
+        let segments = route.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        let isPlain = segments.allSatisfy { segment in
+            !segment.isEmpty && segment != "." && segment != ".."
+                && segment.allSatisfy { $0.isASCII && !$0.isWhitespace && !":*{}?#%&$".contains($0) }
+        }
+        guard route.hasPrefix("/"), !segments.isEmpty, isPlain else {
+            value.report("'\(route)' is no route", "write a plain path such as /api/airtable/\(member.key)")
+            return
+        }
+        let reserved = ["/healthz", "/readyz", "/metrics", "/api/fields", "/api/tags", "/admin", "/webhooks"]
+        if let owner = reserved.first(where: { route == $0 || route.hasPrefix($0 + "/") }) {
+            value.report("the route '\(route)' is taken by \(owner)", "choose another path")
+        }
+        for path in [route, route + "/refresh"] {
+            if let owner = routes.updateValue(member.key, forKey: path) {
+                value.report(
+                    "fields '\(owner)' and '\(member.key)' share the route '\(path)'",
+                    "give one of them another path"
+                )
+                return
+            }
+        }
+    }
+}
+
+extension YAMLValue {
+    /// The text if there is one and its variables are set, without a report: another reader makes that.
+    fileprivate var quietText: String? {
+        guard let scalar = node.scalar else { return nil }
+        let (text, missing) = VariableSubstitution.replace(in: scalar.string, from: scope.environment)
+        return missing.isEmpty ? text : nil
+    }
+}

@@ -1,0 +1,25 @@
+import Freshet
+
+/// Reads `notifications:`.
+enum NotificationReader {
+    static func read(_ value: YAMLValue?) -> NotificationSettings? {
+        guard let value, !value.isNull, let mapping = value.mapping() else { return nil }
+        mapping.allow(["webhook", "quiet", "failures", "staleLimit"])
+        var settings = NotificationSettings(webhook: "")
+        settings.quiet = mapping["quiet"]?.duration(atLeast: .seconds(1)) ?? settings.quiet
+        settings.failures = mapping["failures"]?.integer(in: 1...1_000_000) ?? settings.failures
+        settings.staleLimit = mapping["staleLimit"]?.duration() ?? settings.staleLimit
+        guard let webhook = mapping["webhook"] else {
+            value.report("there is no webhook to notify", "add webhook: with the URL to post to")
+            return nil
+        }
+        guard let url = webhook.word() else { return nil }
+        settings.webhook = url
+        do {
+            _ = try Webhook(url)
+        } catch {
+            webhook.report((error as? CacheError)?.message ?? "\(error)", "write https://host/path")
+        }
+        return settings
+    }
+}

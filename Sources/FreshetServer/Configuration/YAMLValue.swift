@@ -1,0 +1,217 @@
+import Freshet
+import Yams
+
+/// One value of a configuration file. Each way of reading it gives nil, and reports why, if the value is of another
+/// kind.
+struct YAMLValue {
+    let node: Node
+    /// Where it is in the document: `fields.agents.ttl`.
+    let path: String
+    let scope: ReadingScope
+
+    var place: Place? { node.mark.map(Place.init) }
+
+    /// The last part of the path.
+    var name: String { String(path.split(separator: ".").last ?? "") }
+
+    func report(_ message: String, _ advice: String) { scope.report(place, message, advice) }
+
+    /// The members of a mapping, each read at most once.
+    func mapping() -> YAMLMapping? {
+        guard let mapping = node.mapping else {
+            report("\(described) is \(kind)", "write `name: value` pairs under it")
+            return nil
+        }
+        return YAMLMapping(mapping, of: self)
+    }
+
+    func list() -> [YAMLValue]? {
+        guard let sequence = node.sequence else {
+            report("\(described) is \(kind)", "write a list: [a, b]")
+            return nil
+        }
+        return sequence.enumerated().map { YAMLValue(node: $1, path: "\(path)[\($0)]", scope: scope) }
+    }
+
+    var isList: Bool { node.sequence != nil }
+    var isMapping: Bool { node.mapping != nil }
+
+    /// Text with its variables replaced.
+    func text() -> String? {
+        guard let scalar = node.scalar, !isNull else {
+            report("\(described) is \(kind)", "write a text")
+            return nil
+        }
+        let (text, missing) = VariableSubstitution.replace(in: scalar.string, from: scope.environment)
+        for variable in missing {
+            let nearest = NearestName.of(variable, among: scope.environment.names)
+            report(
+                "the environment variable \(variable) is not set",
+                nearest.map { "set it; did you mean \($0)?" } ?? "set it, or write $${\(variable)} for the text itself"
+            )
+        }
+        return missing.isEmpty ? text : nil
+    }
+
+    /// Text that is not blank.
+    func word() -> String? {
+        guard let text = text() else { return nil }
+        guard text.contains(where: { !$0.isWhitespace }) else {
+            report("\(described) is empty", "give it a value or leave it out")
+            return nil
+        }
+        return text
+    }
+
+    func duration(atLeast minimum: Duration = .zero) -> Duration? {
+        guard let text = text() else { return nil }
+        guard let duration = Duration(configurationText: text) else {
+            report("'\(text)' is no time for \(name)", "write it as 500ms, 2s, 15m, 6h, 1d or 1h30m")
+            return nil
+        }
+        guard duration >= minimum else {
+            report("\(name) is \(text)", "make it at least \(minimum.configurationText)")
+            return nil
+        }
+        return duration
+    }
+
+    func byteSize() -> Int? {
+        guard let text = text() else { return nil }
+        guard let bytes = ByteSizeText.bytes(text) else {
+            report("'\(text)' is no size for \(name)", "write it as 64MiB, 500kB or a number of bytes")
+            return nil
+        }
+        return bytes
+    }
+
+    func fraction() -> Double? {
+        guard let text = text() else { return nil }
+        guard let fraction = PercentText.fraction(text) else {
+            report("'\(text)' is no part of a whole for \(name)", "write it as 5%, at most 100%")
+            return nil
+        }
+        return fraction
+    }
+
+    func integer(in range: ClosedRange<Int>) -> Int? {
+        guard let text = text() else { return nil }
+        guard let number = Int(text), range.contains(number) else {
+            report(
+                "'\(text)' is no value for \(name)",
+                "write a whole number from \(range.lowerBound) to \(range.upperBound)"
+            )
+            return nil
+        }
+        return number
+    }
+
+    func bool() -> Bool? {
+        guard let text = text() else { return nil }
+        switch text {
+        case "true": return true
+        case "false": return false
+        default:
+            report("'\(text)' is no value for \(name)", "write true or false")
+            return nil
+        }
+    }
+
+    /// Any value, as JSON would have it: only plain scalars are numbers, booleans or null.
+    func json() -> JSONValue? {
+        switch node {
+        case .mapping:
+            guard let mapping = mapping() else { return nil }
+            let members = mapping.all.compactMap { entry in entry.value.json().map { (entry.key, $0) } }
+            return .object(Dictionary(members) { first, _ in first })
+        case .sequence:
+            guard let list = list() else { return nil }
+            return .array(list.compactMap { $0.json() })
+        case .scalar(let scalar):
+            if isNull { return .null }
+            guard let text = text() else { return nil }
+            guard scalar.style == .plain, text == scalar.string else { return .string(text) }
+            return Self.plain(text)
+        case .alias:
+            report("\(described) is an alias", "write the value itself")
+            return nil
+        }
+    }
+
+    private static func plain(_ text: String) -> JSONValue {
+        if let integer = Int64(text) { return .integer(integer) }
+        if text == "true" || text == "false" { return .bool(text == "true") }
+        if let first = text.first, first.isNumber || first == "-", let number = Double(text), number.isFinite {
+            return .number(number)
+        }
+        return .string(text)
+    }
+
+    var isNull: Bool {
+        guard let scalar = node.scalar, scalar.style == .plain else { return false }
+        return ["", "~", "null"].contains(scalar.string)
+    }
+
+    private var described: String { path.isEmpty ? "the file" : "'\(name)'" }
+
+    private var kind: String {
+        switch node {
+        case .mapping: "a mapping"
+        case .sequence: "a list"
+        case .scalar: isNull ? "empty" : "a single value"
+        case .alias: "an alias"
+        }
+    }
+}
+
+/// The members of a mapping.
+struct YAMLMapping {
+    struct Member {
+        let key: String
+        let keyPlace: Place?
+        let value: YAMLValue
+    }
+
+    let value: YAMLValue
+    /// In the order of the file.
+    let all: [Member]
+
+    init(_ mapping: Node.Mapping, of value: YAMLValue) {
+        self.value = value
+        all = mapping.compactMap { key, member in
+            guard let name = key.scalar?.string else {
+                value.scope.report(key.mark.map(Place.init), "a key is no text", "write `name: value`")
+                return nil
+            }
+            guard !YAMLDocument.isDuplicate(name) else { return nil }
+            let key = Member(
+                key: VariableSubstitution.reveal(name),
+                keyPlace: key.mark.map(Place.init),
+                value: YAMLValue(
+                    node: member,
+                    path: value.path.isEmpty ? name : "\(value.path).\(name)",
+                    scope: value.scope
+                )
+            )
+            return key
+        }
+    }
+
+    /// The value of a key; nil where it is not there.
+    subscript(key: String) -> YAMLValue? { all.first { $0.key == key }?.value }
+
+    func keyPlace(_ key: String) -> Place? { all.first { $0.key == key }?.keyPlace }
+
+    /// Reports every key that is not among those.
+    func allow(_ keys: [String]) {
+        for member in all where !keys.contains(member.key) {
+            let place = value.path.isEmpty ? "here" : "under '\(value.name)'"
+            let nearest = NearestName.of(member.key, among: keys)
+            value.scope.report(
+                member.keyPlace,
+                "there is no setting '\(member.key)' \(place)",
+                nearest.map { "did you mean '\($0)'?" } ?? "use one of \(keys.joined(separator: ", "))"
+            )
+        }
+    }
+}

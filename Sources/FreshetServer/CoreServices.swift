@@ -1,0 +1,90 @@
+package import Freshet
+import FreshetAirtable
+import FreshetRedis
+package import Logging
+import RedisClient
+import UpstashClient
+
+/// Registers the store, and the services on it, in the order in which they need each other.
+enum CoreServices {
+    static let store: ServiceKey = "store"
+
+    static func register(
+        _ configuration: Configuration,
+        sources: SourceFactory,
+        logger: Logger
+    ) throws -> ServiceRegistry {
+        let registry = ServiceRegistry(running: needed(by: configuration), logger: logger)
+        try registry.register(store) { _ in
+            try OpenStore(configuration.store, timeout: configuration.storeTimeout, logger: logger)
+        }
+        try registry.register(.cache, dependsOn: [store]) { registry in
+            let open = try await registry.service(store, as: OpenStore.self)
+            return CacheService(store: open.store, timeout: configuration.storeTimeout, logger: logger)
+        }
+        if let airtable = sources.airtable { try registry.registerAirtable(airtable) }
+        if let settings = configuration.notifications {
+            try registry.registerNotifications(settings, logger: logger)
+        }
+        return registry
+    }
+
+    static func needed(by configuration: Configuration) -> [ServiceKey] {
+        [.cache] + (configuration.airtable.token == nil ? [] : [.airtable])
+            + (configuration.notifications == nil ? [] : [.notifications])
+    }
+}
+
+/// A store with the connection it owns.
+package final class OpenStore: CoreService {
+    package let store: any CacheStore
+    /// nil where no other process can change the store.
+    let backplane: (any Backplane)?
+    private let close: @Sendable () async -> Void
+
+    /// - Throws: ``ConfigurationError`` for a URL that no store is at.
+    package init(_ location: StoreLocation, timeout: Duration, logger: Logger) throws {
+        if let problem = location.problem {
+            throw ConfigurationError([
+                ConfigurationProblem(
+                    origin: location.origin.description,
+                    message: problem.message,
+                    advice: problem.advice
+                )
+            ])
+        }
+        if location.isMemory {
+            store = MemoryStore()
+            backplane = nil
+            close = {}
+        } else if var configuration = try location.upstash {
+            configuration.commandTimeout = timeout
+            let client = try UpstashClient(configuration, logger: logger)
+            store = RedisStore(client, dialect: .upstash)
+            backplane = RedisBackplane(client: client)
+            close = { await client.close() }
+        } else {
+            var configuration = try RedisClient.Configuration(url: location.url)
+            configuration.clientName = "freshet"
+            configuration.commandTimeout = timeout
+            let client = RedisClient(configuration, logger: logger)
+            store = RedisStore(client, dialect: configuration.isUpstash ? .upstash : .redis)
+            backplane = RedisBackplane(client: client)
+            close = { await client.close() }
+        }
+    }
+
+    package func initialize() async throws {}
+
+    package func shutdown() async throws {
+        await close()
+    }
+}
+
+extension RedisClient.Configuration {
+    /// Whether the server is Upstash's, reached over TCP.
+    var isUpstash: Bool {
+        guard case .hostname(let host, _) = address else { return false }
+        return host.lowercased().hasSuffix(".upstash.io")
+    }
+}

@@ -1,0 +1,131 @@
+import Freshet
+import FreshetAirtable
+import Hummingbird
+import HummingbirdCore
+public import Logging
+import NIOCore
+import NIOPosix
+
+/// Puts a service together: store, cache, sources, fields, routes. The store must answer; the application is ready to
+/// run.
+///
+/// ```swift
+/// let service = try await buildApplication(configuration: .load(file: "freshet.yaml"), logger: logger)
+/// try await service.run()
+/// ```
+///
+/// - Parameters:
+///   - metrics: shown at `/metrics`. Bootstrap `MetricsSystem` with it before anything else is made.
+///   - onReady: called once the listener accepts connections, with its port.
+/// - Throws: ``ConfigurationError``; `CacheError` if the store does not answer within seconds.
+public func buildApplication(
+    configuration: Configuration,
+    metrics: PrometheusRegistry = PrometheusRegistry(),
+    logger: Logger,
+    onReady: @escaping @Sendable (Int) async -> Void = { _ in }
+) async throws -> FreshetService {
+    try await buildApplication(
+        configuration: configuration,
+        metrics: metrics,
+        limits: ServerLimits(),
+        logger: logger,
+        onReady: onReady
+    )
+}
+
+package func buildApplication(
+    configuration: Configuration,
+    metrics: PrometheusRegistry,
+    limits: ServerLimits,
+    logger: Logger,
+    onReady: @escaping @Sendable (Int) async -> Void
+) async throws -> FreshetService {
+    let sources = try SourceFactory(configuration: configuration, logger: logger)
+    let registry = try CoreServices.register(configuration, sources: sources, logger: logger)
+    try await registry.initializeCoreServices(CoreServices.needed(by: configuration))
+    let fields: FieldCache
+    do {
+        fields = try await makeFields(configuration, sources, registry, logger)
+    } catch {
+        // What has been started has connections of its own.
+        try? await registry.shutdown()
+        throw error
+    }
+    let state = ServiceState()
+    let router = makeRouter(fields: fields, configuration: configuration, metrics: metrics, state: state)
+    let responder = ServiceResponder(
+        routes: router.buildResponder(),
+        crossOrigin: CrossOrigin(origins: configuration.server.cors),
+        maxConcurrentRequests: limits.maxConcurrentRequests
+    )
+    let application = Application(
+        responder: responder,
+        server: .http1(
+            configuration: HTTP1Channel.Configuration(
+                additionalChannelHandlers: [ConnectionLimits(limits: limits)],
+                httpDecoderConfiguration: limits.decoderConfiguration
+            )
+        ),
+        configuration: ApplicationConfiguration(
+            address: .hostname(configuration.server.host, port: configuration.server.port),
+            backlog: 1024
+        ),
+        services: [registry, fields],
+        onServerRunning: { channel in
+            state.move(to: .running)
+            await onReady(channel.localAddress?.port ?? configuration.server.port)
+        },
+        logger: logger
+    )
+    return FreshetService(application: application, fields: fields, registry: registry, state: state)
+}
+
+private func makeFields(
+    _ configuration: Configuration,
+    _ sources: SourceFactory,
+    _ registry: ServiceRegistry,
+    _ logger: Logger
+) async throws -> FieldCache {
+    let fields = FieldCache(
+        cache: try await registry.service(.cache),
+        catalog: try FieldCatalog(configuration.fields.map(sources.field)),
+        configuration: configuration.l1.fieldCacheConfiguration,
+        backplane: try await registry.service(CoreServices.store, as: OpenStore.self).backplane,
+        logger: logger
+    )
+    if configuration.notifications != nil {
+        try await registry.service(.notifications, as: NotificationService.self).watch(fields)
+    }
+    return fields
+}
+
+private func makeRouter(
+    fields: FieldCache,
+    configuration: Configuration,
+    metrics: PrometheusRegistry,
+    state: ServiceState
+) -> Router<BasicRequestContext> {
+    let server = configuration.server
+    let access = AccessPolicy(
+        adminToken: server.adminToken,
+        readToken: server.readToken,
+        listensOnLoopback: server.isLoopback
+    )
+    let paths = configuration.fields.compactMap { field in field.route.map { (field.name, $0) } }
+    let router = Router(context: BasicRequestContext.self)
+    FieldRoutes(cache: fields, access: access, paths: Dictionary(paths) { first, _ in first }).addRoutes(to: router)
+    HealthRoutes(cache: fields, state: state).addRoutes(to: router)
+    MetricsRoute(registry: metrics, cache: fields, access: access).addRoutes(to: router)
+    router.add(middleware: NotFoundMiddleware())
+    return router
+}
+
+extension L1Settings {
+    fileprivate var fieldCacheConfiguration: FieldCache.Configuration {
+        var configuration = FieldCache.Configuration()
+        configuration.l1MaxBytes = maxBytes
+        configuration.l1Recheck = recheck
+        configuration.nodeName = NodeName.current
+        return configuration
+    }
+}

@@ -1,0 +1,30 @@
+public import Freshet
+public import Hummingbird
+public import ServiceLifecycle
+
+/// A service that is put together and whose store has answered.
+public struct FreshetService: Service {
+    /// What answers requests; `application.test(.router)` drives it without a socket.
+    public let application: Application<ServiceResponder>
+    public let fields: FieldCache
+    public let registry: ServiceRegistry
+    package let state: ServiceState
+
+    init(
+        application: Application<ServiceResponder>,
+        fields: FieldCache,
+        registry: ServiceRegistry,
+        state: ServiceState
+    ) {
+        self.application = application
+        self.fields = fields
+        self.registry = registry
+        self.state = state
+    }
+
+    /// Serves until SIGTERM or SIGINT, or the graceful shutdown of a group it is part of: then it refuses new
+    /// connections, answers the requests it has, and returns.
+    public func run() async throws {
+        try await GracefulServing.run(application, state: state, logger: application.logger)
+    }
+}

@@ -1,0 +1,69 @@
+import AsyncHTTPClient
+import Foundation
+import Freshet
+import NIOCore
+import NIOHTTP1
+
+/// A URL that JSON is posted to. Nothing here says more of it than its host.
+struct Webhook: Sendable {
+    enum Outcome: Sendable, Hashable {
+        case delivered
+        /// Trying again may help, after so long if the receiver said so.
+        case failed(String, retryAfter: Duration?)
+        /// Trying again will not help.
+        case refused(String)
+    }
+
+    private let url: String
+    let host: String
+
+    /// - Throws: `CacheError` with `configuration`, which does not repeat the URL.
+    init(_ text: String) throws {
+        guard let url = URL(string: text), ["http", "https"].contains(url.scheme?.lowercased()),
+            let host = url.host(), !host.isEmpty
+        else { throw CacheError(.configuration, "the webhook is no URL with http or https and a host") }
+        self.url = text
+        self.host = host
+    }
+
+    /// Never shut down. Follows no redirects: they would take the notice to somebody else.
+    private static let client = HTTPClient(
+        eventLoopGroupProvider: .shared(HTTPClient.defaultEventLoopGroup),
+        configuration: {
+            var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+            configuration.timeout.connect = .seconds(5)
+            configuration.connectionPool.retryConnectionEstablishment = false
+            return configuration
+        }()
+    )
+
+    /// Posts, and waits at most ten seconds for the head of the answer; its body is not read.
+    ///
+    /// - Throws: `CancellationError`.
+    func post(_ body: ByteBuffer) async throws -> Outcome {
+        var request = HTTPClientRequest(url: url)
+        request.method = .POST
+        request.headers.add(name: "content-type", value: "application/json; charset=utf-8")
+        request.headers.add(name: "user-agent", value: "freshet")
+        request.body = .bytes(body)
+        do {
+            let response = try await Self.client.execute(request, timeout: .seconds(10))
+            return Self.outcome(Int(response.status.code), response.headers.first(name: "retry-after"))
+        } catch {
+            if Task.isCancelled { throw CancellationError() }
+            return .failed(
+                "no answer: \((error as? HTTPClientError)?.description ?? "cannot connect")",
+                retryAfter: nil
+            )
+        }
+    }
+
+    private static func outcome(_ status: Int, _ retryAfter: String?) -> Outcome {
+        switch status {
+        case 200..<300: .delivered
+        case 408, 425, 429, 500...:
+            .failed("status \(status)", retryAfter: retryAfter.flatMap(UInt16.init).map { .seconds($0) })
+        default: .refused("status \(status)")
+        }
+    }
+}

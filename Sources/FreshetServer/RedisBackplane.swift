@@ -1,0 +1,133 @@
+import Freshet
+import FreshetRedis
+import NIOConcurrencyHelpers
+import NIOCore
+import RESP
+import RedisClient
+
+/// Hears what the store's scripts publish, over the client's subscription, and asks after each connection of the
+/// client's whether it is still the same server that answers.
+struct RedisBackplane: Backplane {
+    /// Between attempts at a subscription that the server refuses; a lost one the client renews by itself.
+    private static let pause = Duration.seconds(1)
+
+    private let client: any ChannelSubscriber
+    private let spawner: any Spawner
+
+    init(client: any ChannelSubscriber, spawner: any Spawner = SystemSpawner()) {
+        self.client = client
+        self.spawner = spawner
+    }
+
+    func listen(_ receive: @escaping @Sendable (BackplaneEvent) -> Void) async {
+        let link = Link(receive: receive)
+        await withTaskGroup { group in
+            group.addTask { await watchServer(link) }
+            await subscribe(link)
+            group.cancelAll()
+        }
+    }
+
+    private func subscribe(_ link: Link) async {
+        while !Task.isCancelled {
+            do {
+                let subscription = try await client.subscribe(to: [InvalidationMessage.channel])
+                link.tell(.live)
+                for try await event in subscription { Self.translate(event, link) }
+                // It ended with the client, or with this task.
+                return link.tell(.lost)
+            } catch {
+                link.tell(.lost)
+                try? await spawner.sleep(for: Self.pause)
+            }
+        }
+    }
+
+    private static func translate(_ event: RedisSubscriptionEvent, _ link: Link) {
+        switch event {
+        case .message(let message):
+            guard
+                let text = message.payload.getString(
+                    at: message.payload.readerIndex,
+                    length: message.payload.readableBytes
+                ),
+                let message = InvalidationMessage(payload: text)
+            else { return }
+            link.tell(message.event)
+        case .disconnected: link.tell(.lost)
+        case .resubscribed: link.tell(.live)
+        // What comes is complete again; what was dropped is a gap.
+        case .overflowed: link.tellGap()
+        }
+    }
+}
+
+extension RedisBackplane {
+    /// After a failover the subscription may go on while what was written last is gone from the store.
+    ///
+    /// A service over REST has no connection to watch.
+    private func watchServer(_ link: Link) async {
+        guard let client = client as? RedisClient else { return }
+        let events = client.connectionEvents
+        link.serverIs(await Self.replicationID(client))
+        for await event in events where event == .connected {
+            link.serverIs(await Self.replicationID(client))
+        }
+    }
+
+    /// What a server's data descend from; changes when a replica takes over, and when a server starts anew.
+    ///
+    /// - Returns: empty where the server does not tell, nil where it did not answer.
+    private static func replicationID(_ client: RedisClient) async -> String? {
+        do {
+            let info = try await client.execute(RESPCommand("INFO", "replication")).string ?? ""
+            let name = "master_replid:"
+            let line = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name) }
+            return line.map { String($0.dropFirst(name.count)) } ?? ""
+        } catch is RESPError {
+            return ""
+        } catch {
+            return nil
+        }
+    }
+
+    /// Passes on events from both connections, one at a time.
+    private final class Link: Sendable {
+        private struct State {
+            var isLive = false
+            var replicationID: String?
+        }
+
+        private let state = NIOLockedValueBox(State())
+        private let receive: @Sendable (BackplaneEvent) -> Void
+
+        init(receive: @escaping @Sendable (BackplaneEvent) -> Void) { self.receive = receive }
+
+        func tell(_ event: BackplaneEvent) {
+            state.withLockedValue { state in
+                switch event {
+                case .live: state.isLive = true
+                case .lost: state.isLive = false
+                case .changed: break
+                }
+                receive(event)
+            }
+        }
+
+        /// Something was missed, and nothing will be from now on.
+        func tellGap() {
+            tell(.lost)
+            tell(.live)
+        }
+
+        /// - Parameter id: nil where nobody knows.
+        func serverIs(_ id: String?) {
+            state.withLockedValue { state in
+                defer { state.replicationID = id ?? state.replicationID }
+                guard let known = state.replicationID, id != known, state.isLive else { return }
+                receive(.lost)
+                receive(.live)
+            }
+        }
+    }
+}

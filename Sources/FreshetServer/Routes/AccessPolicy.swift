@@ -1,0 +1,99 @@
+import HTTPTypes
+import Hummingbird
+
+/// Who may read and who may change.
+///
+/// Changes – forced refreshes, expiry, removal – need the admin token. Where none is set they are taken only from this
+/// machine: the listener must be a loopback one, the request must name a loopback host, must not have come through a
+/// proxy, and must not have been sent by another site's page.
+public struct AccessPolicy: Sendable {
+    public var adminToken: String?
+    /// Reads need it, or the admin token; nil lets everybody read.
+    public var readToken: String?
+    /// Whether only this machine can connect to the listener.
+    public var listensOnLoopback: Bool
+
+    public init(adminToken: String? = nil, readToken: String? = nil, listensOnLoopback: Bool = false) {
+        self.adminToken = adminToken
+        self.readToken = readToken
+        self.listensOnLoopback = listensOnLoopback
+    }
+
+    /// The answer to somebody who may not; nil for those who may.
+    func refusalToRead(_ request: Request) -> Response? {
+        guard let readToken else { return nil }
+        guard let token = bearerToken(of: request) else { return Self.unauthorized("a bearer token is needed") }
+        if SecretText.equal(token, readToken) { return nil }
+        if let adminToken, SecretText.equal(token, adminToken) { return nil }
+        return Self.unauthorized("the bearer token is not the right one")
+    }
+
+    /// The answer to somebody who may not; nil for those who may.
+    func refusalToChange(_ request: Request) -> Response? {
+        if let adminToken {
+            guard let token = bearerToken(of: request) else { return Self.unauthorized("the admin token is needed") }
+            return SecretText.equal(token, adminToken)
+                ? nil : Self.unauthorized("the bearer token is not the admin token")
+        }
+        if let refusal = refusalToRead(request) { return refusal }
+        guard listensOnLoopback, Self.isLocal(request) else {
+            return ErrorResponse.make(
+                .forbidden,
+                "Forbidden",
+                "no admin token is set, so this is taken only from this machine; set one (the service's: FRESHET_ADMIN_TOKEN)"
+            )
+        }
+        return nil
+    }
+
+    private func bearerToken(of request: Request) -> String? {
+        guard let header = request.headers[.authorization] else { return nil }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        return parts[1].trimmingPrefix { $0 == " " }.description
+    }
+
+    private static func unauthorized(_ message: String) -> Response {
+        var response = ErrorResponse.make(.unauthorized, "Unauthorized", message)
+        response.headers[.wwwAuthenticate] = "Bearer"
+        return response
+    }
+}
+
+extension AccessPolicy {
+    private static let forwardingHeaders: [HTTPField.Name] = [
+        "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
+        "X-Forwarded-Server",
+        "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Fly-Client-IP", "Via",
+    ].compactMap { HTTPField.Name($0) }
+
+    /// Whether a request was made by a program or a page of this machine, as far as it tells.
+    private static func isLocal(_ request: Request) -> Bool {
+        guard let host = request.head.authority, isLoopback(authority: host) else { return false }
+        guard !forwardingHeaders.contains(where: request.headers.contains) else { return false }
+        if let name = HTTPField.Name?.secFetchSite, request.headers[name]?.lowercased() == "cross-site" { return false }
+        guard let origin = request.headers[.origin] else { return true }
+        guard let scheme = origin.firstRange(of: "://") else { return false }
+        return isLoopback(authority: String(origin[scheme.upperBound...]))
+    }
+
+    /// Whether `host` or `host:port` is a loopback one.
+    private static func isLoopback(authority: String) -> Bool {
+        let host: Substring
+        if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
+            host = authority[...end]
+            let rest = authority[authority.index(after: end)...]
+            guard rest.isEmpty || isPort(rest) else { return false }
+        } else if let colon = authority.firstIndex(of: ":") {
+            host = authority[..<colon]
+            guard isPort(authority[colon...]) else { return false }
+        } else {
+            host = authority[...]
+        }
+        return ServerSettings.isLoopback(String(host))
+    }
+
+    private static func isPort(_ text: Substring) -> Bool {
+        text.first == ":" && UInt16(text.dropFirst()) != nil
+    }
+}

@@ -1,0 +1,133 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+
+/// Closes a connection whose client sends a request too slowly or too large, or stops reading its answer.
+///
+/// One timer a connection: requests note instants, and the timer looks at them when it comes round.
+final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private let limits: ServerLimits
+    private let bufferedBytes: (any Channel) -> Int
+    /// Since when the client owes us something: a request or its end. nil while the answer is ours to make.
+    private var owedSince: NIODeadline?
+    /// The fewest bytes that an answer in the way has had waiting, and since when.
+    private var backlog: (bytes: Int, since: NIODeadline)?
+    private var requestsUnanswered = 0
+    private var isAnswering = false
+    private var bodyBytes = 0
+    private var isRefusing = false
+    private var timer: Scheduled<Void>?
+
+    /// - Parameter bufferedBytes: how much of the answers the client has not taken; tests say it.
+    init(
+        limits: ServerLimits,
+        bufferedBytes: @escaping (any Channel) -> Int = {
+            (try? $0.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        }
+    ) {
+        self.limits = limits
+        self.bufferedBytes = bufferedBytes
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        owedSince = context.eventLoop.now
+        schedule(context)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isRefusing else { return }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            bodyBytes = 0
+            if owedSince == nil { owedSince = context.eventLoop.now }
+            if let length = head.headerFields[.contentLength],
+                UInt(length).map({ $0 > UInt(limits.maxBodyBytes) }) ?? true
+            {
+                return refuse(context, isNext: requestsUnanswered == 0)
+            }
+            requestsUnanswered += 1
+        case .body(let part):
+            bodyBytes += part.readableBytes
+            if bodyBytes > limits.maxBodyBytes {
+                return refuse(context, isNext: requestsUnanswered == 1 && !isAnswering)
+            }
+        case .end:
+            owedSince = nil
+        }
+        context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard !isRefusing else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        switch unwrapOutboundIn(data) {
+        case .head: isAnswering = true
+        case .body: break
+        case .end:
+            isAnswering = false
+            requestsUnanswered -= 1
+            if requestsUnanswered == 0, owedSince == nil { owedSince = context.eventLoop.now }
+        }
+        context.write(data, promise: promise)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        backlog = context.channel.isWritable ? nil : (bufferedBytes(context.channel), context.eventLoop.now)
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Closes the connection, after a 413 if the request's answer is the next to be written.
+    private func refuse(_ context: ChannelHandlerContext, isNext: Bool) {
+        isRefusing = true
+        guard isNext else { return context.close(promise: nil) }
+        let body = limits.refusalOfBody
+        let head = HTTPResponse(
+            status: .contentTooLarge,
+            headerFields: [
+                .contentType: ErrorResponse.contentType, .contentLength: String(body.readableBytes),
+                .connection: "close",
+            ]
+        )
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(body)), promise: nil)
+        let loopBound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in loopBound.value.close(promise: nil) }
+    }
+
+    private func schedule(_ context: ChannelHandlerContext) {
+        let pause = min(limits.requestTimeout, limits.writeTimeout)
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: pause) { self.check(context) }
+    }
+
+    private func check(_ context: ChannelHandlerContext) {
+        let now = context.eventLoop.now
+        let isLate = owedSince.map { now - $0 >= limits.requestTimeout } ?? false
+        if isLate || isUnread(context, now) { context.close(promise: nil) } else { schedule(context) }
+    }
+
+    /// Whether nothing was taken of an answer for too long. A slow reader that takes some each time is left alone.
+    private func isUnread(_ context: ChannelHandlerContext, _ now: NIODeadline) -> Bool {
+        guard let backlog else { return false }
+        let bytes = bufferedBytes(context.channel)
+        if bytes < backlog.bytes { self.backlog = (bytes, now) }
+        return bytes >= backlog.bytes && now - backlog.since >= limits.writeTimeout
+    }
+}

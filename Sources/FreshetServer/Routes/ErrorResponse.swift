@@ -1,0 +1,66 @@
+import Freshet
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// Errors as clients see them: `{"error":"Failed to load agents","message":"…"}` with the status that fits.
+enum ErrorResponse {
+    private struct Body: Encodable {
+        let error: String
+        let message: String
+    }
+
+    static func make(
+        _ status: HTTPResponse.Status,
+        _ error: String,
+        _ message: String,
+        retryAfter: Duration? = nil
+    ) -> Response {
+        var headers: HTTPFields = [.contentType: contentType, .cacheControl: "no-store"]
+        if let retryAfter { headers[.retryAfter] = String(max(1, CacheStatus.seconds(retryAfter))) }
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body(error, message)))
+    }
+
+    static let contentType = "application/json; charset=utf-8"
+
+    static func body(_ error: String, _ message: String) -> ByteBuffer {
+        (try? StoredJSON.encode(Body(error: error, message: message))) ?? ByteBuffer()
+    }
+
+    /// The answer to a request whose work failed.
+    ///
+    /// - Parameter action: what was tried: "load", "refresh".
+    static func make(_ error: any Error, _ action: String, field: String) -> Response {
+        guard let error = error as? CacheError else {
+            let isCancelled = error is CancellationError
+            return make(
+                isCancelled ? .serviceUnavailable : .internalServerError,
+                "Failed to \(action) \(field)",
+                isCancelled ? "the request was given up" : "an internal error",
+                retryAfter: isCancelled ? .seconds(1) : nil
+            )
+        }
+        let status = status(of: error.code)
+        let title =
+            switch error.code {
+            case .unknownField: "Unknown field"
+            case .absent: "No value for \(field)"
+            case .invalidArgument: "Bad parameter"
+            default: "Failed to \(action) \(field)"
+            }
+        let pause = error.retryAfter ?? (status == .serviceUnavailable ? .seconds(1) : nil)
+        return make(status, title, error.message, retryAfter: pause)
+    }
+
+    private static func status(of code: CacheError.Code) -> HTTPResponse.Status {
+        switch code {
+        case .unknownField, .absent: .notFound
+        case .invalidArgument: .badRequest
+        case .sourceFailed, .invalidValue: .badGateway
+        case .sourceTimedOut: .gatewayTimeout
+        case .overloaded, .shuttingDown, .notInitialized, .storeUnavailable, .storeTimedOut, .storeRejected:
+            .serviceUnavailable
+        default: .internalServerError
+        }
+    }
+}

@@ -1,0 +1,15 @@
+import HTTPTypes
+
+extension HTTPFields {
+    /// Adds a field behind the others. A name that HTTP does not allow, which a constant never is, adds nothing.
+    mutating func add(_ name: HTTPField.Name?, _ value: String) {
+        if let name { append(HTTPField(name: name, value: value)) }
+    }
+}
+
+extension Optional<HTTPField.Name> {
+    /// RFC 9211.
+    static let cacheStatus = HTTPField.Name("Cache-Status")
+    static let pragma = HTTPField.Name("Pragma")
+    static let secFetchSite = HTTPField.Name("Sec-Fetch-Site")
+}

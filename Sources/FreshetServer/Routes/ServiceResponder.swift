@@ -1,0 +1,40 @@
+import HTTPTypes
+public import Hummingbird
+
+/// The door of the service: lets in so many requests at a time, answers preflights, and hands the rest to the routes.
+public struct ServiceResponder: HTTPResponder {
+    public typealias Context = BasicRequestContext
+
+    private let routes: RouterResponder<Context>
+    private let crossOrigin: CrossOrigin?
+    private let gate: RequestGate
+
+    init(routes: RouterResponder<Context>, crossOrigin: CrossOrigin?, maxConcurrentRequests: Int) {
+        self.routes = routes
+        self.crossOrigin = crossOrigin
+        gate = RequestGate(limit: maxConcurrentRequests)
+    }
+
+    public func respond(to request: Request, context: Context) async throws -> Response {
+        if let answer = crossOrigin?.preflight(request) { return answer }
+        guard gate.enter() else { return finish(Self.overloaded, request) }
+        defer { gate.leave() }
+        return finish(try await routes.respond(to: request, context: context), request)
+    }
+
+    private static var overloaded: Response {
+        ErrorResponse.make(
+            .serviceUnavailable,
+            "Overloaded",
+            "too many requests are under way",
+            retryAfter: .seconds(1)
+        )
+    }
+
+    private func finish(_ response: Response, _ request: Request) -> Response {
+        var response = response
+        crossOrigin?.decorate(&response, for: request)
+        // The framework would send the body of an answer to HEAD that no route has taken off.
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+}

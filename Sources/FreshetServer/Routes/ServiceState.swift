@@ -1,0 +1,31 @@
+import NIOConcurrencyHelpers
+public import ServiceLifecycle
+
+/// Where a service is in its life, for ``HealthRoutes``.
+///
+/// Move it to ``Phase/running`` once requests are taken. As the last service of a group, which is told of the shutdown
+/// first, it moves itself to ``Phase/draining`` then.
+public final class ServiceState: Service {
+    public enum Phase: String, Sendable {
+        case starting
+        case running
+        case draining
+    }
+
+    private let box = NIOLockedValueBox(Phase.starting)
+
+    public init() {}
+
+    public var phase: Phase { box.withLockedValue { $0 } }
+
+    /// A service that drains never runs again.
+    public func move(to phase: Phase) {
+        box.withLockedValue { if $0 != .draining { $0 = phase } }
+    }
+
+    /// Waits for the graceful shutdown, and moves to ``Phase/draining``.
+    public func run() async throws {
+        try? await gracefulShutdown()
+        move(to: .draining)
+    }
+}

@@ -1,0 +1,88 @@
+import NIOCore
+import RESP
+
+/// Writes replies as the service does: `{"result":…}` or `{"error":"…"}`, never both, `null` written out; or as RESP2.
+///
+/// A result that is larger than an entry may be, or for which the whole has no room left, becomes an error.
+struct UpstashAnswerWriter {
+    private(set) var buffer = ByteBuffer()
+    private let format: UpstashAnswerFormat
+    private let maxEntryBytes: Int
+    private let maxBytes: Int
+    private var isFirst = true
+
+    init(_ format: UpstashAnswerFormat = .json, maxEntryBytes: Int = .max, maxBytes: Int = .max) {
+        self.format = format
+        self.maxEntryBytes = maxEntryBytes
+        self.maxBytes = maxBytes
+    }
+
+    /// The bracket of a list. RESP2 has none: entries follow each other as they would on a connection.
+    mutating func beginList() {
+        if format != .resp2 { buffer.writeStaticString("[") }
+    }
+
+    mutating func endList() {
+        if format != .resp2 { buffer.writeStaticString("]") }
+    }
+
+    mutating func write(_ entry: RESPValue) {
+        if !isFirst, format != .resp2 { buffer.writeStaticString(",") }
+        isFirst = false
+        if case .error(let error) = entry { return write(error: error.serviceText) }
+        let start = buffer.writerIndex
+        writeResult(entry)
+        let size = buffer.writerIndex - start
+        guard size > maxEntryBytes || buffer.writerIndex > maxBytes else { return }
+        buffer.moveWriterIndex(to: start)
+        let limit = size > maxEntryBytes ? maxEntryBytes : maxBytes
+        write(error: UpstashRefusal.commandTooLarge(limit: limit, actual: size).text)
+    }
+
+    private mutating func write(error text: String) {
+        if format == .resp2 { return buffer.writeRESP2(.error(RESPError(text))) }
+        buffer.writeStaticString("{\"error\":")
+        buffer.writeJSONString(text)
+        buffer.writeStaticString("}")
+    }
+
+    private mutating func writeResult(_ value: RESPValue) {
+        if format == .resp2 { return buffer.writeRESP2(value) }
+        buffer.writeStaticString("{\"result\":")
+        if case .simpleString("OK") = value { buffer.writeStaticString("\"OK\"") } else { write(inResult: value) }
+        buffer.writeStaticString("}")
+    }
+
+    /// In the shapes of RESP2: pairs are flat, numbers that are no integers are strings.
+    private mutating func write(inResult value: RESPValue) {
+        switch value {
+        case .null: buffer.writeStaticString("null")
+        case .integer(let integer): buffer.writeString(String(integer))
+        case .boolean(let boolean): buffer.writeString(boolean ? "1" : "0")
+        case .double(let double): write(string: double.description)
+        case .simpleString(let string), .bigNumber(let string): write(string: string)
+        case .bulkString(let bytes), .verbatimString(_, let bytes):
+            if format == .base64 { buffer.writeBase64String(bytes) } else { buffer.writeJSONString(bytes) }
+        case .error(let error): write(string: error.text)
+        case .array(let values), .set(let values), .push(let values): write(array: values)
+        case .map(let pairs): write(array: pairs.flatMap { [$0.key, $0.value] })
+        }
+    }
+
+    private mutating func write(array values: [RESPValue]) {
+        buffer.writeStaticString("[")
+        for (index, value) in values.enumerated() {
+            if index > 0 { buffer.writeStaticString(",") }
+            write(inResult: value)
+        }
+        buffer.writeStaticString("]")
+    }
+
+    private mutating func write(string: String) {
+        if format == .base64 {
+            buffer.writeBase64String(ByteBuffer(string: string))
+        } else {
+            buffer.writeJSONString(string)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import RESP
+import RedisClient
+import ServiceLifecycle
+
+/// Messages of channels, or the commands that the store runs, as server-sent events.
+///
+/// The stream ends where something may have been missed – the server went away, the reader is too slow – so that its
+/// reader, who subscribes again, knows; and when the endpoint is told to stop.
+struct UpstashEventStream {
+    /// Events that wait for a slow reader.
+    private static let maxBacklog = 1024
+
+    /// Hands events over one after the other, until there are no more or one is not taken.
+    private typealias Source = @Sendable (_ take: (ByteBuffer) -> Bool) async throws -> Void
+
+    let backend: any UpstashBackend
+    let limits: UpstashEndpointLimits
+    let gate: RequestGate
+
+    /// Answers once the server has confirmed, so that what happens afterwards is told.
+    func response(to request: Request, _ events: UpstashEvents) async throws -> Response {
+        guard gate.enter() else { throw UpstashRefusal.unavailable("too many subscriptions are open") }
+        let seat = Seat(gate: gate)
+        let source = try await open(events)
+        let headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-cache"]
+        let heartbeat = limits.heartbeat
+        let body = ResponseBody { writer in
+            defer { withExtendedLifetime(seat) {} }
+            try await writer.write(events.confirmation)
+            try await request.body.consumeWithCancellationOnInboundClose { _ in
+                try await Self.pump(source, heartbeat, to: &writer)
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: headers, body: body)
+    }
+
+    private func open(_ events: UpstashEvents) async throws -> Source {
+        switch events {
+        case .channels, .patterns:
+            let messages = try await backend.subscribe(events)
+            return { take in
+                for try await event in messages {
+                    guard case .message(let message) = event, take(message.event) else { return }
+                }
+            }
+        case .monitor:
+            let lines = try await backend.monitor()
+            return { take in
+                for await line in lines where !take(.serverSentEvent(line)) { return }
+            }
+        }
+    }
+
+    /// Ends with the events, the client, or the endpoint.
+    private static func pump(
+        _ source: @escaping Source,
+        _ heartbeat: Duration,
+        to writer: inout any ResponseBodyWriter
+    ) async throws {
+        let (events, queue) = AsyncStream.makeStream(
+            of: ByteBuffer.self,
+            bufferingPolicy: .bufferingOldest(maxBacklog)
+        )
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                defer { queue.finish() }
+                try await source { event in
+                    if case .enqueued = queue.yield(event) { return true }
+                    return false
+                }
+            }
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: heartbeat)
+                    queue.yield(.serverSentComment)
+                }
+            }
+            defer { group.cancelAll() }
+            try await withGracefulShutdownHandler {
+                for await event in events { try await writer.write(event) }
+            } onGracefulShutdown: {
+                queue.finish()
+            }
+        }
+    }
+
+    /// A place at the gate, given up with the last reference.
+    private final class Seat: Sendable {
+        private let gate: RequestGate
+
+        init(gate: RequestGate) { self.gate = gate }
+
+        deinit { gate.leave() }
+    }
+}
+
+extension UpstashEvents {
+    /// One event for each name, with the number of those so far.
+    fileprivate var confirmation: ByteBuffer {
+        switch self {
+        case .channels(let names), .patterns(let names):
+            var events = ByteBuffer()
+            for (index, name) in names.enumerated() {
+                let text = "\(command.lowercased()),\(name),\(index + 1)"
+                events.writeServerSentEvent(ByteBuffer(string: text))
+            }
+            return events
+        case .monitor:
+            return .serverSentEvent("\"OK\"")
+        }
+    }
+}
+
+extension RedisMessage {
+    /// `message,channel,payload` or `pmessage,pattern,channel,payload`.
+    fileprivate var event: ByteBuffer {
+        var text = ByteBuffer(string: pattern.map { "pmessage,\($0),\(channel)," } ?? "message,\(channel),")
+        text.writeImmutableBuffer(payload)
+        var event = ByteBuffer()
+        event.writeServerSentEvent(text)
+        return event
+    }
+}

@@ -1,0 +1,97 @@
+import HTTPTypes
+import NIOCore
+import RESP
+
+/// An answer without a result, in the words of the service.
+struct UpstashRefusal: Error, Sendable, Hashable {
+    var status: HTTPResponse.Status
+    var text: String
+    /// The request may be sent again, soon.
+    var isTransient = false
+
+    init(_ status: HTTPResponse.Status, _ text: String) {
+        self.status = status
+        self.text = text
+    }
+
+    static let unauthorized = Self(
+        .unauthorized,
+        "WRONGPASS invalid or missing auth token. "
+            + "See https://docs.upstash.com/redis/troubleshooting/http_unauthorized for details."
+    )
+    static let emptyBody = Self("EOF")
+    static let noArray = Self("expected JSON array")
+    static let emptyCommand = Self("ERR empty command")
+    static let nullArgument = Self("ERR null args are not supported")
+
+    static func unsupportedArgument(_ opening: Character) -> Self {
+        Self("ERR unsupported arg type: \"\(opening)\": json.Delim")
+    }
+
+    static func invalidJSON(_ what: String, at offset: Int) -> Self {
+        Self("ERR invalid JSON: \(what) at byte \(offset)")
+    }
+
+    static func notAvailable(_ name: String) -> Self {
+        Self(
+            "ERR Command is not available: '\(shown(name))'. "
+                + "See https://upstash.com/docs/redis/overall/rediscompatibility for details"
+        )
+    }
+
+    static func notInREST(_ name: String) -> Self {
+        Self("ERR Command \"\(shown(name))\" is not allowed in REST or it has a special context path")
+    }
+
+    static func noPermission(_ name: String) -> Self {
+        Self(
+            "NOPERM this user has no permissions to run the '\(shown(name).lowercased())' command or its subcommand"
+        )
+    }
+
+    static func commandTooLarge(limit: Int, actual: Int) -> Self {
+        Self(
+            .contentTooLarge,
+            "ERR max request size exceeded. Limit: \(limit) bytes, Actual: \(actual) bytes"
+        )
+    }
+
+    static func requestTooLarge(limit: Int) -> Self {
+        Self(.contentTooLarge, "ERR max request size exceeded. Limit: \(limit) bytes")
+    }
+
+    static let answersTooLarge = unavailable("the answers under way are too large; commands were run", .badGateway)
+
+    /// - Parameter status: 503 where nothing was done, 502 and 504 where it may have been.
+    static func unavailable(_ why: String, _ status: HTTPResponse.Status = .serviceUnavailable) -> Self {
+        var refusal = Self(status, "ERR \(why)")
+        refusal.isTransient = status == .serviceUnavailable
+        return refusal
+    }
+
+    /// What a client sent is repeated only as far as a name may be long.
+    private static func shown(_ name: String) -> String { String(decoding: name.utf8.prefix(64), as: UTF8.self) }
+
+    /// `{"error":"…"}`.
+    var body: ByteBuffer {
+        var writer = UpstashAnswerWriter()
+        writer.write(.error(RESPError(text)))
+        return writer.buffer
+    }
+}
+
+extension UpstashRefusal {
+    init(_ text: String) { self.init(.badRequest, text) }
+
+    /// What a server answered in place of everything that was asked for.
+    init(_ error: RESPError) {
+        self.init(error.serviceStatus, error.serviceText)
+        isTransient = status == .serviceUnavailable
+    }
+
+    /// The same where something had been run before.
+    var afterwards: Self {
+        guard status == .serviceUnavailable else { return self }
+        return .unavailable("a part was run; then: \(text)", .badGateway)
+    }
+}

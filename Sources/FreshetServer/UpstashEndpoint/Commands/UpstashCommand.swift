@@ -1,0 +1,51 @@
+import NIOCore
+import RESP
+
+/// A command as it came, and what is known of it by its name.
+struct UpstashCommand: Sendable, Hashable {
+    private(set) var command: RESPCommand
+    let traits: UpstashCommandTraits
+
+    /// - Parameter name: in letters of any case.
+    /// - Throws: ``UpstashRefusal`` where there is none.
+    init(name: ByteBuffer) throws {
+        if name.readableBytes == 0 { throw UpstashRefusal.emptyCommand }
+        let name = String(inCapitals: name)
+        traits = UpstashCommandTraits.of(name)
+        command = RESPCommand(name)
+        // Nobody has to look the name up again.
+        command.isReadOnly = traits.contains(.changesNothing)
+    }
+
+    var name: String { command.name }
+
+    mutating func append(_ argument: ByteBuffer) { command.append(argument) }
+
+    /// Name and arguments, in bytes.
+    var byteCount: Int {
+        var count = name.utf8.count
+        command.forEachArgument { argument in
+            switch argument {
+            case .bytes(let buffer): count += buffer.readableBytes
+            case .string(let string): count += string.utf8.count
+            case .integer: count += 20
+            }
+        }
+        return count
+    }
+}
+
+extension String {
+    /// Only the letters of ASCII have another case here: `ı` is no `I`.
+    fileprivate init(inCapitals bytes: ByteBuffer) {
+        self = bytes.withUnsafeReadableBytes { bytes in
+            String(unsafeUninitializedCapacity: bytes.count) { target in
+                for (index, byte) in bytes.enumerated() {
+                    let isSmall = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                    target.initializeElement(at: index, to: isSmall ? byte & 0xDF : byte)
+                }
+                return bytes.count
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import RESP
+
+/// Which commands the service runs, and for whom.
+enum UpstashCommandRules {
+    /// Why the service does not run a command; nil where it does.
+    ///
+    /// - Parameter isReadOnly: whether it came with the token that may only read.
+    static func refusal(
+        of command: UpstashCommand,
+        isReadOnly: Bool,
+        limits: UpstashEndpointLimits
+    ) -> UpstashRefusal? {
+        let traits = command.traits
+        if traits.contains(.ofConnection), !isClientInfo(command) { return .notInREST(command.name) }
+        if traits.contains(.unavailable) || isScriptDebug(command) { return .notAvailable(command.name) }
+        if isBlocking(command) { return UpstashRefusal("ERR BLOCK option is not allowed in REST") }
+        // Introducing oneself is no command of the store.
+        if isReadOnly, !traits.contains(.readable), !isClientInfo(command) { return .noPermission(command.name) }
+        let size = command.byteCount
+        return size > limits.maxCommandBytes ? .commandTooLarge(limit: limits.maxCommandBytes, actual: size) : nil
+    }
+
+    /// The answer to a command that needs no store; nil where it needs one.
+    static func answer(to command: UpstashCommand) -> RESPValue? {
+        isClientInfo(command) ? .simpleString("OK") : nil
+    }
+
+    /// SDKs introduce themselves; servers before 7.2 do not know it, and the connection is not theirs.
+    private static func isClientInfo(_ command: UpstashCommand) -> Bool {
+        `is`(command, "CLIENT", "SETINFO") && command.command.argumentCount == 3
+    }
+
+    private static func isScriptDebug(_ command: UpstashCommand) -> Bool { `is`(command, "SCRIPT", "DEBUG") }
+
+    private static func `is`(_ command: UpstashCommand, _ name: String, _ subcommand: String) -> Bool {
+        command.traits.contains(.depends) && command.name == name
+            && command.command.argument(at: 0)?.string?.uppercased() == subcommand
+    }
+
+    /// Behind STREAMS are names, which may be anything, and so are those of group and consumer.
+    private static func isBlocking(_ command: UpstashCommand) -> Bool {
+        guard command.traits.contains(.depends), ["XREAD", "XREADGROUP"].contains(command.name) else { return false }
+        let names = command.name == "XREADGROUP" ? 3 : 0
+        let options = command.command.arguments.dropFirst(names).lazy.map { $0.string?.uppercased() }
+        return options.prefix { $0 != "STREAMS" }.contains("BLOCK")
+    }
+}

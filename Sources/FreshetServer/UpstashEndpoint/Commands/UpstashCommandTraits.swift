@@ -1,0 +1,49 @@
+import RESP
+
+/// What the endpoint knows of a command by its name. A name that it does not know has none of them.
+struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
+    let rawValue: UInt8
+
+    /// Changes a connection, which requests share, or has a path of its own.
+    static let ofConnection = Self(rawValue: 1 << 0)
+    /// Blocks, governs the server, or reaches other databases than the one that is served.
+    static let unavailable = Self(rawValue: 1 << 1)
+    /// The token that may only read may run it.
+    static let readable = Self(rawValue: 1 << 2)
+    static let changesNothing = Self(rawValue: 1 << 3)
+    /// Its arguments say what it does.
+    static let depends = Self(rawValue: 1 << 4)
+
+    /// - Parameter name: in capitals.
+    static func of(_ name: String) -> Self { table[name] ?? [] }
+
+    private static let table: [String: Self] = {
+        var table: [String: Self] = [:]
+        func add(_ traits: Self, _ names: some Sequence<String>) {
+            for name in names { table[name, default: []].formUnion(traits) }
+        }
+        add([.readable, .changesNothing], RESPCommand.readOnlyNames.subtracting(powerful))
+        add([.readable, .changesNothing], ["OBJECT", "XINFO", "XREAD"])
+        add(.changesNothing, powerful)
+        add(.ofConnection, ofConnectionNames)
+        add(.unavailable, unavailableNames)
+        add(.depends, ["CLIENT", "SCRIPT", "XREAD", "XREADGROUP"])
+        return table
+    }()
+
+    /// Read, but show too much for a token that may be public.
+    private static let powerful: Set<String> = ["KEYS", "SCAN"]
+
+    private static let ofConnectionNames = [
+        "ASKING", "AUTH", "CLIENT", "DISCARD", "EXEC", "HELLO", "MONITOR", "MULTI", "PSUBSCRIBE", "PUNSUBSCRIBE",
+        "QUIT", "READONLY", "READWRITE", "RESET", "SELECT", "SSUBSCRIBE", "SUBSCRIBE", "SUNSUBSCRIBE", "UNSUBSCRIBE",
+        "UNWATCH", "WATCH",
+    ]
+
+    private static let unavailableNames = [
+        "ACL", "BGREWRITEAOF", "BGSAVE", "BLMOVE", "BLMPOP", "BLPOP", "BRPOP", "BRPOPLPUSH", "BZMPOP", "BZPOPMAX",
+        "BZPOPMIN", "CLUSTER", "CONFIG", "DEBUG", "FAILOVER", "LATENCY", "MIGRATE", "MODULE", "MOVE", "PFDEBUG",
+        "PFSELFTEST", "PSYNC", "REPLCONF", "REPLICAOF", "RESTORE-ASKING", "ROLE", "SAVE", "SHUTDOWN", "SLAVEOF",
+        "SLOWLOG", "SWAPDB", "SYNC", "WAIT", "WAITAOF",
+    ]
+}

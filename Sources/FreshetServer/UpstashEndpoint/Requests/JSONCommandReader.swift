@@ -1,0 +1,96 @@
+import NIOCore
+
+/// Reads commands from JSON arrays. What exceeds a limit is refused where it stands, before the rest is read.
+struct JSONCommandReader {
+    private var scanner: JSONScanner
+    private var argumentsLeft: Int
+    private let limits: UpstashEndpointLimits
+
+    /// Reads `["SET","key","value"]`.
+    ///
+    /// - Throws: ``UpstashRefusal`` in the service's words.
+    static func command(_ body: ByteBuffer, limits: UpstashEndpointLimits) throws -> UpstashCommand {
+        try read(body, limits) { reader in try reader.command() }
+    }
+
+    /// Reads `[["SET","key","value"],["GET","key"]]`.
+    static func commands(_ body: ByteBuffer, limits: UpstashEndpointLimits) throws -> [UpstashCommand] {
+        try read(body, limits) { reader in
+            var commands: [UpstashCommand] = []
+            try reader.array { reader in
+                guard commands.count < limits.maxCommands else {
+                    throw UpstashRefusal("ERR more than \(limits.maxCommands) commands")
+                }
+                commands.append(try reader.command())
+            }
+            guard !commands.isEmpty else { throw UpstashRefusal.emptyCommand }
+            return commands
+        }
+    }
+
+    private static func read<Value>(
+        _ body: ByteBuffer,
+        _ limits: UpstashEndpointLimits,
+        _ read: (inout Self) throws -> Value
+    ) throws -> Value {
+        try body.withUnsafeReadableBytes { bytes in
+            var reader = Self(
+                scanner: JSONScanner(body, bytes),
+                argumentsLeft: limits.maxArguments,
+                limits: limits
+            )
+            reader.scanner.skipSpace()
+            if reader.scanner.next == nil { throw UpstashRefusal.emptyBody }
+            let value = try read(&reader)
+            reader.scanner.skipSpace()
+            if reader.scanner.next != nil { throw reader.scanner.invalid("more after the end") }
+            return value
+        }
+    }
+
+    private mutating func array(_ element: (inout Self) throws -> Void) throws {
+        guard scanner.next == UInt8(ascii: "[") else { throw UpstashRefusal.noArray }
+        scanner.skip()
+        scanner.skipSpace()
+        if scanner.next == UInt8(ascii: "]") { return scanner.skip() }
+        while true {
+            scanner.skipSpace()
+            try element(&self)
+            scanner.skipSpace()
+            switch scanner.next {
+            case UInt8(ascii: ","): scanner.skip()
+            case UInt8(ascii: "]"): return scanner.skip()
+            case nil: throw scanner.invalid("unexpected end")
+            default: throw scanner.invalid("a comma or bracket is missing")
+            }
+        }
+    }
+
+    private mutating func command() throws -> UpstashCommand {
+        var command: UpstashCommand?
+        try array { reader in
+            let argument = try reader.argument()
+            if command == nil { command = try UpstashCommand(name: argument) } else { command?.append(argument) }
+        }
+        guard let command else { throw UpstashRefusal.emptyCommand }
+        return command
+    }
+
+    private mutating func argument() throws -> ByteBuffer {
+        guard let next = scanner.next else { throw scanner.invalid("unexpected end") }
+        guard argumentsLeft > 0 else { throw UpstashRefusal("ERR more than \(limits.maxArguments) arguments") }
+        argumentsLeft -= 1
+        switch next {
+        case UInt8(ascii: "\""): return try scanner.string()
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try scanner.number()
+        case UInt8(ascii: "t"): return try scanner.word("true")
+        case UInt8(ascii: "f"): return try scanner.word("false")
+        case UInt8(ascii: "n"):
+            _ = try scanner.word("null")
+            throw UpstashRefusal.nullArgument
+        case UInt8(ascii: "["): throw UpstashRefusal.unsupportedArgument("[")
+        case UInt8(ascii: "{"): throw UpstashRefusal.unsupportedArgument("{")
+        default: throw scanner.invalid("a value is missing")
+        }
+    }
+}

@@ -1,0 +1,172 @@
+import NIOCore
+
+/// Steps through the bytes of a JSON text.
+///
+/// Strings without escapes are slices of the text; nothing is copied. Numbers and words stay as they are written.
+struct JSONScanner {
+    private let text: ByteBuffer
+    private let bytes: UnsafeRawBufferPointer
+    private(set) var position = 0
+
+    /// - Parameter bytes: those of the text, which must outlive the scanner.
+    init(_ text: ByteBuffer, _ bytes: UnsafeRawBufferPointer) {
+        self.text = text
+        self.bytes = bytes
+    }
+
+    var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+    mutating func skip() { position += 1 }
+
+    mutating func skipSpace() {
+        while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+    }
+
+    func invalid(_ what: String) -> UpstashRefusal { .invalidJSON(what, at: position) }
+
+    private func slice(_ start: Int, _ end: Int) -> ByteBuffer {
+        text.getSlice(at: text.readerIndex + start, length: end - start) ?? ByteBuffer()
+    }
+
+    // MARK: Words and numbers
+
+    mutating func word(_ word: StaticString) throws -> ByteBuffer {
+        let end = position + word.utf8CodeUnitCount
+        let expected = UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+        guard end <= bytes.count, bytes[position..<end].elementsEqual(expected) else { throw invalid("unknown word") }
+        defer { position = end }
+        return slice(position, end)
+    }
+
+    mutating func number() throws -> ByteBuffer {
+        let start = position
+        if next == UInt8(ascii: "-") { position += 1 }
+        if next == UInt8(ascii: "0") { position += 1 } else { try digits() }
+        if next == UInt8(ascii: ".") {
+            position += 1
+            try digits()
+        }
+        if next == UInt8(ascii: "e") || next == UInt8(ascii: "E") {
+            position += 1
+            if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { position += 1 }
+            try digits()
+        }
+        return slice(start, position)
+    }
+
+    private mutating func digits() throws {
+        let start = position
+        while let digit = next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) { position += 1 }
+        if position == start { throw invalid("a digit is missing") }
+    }
+
+    // MARK: Strings
+
+    /// At the opening quote.
+    mutating func string() throws -> ByteBuffer {
+        position += 1
+        let start = position
+        var isASCII = true
+        while true {
+            position = bytes.firstByteNotPlainInJSON(from: position)
+            guard let byte = next else { throw invalid("a string without end") }
+            switch byte {
+            case UInt8(ascii: "\""):
+                defer { position += 1 }
+                let slice = slice(start, position)
+                return isASCII ? slice : slice.repairedUTF8
+            case UInt8(ascii: "\\"): return try escapedString(from: start)
+            case ..<0x20: throw invalid("a control character in a string")
+            default:
+                isASCII = false
+                position += 1
+            }
+        }
+    }
+
+    /// The rare case; the string has an escape at the position.
+    private mutating func escapedString(from start: Int) throws -> ByteBuffer {
+        var string = slice(start, position)
+        while let byte = next {
+            switch byte {
+            case UInt8(ascii: "\""):
+                position += 1
+                return string.repairedUTF8
+            case UInt8(ascii: "\\"):
+                position += 1
+                string.writeString(String(try escape()))
+            case ..<0x20: throw invalid("a control character in a string")
+            default:
+                string.writeInteger(byte)
+                position += 1
+            }
+        }
+        throw invalid("a string without end")
+    }
+
+    private mutating func escape() throws -> Unicode.Scalar {
+        guard let byte = next else { throw invalid("a string without end") }
+        position += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
+        case UInt8(ascii: "b"): return "\u{8}"
+        case UInt8(ascii: "f"): return "\u{C}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"): return try unicodeEscape()
+        default:
+            position -= 1
+            throw invalid("an unknown escape")
+        }
+    }
+
+    /// A half of a surrogate pair on its own becomes U+FFFD.
+    private mutating func unicodeEscape() throws -> Unicode.Scalar {
+        let first = try hexadecimal()
+        guard (0xD800..<0xDC00).contains(first) else { return Unicode.Scalar(first) ?? "\u{FFFD}" }
+        guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"),
+            bytes[position + 1] == UInt8(ascii: "u")
+        else { return "\u{FFFD}" }
+        let before = position
+        position += 2
+        let second = try hexadecimal()
+        guard (0xDC00..<0xE000).contains(second) else {
+            position = before
+            return "\u{FFFD}"
+        }
+        return Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00)) ?? "\u{FFFD}"
+    }
+
+    private mutating func hexadecimal() throws -> UInt32 {
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            guard let digit = next.flatMap(\.hexadecimalDigit) else {
+                throw invalid("an escape without four digits")
+            }
+            value = value << 4 | UInt32(digit)
+            position += 1
+        }
+        return value
+    }
+}
+
+extension UInt8 {
+    /// The value of a digit in ASCII; nil for everything else.
+    var hexadecimalDigit: UInt8? {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}
+
+extension ByteBuffer {
+    /// The same text; what is not UTF-8 becomes U+FFFD.
+    fileprivate var repairedUTF8: ByteBuffer {
+        if withUnsafeReadableBytes({ String(validating: $0, as: UTF8.self) }) != nil { return self }
+        return ByteBuffer(string: String(decoding: readableBytesView, as: UTF8.self))
+    }
+}

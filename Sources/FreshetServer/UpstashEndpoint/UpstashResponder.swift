@@ -1,0 +1,155 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import RESP
+
+/// Answers requests as the service does.
+struct UpstashResponder: HTTPResponder {
+    typealias Context = BasicRequestContext
+
+    /// Answers that are longer hold their part of the memory until they are written.
+    private static let longAnswer = 1 << 20
+
+    private let runner: UpstashRunner
+    private let tokens: UpstashTokens
+    private let limits: UpstashEndpointLimits
+    private let syncToken = UpstashSyncToken()
+    private let requests: RequestGate
+    private let subscriptions: RequestGate
+    private let memory: ByteBudget
+
+    init(backend: any UpstashBackend, tokens: UpstashTokens, limits: UpstashEndpointLimits) {
+        runner = UpstashRunner(backend: backend, limits: limits)
+        self.tokens = tokens
+        self.limits = limits
+        requests = RequestGate(limit: limits.maxConcurrentRequests)
+        subscriptions = RequestGate(limit: limits.maxSubscriptions)
+        memory = ByteBudget(limit: limits.maxBytesInFlight)
+    }
+
+    func respond(to request: Request, context: Context) async throws -> Response {
+        var response: Response
+        do {
+            response = try await answer(request)
+        } catch let refusal as UpstashRefusal {
+            response = Response(refusal)
+        } catch {
+            context.logger.error("A request failed", metadata: ["error": "\(error)"])
+            response = Response(UpstashRefusal(.internalServerError, "ERR internal error"))
+        }
+        response.headers.add(.accessControlAllowOrigin, "*")
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func answer(_ request: Request) async throws -> Response {
+        switch request.method {
+        case .head, .get, .post, .put: break
+        case .options: return Response(status: .ok, headers: .preflight)
+        default: return Response(status: .methodNotAllowed, headers: [.allow: "HEAD, GET, POST, PUT"])
+        }
+        let target = try UpstashTarget(request.head.path ?? "/")
+        guard let access = tokens.access(query: target.token, header: request.headers[.authorization]) else {
+            throw UpstashRefusal.unauthorized
+        }
+        let format = try UpstashAnswerFormat(request.headers)
+        guard requests.enter() else { throw UpstashRefusal.unavailable("too many requests are under way") }
+        defer { requests.leave() }
+        let share = memory.share()
+        let call = try await UpstashCall.read(target, limits: limits) { try await collect(request.body, share) }
+        return try await run(call, isReadOnly: access == .readOnly, format, request, share)
+    }
+
+    private func collect(_ body: RequestBody, _ share: ByteBudget.Share) async throws -> ByteBuffer {
+        var collected = ByteBuffer()
+        for try await var part in body {
+            guard collected.readableBytes + part.readableBytes <= limits.maxBodyBytes else {
+                throw UpstashRefusal.requestTooLarge(limit: limits.maxBodyBytes)
+            }
+            guard share.take(part.readableBytes) else {
+                throw UpstashRefusal.unavailable("too much is under way; send less at a time")
+            }
+            if collected.readableBytes == 0 { collected = part } else { collected.writeBuffer(&part) }
+        }
+        return collected
+    }
+
+    private func run(
+        _ call: UpstashCall,
+        isReadOnly: Bool,
+        _ format: UpstashAnswerFormat,
+        _ request: Request,
+        _ share: ByteBudget.Share
+    ) async throws -> Response {
+        var writer = runner.writer(format)
+        switch call {
+        case .command(let command):
+            let reply = try await runner.run(command, isReadOnly: isReadOnly)
+            writer.write(reply)
+            try hold(writer, share)
+            return response(status: reply.error?.serviceStatus ?? .ok, format, writer, [command], share)
+        case .pipeline(let commands):
+            try await runner.run(pipeline: commands, isReadOnly: isReadOnly, to: &writer, share)
+            return response(format, writer, commands, share)
+        case .transaction(let commands):
+            let format = try format.checkedForTransaction()
+            let replies = try await runner.run(transaction: commands, isReadOnly: isReadOnly)
+            writer.beginList()
+            for reply in replies { writer.write(reply) }
+            writer.endList()
+            try hold(writer, share)
+            return response(format, writer, commands, share)
+        case .events(let events):
+            if isReadOnly { throw UpstashRefusal.noPermission(events.command) }
+            return try await UpstashEventStream(backend: runner.backend, limits: limits, gate: subscriptions)
+                .response(to: request, events)
+        }
+    }
+
+    private func hold(_ writer: UpstashAnswerWriter, _ share: ByteBudget.Share) throws {
+        guard share.take(writer.buffer.readableBytes) else { throw UpstashRefusal.answersTooLarge }
+    }
+
+    private func response(
+        status: HTTPResponse.Status = .ok,
+        _ format: UpstashAnswerFormat,
+        _ writer: UpstashAnswerWriter,
+        _ commands: [UpstashCommand],
+        _ share: ByteBudget.Share
+    ) -> Response {
+        var headers: HTTPFields = [.contentType: format.contentType]
+        if status == .serviceUnavailable { headers[.retryAfter] = "1" }
+        let isWrite = !commands.allSatisfy { $0.traits.contains(.changesNothing) }
+        headers.add(.upstashSyncToken, syncToken.current(afterWrite: isWrite))
+        let bytes = writer.buffer
+        guard bytes.readableBytes > Self.longAnswer else {
+            return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: bytes))
+        }
+        let body = ResponseBody(contentLength: bytes.readableBytes) { writer in
+            defer { withExtendedLifetime(share) {} }
+            try await writer.write(bytes)
+            try await writer.finish(nil)
+        }
+        return Response(status: status, headers: headers, body: body)
+    }
+}
+
+extension Response {
+    fileprivate init(_ refusal: UpstashRefusal) {
+        var headers: HTTPFields = [.contentType: "application/json; charset=utf-8"]
+        if refusal.isTransient { headers[.retryAfter] = "1" }
+        if refusal.status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
+        self.init(status: refusal.status, headers: headers, body: ResponseBody(byteBuffer: refusal.body))
+    }
+}
+
+extension HTTPFields {
+    /// Pages of any site may ask, if they have a token.
+    fileprivate static let preflight: HTTPFields = {
+        var fields: HTTPFields = [:]
+        fields.add(HTTPField.Name("Access-Control-Allow-Methods"), "HEAD, GET, POST, PUT")
+        fields.add(HTTPField.Name("Access-Control-Allow-Headers"), "*, Authorization")
+        fields.add(HTTPField.Name("Access-Control-Max-Age"), "600")
+        return fields
+    }()
+}

@@ -1,0 +1,50 @@
+import AsyncHTTPClient
+import Foundation
+import Freshet
+import NIOHTTP1
+
+/// An answer that brings no value.
+struct HTTPRefusal {
+    let error: CacheError
+
+    init(_ response: HTTPClientResponse, _ target: HTTPTarget) {
+        let status = Int(response.status.code)
+        let said =
+            switch status {
+            case 401, 403: "refuses access; check the headers it is asked with"
+            case 402: "wants to be paid; what was paid for is used up"
+            case 429: "had too many requests"
+            case 500...: "has a failure of its own"
+            case 304: "says that nothing has changed, but was not asked that"
+            default: "gave an answer that has no meaning here"
+            }
+        let wait = [429, 503].contains(status) ? Self.retryAfter(response.headers, now: Date()) : nil
+        error = CacheError(
+            status == 429 ? .overloaded : .sourceFailed,
+            "\(target.name) \(said) (\(status))",
+            retryAfter: wait
+        )
+        .because(of: Self.refusal(status))
+    }
+
+    private static func refusal(_ status: Int) -> Refusal? {
+        switch status {
+        case 401, 403: .credentials
+        case 402: .quota
+        default: nil
+        }
+    }
+
+    /// `Retry-After` as seconds or as a date, a day at most (RFC 9110, 10.2.3).
+    static func retryAfter(_ headers: HTTPHeaders, now: Date) -> Duration? {
+        guard let text = headers.first(name: "retry-after")?.trimmingCharacters(in: .whitespaces) else { return nil }
+        let day = 86_400.0
+        if let seconds = Double(text), seconds.isFinite, seconds >= 0 { return .seconds(min(seconds, day)) }
+        let formatter = DateFormatter()
+        formatter.locale = Locale(identifier: "en_US_POSIX")
+        formatter.timeZone = TimeZone(secondsFromGMT: 0)
+        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        guard let date = formatter.date(from: text) else { return nil }
+        return .seconds(min(max(0, date.timeIntervalSince(now)), day))
+    }
+}

@@ -1,0 +1,154 @@
+public import AsyncHTTPClient
+public import Freshet
+public import Logging
+import NIOCore
+import NIOHTTP1
+import SourceHTTP
+
+/// JSON from a URL.
+///
+/// It sends the validator of the last answer, an ETag or a date, so that a server that knows conditional requests
+/// answers 304 while nothing has changed. 404 and 410 mean that there is no value.
+public struct HTTPSource: FieldSource {
+    public struct Configuration: Sendable {
+        /// How long the whole exchange may take, redirects included.
+        public var timeout: Duration = .seconds(30)
+        /// A larger answer, in bytes after decompression, is an error.
+        public var maxBytes = 64 << 20
+        public var maxRedirects = 5
+
+        public init() {}
+    }
+
+    private let target: HTTPTarget
+    private let headers: HTTPHeaders
+    private let configuration: Configuration
+    private let httpClient: HTTPClient
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - url: `http` or `https`, without user and password; those go into a header.
+    ///   - headers: sent to the URL's own origin only, never to where it redirects to elsewhere.
+    ///   - httpClient: must not follow redirects itself. Without one, all sources share one.
+    /// - Throws: `CacheError` with `configuration`; its message repeats neither the query of the URL nor any header.
+    public init(
+        url: String,
+        headers: [String: String] = [:],
+        configuration: Configuration = Configuration(),
+        httpClient: HTTPClient? = nil,
+        logger: Logger = Logger(label: "freshet.http-source") { _ in SwiftLogNoOpLogHandler() }
+    ) throws {
+        target = try HTTPTarget(url)
+        self.headers = try Self.validated(headers)
+        self.configuration = configuration
+        self.httpClient = httpClient ?? SourceHTTP.client
+        self.logger = logger
+    }
+
+    private static func validated(_ headers: [String: String]) throws -> HTTPHeaders {
+        var result = HTTPHeaders()
+        for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
+            let isToken =
+                !name.isEmpty && name.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: ":") }
+            guard isToken else { throw CacheError(.configuration, "'\(name.prefix(50))' is no name of a header") }
+            guard !value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) else {
+                throw CacheError(.configuration, "the value of the header \(name) has control characters")
+            }
+            result.add(name: name, value: value)
+        }
+        return result
+    }
+}
+
+extension HTTPSource {
+    public func load(_ context: LoadContext) async throws -> LoadResult<JSONValue> {
+        let deadline = NIODeadline.now() + .nanoseconds(configuration.timeout.clampedNanoseconds)
+        do {
+            // The client's own deadline ends with the head of the answer.
+            return try await withDeadline(
+                configuration.timeout,
+                on: SystemSpawner(),
+                orThrow: CacheError(.sourceTimedOut, "\(target.name) did not answer in time")
+            ) {
+                let (response, asked) = try await follow(context, until: deadline)
+                return try await result(of: response, asked, context)
+            }
+        } catch let error as CacheError {
+            throw error
+        } catch {
+            if Task.isCancelled || error is CancellationError { throw CancellationError() }
+            if SourceHTTP.isTimeout(error) {
+                throw CacheError(.sourceTimedOut, "\(target.name) did not answer in time", underlying: error)
+            }
+            throw CacheError(.sourceFailed, "the connection to \(target.name) failed or broke", underlying: error)
+        }
+    }
+
+    /// Asks, and goes where redirects lead.
+    private func follow(_ context: LoadContext, until deadline: NIODeadline) async throws
+        -> (HTTPClientResponse, HTTPTarget)
+    {
+        var current = target
+        for _ in 0...max(0, configuration.maxRedirects) {
+            let response = try await httpClient.execute(
+                request(to: current, context),
+                deadline: deadline,
+                logger: logger
+            )
+            guard [301, 302, 303, 307, 308].contains(response.status.code) else { return (response, current) }
+            guard let location = response.headers.first(name: "location") else {
+                throw CacheError(.sourceFailed, "\(current.name) redirects to nowhere")
+            }
+            current = try current.redirected(to: location)
+        }
+        throw CacheError(.sourceFailed, "\(target.name) redirects more than \(configuration.maxRedirects) times")
+    }
+
+    private func request(to target: HTTPTarget, _ context: LoadContext) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: target.url)
+        if target.origin == self.target.origin { request.headers = headers }
+        func setDefault(_ name: String, _ value: String) {
+            if !request.headers.contains(name: name) { request.headers.add(name: name, value: value) }
+        }
+        setDefault("accept", "application/json")
+        setDefault("accept-encoding", "gzip")
+        setDefault("user-agent", "freshet")
+        if context.isForced { setDefault("cache-control", "no-cache") }
+        if let validator = context.etag.map(HTTPValidator.init(stored:)) {
+            request.headers.replaceOrAdd(name: validator.requestHeader, value: validator.value)
+        }
+        return request
+    }
+
+    private func result(of response: HTTPClientResponse, _ asked: HTTPTarget, _ context: LoadContext) async throws
+        -> LoadResult<JSONValue>
+    {
+        switch response.status.code {
+        case 200: break
+        case 304 where context.etag != nil: return .notModified
+        case 404, 410: return .absent
+        default: throw HTTPRefusal(response, asked).error
+        }
+        let type = (response.headers.first(name: "content-type") ?? "").prefix { $0 != ";" && $0 != " " }.lowercased()
+        // Many servers of plain files call JSON text.
+        guard ["", "application/json", "text/json", "text/plain"].contains(type) || type.hasSuffix("+json") else {
+            throw CacheError(.sourceFailed, "\(asked.name) answered with \(type), not with JSON")
+        }
+        let tooLarge = CacheError(
+            .sourceFailed,
+            "the answer of \(asked.name) is larger than \(configuration.maxBytes) bytes"
+        )
+        let body: ByteBuffer
+        do {
+            body = try await response.body.collect(upTo: configuration.maxBytes)
+        } catch is NIOTooManyBytesError {
+            throw tooLarge
+        }
+        do {
+            let value = try StoredJSON.decode(JSONValue.self, from: body)
+            return .value(value, LoadDetails(etag: HTTPValidator(response.headers)?.stored))
+        } catch {
+            throw CacheError(.sourceFailed, "the answer of \(asked.name) is cut off or no JSON", underlying: error)
+        }
+    }
+}

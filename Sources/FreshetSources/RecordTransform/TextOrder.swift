@@ -1,0 +1,69 @@
+import Foundation
+import Freshet
+
+/// An order of texts: that of a language, or that of Unicode scalars.
+struct TextOrder: Sendable, Hashable {
+    private let locale: Locale?
+    private let weights: PrimaryWeights?
+
+    /// - Parameter locale: a language, with script and region if need be, as in `es`, `es-MX`, `zh-Hant-TW`.
+    /// - Throws: `CacheError` with `configuration`.
+    init(locale identifier: String?) throws {
+        guard let identifier else {
+            locale = nil
+            weights = nil
+            return
+        }
+        // Extensions, which could ask for another order than the language's usual one, are not understood.
+        let pattern = /([A-Za-z]{2,3})([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?/
+        guard let parts = identifier.wholeMatch(of: pattern),
+            Locale.LanguageCode(parts.1.lowercased()).isISOLanguage
+        else {
+            throw CacheError(
+                .configuration,
+                "'\(identifier.prefix(50))' is no locale; write a language such as es or es-MX"
+            )
+        }
+        let locale = Locale(identifier: identifier.replacing("-", with: "_"))
+        self.locale = locale
+        weights = PrimaryWeights.of(language: parts.1.lowercased(), locale)
+    }
+
+    /// The place of every text in the order; texts that are equal in it share one.
+    func ranks(of texts: some Sequence<String>) -> [String: Int] {
+        // Each once, and always from the same order: where Foundation contradicts itself, at least it does so every
+        // time.
+        let texts = Set(texts).sorted { $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars) }
+        guard let locale else { return rank(texts) { texts[$0].utf8.compare(texts[$1].utf8) } }
+        let keys = texts.map { weights?.key(of: $0) ?? PrimaryWeights.Key() }
+        return rank(texts) { keys[$0].compare(keys[$1]) ?? Self.compare(texts[$0], texts[$1], locale) }
+    }
+
+    private func rank(_ texts: [String], by compare: (Int, Int) -> ComparisonResult) -> [String: Int] {
+        var ranks: [String: Int] = [:]
+        ranks.reserveCapacity(texts.count)
+        var rank = 0
+        var last: Int?
+        for index in texts.indices.sorted(by: { compare($0, $1) == .orderedAscending }) {
+            if let last, compare(last, index) != .orderedSame { rank += 1 }
+            last = index
+            ranks[texts[index]] = rank
+        }
+        return ranks
+    }
+
+    /// ICU's order, from the same data that JavaScript engines have.
+    ///
+    /// Two texts that differ only in a no-break space, or in characters that are not seen, such as soft hyphens, may
+    /// be in another order than there; and in Czech, Danish and the like words that begin alike up to such a letter.
+    static func compare(_ left: String, _ right: String, _ locale: Locale) -> ComparisonResult {
+        left.compare(right, options: [], range: nil, locale: locale)
+    }
+}
+
+extension String.UTF8View {
+    fileprivate func compare(_ other: Self) -> ComparisonResult {
+        lexicographicallyPrecedes(other)
+            ? .orderedAscending : other.lexicographicallyPrecedes(self) ? .orderedDescending : .orderedSame
+    }
+}

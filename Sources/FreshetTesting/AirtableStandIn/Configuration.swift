@@ -1,0 +1,34 @@
+extension AirtableStandIn {
+    /// What the stand-in limits, and where it listens. The defaults are Airtable's own limits, on a free port.
+    public struct Configuration: Sendable {
+        public var host = "127.0.0.1"
+        /// 0 takes a free one.
+        public var port = 0
+        /// How many requests a base takes within any second.
+        public var requestsPerSecond = 5
+        /// How long a base answers 429 after the last request that was too many.
+        public var lockout: Duration = .seconds(30)
+        /// How many calls are left this month; nil for any number.
+        public var monthlyCalls: Int?
+        /// How long an iterator lives without being used.
+        public var iteratorLifetime: Duration = .seconds(300)
+        /// Longer URLs are answered with 414.
+        public var maxURLLength = 16_000
+        /// Larger bodies, in bytes, are answered with 413.
+        public var maxBodySize = 1 << 20
+
+        public init() {}
+    }
+
+    /// What was asked and answered.
+    public struct Statistics: Sendable, Hashable {
+        /// All requests, those that were refused too.
+        public var requests = 0
+        /// Those that asked with POST.
+        public var posts = 0
+        /// How many were answered with each status. A hang has none.
+        public var statuses: [Int: Int] = [:]
+        /// How many bytes of bodies were sent.
+        public var bytes = 0
+    }
+}

@@ -1,0 +1,107 @@
+import NIOCore
+
+/// How a command's keys stand among its arguments, which are counted from 0 after the name.
+package enum KeyRule: Sendable, Equatable {
+    case none
+    /// Every `step`-th from the first to the last; a last below 0 counts from the end.
+    case range(first: Int, last: Int, step: Int = 1)
+    /// Their number stands at a position, they behind it; there may be a destination as first argument.
+    case counted(at: Int, hasDestination: Bool = false)
+    /// The first half of what follows `STREAMS`.
+    case streams
+    /// The first, and those behind `STORE` or `STOREDIST`.
+    case firstAndStored
+
+    package static let first = KeyRule.range(first: 0, last: 0)
+    package static let all = KeyRule.range(first: 0, last: -1)
+
+    /// What is not listed has its key first.
+    package static func of(_ command: RESPCommand) -> KeyRule { listed[command.name.commandHash] ?? .first }
+
+    /// The rules of all commands with other keys than their first argument, by ``Swift/String/commandHash``.
+    package static let listed: [UInt64: KeyRule] = {
+        var rules: [UInt64: KeyRule] = [:]
+        func add(_ keys: KeyRule, _ names: String) {
+            for name in names.split(whereSeparator: \.isWhitespace) { rules[String(name).commandHash] = keys }
+        }
+        add(
+            .none,
+            """
+            ACL ASKING AUTH BGREWRITEAOF BGSAVE CLIENT CLUSTER COMMAND CONFIG DBSIZE DISCARD ECHO EXEC FAILOVER FLUSHALL
+            FLUSHDB FUNCTION HELLO INFO KEYS LASTSAVE LATENCY LOLWUT MODULE MONITOR MULTI PING PSUBSCRIBE PSYNC PUBLISH
+            PUBSUB PUNSUBSCRIBE QUIT RANDOMKEY READONLY READWRITE REPLICAOF RESET ROLE SAVE SCAN SCRIPT SELECT SHUTDOWN
+            SLAVEOF SLOWLOG SUBSCRIBE SWAPDB SYNC TIME UNSUBSCRIBE UNWATCH WAIT WAITAOF
+            """
+        )
+        add(
+            .all,
+            """
+            DEL EXISTS MGET PFCOUNT PFMERGE SDIFF SDIFFSTORE SINTER SINTERSTORE SSUBSCRIBE SUNION SUNIONSTORE TOUCH
+            UNLINK WATCH
+            """
+        )
+        add(.range(first: 0, last: -1, step: 2), "MSET MSETNX")
+        add(.range(first: 0, last: -1, step: 3), "JSON.MSET")
+        add(.range(first: 0, last: -2), "BLPOP BRPOP BZPOPMAX BZPOPMIN JSON.MGET")
+        add(.range(first: 1, last: -1), "BITOP")
+        add(.range(first: 1, last: 1), "MEMORY OBJECT XGROUP XINFO")
+        add(.range(first: 2, last: 2), "MIGRATE")
+        add(
+            .range(first: 0, last: 1),
+            """
+            BLMOVE BRPOPLPUSH COPY GEOSEARCHSTORE LCS LMOVE RENAME RENAMENX RPOPLPUSH SMOVE ZRANGESTORE
+            """
+        )
+        add(.counted(at: 0), "LMPOP SINTERCARD ZDIFF ZINTER ZINTERCARD ZMPOP ZUNION")
+        add(.counted(at: 1), "BLMPOP BZMPOP EVAL EVALSHA EVALSHA_RO EVAL_RO FCALL FCALL_RO")
+        add(.counted(at: 1, hasDestination: true), "ZDIFFSTORE ZINTERSTORE ZUNIONSTORE")
+        add(.streams, "XREAD XREADGROUP")
+        add(.firstAndStored, "GEORADIUS GEORADIUSBYMEMBER SORT")
+        return rules
+    }()
+
+    /// Visits the positions of the keys. A command that is not complete has those that are there.
+    package func forEachPosition(in command: RESPCommand, _ body: (Int) -> Void) {
+        let count = command.argumentCount
+        switch self {
+        case .none:
+            break
+        case .range(let first, let last, let step):
+            let end = min(last < 0 ? count + last : last, count - 1)
+            for position in stride(from: first, through: end, by: step) { body(position) }
+        case .counted(let place, let hasDestination):
+            if hasDestination, count > 0 { body(0) }
+            let keys = command.argument(at: place).flatMap { $0.string.flatMap { Int($0) } } ?? 0
+            for position in (place + 1)..<(place + 1 + max(0, min(keys, count - place - 1))) { body(position) }
+        case .streams:
+            guard let word = (0..<count).first(where: { command.hasWord("STREAMS", at: $0) }) else { return }
+            for position in (word + 1)..<(word + 1 + (count - word - 1) / 2) { body(position) }
+        case .firstAndStored:
+            if count > 0 { body(0) }
+            for position in stride(from: 2, to: count, by: 1)
+            where command.hasWord("STORE", at: position - 1) || command.hasWord("STOREDIST", at: position - 1) {
+                body(position)
+            }
+        }
+    }
+}
+
+extension RESPCommand {
+    package func hasWord(_ word: String, at position: Int) -> Bool {
+        switch argument(at: position) {
+        case .string(let text)?:
+            text.utf8.count == word.utf8.count && text.uppercased() == word
+        case .bytes(let bytes)?:
+            bytes.readableBytes == word.utf8.count && String(buffer: bytes).uppercased() == word
+        case .integer, nil:
+            false
+        }
+    }
+}
+
+extension String {
+    /// FNV-1a of a command's name without the case of its letters; looking names up by it allocates nothing.
+    package var commandHash: UInt64 {
+        utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1 & 0xDF)) &* 0x100_0000_01B3 }
+    }
+}

@@ -1,0 +1,45 @@
+import NIOCore
+
+/// Decides where the bytes of a string live, so that a short one neither costs an allocation nor pins a read buffer.
+struct PayloadStorage: Sendable {
+    private static let chunkSize = 2048
+    private static let largestShared = 256
+
+    private var chunk = ByteBuffer()
+    private var used = 0
+
+    /// The bytes at `range` of `bytes`, which are the readable bytes of `input`.
+    mutating func keep(
+        _ bytes: UnsafeRawBufferPointer,
+        _ range: Range<Int>,
+        of input: ByteBuffer
+    ) -> ByteBuffer {
+        let payload = UnsafeRawBufferPointer(rebasing: bytes[range])
+        if payload.count <= Self.largestShared { return share(payload) }
+        if payload.count >= input.storageCapacity / 4,
+            let slice = input.getSlice(at: input.readerIndex + range.lowerBound, length: payload.count)
+        {
+            return slice
+        }
+        return ByteBuffer(bytes: payload)
+    }
+
+    private mutating func share(_ payload: UnsafeRawBufferPointer) -> ByteBuffer {
+        guard !payload.isEmpty else { return ByteBuffer() }
+        if chunk.readableBytes - used < payload.count {
+            chunk = ByteBuffer(repeating: 0, count: Self.chunkSize)
+            used = 0
+        }
+        let start = used
+        used += payload.count
+        // Writing through the buffer would copy the chunk, because slices of it are out. No slice covers the bytes
+        // behind `used`, and whoever holds one cannot write to storage that the chunk holds too: the copy is theirs.
+        chunk.withUnsafeReadableBytes { storage in
+            let target = UnsafeMutableRawBufferPointer(
+                mutating: UnsafeRawBufferPointer(rebasing: storage[start..<used])
+            )
+            target.copyMemory(from: payload)
+        }
+        return chunk.getSlice(at: start, length: payload.count) ?? ByteBuffer(bytes: payload)
+    }
+}

@@ -1,0 +1,123 @@
+public import NIOCore
+
+/// Turns received bytes into values, however they were cut into pieces.
+///
+/// ```swift
+/// decoder.append(received)
+/// while let value = try decoder.next() { … }
+/// ```
+///
+/// Nothing is decoded twice: after an incomplete value the decoder goes on where it stopped, so that a value that
+/// arrives in many pieces costs time in proportion to its length. Attributes are read over; they are not the reply.
+///
+/// Payloads of up to 256 bytes are copied into chunks of 2 KiB, which neighbours share; larger ones get memory of
+/// their own, or are slices of what was appended if they make up at least a quarter of it. So a value never pins more
+/// than 2 KiB or four times its size.
+///
+/// The bytes are not trusted: whatever is not RESP, and whatever exceeds the ``Limits-swift.struct``, is thrown as
+/// ``RESPDecodingError``, after which the decoder only repeats that error.
+public struct RESPDecoder: Sendable {
+    /// What a peer may make the decoder hold.
+    public struct Limits: Sendable, Hashable {
+        /// Aggregates within aggregates.
+        public var depth = 64
+        /// Bytes of one string. Servers refuse more than 512 MiB by default.
+        public var blobLength = 512 << 20
+        /// Bytes of one line: a status, an error, a number.
+        public var lineLength = 64 << 10
+        /// Elements of one aggregate; a pair of a map counts as two.
+        public var elementCount = 1 << 26
+
+        public init() {}
+    }
+
+    private let limits: Limits
+    private var input = ByteBuffer()
+    private var scan = LineScan()
+    private var payloads = PayloadStorage()
+    private var blob: PartialBlob?
+    private var stack: [PartialAggregate] = []
+    private var failure: RESPDecodingError?
+    /// Attempts to read a token so far: what shows in a test that nothing is read again and again.
+    package private(set) var tokenReads = 0
+
+    public init(limits: Limits = Limits()) {
+        self.limits = limits
+    }
+
+    /// Adds bytes behind those that were added before.
+    public mutating func append(_ bytes: ByteBuffer) {
+        var bytes = bytes
+        blob?.fill(from: &bytes)
+        if input.readableBytes == 0 {
+            input = bytes
+        } else {
+            input.discardReadBytes()
+            input.writeImmutableBuffer(bytes)
+        }
+    }
+
+    /// The next complete value, or `nil` until more bytes are appended.
+    public mutating func next() throws(RESPDecodingError) -> RESPValue? {
+        if let failure { throw failure }
+        do {
+            while let value = try nextElement() {
+                if let complete = fold(value) { return complete }
+            }
+        } catch {
+            failure = error
+            throw error
+        }
+        // The storage goes back to the channel, which reads into it again if nobody else holds it.
+        if input.readableBytes == 0 { input = ByteBuffer() }
+        return nil
+    }
+
+    /// Reads one value that is no aggregate, or an empty one; opens aggregates on the way to it.
+    private mutating func nextElement() throws(RESPDecodingError) -> RESPValue? {
+        while true {
+            if let blob {
+                guard let value = try finish(blob) else { return nil }
+                self.blob = nil
+                return value
+            }
+            tokenReads &+= 1
+            switch try Token.read(from: &input, scan: &scan, payloads: &payloads, limits: limits) {
+            case .value(let value):
+                return value
+            case .incomplete:
+                return nil
+            case .blob(let kind, let length):
+                blob = PartialBlob(kind: kind, length: length, input: &input)
+            case .aggregate(.attribute, count: 0):
+                continue
+            case .aggregate(let kind, count: 0):
+                return PartialAggregate(kind: kind, count: 0).value
+            case .aggregate(let kind, let count):
+                guard stack.count < limits.depth else { throw RESPDecodingError(.tooDeep) }
+                stack.append(PartialAggregate(kind: kind, count: count))
+            }
+        }
+    }
+
+    private mutating func finish(_ blob: PartialBlob) throws(RESPDecodingError) -> RESPValue? {
+        guard blob.isFull, input.readableBytes >= 2 else { return nil }
+        guard input.readInteger(as: UInt16.self) == 0x0D0A else { throw RESPDecodingError(.malformed) }
+        return try blob.kind.value(blob.bytes)
+    }
+
+    /// Puts a value into the aggregate that waits for it and closes what that completes.
+    private mutating func fold(_ value: RESPValue) -> RESPValue? {
+        var value = value
+        while !stack.isEmpty {
+            let top = stack.count - 1
+            stack[top].elements.append(value)
+            guard stack[top].isComplete else { return nil }
+            let complete = stack.removeLast()
+            // What an attribute annotates is still to come, at the place where the attribute stood.
+            if case .attribute = complete.kind { return nil }
+            value = complete.value
+        }
+        return value
+    }
+}

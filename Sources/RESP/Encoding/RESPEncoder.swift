@@ -1,0 +1,84 @@
+public import NIOCore
+
+/// Collects commands as the bytes to be sent.
+///
+/// Many commands share one buffer, so that they leave in one write. Large arguments are not copied into it: they
+/// become segments of their own, for a gathering write.
+public struct RESPEncoder: Sendable {
+    /// Arguments of at least this many bytes become segments of their own.
+    public static let segmentThreshold = 16 << 10
+    private static let largestKept = 256 << 10
+
+    private var segments: [ByteBuffer] = []
+    private var tail = ByteBuffer()
+    private var spare = ByteBuffer()
+
+    /// The number of bytes that wait to be taken.
+    public private(set) var byteCount = 0
+
+    public init() {}
+
+    /// Adds a command. The cost is one copy of its short arguments.
+    public mutating func append(_ command: RESPCommand) {
+        let before = tail.readableBytes
+        let plan = EncodingPlan(command)
+        if plan.hasSegments {
+            appendSegmented(command)
+        } else {
+            tail.writeWithUnsafeMutableBytes(minimumWritableBytes: plan.upperBound) { target in
+                var writer = RawWriter(target)
+                writer.write(command)
+                return writer.count
+            }
+            byteCount += tail.readableBytes - before
+        }
+    }
+
+    /// Adds what another encoder collected.
+    public mutating func append(contentsOf other: consuming RESPEncoder) {
+        byteCount += other.byteCount
+        if other.segments.isEmpty, other.tail.readableBytes < Self.segmentThreshold {
+            tail.writeImmutableBuffer(other.tail)
+            return
+        }
+        closeSegment()
+        segments += other.segments
+        if other.tail.readableBytes > 0 { segments.append(other.tail) }
+    }
+
+    /// Hands the segments over in the order in which they are to be written, and is empty afterwards.
+    public mutating func take(_ body: (ByteBuffer) -> Void) {
+        for segment in segments { body(segment) }
+        segments.removeAll(keepingCapacity: true)
+        byteCount = 0
+        guard tail.readableBytes > 0 else { return }
+        body(tail)
+        // Two buffers take turns; one comes back when what was taken from it is usually written.
+        swap(&tail, &spare)
+        if tail.capacity > Self.largestKept { tail = ByteBuffer() } else { tail.clear() }
+    }
+
+    private mutating func closeSegment() {
+        guard tail.readableBytes > 0 else { return }
+        segments.append(tail)
+        tail = ByteBuffer()
+    }
+
+    private mutating func appendSegmented(_ command: RESPCommand) {
+        byteCount += tail.writeString(
+            "*\(command.argumentCount + 1)\r\n$\(command.name.utf8.count)\r\n\(command.name)\r\n"
+        )
+        command.forEachArgument { argument in
+            let bytes = argument.bytes
+            byteCount += tail.writeString("$\(bytes.readableBytes)\r\n")
+            byteCount += bytes.readableBytes
+            if bytes.readableBytes >= Self.segmentThreshold {
+                closeSegment()
+                segments.append(bytes)
+            } else {
+                tail.writeImmutableBuffer(bytes)
+            }
+            byteCount += tail.writeString("\r\n")
+        }
+    }
+}

@@ -1,0 +1,61 @@
+public import NIOCore
+
+/// One argument of a command: text, bytes or a number, kept as it is until it is written.
+public enum RESPArgument: Sendable, Hashable {
+    case string(String)
+    case bytes(ByteBuffer)
+    case integer(Int)
+}
+
+/// What can be given as an argument of a ``RESPCommand``.
+public protocol RESPArgumentConvertible {
+    var respArgument: RESPArgument { get }
+}
+
+extension RESPArgument: RESPArgumentConvertible {
+    @inlinable public var respArgument: RESPArgument { self }
+
+    /// The bytes that go over the wire.
+    public var bytes: ByteBuffer {
+        switch self {
+        case .string(let string): ByteBuffer(string: string)
+        case .bytes(let buffer): buffer
+        case .integer(let integer): ByteBuffer(string: String(integer))
+        }
+    }
+
+    /// The argument as text; `nil` for bytes that are not UTF-8.
+    public var string: String? {
+        switch self {
+        case .string(let string): string
+        case .bytes(let buffer): buffer.withUnsafeReadableBytes { String(validating: $0, as: UTF8.self) }
+        case .integer(let integer): String(integer)
+        }
+    }
+}
+
+extension RESPArgument: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral {
+    @inlinable public init(stringLiteral value: String) { self = .string(value) }
+    @inlinable public init(integerLiteral value: Int) { self = .integer(value) }
+}
+
+extension String: RESPArgumentConvertible {
+    @inlinable public var respArgument: RESPArgument { .string(self) }
+}
+
+extension Substring: RESPArgumentConvertible {
+    @inlinable public var respArgument: RESPArgument { .string(String(self)) }
+}
+
+extension Int: RESPArgumentConvertible {
+    @inlinable public var respArgument: RESPArgument { .integer(self) }
+}
+
+extension Double: RESPArgumentConvertible {
+    /// The shortest text that reads back as the same number.
+    @inlinable public var respArgument: RESPArgument { .string(description) }
+}
+
+extension ByteBuffer: RESPArgumentConvertible {
+    @inlinable public var respArgument: RESPArgument { .bytes(self) }
+}

@@ -1,0 +1,65 @@
+/// An error that the server answered: the command reached it, and it refused or failed.
+///
+/// ```
+/// WRONGTYPE Operation against a key holding the wrong kind of value
+/// └─ code ┘ └─ message
+/// ```
+public struct RESPError: Error, Sendable, Hashable {
+    /// The first word of an error reply.
+    public struct Code: RawRepresentable, Sendable, Hashable, ExpressibleByStringLiteral {
+        public var rawValue: String
+
+        public init(rawValue: String) { self.rawValue = rawValue }
+        public init(stringLiteral value: String) { self.rawValue = value }
+
+        /// No particular kind of error; also what replies without a code are given.
+        public static let generic: Self = "ERR"
+        public static let wrongType: Self = "WRONGTYPE"
+        public static let noScript: Self = "NOSCRIPT"
+        public static let noAuth: Self = "NOAUTH"
+        public static let wrongPassword: Self = "WRONGPASS"
+        public static let noPermission: Self = "NOPERM"
+        public static let noProtocol: Self = "NOPROTO"
+        public static let readOnly: Self = "READONLY"
+        public static let outOfMemory: Self = "OOM"
+        public static let busy: Self = "BUSY"
+        public static let misconfigured: Self = "MISCONF"
+        public static let executionAborted: Self = "EXECABORT"
+        public static let loading: Self = "LOADING"
+        public static let masterDown: Self = "MASTERDOWN"
+        public static let clusterDown: Self = "CLUSTERDOWN"
+        public static let crossSlot: Self = "CROSSSLOT"
+        public static let tryAgain: Self = "TRYAGAIN"
+        public static let moved: Self = "MOVED"
+        public static let ask: Self = "ASK"
+    }
+
+    /// The whole line as the server sent it. May repeat arguments of the command; ``description`` does not.
+    public let text: String
+
+    /// - Parameter text: the line without its type byte, such as `NOSCRIPT No matching script`.
+    public init(_ text: String) {
+        self.text = text
+    }
+
+    /// The leading word in capitals; ``Code/generic`` where the server sent none.
+    public var code: Code {
+        let word = text.utf8.prefix { $0 != UInt8(ascii: " ") }
+        let isCode = !word.isEmpty && word.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x5F || $0 == 0x2D }
+        return isCode ? Code(rawValue: String(Substring(word))) : .generic
+    }
+
+    /// What follows the code.
+    public var message: String {
+        guard text.hasPrefix(code.rawValue + " ") else { return text }
+        return String(text.dropFirst(code.rawValue.count + 1))
+    }
+}
+
+extension RESPError: CustomStringConvertible {
+    /// The reply, cut before the place where servers repeat the arguments of a command they do not know.
+    public var description: String {
+        guard let echo = text.firstRange(of: ", with args beginning with:") else { return text }
+        return String(text[..<echo.lowerBound])
+    }
+}

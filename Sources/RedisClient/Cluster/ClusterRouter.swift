@@ -1,0 +1,260 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import RESP
+
+/// The nodes of a cluster, and which of them has which slot.
+final class ClusterRouter: NodeRouter {
+    private let configuration: RedisClient.Configuration
+    private let cluster: RedisClient.Cluster
+    private let eventLoopGroup: any EventLoopGroup
+    private let logger: Logger
+    private let state = NIOLockedValueBox(ClusterState())
+    private let refresher: TopologyRefresher
+    private let changeActions = NIOLockedValueBox<[@Sendable (Bool) -> Void]>([])
+    let observers = ConnectionObservers()
+    let invalidations = InvalidationBroadcast()
+
+    /// Of nodes that know only a part of the cluster so many are asked.
+    private static let maxPartialAnswers = 3
+
+    init(
+        configuration: RedisClient.Configuration,
+        cluster: RedisClient.Cluster,
+        eventLoopGroup: any EventLoopGroup,
+        logger: Logger
+    ) {
+        self.configuration = configuration
+        self.cluster = cluster
+        self.eventLoopGroup = eventLoopGroup
+        self.logger = logger
+        refresher = TopologyRefresher(eventLoop: eventLoopGroup.next(), interval: configuration.topologyInterval)
+        refresher.use { [weak self] in await self?.look() ?? true }
+    }
+
+    private func makeNode(_ address: Address) -> RedisNode {
+        RedisNode(
+            configuration: configuration.server(
+                at: address,
+                peer: readsFromReplicas ? .readReplica : .any,
+                isTracking: true
+            ),
+            eventLoop: eventLoopGroup.next(),
+            logger: logger,
+            invalidations: invalidations,
+            watch: { [weak self] event in self?.linkChanged(event) }
+        )
+    }
+
+    private func linkChanged(_ event: LinkEvent) {
+        switch event {
+        case .connected:
+            observers.notify(.connected)
+        case .lost:
+            observers.notify(.disconnected)
+            refresher.request()
+        case .failed:
+            refresher.request()
+        }
+    }
+
+    // MARK: Routes
+
+    var readsFromReplicas: Bool { cluster.reads == .replicas }
+
+    func route(_ command: RESPCommand) throws(RedisClientError) -> CommandRoute {
+        try .inCluster(command)
+    }
+
+    func route(transaction: ArraySlice<RESPCommand>) throws(RedisClientError) -> Place {
+        var place = Place.anyPrimary
+        for command in transaction {
+            guard case .one(let next) = try CommandRoute.inCluster(command),
+                place == .anyPrimary || next == place
+                    || next == .anyPrimary
+            else { throw .crossSlot("The keys of the transaction") }
+            if next != .anyPrimary { place = next }
+        }
+        return place
+    }
+
+    func node(for place: Place, fromReplica: Bool) throws(RedisClientError) -> RedisNode? {
+        let (node, isClosed) = state.withLockedValue { state -> (RedisNode?, Bool) in
+            if state.isClosed { return (nil, true) }
+            if case .node(let address) = place { return (state.node(at: address, make: makeNode), false) }
+            return (state.node(for: place, fromReplica: fromReplica) { Int.random(in: 0..<$0) }, false)
+        }
+        if isClosed { throw Self.closed }
+        return node
+    }
+
+    var servers: [RedisNode] { state.withLockedValue { Array($0.nodes.values) } }
+
+    var primaries: [Address] { state.withLockedValue { $0.map?.shards.map(\.primary) ?? [] } }
+
+    private var lastFailure: RedisClientError? { state.withLockedValue { $0.lastFailure } }
+
+    private var isKnown: Bool { state.withLockedValue { $0.map != nil } }
+
+    func discover(until deadline: NIODeadline) async throws(RedisClientError) {
+        await refresher.look(until: deadline) { self.isKnown }
+        let (isKnown, isClosed, failure) = state.withLockedValue { ($0.map != nil, $0.isClosed, $0.lastFailure) }
+        if isKnown { return }
+        if isClosed { throw Self.closed }
+        if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
+        if let failure, failure.isLasting { throw failure }
+        if NIODeadline.now() >= deadline {
+            throw RedisClientError(.timedOut, "No node of the cluster answered in time.", underlying: failure)
+        }
+    }
+
+    // MARK: Changes
+
+    func follow(_ redirect: Redirect) {
+        guard !redirect.isAsk else { return }
+        let isNews = state.withLockedValue { state in
+            guard !state.isClosed else { return false }
+            state.informants.insert(redirect.target)
+            return state.move(redirect.slot, to: redirect.target, make: makeNode)
+        }
+        if isNews { slotsMoved() }
+        refresher.request()
+    }
+
+    /// Who had a slot no longer tells what becomes of its keys.
+    private func slotsMoved() {
+        if configuration.clientSideCaching { invalidations.put(.everything(.moved)) }
+    }
+
+    func suspect(_ node: RedisNode) {
+        state.withLockedValue { _ = $0.suspects.insert(node.configuration.address) }
+        refresher.request()
+    }
+
+    func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void) {
+        changeActions.withLockedValue { $0.append(action) }
+    }
+
+    /// Asks one node after the other until one knows the cluster.
+    private func look() async -> Bool {
+        let candidates = state.withLockedValue { state in
+            defer {
+                state.informants = []
+                state.suspects = []
+            }
+            return state.informants(seeds: cluster.seeds) { $0.shuffled() }
+        }
+        var best: SlotMap?
+        var answers = 0
+        var failure = RedisClientError(.connectFailed, "There is no node to ask.")
+        for address in candidates where best?.isComplete != true && answers < Self.maxPartialAnswers {
+            do {
+                let map = try await ask(address)
+                answers += 1
+                if map.assignedCount > best?.assignedCount ?? 0 { best = map }
+            } catch let error as RedisClientError {
+                failure = error
+            } catch {
+                failure = RedisClientError(.connectFailed, "The server does not tell of a cluster.", underlying: error)
+            }
+        }
+        guard let best else {
+            if answers > 0 { failure = RedisClientError(.connectFailed, "The cluster has no slots assigned.") }
+            state.withLockedValue { $0.lastFailure = failure }
+            logger.info("The cluster's nodes are not known.", metadata: metadata(failure))
+            return state.withLockedValue { $0.isClosed }
+        }
+        return apply(best)
+    }
+
+    private func ask(_ address: Address) async throws -> SlotMap {
+        guard let node = try node(for: .node(address), fromReplica: false) else { throw Self.closed }
+        let deadline = NIODeadline.now() + configuration.surveyPatience
+        try await node.connect(until: deadline)
+        let reply = try await node.run(RESPCommand("CLUSTER", "SLOTS"), deadline: deadline)
+        return try SlotMap(clusterSlots: reply, from: address)
+    }
+
+    /// - Returns: whether all primaries can be reached, as far as is known.
+    private func apply(_ map: SlotMap) -> Bool {
+        let (change, stranded) = state.withLockedValue { state -> (ClusterState.Change, [RedisNode]) in
+            guard !state.isClosed else { return (ClusterState.Change(), []) }
+            let change = state.apply(map, make: makeNode)
+            return (change, change.isNew ? state.nodes.values.filter { !$0.isConnected } : [])
+        }
+        if change.hasMovedSlots { slotsMoved() }
+        for node in change.unneeded { node.abandon() }
+        // What waits for a node that is away may have another node now.
+        for node in stranded { node.releaseOffline() }
+        if change.isNew {
+            logger.debug("The cluster's slots are known.", metadata: ["redis.cluster.primaries": "\(map.shards.count)"])
+            for action in changeActions.withLockedValue({ $0 }) { action(change.hasLostPrimary) }
+        }
+        return state.withLockedValue { state in
+            state.isClosed || map.shards.allSatisfy { state.nodes[$0.primary]?.isFailing != true }
+        }
+    }
+
+    // MARK: Connections
+
+    var isConnected: Bool { state.withLockedValue { $0.nodes.values.contains { $0.isConnected } } }
+
+    /// Any primary hears what is published anywhere in the cluster.
+    var subscriptionPlace: SubscriptionPlace {
+        SubscriptionPlace(
+            connector: { [weak self] in
+                guard let self else { return nil }
+                let known = state.withLockedValue { state in
+                    state.node(for: .anyPrimary, fromReplica: false) { Int.random(in: 0..<$0) }?.configuration.address
+                }
+                if known == nil { refresher.request() }
+                return (known ?? cluster.seeds.randomElement()).map {
+                    Connector(configuration: self.configuration.server(at: $0, peer: .any))
+                }
+            },
+            isRight: { [weak self] address in
+                self?.state.withLockedValue { $0.map?.addresses.contains(address) } ?? true
+            }
+        )
+    }
+
+    func connect() async throws {
+        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
+        await refresher.find(until: deadline, isKnown: { self.isKnown }, failure: { self.lastFailure })
+        guard let node = try node(for: .anyPrimary, fromReplica: false) else {
+            throw lastFailure
+                ?? RedisClientError(.timedOut, "No node of the cluster answered in time.")
+        }
+        try await node.connect(until: deadline)
+    }
+
+    func close() async {
+        let nodes = takeNodes()
+        await withTaskGroup(of: Void.self) { group in
+            for node in nodes { group.addTask { await node.close() } }
+        }
+        observers.finish()
+        invalidations.finish()
+    }
+
+    func abandon() {
+        for node in takeNodes() { node.abandon() }
+        observers.finish()
+        invalidations.finish()
+    }
+
+    private func takeNodes() -> [RedisNode] {
+        let nodes = state.withLockedValue { state in
+            state.isClosed = true
+            return Array(state.nodes.values)
+        }
+        refresher.close()
+        return nodes
+    }
+
+    private static var closed: RedisClientError { RedisClientError(.closed, "The client was closed.") }
+
+    private func metadata(_ error: RedisClientError) -> Logger.Metadata {
+        ["redis.server": "\(configuration)", "error": "\(error)"]
+    }
+}

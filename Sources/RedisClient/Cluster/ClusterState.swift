@@ -1,0 +1,113 @@
+/// What a client knows of a cluster, and its connections to the nodes.
+struct ClusterState {
+    typealias Address = RedisClient.Configuration.Address
+
+    /// The nodes of one shard of the map.
+    struct Members {
+        let primary: RedisNode
+        let replicas: [RedisNode]
+    }
+
+    /// `nil` until some node has told.
+    private(set) var map: SlotMap?
+    private(set) var nodes: [Address: RedisNode] = [:]
+    /// In the order of the map's shards.
+    private var members: [Members] = []
+    /// Nodes that were asked for and are not in the map: they may have no slots yet, or none any longer.
+    private var strangers: Set<Address> = []
+    /// Why the last look came to nothing.
+    var lastFailure: RedisClientError?
+    /// Nodes to ask first, since they know something new; and last, since they failed.
+    var informants: Set<Address> = []
+    var suspects: Set<Address> = []
+    var isClosed = false
+
+    mutating func node(at address: Address, make: (Address) -> RedisNode) -> RedisNode {
+        if let node = nodes[address] { return node }
+        let node = make(address)
+        nodes[address] = node
+        return node
+    }
+
+    /// - Parameter random: picks one of so many.
+    func node(for place: Place, fromReplica: Bool, random: (Int) -> Int) -> RedisNode? {
+        guard let map, !members.isEmpty else { return nil }
+        guard case .slot(let slot) = place, let shard = map.shard(of: slot) else {
+            // Whoever is asked for a slot that nobody has says so.
+            return Self.pick(members.count, random) { members[$0].primary }
+        }
+        let nodes = members[shard]
+        guard fromReplica, !nodes.replicas.isEmpty else { return nodes.primary }
+        let replica = Self.pick(nodes.replicas.count, random) { nodes.replicas[$0] }
+        return replica.isFailing ? nodes.primary : replica
+    }
+
+    /// One of several at random, better one that answers.
+    private static func pick(_ count: Int, _ random: (Int) -> Int, _ node: (Int) -> RedisNode) -> RedisNode {
+        let start = random(count)
+        for offset in 0..<count {
+            let candidate = node((start + offset) % count)
+            if !candidate.isFailing { return candidate }
+        }
+        return node(start)
+    }
+
+    /// - Returns: whether that was not known.
+    mutating func move(_ slot: Int, to address: Address, make: (Address) -> RedisNode) -> Bool {
+        let before = map
+        map?.move(slot, to: address)
+        updateMembers(make)
+        return map != before
+    }
+
+    struct Change {
+        /// Whether anything is another than it was.
+        var isNew = false
+        /// Whether a slot has another primary than it had.
+        var hasMovedSlots = false
+        /// Whether a primary is one no longer, so that what it did last may be lost.
+        var hasLostPrimary = false
+        /// Nodes that are needed no longer.
+        var unneeded: [RedisNode] = []
+    }
+
+    /// Takes over what a node told.
+    mutating func apply(_ new: SlotMap, make: (Address) -> RedisNode) -> Change {
+        let primaries = Set(new.shards.map(\.primary))
+        let hasLostPrimary = map?.shards.contains { !primaries.contains($0.primary) } ?? false
+        let isNew = map != new
+        let hasMovedSlots = isNew && map.map { !$0.hasSameOwners(as: new) } ?? false
+        map = new
+        lastFailure = nil
+        updateMembers(make)
+        let absent = Set(nodes.keys).subtracting(new.addresses)
+        // Those that slots are moving to are not in the map yet; they are given the time until the next look.
+        let unneeded = absent.intersection(strangers).compactMap { nodes.removeValue(forKey: $0) }
+        strangers = absent.subtracting(unneeded.map(\.configuration.address))
+        return Change(isNew: isNew, hasMovedSlots: hasMovedSlots, hasLostPrimary: hasLostPrimary, unneeded: unneeded)
+    }
+
+    private mutating func updateMembers(_ make: (Address) -> RedisNode) {
+        guard let map else { return }
+        members = map.shards.map { shard in
+            Members(
+                primary: node(at: shard.primary, make: make),
+                replicas: shard.replicas.map { node(at: $0, make: make) }
+            )
+        }
+    }
+
+    /// Whom to ask about the cluster, best first.
+    func informants(seeds: [Address], shuffle: ([Address]) -> [Address]) -> [Address] {
+        func rank(_ address: Address) -> Int {
+            if suspects.contains(address) { return 4 }
+            if informants.contains(address) { return 0 }
+            guard let node = nodes[address] else { return 3 }
+            return node.isConnected ? 1 : node.isFailing ? 3 : 2
+        }
+        var known = Set(nodes.keys)
+        if let map { known.formIntersection(map.addresses.union(informants)) }
+        let all = shuffle(Array(known)) + shuffle(seeds.filter { !known.contains($0) })
+        return all.enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element)
+    }
+}

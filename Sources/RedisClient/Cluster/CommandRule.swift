@@ -1,0 +1,40 @@
+import RESP
+
+/// What has to be known of a command to send it to the right nodes of a cluster.
+struct CommandRule: Sendable {
+    enum Spread: Sendable, Equatable {
+        /// All keys must be in one slot.
+        case oneSlot
+        /// May be sent in parts, one for each slot.
+        case parts(ReplyMerge)
+        /// Speaks of the whole data set, so that every primary is asked.
+        case everyPrimary(ReplyMerge)
+        /// Makes no sense without saying which node is meant.
+        case refused
+    }
+
+    var keys: KeyRule
+    var spread = Spread.oneSlot
+
+    /// What is not listed has its key first. If that is wrong for a command, the server redirects it.
+    static func of(_ command: RESPCommand) -> CommandRule {
+        rules[command.name.commandHash] ?? CommandRule(keys: .first)
+    }
+
+    private static let rules: [UInt64: CommandRule] = {
+        var rules = KeyRule.listed.mapValues { CommandRule(keys: $0) }
+        func spread(_ spread: Spread, _ names: String) {
+            for name in names.split(separator: " ") {
+                rules[String(name).commandHash, default: CommandRule(keys: .first)].spread = spread
+            }
+        }
+        spread(.everyPrimary(.sum), "DBSIZE")
+        spread(.everyPrimary(.concatenate), "KEYS")
+        spread(.everyPrimary(.allSucceeded), "FLUSHALL FLUSHDB")
+        spread(.refused, "SCAN")
+        spread(.parts(.byPosition), "MGET")
+        spread(.parts(.sum), "DEL EXISTS TOUCH UNLINK")
+        spread(.parts(.allSucceeded), "MSET")
+        return rules
+    }()
+}

@@ -1,0 +1,154 @@
+import NIOCore
+import RESP
+
+/// The commands on one connection: what was sent and waits for its reply, its deadlines, and whether the server is
+/// still there.
+///
+/// Lives on the connection's event loop. One timer serves all of it.
+final class CommandStream: ConnectionReceiver {
+    private let node: RedisNode
+    private let connection: ConnectionHandler
+    private let eventLoop: any EventLoop
+    private var replies = ReplyQueue()
+    private var liveness: Liveness
+    private var timer: (scheduled: Scheduled<Void>, at: NIODeadline)?
+    private var isClosing = false
+
+    // Kept for their capacity.
+    private var taken: [Waiter] = []
+    private var bytes: [ByteBuffer] = []
+
+    init(node: RedisNode, connection: ConnectionHandler, eventLoop: any EventLoop) {
+        self.node = node
+        self.connection = connection
+        self.eventLoop = eventLoop
+        liveness = Liveness(
+            interval: TimeAmount(clamping: node.configuration.keepAliveInterval),
+            patience: TimeAmount(clamping: max(node.configuration.commandTimeout, .seconds(1))),
+            now: .now()
+        )
+    }
+
+    // MARK: Sending
+
+    /// Takes over what callers submitted and writes it in one go.
+    func drain() {
+        // While the socket is full, bytes gather where they are counted, and leave as one write later.
+        node.take(withBytes: connection.isWritable, into: &taken, bytes: &bytes)
+        for waiter in taken { replies.append(waiter) }
+        if let first = taken.first { wakeUp(by: first.deadline) }
+        taken.removeAll(keepingCapacity: true)
+        guard !bytes.isEmpty else { return }
+        for segment in bytes { connection.write(segment) }
+        bytes.removeAll(keepingCapacity: true)
+        connection.flush()
+    }
+
+    /// Lets one waiter go on without its reply.
+    func detach(token: UInt64, throwing error: RedisClientError) {
+        drain()
+        replies.detach(token: token, throwing: error)
+    }
+
+    // MARK: Receiving
+
+    func readStarted() {
+        // Those who are answered now often send their next command at once; it is taken when this read is done.
+        node.holdWakes()
+        liveness.received()
+    }
+
+    func received(_ value: RESPValue) {
+        if case .push(let elements) = value { return node.invalidations.receive(push: elements) }
+        switch replies.receive(value, counter: node.replies) {
+        case .command: break
+        case .probe: liveness.probeAnswered()
+        case .unexpected:
+            connection.close(RedisClientError(.protocolViolation, "The server sent a reply to no command."))
+        }
+    }
+
+    func readCompleted() {
+        drain()
+        closeIfDone()
+    }
+
+    func becameWritable() {
+        drain()
+    }
+
+    // MARK: Time
+
+    /// Makes sure that the timer fires no later than at the time given.
+    private func wakeUp(by deadline: NIODeadline) {
+        if let timer {
+            guard deadline < timer.at else { return }
+            timer.scheduled.cancel()
+        }
+        let stream = NIOLoopBound(self, eventLoop: eventLoop)
+        timer = (eventLoop.scheduleTask(deadline: deadline) { stream.value.timerFired() }, deadline)
+    }
+
+    private func timerFired() {
+        timer = nil
+        let now = NIODeadline.now()
+        let (overdue, earliest) = replies.detachOverdue(
+            at: now,
+            throwing: RedisClientError(.timedOut, "No reply came in time.", mayHaveExecuted: true)
+        )
+        // A server that blocks answers no `PING` either; TCP's own probes tell whether it is there.
+        if replies.isBlocked { liveness.received() }
+        switch liveness.check(at: now, hasOverdue: overdue > 0) {
+        case .alive: break
+        case .probe: probe()
+        case .dead:
+            let error = RedisClientError(.connectionLost, "The server stopped answering.", mayHaveExecuted: true)
+            return connection.close(error)
+        }
+        let next = min(earliest ?? .distantFuture, liveness.nextCheck)
+        // Deadlines a few milliseconds apart share one wake-up.
+        wakeUp(by: max(next, now + .milliseconds(2)))
+    }
+
+    private func probe() {
+        drain()
+        replies.append(Waiter(token: 0, deadline: .distantFuture, completion: .probe))
+        connection.send([RESPCommand("PING")])
+    }
+
+    /// Starts watching; called once.
+    func start() {
+        wakeUp(by: liveness.nextCheck)
+        drain()
+    }
+
+    // MARK: End
+
+    /// Closes as soon as the last reply has come, or when the time for it is over.
+    func close(within limit: TimeAmount) {
+        isClosing = true
+        drain()
+        let stream = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: limit) { stream.value.closeNow() }
+        closeIfDone()
+    }
+
+    private func closeIfDone() {
+        if isClosing, replies.isEmpty { closeNow() }
+    }
+
+    private func closeNow() {
+        connection.close(RedisClientError(.closed, "The client was closed.", mayHaveExecuted: true))
+    }
+
+    func closed(_ error: RedisClientError) {
+        timer?.scheduled.cancel()
+        timer = nil
+        // First the node, so that whoever tries again at once does not meet this connection.
+        let unwritten = node.connectionLost(error)
+        replies.failAll(error)
+        for waiter in unwritten {
+            waiter.fail(RedisClientError(error.code, error.message, underlying: error.underlying))
+        }
+    }
+}

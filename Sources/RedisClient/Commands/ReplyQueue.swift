@@ -1,0 +1,103 @@
+import NIOCore
+import RESP
+
+/// The waiters of one connection, in the order in which replies come.
+struct ReplyQueue {
+    private var waiters = CircularBuffer<Waiter>()
+    /// Replies of the first waiter's pipeline so far.
+    private var collected: [RESPValue] = []
+    /// Whether no deadline is earlier than one before it.
+    private var isOrderedByDeadline = true
+    private var latestDeadline = NIODeadline.distantPast
+
+    var isEmpty: Bool { waiters.isEmpty }
+    /// Whether the next reply may take as long as it likes.
+    var isBlocked: Bool { waiters.first?.mayBlock == true }
+
+    mutating func append(_ waiter: Waiter) {
+        if waiters.isEmpty { (isOrderedByDeadline, latestDeadline) = (true, .distantPast) }
+        if waiter.deadline < latestDeadline { isOrderedByDeadline = false } else { latestDeadline = waiter.deadline }
+        waiters.append(waiter)
+    }
+
+    enum Receipt {
+        /// A reply that nobody waits for.
+        case unexpected
+        case command
+        case probe
+    }
+
+    /// Hands a reply to the first waiter.
+    ///
+    /// - Parameter counter: counts it before anybody is told.
+    mutating func receive(_ value: RESPValue, counter: ReplyCounter) -> Receipt {
+        guard let first = waiters.first else { return .unexpected }
+        if case .probe = first.completion {} else { counter.add() }
+        let isLast = first.replies == 1
+        if isLast { waiters.removeFirst() } else { waiters[waiters.startIndex].replies -= 1 }
+        switch first.completion {
+        case .single(let continuation):
+            if case .error(let error) = value {
+                continuation.resume(throwing: error)
+            } else {
+                continuation.resume(returning: value)
+            }
+        case .pipeline(let continuation):
+            if collected.isEmpty { collected.reserveCapacity(first.replies) }
+            collected.append(value)
+            guard isLast else { break }
+            let values = collected
+            collected = []
+            continuation.resume(returning: values)
+        case .detached:
+            collected = []
+        case .probe:
+            return .probe
+        }
+        return .command
+    }
+
+    /// Lets one waiter go on; its place stays. Nothing happens if it has its reply already.
+    mutating func detach(token: UInt64, throwing error: RedisClientError) {
+        guard let offset = Offsets(waiters).firstIndex(ofToken: token, by: \.token) else { return }
+        waiters[waiters.index(waiters.startIndex, offsetBy: offset)].detach(throwing: error)
+    }
+
+    /// Lets everyone go on whose deadline has passed.
+    ///
+    /// - Returns: how many those were, and the earliest deadline of those who wait on.
+    mutating func detachOverdue(at now: NIODeadline, throwing error: RedisClientError) -> (Int, NIODeadline?) {
+        var count = 0
+        var earliest: NIODeadline?
+        for index in waiters.indices where waiters[index].isAwaited {
+            let deadline = waiters[index].deadline
+            if deadline <= now {
+                waiters[index].detach(throwing: error)
+                count += 1
+            } else {
+                earliest = min(earliest ?? deadline, deadline)
+                if isOrderedByDeadline { break }
+            }
+        }
+        return (count, earliest)
+    }
+
+    /// Empties the queue; whoever waits gets the error.
+    mutating func failAll(_ error: RedisClientError) {
+        let all = waiters
+        waiters = CircularBuffer()
+        collected = []
+        for waiter in all { waiter.fail(error) }
+    }
+}
+
+/// A circular buffer counted from zero.
+private struct Offsets: RandomAccessCollection {
+    private let waiters: CircularBuffer<Waiter>
+
+    init(_ waiters: CircularBuffer<Waiter>) { self.waiters = waiters }
+
+    var startIndex: Int { 0 }
+    var endIndex: Int { waiters.count }
+    subscript(offset: Int) -> Waiter { waiters[waiters.index(waiters.startIndex, offsetBy: offset)] }
+}

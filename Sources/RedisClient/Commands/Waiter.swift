@@ -1,0 +1,95 @@
+import NIOCore
+import RESP
+
+/// A place in the order of replies, and whoever waits there.
+struct Waiter {
+    enum Completion {
+        case single(UnsafeContinuation<RESPValue, any Error>)
+        case pipeline(UnsafeContinuation<[RESPValue], any Error>)
+        /// Nobody waits any longer; the reply is still to come, and is dropped.
+        case detached
+        /// The connection itself asks whether the server is alive.
+        case probe
+    }
+
+    /// Names the waiter; later waiters have larger tokens, but may overtake each other on their way into a queue.
+    let token: UInt64
+    let deadline: NIODeadline
+    /// Replies that are still to come.
+    var replies = 1
+    /// Whether the server may be silent for as long as it likes.
+    let mayBlock: Bool
+    private(set) var completion: Completion
+
+    init(
+        token: UInt64,
+        deadline: NIODeadline,
+        replies: Int = 1,
+        mayBlock: Bool = false,
+        completion: Completion
+    ) {
+        self.token = token
+        self.deadline = deadline
+        self.replies = replies
+        self.mayBlock = mayBlock
+        self.completion = completion
+    }
+
+    var isDetached: Bool {
+        if case .detached = completion { return true }
+        return false
+    }
+
+    /// Whether a caller waits for the reply.
+    var isAwaited: Bool {
+        switch completion {
+        case .single, .pipeline: true
+        case .detached, .probe: false
+        }
+    }
+
+    /// The same place, with nobody in it.
+    var detached: Waiter {
+        var waiter = self
+        waiter.completion = .detached
+        return waiter
+    }
+
+    /// Lets whoever waits go on, and keeps the place.
+    mutating func detach(throwing error: RedisClientError) {
+        let completion = completion
+        self.completion = .detached
+        switch completion {
+        case .single(let continuation): continuation.resume(throwing: error)
+        case .pipeline(let continuation): continuation.resume(throwing: error)
+        case .detached, .probe: break
+        }
+    }
+
+    func fail(_ error: RedisClientError) {
+        var waiter = self
+        waiter.detach(throwing: error)
+    }
+}
+
+/// Waiters in nearly the order of their tokens.
+extension RandomAccessCollection where Index == Int {
+    /// Where the element with a token is. Searches outwards from where it is if no token is missing.
+    func firstIndex(ofToken token: UInt64, by tokenOf: (Element) -> UInt64) -> Index? {
+        guard let first else { return nil }
+        let (distance, underflow) = token.subtractingReportingOverflow(tokenOf(first))
+        var below = startIndex + Swift.min(underflow ? 0 : Int(clamping: distance), count - 1)
+        var above = below + 1
+        while below >= startIndex || above < endIndex {
+            if below >= startIndex {
+                if tokenOf(self[below]) == token { return below }
+                below -= 1
+            }
+            if above < endIndex {
+                if tokenOf(self[above]) == token { return above }
+                above += 1
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,147 @@
+import NIOCore
+import NIOSSL
+import RESP
+
+/// What a connection that is ready reports to. Called on the connection's event loop only.
+protocol ConnectionReceiver: AnyObject {
+    func readStarted()
+    func received(_ value: RESPValue)
+    func readCompleted()
+    func becameWritable()
+    /// Called once; nothing is called after it.
+    func closed(_ error: RedisClientError)
+}
+
+/// One connection: says the handshake, then hands decoded values to its receiver.
+final class ConnectionHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private var decoder = RESPDecoder()
+    private var handshake: Handshake?
+    private let ready: EventLoopPromise<RESPVersion>
+    private var receiver: (any ConnectionReceiver)?
+    private var context: ChannelHandlerContext?
+    private var failure: RedisClientError?
+    /// Whether the server has said anything that could be understood.
+    private(set) var hasReceived = false
+
+    /// - Parameter ready: succeeds when the handshake is done; fails when the connection ends before.
+    init(handshake: Handshake, ready: EventLoopPromise<RESPVersion>) {
+        self.handshake = handshake
+        self.ready = ready
+    }
+
+    var isOpen: Bool { context?.channel.isActive ?? false }
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    /// Must be called as soon as the connection is ready.
+    func report(to receiver: any ConnectionReceiver) {
+        self.receiver = receiver
+    }
+
+    func write(_ bytes: ByteBuffer) {
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    func flush() {
+        context?.flush()
+    }
+
+    func send(_ commands: [RESPCommand]) {
+        var encoder = RESPEncoder()
+        for command in commands { encoder.append(command) }
+        encoder.take { write($0) }
+        flush()
+    }
+
+    /// Closes the connection; the receiver, or whoever waits for it to be ready, is told the reason.
+    func close(_ reason: RedisClientError) {
+        if failure == nil { failure = reason }
+        context?.close(promise: nil)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { greet() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        greet()
+    }
+
+    private func greet() {
+        guard let commands = handshake?.start() else { return }
+        send(commands)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        hasReceived = true
+        receiver?.readStarted()
+        decoder.append(unwrapInboundIn(data))
+        do throws(RESPDecodingError) {
+            while let value = try decoder.next() {
+                if handshake == nil { receiver?.received(value) } else { receivedInHandshake(value) }
+            }
+        } catch {
+            close(RedisClientError(.protocolViolation, "The server does not speak RESP.", underlying: error))
+        }
+    }
+
+    private func receivedInHandshake(_ value: RESPValue) {
+        // Handshakes are answered by replies; a push can only belong to somebody else.
+        if case .push = value { return }
+        switch handshake?.receive(value) {
+        case .done(let version):
+            handshake = nil
+            ready.succeed(version)
+        case .send(let commands): send(commands)
+        case .fail(let error): close(error)
+        case .wait, nil: break
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        receiver?.readCompleted()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { receiver?.becameWritable() }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        close(describe(error))
+    }
+
+    private func describe(_ error: any Error) -> RedisClientError {
+        let isReady = handshake == nil
+        if !isReady, error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError {
+            return RedisClientError(.tlsFailed, TLSFailure.message(for: error), underlying: error)
+        }
+        return isReady
+            ? RedisClientError(.connectionLost, "The connection broke.", mayHaveExecuted: true, underlying: error)
+            : RedisClientError(.connectFailed, "The connection broke during the handshake.", underlying: error)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+        self.context = nil
+    }
+
+    private func end() {
+        let isReady = handshake == nil
+        let reason =
+            failure
+            ?? (isReady
+                ? RedisClientError(.connectionLost, "The server closed the connection.", mayHaveExecuted: true)
+                : RedisClientError(.connectFailed, "The server closed the connection during the handshake."))
+        ready.fail(reason)
+        let receiver = self.receiver
+        self.receiver = nil
+        receiver?.closed(reason)
+    }
+}

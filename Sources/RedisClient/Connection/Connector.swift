@@ -1,0 +1,87 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+import RESP
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Opens connections: TCP or Unix socket, TLS, handshake, all within one time limit.
+struct Connector: Sendable {
+    let configuration: RedisClient.Configuration
+
+    /// Must be called on the event loop, which is also the connection's.
+    func connect(on eventLoop: any EventLoop) -> EventLoopFuture<NIOLoopBound<ConnectionHandler>> {
+        let ready = eventLoop.makePromise(of: RESPVersion.self)
+        let handler = NIOLoopBound(
+            ConnectionHandler(handshake: Handshake(configuration), ready: ready),
+            eventLoop: eventLoop
+        )
+        let security: TLSFactory?
+        do {
+            security = try configuration.tls.map { try TLSFactory($0, address: configuration.address) }
+        } catch {
+            ready.fail(error)
+            return ready.futureResult.map { _ in handler }
+        }
+        let limit = TimeAmount(clamping: configuration.connectTimeout)
+        let bootstrap = bootstrap(on: eventLoop, limit: limit).channelInitializer { channel in
+            channel.eventLoop.makeCompletedFuture {
+                let pipeline = channel.pipeline.syncOperations
+                if let security { try pipeline.addHandler(security.makeHandler()) }
+                try pipeline.addHandler(handler.value)
+            }
+        }
+        let connected =
+            switch configuration.address {
+            case .hostname(let host, let port): bootstrap.connect(host: host, port: port)
+            case .unixSocket(let path): bootstrap.connect(unixDomainSocketPath: path)
+            }
+        connected.whenFailure { ready.fail(Self.describe($0)) }
+        let timer = eventLoop.scheduleTask(in: limit) {
+            let isSilent = security != nil && handler.value.isOpen && !handler.value.hasReceived
+            let error =
+                isSilent
+                ? RedisClientError(.tlsFailed, "The server did not answer over TLS in time; does it speak it here?")
+                : RedisClientError(.connectFailed, "No connection was made in time.")
+            ready.fail(error)
+            handler.value.close(error)
+        }
+        ready.futureResult.whenComplete { _ in timer.cancel() }
+        return ready.futureResult.map { _ in handler }
+    }
+
+    private func bootstrap(on eventLoop: any EventLoop, limit: TimeAmount) -> ClientBootstrap {
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(limit)
+            // Level-triggered polling comes back for more; asking again at once costs a call that finds nothing.
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16_384, maximum: 65_536)
+            )
+            .channelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
+        guard case .hostname = configuration.address else { return bootstrap }
+        let options = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+        #if os(Linux)
+        // A peer that vanished acknowledges nothing; without this the kernel tries for a quarter of an hour.
+        let patience = Int32(clamping: TimeAmount(clamping: configuration.keepAliveInterval).nanoseconds / 1_000_000)
+        // The same goes for a connection on which nothing is sent because the server blocks.
+        let pause = ChannelOptions.Types.SocketOption.Value(max(1, patience / 3000))
+        return options.channelOption(.tcpOption(.init(rawValue: TCP_USER_TIMEOUT)), value: .init(patience))
+            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: pause)
+            .channelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: pause)
+        #else
+        return options
+        #endif
+    }
+
+    private static func describe(_ error: any Error) -> RedisClientError {
+        if let error = error as? RedisClientError { return error }
+        return RedisClientError(.connectFailed, "The server cannot be reached.", underlying: error)
+    }
+}

@@ -1,0 +1,114 @@
+import RESP
+
+/// What is said on a new connection before the first command.
+///
+/// Everything goes out in one write: `HELLO 3` with credentials and name, then what may fail without harm, then
+/// `SELECT`. A server that does not know RESP3 answers `HELLO` with an error; then the same is said again in RESP2.
+struct Handshake: Sendable {
+    enum Action {
+        case wait
+        case send([RESPCommand])
+        case done(RESPVersion)
+        case fail(RedisClientError)
+    }
+
+    private enum Step {
+        case hello, authenticate, select, ping, track, role, readOnly
+        /// Of no consequence, such as the client's name.
+        case courtesy
+    }
+
+    private let configuration: RedisClient.Configuration
+    private var awaited: [Step] = []
+    private var version: RESPVersion
+    private var fallsBack = false
+
+    init(_ configuration: RedisClient.Configuration) {
+        self.configuration = configuration
+        version = configuration.version
+    }
+
+    mutating func start() -> [RESPCommand] {
+        let said = version == .resp3 ? hello() : traditional()
+        awaited = said.map(\.0).reversed()
+        return said.map(\.1)
+    }
+
+    mutating func receive(_ reply: RESPValue) -> Action {
+        guard let step = awaited.popLast() else {
+            return .fail(RedisClientError(.protocolViolation, "The server answered the handshake more than once."))
+        }
+        if let error = reply.error, let failure = failure(of: step, error) { return .fail(failure) }
+        if step == .role, !fallsBack, reply.array?.first?.string != "master" {
+            return .fail(RedisClientError(.connectFailed, "The server is not a primary."))
+        }
+        guard awaited.isEmpty else { return .wait }
+        guard fallsBack else {
+            if configuration.clientSideCaching, version != .resp3 { return .fail(Self.noTracking) }
+            return .done(version)
+        }
+        fallsBack = false
+        version = .resp2
+        return .send(start())
+    }
+
+    private mutating func failure(of step: Step, _ error: RESPError) -> RedisClientError? {
+        if step == .courtesy || fallsBack { return nil }
+        if error.code == .noAuth || error.code == .wrongPassword || error.code == .noPermission || step == .authenticate
+        {
+            let reason =
+                error.code == .noAuth ? "The server asks for a password." : "The server refused the credentials."
+            return RedisClientError(.authenticationFailed, reason, underlying: error)
+        }
+        switch step {
+        case .hello where error.code == .noProtocol || error.code == .generic:
+            fallsBack = true
+            return nil
+        case .select:
+            return RedisClientError(.connectFailed, "The server refused the database.", underlying: error)
+        case .track:
+            return RedisClientError(.connectFailed, Self.noTracking.message, underlying: error)
+        default:
+            return RedisClientError(.connectFailed, "The server refused the handshake.", underlying: error)
+        }
+    }
+
+    private static let noTracking = RedisClientError(
+        .connectFailed,
+        "The server does not track keys for client-side caching, which needs RESP3 and Redis 6."
+    )
+
+    private func hello() -> [(Step, RESPCommand)] {
+        var hello = RESPCommand("HELLO", RESPVersion.resp3.rawValue)
+        if let credentials = configuration.credentials {
+            hello.append(contentsOf: ["AUTH", credentials.username ?? "default", credentials.password])
+        }
+        if let name = configuration.clientName { hello.append(contentsOf: ["SETNAME", name]) }
+        return [(.hello, hello)] + common()
+    }
+
+    private func traditional() -> [(Step, RESPCommand)] {
+        var said: [(Step, RESPCommand)] = []
+        if let credentials = configuration.credentials { said.append((.authenticate, credentials.command)) }
+        if let name = configuration.clientName { said.append((.courtesy, RESPCommand("CLIENT", "SETNAME", name))) }
+        // Nothing of this is answered with an error if a password is missing, so ask.
+        return said + [(.ping, RESPCommand("PING"))] + common()
+    }
+
+    private func common() -> [(Step, RESPCommand)] {
+        var said: [(Step, RESPCommand)] = [
+            (.courtesy, RESPCommand("CLIENT", "SETINFO", "LIB-NAME", "freshet"))
+        ]
+        if configuration.database != 0 { said.append((.select, RESPCommand("SELECT", configuration.database))) }
+        if configuration.clientSideCaching {
+            // Only what is asked for, and nothing that this connection changed itself.
+            said.append((.track, RESPCommand("CLIENT", "TRACKING", "ON", "OPTIN", "NOLOOP")))
+        }
+        switch configuration.peer {
+        case .any: break
+        case .primary: said.append((.role, RESPCommand("ROLE")))
+        case .readReplica: said.append((.readOnly, RESPCommand("READONLY")))
+        }
+        return said
+    }
+}

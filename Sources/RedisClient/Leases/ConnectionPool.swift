@@ -1,0 +1,139 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// Connections to one server that are leased to one caller each. Makes them when they are asked for.
+final class ConnectionPool: Sendable {
+    private typealias Place = UnsafeContinuation<RedisNode?, any Error>
+
+    private static let idleLimit = TimeAmount.seconds(60)
+
+    private let configuration: RedisClient.Configuration
+    private let eventLoop: any EventLoop
+    private let logger: Logger
+    private let maxWaiting: Int
+    private let state: NIOLockedValueBox<PoolState<RedisNode, Place>>
+    private let tokens = NIOLockedValueBox<UInt64>(0)
+
+    init(configuration: RedisClient.Configuration, eventLoop: any EventLoop, logger: Logger) {
+        maxWaiting = configuration.maxQueuedOffline
+        state = NIOLockedValueBox(PoolState(limit: configuration.maxLeasedConnections))
+        var leased = configuration
+        // Whoever has a connection alone delays nobody else with a long pipeline.
+        leased.clientSideCaching = false
+        leased.maxInFlight = .max / 2
+        leased.maxQueuedOffline = .max / 2
+        self.configuration = leased
+        self.eventLoop = eventLoop
+        self.logger = logger
+    }
+
+    /// A connection for the caller alone, at the latest at the deadline.
+    ///
+    /// A new one is connected by its first command.
+    func lease(until deadline: NIODeadline) async throws -> RedisNode {
+        if let leased = try leaseNow() { return leased }
+        let token = tokens.withLockedValue { token in
+            token += 1
+            return token
+        }
+        let timer = eventLoop.scheduleTask(deadline: deadline) { self.giveUp(token, Self.noneFree) }
+        defer { timer.cancel() }
+        let reused = try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { (continuation: Place) in
+                enqueue(token, continuation)
+                if Task.isCancelled { giveUp(token, RedisNode.cancelled(mayHaveExecuted: false)) }
+                if NIODeadline.now() >= deadline { giveUp(token, Self.noneFree) }
+            }
+        } onCancel: {
+            giveUp(token, RedisNode.cancelled(mayHaveExecuted: false))
+        }
+        return try reused ?? make()
+    }
+
+    /// A connection if one is free, or can be made.
+    func leaseNow() throws -> RedisNode? {
+        switch state.withLockedValue({ $0.take(isUsable: \.isConnected) }) {
+        case .reuse(let node): return node
+        case .make: return try make()
+        case .full: return nil
+        case .closed: throw Self.closed
+        }
+    }
+
+    private func make() throws -> RedisNode {
+        let node = RedisNode(configuration: configuration, eventLoop: eventLoop, logger: logger, isRenewed: false)
+        guard state.withLockedValue({ $0.made(node) }) else { throw Self.closed }
+        return node
+    }
+
+    private func enqueue(_ token: UInt64, _ continuation: Place) {
+        let refusal = state.withLockedValue { state -> RedisClientError? in
+            if state.isClosed { return Self.closed }
+            if state.waitingCount >= maxWaiting {
+                return RedisClientError(.overloaded, "Too many callers are waiting for a connection of their own.")
+            }
+            state.wait(token, continuation)
+            return nil
+        }
+        if let refusal { return continuation.resume(throwing: refusal) }
+        // One may have become free since it was looked for.
+        serveWaiting()
+    }
+
+    private func serveWaiting() {
+        let (place, node) = state.withLockedValue { state -> (Place?, RedisNode?) in
+            guard state.waitingCount > 0 else { return (nil, nil) }
+            switch state.take(isUsable: \.isConnected) {
+            case .reuse(let node): return (state.nextWaiter(), node)
+            case .make: return (state.nextWaiter(), nil)
+            case .full, .closed: return (nil, nil)
+            }
+        }
+        place?.resume(returning: node)
+    }
+
+    private func giveUp(_ token: UInt64, _ error: RedisClientError) {
+        state.withLockedValue { $0.leave(token) }?.resume(throwing: error)
+    }
+
+    /// - Parameter isClean: whether the next one finds it as a new connection would be; otherwise it is closed.
+    func giveBack(_ node: RedisNode, isClean: Bool) {
+        switch state.withLockedValue({ $0.giveBack(node, isClean: isClean && node.isConnected) }) {
+        case .keep(let stamp):
+            eventLoop.scheduleTask(in: Self.idleLimit) { [weak self] in
+                self?.state.withLockedValue { $0.expire(stamp: stamp) }?.abandon()
+            }
+        case .hand(let waiter):
+            waiter.resume(returning: node)
+        case .discard:
+            // Whoever waited for a reply has left.
+            node.abandon(within: .zero)
+        case .discardAndMake(let waiter):
+            node.abandon(within: .zero)
+            waiter.resume(returning: nil)
+        }
+    }
+
+    /// Closes all connections; those on lease when their commands under way have ended.
+    func close() async {
+        for node in end() { await node.close() }
+    }
+
+    /// The same without waiting for it.
+    func abandon() {
+        for node in end() { node.abandon() }
+    }
+
+    private func end() -> [RedisNode] {
+        let (connections, waiters) = state.withLockedValue { $0.close() }
+        for waiter in waiters { waiter.resume(throwing: Self.closed) }
+        return connections
+    }
+
+    private static let closed = RedisClientError(.closed, "The client was closed.")
+    private static let noneFree = RedisClientError(
+        .timedOut,
+        "No connection became free in time: all that may be leased are in use (maxLeasedConnections)."
+    )
+}

@@ -1,0 +1,48 @@
+public import RESP
+
+extension RedisConnection {
+    /// Runs commands as one transaction, unless a watched key changes before.
+    ///
+    /// - Parameters:
+    ///   - keys: watched from before `body` runs.
+    ///   - body: reads what it needs and returns the commands. They are sent as one write, from `MULTI` to `EXEC`;
+    ///     nothing is changed if it throws.
+    /// - Returns: the replies in the order of the commands, errors in their place; `nil` if a watched key changed.
+    /// - Throws: `RESPError` if the server refused one of the commands; then none was run.
+    public func transaction(
+        watching keys: [String] = [],
+        _ body: (RedisConnection) async throws -> [RESPCommand]
+    ) async throws -> [RESPValue]? {
+        if !keys.isEmpty { try await execute(RESPCommand("WATCH", arguments: keys)) }
+        let commands: [RESPCommand]
+        do {
+            commands = try await body(self)
+            try Self.check(commands)
+        } catch {
+            if !keys.isEmpty { _ = try? await execute(RESPCommand("UNWATCH")) }
+            throw error
+        }
+        let replies = try await execute(pipeline: [RESPCommand("MULTI")] + commands + [RESPCommand("EXEC")])
+        return try Self.results(ofTransaction: replies)
+    }
+
+    /// - Parameter replies: from that to `MULTI` to that to `EXEC`.
+    /// - Returns: `nil` if a watched key changed.
+    /// - Throws: `RESPError` if the server refused one of the commands.
+    static func results(ofTransaction replies: [RESPValue]) throws -> [RESPValue]? {
+        switch replies.last {
+        case .array(let results):
+            return results
+        case .error(let aborted):
+            throw replies.lazy.dropLast().compactMap(\.error).first ?? aborted
+        default:
+            return nil
+        }
+    }
+
+    static func check(_ commands: [RESPCommand]) throws(RedisClientError) {
+        let foreign = commands.first { ["DISCARD", "EXEC", "MULTI", "WATCH"].contains($0.name.uppercased()) }
+        guard let foreign else { return }
+        throw RedisClientError(.unsupportedCommand, "\(foreign.name) cannot be a command of a transaction.")
+    }
+}

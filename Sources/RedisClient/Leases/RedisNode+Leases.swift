@@ -1,0 +1,35 @@
+import NIOCore
+import RESP
+
+extension RedisNode {
+    /// Runs something with a connection of its own, for which it waits until the deadline at most.
+    func withConnection<Result>(
+        until deadline: NIODeadline,
+        _ body: (RedisConnection) async throws -> Result
+    ) async throws -> Result {
+        let node = try await leases.lease(until: deadline)
+        return try await lend(node, body)
+    }
+
+    /// Runs a pipeline so long that others would have to wait for it.
+    ///
+    /// - Returns: `nil` if no connection is free for it at the moment.
+    func runApart(_ commands: [RESPCommand], deadline: NIODeadline) async throws -> [RESPValue]? {
+        guard let node = try leases.leaseNow() else { return nil }
+        return try await lend(node) { try await $0.execute(pipeline: commands, deadline: deadline) }
+    }
+
+    /// Runs a pipeline on a connection that nobody else uses meanwhile.
+    func runAlone(_ commands: [RESPCommand], deadline: NIODeadline) async throws -> [RESPValue] {
+        try await withConnection(until: deadline) { try await $0.execute(pipeline: commands, deadline: deadline) }
+    }
+
+    private func lend<Result>(
+        _ node: RedisNode,
+        _ body: (RedisConnection) async throws -> Result
+    ) async throws -> Result {
+        let connection = RedisConnection(node)
+        defer { leases.giveBack(node, isClean: connection.end()) }
+        return try await body(connection)
+    }
+}

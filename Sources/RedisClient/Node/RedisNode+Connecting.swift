@@ -1,0 +1,225 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import RESP
+
+/// Making the connection, losing it, making it again.
+extension RedisNode {
+    var isConnected: Bool {
+        state.withLockedValue {
+            if case .ready = $0.phase { return true }
+            return false
+        }
+    }
+
+    /// Whether the last connection was lost, or the last attempt failed, and there is nothing better yet.
+    var isFailing: Bool {
+        state.withLockedValue {
+            switch $0.phase {
+            case .idle, .ready: false
+            case .connecting: $0.lastFailure != nil
+            case .waitingToReconnect, .closing, .closed: true
+            }
+        }
+    }
+
+    /// Returns when there is a connection, or throws what the next attempt failed with.
+    ///
+    /// - Parameter deadline: when to throw if neither has come; the attempt goes on.
+    func connect(until deadline: NIODeadline? = nil) async throws {
+        let token = nextToken()
+        let timer = deadline.map { deadline in
+            eventLoop.scheduleTask(deadline: deadline) {
+                let error = RedisClientError(.timedOut, "There was no connection in time.")
+                self.link.withLockedValue { $0.connectWaiters.removeValue(forKey: token) }?.resume(throwing: error)
+            }
+        }
+        defer { timer?.cancel() }
+        try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
+                if Task.isCancelled { return continuation.resume(throwing: Self.cancelled(mayHaveExecuted: false)) }
+                eventLoop.execute { self.connect(token, continuation) }
+                if Task.isCancelled { cancelConnect(token) }
+            }
+        } onCancel: {
+            cancelConnect(token)
+        }
+    }
+
+    private func cancelConnect(_ token: UInt64) {
+        eventLoop.execute {
+            let waiter = self.link.withLockedValue { $0.connectWaiters.removeValue(forKey: token) }
+            waiter?.resume(throwing: Self.cancelled(mayHaveExecuted: false))
+        }
+    }
+
+    private func connect(_ token: UInt64, _ continuation: UnsafeContinuation<Void, any Error>) {
+        switch state.withLockedValue({ $0.phase }) {
+        case .ready:
+            continuation.resume()
+        case .closing, .closed:
+            continuation.resume(throwing: RedisClientError(.closed, "The client was closed."))
+        case .connecting:
+            link.withLockedValue { $0.connectWaiters[token] = continuation }
+        case .idle, .waitingToReconnect:
+            link.withLockedValue { $0.connectWaiters[token] = continuation }
+            state.withLockedValue { $0.phase = .connecting }
+            attempt()
+        }
+    }
+
+    /// Tries once. On the event loop, and only by whoever changed the phase to connecting.
+    func attempt() {
+        link.withLockedValue { $0.attempt += 1 }
+        connector.connect(on: eventLoop).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let connection): self.connected(connection.value)
+            case .failure(let error): self.attemptFailed(error)
+            }
+        }
+    }
+
+    private func connected(_ connection: ConnectionHandler) {
+        let stream = CommandStream(node: self, connection: connection, eventLoop: eventLoop)
+        let bound = NIOLoopBound(stream, eventLoop: eventLoop)
+        let isWanted = state.withLockedValue { state in
+            guard case .connecting = state.phase else { return false }
+            state.becomeReady(bound)
+            return true
+        }
+        guard isWanted else { return connection.close(RedisClientError(.closed, "The client was closed.")) }
+        connection.report(to: stream)
+        stream.start()
+        let waiters = link.withLockedValue { link in
+            link.backoff.succeeded()
+            return link.takeConnectWaiters()
+        }
+        for waiter in waiters { waiter.resume() }
+        logger.debug("Connected to the Redis server.", metadata: metadata)
+        observers.notify(.connected)
+        watch(.connected)
+    }
+
+    private func attemptFailed(_ error: any Error) {
+        let failure =
+            error as? RedisClientError
+            ?? RedisClientError(.connectFailed, "The server cannot be reached.", underlying: error)
+        let (isWanted, hopeless) = state.withLockedValue { state -> (Bool, [Waiter]) in
+            guard case .connecting = state.phase else { return (false, []) }
+            state.phase = .waitingToReconnect
+            state.lastFailure = failure
+            if !isRenewed { state.end(failure) }
+            return (true, failure.isLasting || !isRenewed ? state.takeOffline() : [])
+        }
+        guard isWanted else { return }
+        for waiter in hopeless { waiter.fail(failure) }
+        for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume(throwing: failure) }
+        logger.info("No connection to the Redis server.", metadata: metadata(failure))
+        if isRenewed { reconnectLater() }
+        watch(.failed)
+    }
+
+    private func reconnectLater() {
+        let (delay, attempt) = link.withLockedValue { ($0.backoff.next(), $0.attempt) }
+        eventLoop.scheduleTask(in: delay) {
+            guard self.link.withLockedValue({ $0.attempt }) == attempt else { return }
+            let isWanted = self.state.withLockedValue { state in
+                guard case .waitingToReconnect = state.phase else { return false }
+                state.phase = .connecting
+                return true
+            }
+            if isWanted { self.attempt() }
+        }
+    }
+
+    /// - Returns: those whose commands were never written.
+    func connectionLost(_ error: RedisClientError) -> [Waiter] {
+        let (unwritten, wasClosing) = state.withLockedValue { state -> ([Waiter], Bool) in
+            let unwritten = state.takeUnwritten()
+            if case .closing = state.phase {
+                state.phase = .closed
+                return (unwritten, true)
+            }
+            if isRenewed { state.phase = .waitingToReconnect } else { state.end(error) }
+            return (unwritten, false)
+        }
+        observers.notify(.disconnected)
+        if configuration.clientSideCaching { invalidations.put(.everything(.disconnected)) }
+        if wasClosing {
+            observers.finish()
+            for waiter in link.withLockedValue({ $0.takeCloseWaiters() }) { waiter.resume() }
+        } else {
+            logger.info("The connection to the Redis server was lost.", metadata: metadata(error))
+            if isRenewed { reconnectLater() }
+            watch(.lost)
+        }
+        return unwritten
+    }
+
+    /// Lets those go who wait for a connection, so that they may try elsewhere.
+    func releaseOffline() {
+        eventLoop.execute {
+            let error = RedisClientError(.connectionLost, "There was no connection.")
+            for waiter in self.state.withLockedValue({ $0.takeOffline() }) { waiter.fail(error) }
+        }
+    }
+
+    /// Takes no more commands, lets those under way end, and returns when the connection is closed.
+    func close() async {
+        await withUnsafeContinuation { continuation in
+            eventLoop.execute { self.shutDown(within: self.configuration.commandTimeout, then: continuation) }
+        }
+        await leases.close()
+    }
+
+    /// The same without waiting for it.
+    ///
+    /// - Parameter limit: time for commands under way, if it is not to be the usual.
+    func abandon(within limit: Duration? = nil) {
+        eventLoop.execute { self.shutDown(within: limit ?? self.configuration.commandTimeout, then: nil) }
+        leases.abandon()
+    }
+
+    private func shutDown(within limit: Duration, then continuation: UnsafeContinuation<Void, Never>?) {
+        let (stream, waits, stranded) = state.withLockedValue { state -> (CommandStream?, Bool, [Waiter]) in
+            switch state.phase {
+            case .ready(let stream):
+                state.phase = .closing(stream)
+                return (stream.value, true, [])
+            case .closing:
+                return (nil, true, [])
+            case .idle, .connecting, .waitingToReconnect, .closed:
+                state.phase = .closed
+                return (nil, false, state.takeOffline())
+            }
+        }
+        let closed = RedisClientError(.closed, "The client was closed.")
+        for waiter in stranded { waiter.fail(closed) }
+        for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume(throwing: closed) }
+        if waits {
+            if let continuation { link.withLockedValue { $0.closeWaiters.append(continuation) } }
+            stream?.close(within: TimeAmount(clamping: limit))
+        } else {
+            observers.finish()
+            continuation?.resume()
+        }
+    }
+
+    private var metadata: Logger.Metadata {
+        ["redis.server": "\(configuration)"]
+    }
+
+    private func metadata(_ error: RedisClientError) -> Logger.Metadata {
+        ["redis.server": "\(configuration)", "error": "\(error)"]
+    }
+}
+
+extension RedisClientError {
+    /// Whether the next attempt will most likely fail as well, so that nobody should wait for it.
+    var isLasting: Bool {
+        switch code {
+        case .authenticationFailed, .tlsFailed: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,190 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import RESP
+import Synchronization
+
+/// One server and the connection to it, which all callers share and which is made again whenever it breaks.
+///
+/// Callers encode their command into a common buffer under a lock and queue up for the reply. Only the first since the
+/// event loop last looked wakes it; it writes all of them at once. So batches form by themselves while the loop is
+/// busy, and a lone command waits for nobody.
+final class RedisNode: Sendable {
+    let configuration: RedisClient.Configuration
+    let eventLoop: any EventLoop
+    let connector: Connector
+    let logger: Logger
+    let observers = ConnectionObservers()
+    let state: NIOLockedValueBox<SubmissionState>
+    let link: NIOLockedValueBox<LinkState>
+    let replies: ReplyCounter
+    /// Whether a connection that breaks is made again. One that is leased is not: what it stood for is gone with it.
+    let isRenewed: Bool
+    let leases: ConnectionPool
+    let invalidations: InvalidationBroadcast
+    /// Told, on the event loop, what becomes of the connection.
+    let watch: @Sendable (LinkEvent) -> Void
+    private let tokens = Atomic<UInt64>(0)
+    /// Commands that others would notice waiting for: a server needs milliseconds for so many.
+    private static let longPipeline = 2048
+
+    init(
+        configuration: RedisClient.Configuration,
+        eventLoop: any EventLoop,
+        logger: Logger,
+        isRenewed: Bool = true,
+        invalidations: InvalidationBroadcast = InvalidationBroadcast(),
+        watch: @escaping @Sendable (LinkEvent) -> Void = { _ in }
+    ) {
+        self.isRenewed = isRenewed
+        self.invalidations = invalidations
+        leases = ConnectionPool(configuration: configuration, eventLoop: eventLoop, logger: logger)
+        self.configuration = configuration
+        self.watch = watch
+        self.eventLoop = eventLoop
+        self.logger = logger
+        connector = Connector(configuration: configuration)
+        let limits = SubmissionState.Limits(
+            inFlight: configuration.maxInFlight,
+            offline: configuration.maxQueuedOffline,
+            bytes: configuration.maxBufferedBytes
+        )
+        let replies = ReplyCounter()
+        self.replies = replies
+        state = NIOLockedValueBox(SubmissionState(limits: limits, unaccounted: replies))
+        link = NIOLockedValueBox(LinkState(backoff: Backoff(configuration.reconnectBackoff)))
+    }
+
+    func nextToken() -> UInt64 {
+        tokens.wrappingAdd(1, ordering: .relaxed).newValue
+    }
+
+    // MARK: Callers
+
+    func run(_ command: RESPCommand, deadline: NIODeadline, mayBlock: Bool = false) async throws -> RESPValue {
+        let token = nextToken()
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                let waiter = Waiter(
+                    token: token,
+                    deadline: deadline,
+                    mayBlock: mayBlock,
+                    completion: .single(continuation)
+                )
+                if Task.isCancelled { return waiter.fail(Self.cancelled(mayHaveExecuted: false)) }
+                perform(state.withLockedValue { $0.submit(command, waiter) }, for: waiter)
+                // A cancellation that came between may have found nothing yet.
+                if Task.isCancelled { cancel(token) }
+            }
+        } onCancel: {
+            cancel(token)
+        }
+    }
+
+    /// - Parameter isTracked: keeps even a long pipeline on the connection whose reads the server tracks.
+    func run(
+        _ commands: [RESPCommand],
+        deadline: NIODeadline,
+        mayBlock: Bool = false,
+        isTracked: Bool = false
+    ) async throws -> [RESPValue] {
+        if isRenewed, !isTracked, commands.count >= Self.longPipeline, isConnected,
+            let replies = try await runApart(commands, deadline: deadline)
+        {
+            return replies
+        }
+        let token = nextToken()
+        // Encoded before the lock is taken, so that nobody waits for it.
+        var encoder = RESPEncoder()
+        for command in commands { encoder.append(command) }
+        let encoded = encoder
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                let waiter = Waiter(
+                    token: token,
+                    deadline: deadline,
+                    replies: commands.count,
+                    mayBlock: mayBlock,
+                    completion: .pipeline(continuation)
+                )
+                if Task.isCancelled { return waiter.fail(Self.cancelled(mayHaveExecuted: false)) }
+                perform(state.withLockedValue { $0.submit(commands, encoded: encoded, waiter) }, for: waiter)
+                if Task.isCancelled { cancel(token) }
+            }
+        } onCancel: {
+            cancel(token)
+        }
+    }
+
+    private func perform(_ action: SubmissionState.Action, for waiter: Waiter) {
+        switch action {
+        case .none:
+            break
+        case .wake:
+            eventLoop.execute { self.state.withLockedValue { $0.phase.stream }?.value.drain() }
+        case .connect:
+            eventLoop.execute {
+                self.attempt()
+                self.watchOffline(until: waiter.deadline)
+            }
+        case .watchOffline:
+            eventLoop.execute { self.watchOffline(until: waiter.deadline) }
+        case .refuse(let error):
+            waiter.fail(error)
+        }
+    }
+
+    static func cancelled(mayHaveExecuted: Bool) -> RedisClientError {
+        RedisClientError(.cancelled, "The task was cancelled.", mayHaveExecuted: mayHaveExecuted)
+    }
+
+    func cancel(_ token: UInt64) {
+        eventLoop.execute {
+            let (offline, stream) = self.state.withLockedValue { ($0.takeOffline(token: token), $0.phase.stream) }
+            if let offline {
+                offline.fail(Self.cancelled(mayHaveExecuted: false))
+            } else {
+                stream?.value.detach(token: token, throwing: Self.cancelled(mayHaveExecuted: true))
+            }
+        }
+    }
+
+    // MARK: The event loop
+
+    func holdWakes() {
+        state.withLockedValue { $0.holdWakes() }
+    }
+
+    func take(withBytes: Bool, into waiters: inout [Waiter], bytes: inout [ByteBuffer]) {
+        state.withLockedValue { $0.take(withBytes: withBytes, into: &waiters, bytes: &bytes) }
+    }
+
+    /// Watches the deadlines of commands that have no connection.
+    private func watchOffline(until deadline: NIODeadline) {
+        let isNeeded = link.withLockedValue { link in
+            if let watched = link.offlineWatch, watched <= deadline { return false }
+            link.offlineWatch = deadline
+            return true
+        }
+        guard isNeeded else { return }
+        eventLoop.scheduleTask(deadline: deadline) { self.offlineDeadlinePassed(deadline) }
+    }
+
+    private func offlineDeadlinePassed(_ deadline: NIODeadline) {
+        let isCurrent = link.withLockedValue { link in
+            guard link.offlineWatch == deadline else { return false }
+            link.offlineWatch = nil
+            return true
+        }
+        guard isCurrent else { return }
+        let now = NIODeadline.now()
+        let (overdue, next, failure) = state.withLockedValue { state in
+            let (overdue, next) = state.takeOverdueOffline(at: now)
+            return (overdue, next, state.lastFailure)
+        }
+        for waiter in overdue {
+            waiter.fail(RedisClientError(.timedOut, "There was no connection in time.", underlying: failure))
+        }
+        if let next { watchOffline(until: max(next, now + .milliseconds(2))) }
+    }
+}

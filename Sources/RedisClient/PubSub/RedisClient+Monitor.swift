@@ -1,0 +1,97 @@
+import NIOCore
+import RESP
+
+extension RedisClient {
+    /// What the server runs from now on, for whomever, a line for each command; on a connection of its own.
+    ///
+    /// Returns when the server has confirmed. The lines end with the connection, and where the reader has fallen behind
+    /// by
+    /// ``Configuration/maxBufferedMessages``; the connection ends with the reader.
+    ///
+    /// - Throws: `RESPError` if the server refuses; ``RedisClientError``, ``RedisClientError/Code/unsupportedCommand``
+    ///   for a cluster, whose nodes know their own commands only.
+    package func monitor() async throws -> AsyncStream<String> {
+        let node: RedisNode
+        switch (backend, configuration.topology) {
+        case (.one(let only), _):
+            node = only
+        case (.several, .cluster):
+            throw RedisClientError(.unsupportedCommand, "A cluster cannot be monitored; connect to one of its nodes.")
+        case (.several(let executor), _):
+            let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
+            node = try await executor.node(for: .anyPrimary, false, deadline)
+        }
+        let (lines, continuation) = AsyncStream.makeStream(
+            of: String.self,
+            bufferingPolicy: .bufferingOldest(configuration.maxBufferedMessages)
+        )
+        let (connector, eventLoop) = (node.connector, node.eventLoop)
+        let patience = configuration.surveyPatience
+        try await eventLoop.flatSubmit {
+            connector.connect(on: eventLoop).assumeIsolated().flatMap { connection in
+                let confirmed = eventLoop.makePromise(of: Void.self)
+                MonitorReceiver(connection.value, continuation, confirmed).start(eventLoop, patience)
+                return confirmed.futureResult
+            }.nonisolated()
+        }.get()
+        return lines
+    }
+}
+
+/// The connection on which the server tells.
+private final class MonitorReceiver: ConnectionReceiver {
+    private let connection: ConnectionHandler
+    private let lines: AsyncStream<String>.Continuation
+    private let confirmed: EventLoopPromise<Void>
+    private var isConfirmed = false
+
+    init(
+        _ connection: ConnectionHandler,
+        _ lines: AsyncStream<String>.Continuation,
+        _ confirmed: EventLoopPromise<Void>
+    ) {
+        self.connection = connection
+        self.lines = lines
+        self.confirmed = confirmed
+    }
+
+    /// - Parameter patience: for the server to confirm.
+    func start(_ eventLoop: any EventLoop, _ patience: TimeAmount) {
+        connection.report(to: self)
+        connection.send([RESPCommand("MONITOR")])
+        let late = RedisClientError(.timedOut, "The server did not confirm MONITOR in time.")
+        let timer = eventLoop.scheduleTask(in: patience) { [confirmed, lines] in
+            confirmed.fail(late)
+            lines.finish()
+        }
+        confirmed.futureResult.whenComplete { _ in timer.cancel() }
+        let connection = NIOLoopBound(connection, eventLoop: eventLoop)
+        lines.onTermination = { _ in
+            eventLoop.execute { connection.value.close(RedisClientError(.closed, "Nobody reads any longer.")) }
+        }
+    }
+
+    func received(_ value: RESPValue) {
+        switch value {
+        case .simpleString(let line) where isConfirmed:
+            if case .dropped = lines.yield(line) { lines.finish() }
+        case .simpleString:
+            isConfirmed = true
+            confirmed.succeed()
+        case .error(let error):
+            confirmed.fail(error)
+            lines.finish()
+        default:
+            break
+        }
+    }
+
+    func closed(_ error: RedisClientError) {
+        confirmed.fail(error)
+        lines.finish()
+    }
+
+    func readStarted() {}
+    func readCompleted() {}
+    func becameWritable() {}
+}

@@ -1,0 +1,186 @@
+import Logging
+import NIOCore
+import RESP
+
+/// Keeps the connection for subscriptions and passes on what comes over it. Lives on one event loop.
+final class SubscriptionHub {
+    private enum Phase {
+        case idle, connecting, waitingToReconnect, closed
+        case ready(SubscriptionStream)
+    }
+
+    private let configuration: RedisClient.Configuration
+    private let place: SubscriptionPlace
+    /// The server of the connection, or of the attempt at it.
+    private var address: RedisClient.Configuration.Address?
+    private let eventLoop: any EventLoop
+    private let logger: Logger
+    private var phase = Phase.idle
+    private var backoff: Backoff
+    private var lastFailure: RedisClientError?
+    private var table = SubscriptionTable()
+    private var listeners: [UInt64: SubscriptionWriter] = [:]
+    /// Callers that wait for the server to confirm.
+    private var waiting: [UInt64: UnsafeContinuation<Void, any Error>] = [:]
+
+    init(
+        configuration: RedisClient.Configuration,
+        place: SubscriptionPlace,
+        eventLoop: any EventLoop,
+        logger: Logger
+    ) {
+        self.configuration = configuration
+        self.eventLoop = eventLoop
+        self.logger = logger
+        self.place = place
+        backoff = Backoff(configuration.reconnectBackoff)
+    }
+
+    // MARK: Callers
+
+    func add(
+        _ id: UInt64,
+        _ targets: Set<SubscriptionTable.Target>,
+        _ listener: SubscriptionWriter,
+        _ continuation: UnsafeContinuation<Void, any Error>
+    ) {
+        if case .closed = phase {
+            return continuation.resume(throwing: RedisClientError(.closed, "The client was closed."))
+        }
+        listeners[id] = listener
+        let (new, isComplete) = table.add(id, targets)
+        if isComplete { return continuation.resume() }
+        waiting[id] = continuation
+        switch phase {
+        case .ready(let stream): stream.subscribe(to: new)
+        case .idle: attempt()
+        case .connecting, .waitingToReconnect, .closed: break
+        }
+        let hub = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: TimeAmount(clamping: configuration.connectTimeout)) {
+            let cause = hub.value.lastFailure
+            hub.value.giveUp(id, RedisClientError(.timedOut, "No subscription was made in time.", underlying: cause))
+        }
+    }
+
+    /// Ends the wait of a caller whose subscription is not confirmed.
+    func giveUp(_ id: UInt64, _ error: any Error) {
+        guard let continuation = waiting.removeValue(forKey: id) else { return }
+        remove(id)
+        continuation.resume(throwing: error)
+    }
+
+    func remove(_ id: UInt64) {
+        listeners[id] = nil
+        let unwanted = table.remove(id)
+        if case .ready(let stream) = phase { stream.unsubscribe(from: unwanted) }
+    }
+
+    func close() {
+        let stream: SubscriptionStream? = if case .ready(let stream) = phase { stream } else { nil }
+        // First, so that the end of the connection is no interruption to tell of.
+        phase = .closed
+        stream?.close()
+        for id in Array(waiting.keys) { giveUp(id, RedisClientError(.closed, "The client was closed.")) }
+        for listener in listeners.values { listener.continuation.finish() }
+        listeners = [:]
+    }
+
+    // MARK: The connection
+
+    private func attempt() {
+        phase = .connecting
+        guard let connector = place.connector() else {
+            return attemptFailed(RedisClientError(.connectFailed, "It is not known yet which server to connect to."))
+        }
+        address = connector.configuration.address
+        connector.connect(on: eventLoop).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let connection): self.connected(connection.value)
+            case .failure(let error): self.attemptFailed(error)
+            }
+        }
+    }
+
+    private func connected(_ connection: ConnectionHandler) {
+        guard case .connecting = phase else {
+            return connection.close(RedisClientError(.closed, "The client was closed."))
+        }
+        let stream = SubscriptionStream(
+            hub: self,
+            connection: connection,
+            eventLoop: eventLoop,
+            configuration: configuration
+        )
+        connection.report(to: stream)
+        phase = .ready(stream)
+        backoff.succeeded()
+        lastFailure = nil
+        stream.start()
+        stream.subscribe(to: table.targets)
+        recheckPlace(isGap: false)
+    }
+
+    func recheckPlace(isGap: Bool) {
+        guard case .ready(let stream) = phase, let address, isGap || !place.isRight(address) else { return }
+        stream.leave()
+    }
+
+    private func attemptFailed(_ error: any Error) {
+        guard case .connecting = phase else { return }
+        let failure =
+            error as? RedisClientError
+            ?? RedisClientError(.connectFailed, "The server cannot be reached.", underlying: error)
+        lastFailure = failure
+        if failure.isLasting {
+            for id in Array(waiting.keys) { giveUp(id, failure) }
+        }
+        reconnectLater()
+    }
+
+    private func reconnectLater() {
+        phase = .waitingToReconnect
+        let hub = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: backoff.next()) {
+            if case .waitingToReconnect = hub.value.phase { hub.value.attempt() }
+        }
+    }
+
+    func connectionLost(_ error: RedisClientError) {
+        guard case .ready = phase else { return }
+        for id in table.disconnect() { listeners[id]?.continuation.yield(.disconnected) }
+        logger.info(
+            "The connection for subscriptions was lost.",
+            metadata: ["redis.server": "\(configuration)", "error": "\(error)"]
+        )
+        reconnectLater()
+    }
+
+    // MARK: What comes over it
+
+    func confirmed(_ target: SubscriptionTable.Target) {
+        for completion in table.confirm(target) {
+            switch completion {
+            case .subscribed(let id): waiting.removeValue(forKey: id)?.resume()
+            case .resubscribed(let id): listeners[id]?.continuation.yield(.resubscribed)
+            }
+        }
+    }
+
+    func refused(_ target: SubscriptionTable.Target, _ error: RESPError) {
+        for id in table.listeners(of: target) {
+            if waiting[id] == nil {
+                listeners[id]?.continuation.finish(throwing: error)
+                remove(id)
+            } else {
+                giveUp(id, error)
+            }
+        }
+    }
+
+    func deliver(_ message: RedisMessage, to target: SubscriptionTable.Target) {
+        for id in table.listeners(of: target) {
+            listeners[id]?.deliver(message)
+        }
+    }
+}

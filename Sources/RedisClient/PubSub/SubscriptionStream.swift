@@ -1,0 +1,139 @@
+import NIOCore
+import RESP
+
+/// One connection for subscriptions.
+///
+/// In RESP2 everything comes as arrays; in RESP3 messages and confirmations are pushes and only the answer to `PING`
+/// and errors are replies. Every command sent here is answered once, in order.
+final class SubscriptionStream: ConnectionReceiver {
+    private enum Sent: Equatable {
+        case subscribe(SubscriptionTable.Target)
+        case unsubscribe
+        case ping
+    }
+
+    private let hub: SubscriptionHub
+    private let connection: ConnectionHandler
+    private let eventLoop: any EventLoop
+    private var sent = CircularBuffer<Sent>()
+    private var liveness: Liveness
+    private var timer: Scheduled<Void>?
+
+    init(
+        hub: SubscriptionHub,
+        connection: ConnectionHandler,
+        eventLoop: any EventLoop,
+        configuration: RedisClient.Configuration
+    ) {
+        self.hub = hub
+        self.connection = connection
+        self.eventLoop = eventLoop
+        liveness = Liveness(
+            interval: TimeAmount(clamping: configuration.keepAliveInterval),
+            patience: TimeAmount(clamping: max(configuration.commandTimeout, .seconds(1))),
+            now: .now()
+        )
+    }
+
+    func start() {
+        let stream = NIOLoopBound(self, eventLoop: eventLoop)
+        timer = eventLoop.scheduleTask(deadline: liveness.nextCheck) { stream.value.timerFired() }
+    }
+
+    func subscribe(to targets: [SubscriptionTable.Target]) {
+        for target in targets { sent.append(.subscribe(target)) }
+        connection.send(targets.map(\.subscribe))
+    }
+
+    func unsubscribe(from targets: [SubscriptionTable.Target]) {
+        for _ in targets { sent.append(.unsubscribe) }
+        connection.send(targets.map(\.unsubscribe))
+    }
+
+    func close() {
+        connection.close(RedisClientError(.closed, "The client was closed."))
+    }
+
+    /// Closes the connection; there will be another.
+    func leave() {
+        connection.close(RedisClientError(.connectionLost, "The subscriptions belong on another server now."))
+    }
+
+    private func timerFired() {
+        switch liveness.check(at: .now(), hasOverdue: false) {
+        case .alive:
+            break
+        case .probe:
+            sent.append(.ping)
+            connection.send([RESPCommand("PING")])
+        case .dead:
+            return connection.close(RedisClientError(.connectionLost, "The server stopped answering."))
+        }
+        start()
+    }
+
+    // MARK: ConnectionReceiver
+
+    func readStarted() {
+        liveness.received()
+    }
+
+    func received(_ value: RESPValue) {
+        let parts: [RESPValue]
+        switch value {
+        case .push(let elements), .array(let elements):
+            parts = elements
+        case .error(let error):
+            if case .subscribe(let target) = sent.popFirst() { hub.refused(target, error) }
+            return
+        default:
+            return answered()
+        }
+        switch parts.first?.string {
+        case "message" where parts.count == 3:
+            guard let channel = parts[1].string, let payload = parts[2].bytes else { return }
+            deliver(channel, pattern: nil, payload, to: .channel(channel))
+        case "pmessage" where parts.count == 4:
+            guard let pattern = parts[1].string, let channel = parts[2].string, let payload = parts[3].bytes else {
+                return
+            }
+            deliver(channel, pattern: pattern, payload, to: .pattern(pattern))
+        case "subscribe", "psubscribe", "unsubscribe", "punsubscribe", "pong":
+            answered()
+        default:
+            break
+        }
+    }
+
+    private func answered() {
+        switch sent.popFirst() {
+        case .subscribe(let target):
+            // If it was left and subscribed to again since, the later answer counts.
+            if !sent.contains(.subscribe(target)) { hub.confirmed(target) }
+        case .ping:
+            liveness.probeAnswered()
+        case .unsubscribe:
+            break
+        case nil:
+            connection.close(RedisClientError(.protocolViolation, "The server sent a reply to no command."))
+        }
+    }
+
+    private func deliver(
+        _ channel: String,
+        pattern: String?,
+        _ payload: ByteBuffer,
+        to target: SubscriptionTable.Target
+    ) {
+        hub.deliver(RedisMessage(channel: channel, pattern: pattern, payload: payload), to: target)
+    }
+
+    func readCompleted() {}
+
+    func becameWritable() {}
+
+    func closed(_ error: RedisClientError) {
+        timer?.cancel()
+        hub.connectionLost(error)
+    }
+}

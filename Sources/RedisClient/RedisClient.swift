@@ -1,0 +1,233 @@
+public import Logging
+public import NIOCore
+import NIOPosix
+public import RESP
+
+/// A client for Redis-compatible servers: one alone, a cluster, or a primary that sentinels watch.
+///
+/// ```swift
+/// let client = RedisClient(try .init(url: "redis://127.0.0.1:6379"))
+/// try await client.execute(RESPCommand("SET", "greeting", "hello"))
+/// let greeting = try await client.execute(RESPCommand("GET", "greeting")).string
+/// await client.close()
+/// ```
+///
+/// All callers share one connection to a server, which is made at the first command and made again whenever it breaks.
+/// Commands of many tasks are written together, so more callers cost less each. Nothing has to be run by the owner.
+///
+/// A command ends at its deadline, at the latest, with a reply or an error; so does a cancelled one at once. Neither
+/// harms the commands beside it. After a lost connection a command is sent again only if it was never written or
+/// changes nothing (``RESP/RESPCommand/isReadOnly``).
+public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
+    private static let maxRetries = 3
+
+    /// What commands are sent through.
+    enum Backend {
+        case one(RedisNode)
+        case several(RoutedExecutor)
+    }
+
+    public let configuration: Configuration
+    let backend: Backend
+    private let subscriber: Subscriber
+
+    /// Makes a client; connects to nothing yet.
+    ///
+    /// - Parameters:
+    ///   - eventLoopGroup: the client uses one of its event loops for commands, one for subscriptions. `nil` is the
+    ///     group that all of the process shares.
+    ///   - logger: told at `info` level when the connection is lost or cannot be made.
+    public init(
+        _ configuration: Configuration,
+        eventLoopGroup: (any EventLoopGroup)? = nil,
+        logger: Logger = Logger(label: "freshet.redis", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) {
+        let eventLoopGroup = eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton
+        var configuration = configuration
+        // Not shared with other clients of the same configuration.
+        configuration.rotation = CredentialRotation()
+        self.configuration = configuration
+        let router: (any NodeRouter)? =
+            switch configuration.topology {
+            case .single:
+                nil
+            case .cluster(let cluster):
+                ClusterRouter(
+                    configuration: configuration,
+                    cluster: cluster,
+                    eventLoopGroup: eventLoopGroup,
+                    logger: logger
+                )
+            case .sentinel(let sentinel):
+                SentinelRouter(
+                    configuration: configuration,
+                    sentinel: sentinel,
+                    eventLoopGroup: eventLoopGroup,
+                    logger: logger
+                )
+            }
+        var untracked = configuration
+        untracked.clientSideCaching = false
+        let subscriber = Subscriber(
+            configuration: untracked,
+            place: router?.subscriptionPlace ?? SubscriptionPlace(untracked),
+            eventLoop: eventLoopGroup.next(),
+            logger: logger
+        )
+        self.subscriber = subscriber
+        if let router {
+            backend = .several(RoutedExecutor(router: router, eventLoop: eventLoopGroup.next()))
+            router.onChange { [weak subscriber] isGap in subscriber?.recheckPlace(isGap: isGap) }
+        } else {
+            backend = .one(
+                RedisNode(configuration: configuration, eventLoop: eventLoopGroup.next(), logger: logger)
+            )
+        }
+    }
+
+    deinit {
+        subscriber.close()
+        switch backend {
+        case .one(let node):
+            node.abandon()
+            node.invalidations.finish()
+        case .several(let executor): executor.router.abandon()
+        }
+    }
+
+    // MARK: Commands
+
+    /// Runs one command within ``Configuration/commandTimeout``.
+    ///
+    /// - Throws: `RESPError` for an error reply, ``RedisClientError`` when no reply came.
+    @discardableResult
+    public func execute(_ command: RESPCommand) async throws -> RESPValue {
+        try await execute(command, timeout: configuration.commandTimeout)
+    }
+
+    /// Runs one command that has more or less time than others.
+    @discardableResult
+    public func execute(_ command: RESPCommand, timeout: Duration) async throws -> RESPValue {
+        if let refusal = SharedConnectionRules.refusal(command) { throw refusal }
+        let deadline = NIODeadline.now() + TimeAmount(clamping: timeout)
+        let node: RedisNode
+        switch backend {
+        case .one(let only): node = only
+        case .several(let executor): return try await executor.run(command, deadline: deadline)
+        }
+        var retries = 0
+        while true {
+            do {
+                return try await node.run(command, deadline: deadline)
+            } catch let error as RedisClientError
+                where error.allowsRetry(isReadOnly: command.isReadOnly) && retries < Self.maxRetries
+            {
+                retries += 1
+            }
+        }
+    }
+
+    /// Runs several commands with one write, within ``Configuration/commandTimeout`` together.
+    ///
+    /// Commands from `MULTI` to `EXEC` are a transaction if they are the whole pipeline.
+    @discardableResult
+    public func execute(pipeline: [RESPCommand]) async throws -> [RESPValue] {
+        try await execute(pipeline: pipeline, timeout: configuration.commandTimeout)
+    }
+
+    /// Runs several commands that have more or less time than others.
+    @discardableResult
+    public func execute(pipeline: [RESPCommand], timeout: Duration) async throws -> [RESPValue] {
+        try await execute(pipeline: pipeline, until: .now() + TimeAmount(clamping: timeout), isTracked: false)
+    }
+
+    func execute(pipeline: [RESPCommand], until deadline: NIODeadline, isTracked: Bool) async throws -> [RESPValue] {
+        if pipeline.isEmpty { return [] }
+        if let refusal = SharedConnectionRules.refusal(pipeline) { throw refusal }
+        let node: RedisNode
+        switch backend {
+        case .one(let only): node = only
+        case .several(let executor):
+            return try await executor.run(pipeline, deadline: deadline, isTracked: isTracked)
+        }
+        let tracked = isTracked ? pipeline.flatMap { [RedisTrackedExecutor.caching, $0] } : pipeline
+        var retries = 0
+        while true {
+            do {
+                let replies = try await node.run(tracked, deadline: deadline, isTracked: isTracked)
+                return isTracked ? stride(from: 1, to: replies.count, by: 2).map { replies[$0] } : replies
+            } catch let error as RedisClientError
+                where error.allowsRetry(isReadOnly: pipeline.allSatisfy(\.isReadOnly)) && retries < Self.maxRetries
+            {
+                retries += 1
+            }
+        }
+    }
+
+    // MARK: Connection
+
+    /// Connects now, to learn now whether it works. Without it the first command connects.
+    ///
+    /// - Throws: ``RedisClientError``: why the attempt failed. The client goes on trying by itself, until it is closed.
+    public func connect() async throws {
+        switch backend {
+        case .one(let node): try await node.connect()
+        case .several(let executor): try await executor.router.connect()
+        }
+    }
+
+    /// Whether there is a connection at the moment; in a cluster, to any node.
+    public var isConnected: Bool {
+        switch backend {
+        case .one(let node): node.isConnected
+        case .several(let executor): executor.router.isConnected
+        }
+    }
+
+    /// Tells of every connection made and lost from now on, until the client is closed.
+    public var connectionEvents: AsyncStream<RedisConnectionEvent> {
+        switch backend {
+        case .one(let node): node.observers.observe()
+        case .several(let executor): executor.router.observers.observe()
+        }
+    }
+
+    /// Takes no more commands, gives those under way their time to end, and closes the connections.
+    public func close() async {
+        subscriber.close()
+        switch backend {
+        case .one(let node):
+            await node.close()
+            node.invalidations.finish()
+        case .several(let executor): await executor.router.close()
+        }
+    }
+
+    // MARK: Publish and subscribe
+
+    /// Listens to channels.
+    ///
+    /// Returns when the server has confirmed. Subscriptions have a connection of their own, so that neither a flood of
+    /// messages delays commands nor a large reply counts against the server's limit for subscribers. They are renewed
+    /// after a lost connection; see ``RedisSubscription``.
+    public func subscribe(to channels: [String]) async throws -> RedisSubscription {
+        try await subscriber.subscribe(to: channels.map { .channel($0) })
+    }
+
+    /// Listens to all channels that match glob-style patterns.
+    public func psubscribe(to patterns: [String]) async throws -> RedisSubscription {
+        try await subscriber.subscribe(to: patterns.map { .pattern($0) })
+    }
+}
+
+/// What happened to the connection that commands share.
+public enum RedisConnectionEvent: Sendable, Hashable {
+    case connected
+    case disconnected
+}
+
+extension RedisClientError {
+    fileprivate func allowsRetry(isReadOnly: @autoclosure () -> Bool) -> Bool {
+        code == .connectionLost && (!mayHaveExecuted || isReadOnly())
+    }
+}

@@ -1,0 +1,69 @@
+public import RESP
+
+/// Why a command got no reply, or a connection could not be made.
+public struct RedisClientError: CommandTransportError, Sendable {
+    public enum Code: String, Sendable, Hashable {
+        /// The connection broke while the command was on it.
+        case connectionLost
+        /// The deadline passed. A late reply is dropped; the connection and its other commands go on.
+        case timedOut
+        /// The calling task was cancelled.
+        case cancelled
+        /// Too many commands or bytes are waiting already; nothing was sent.
+        case overloaded
+        /// No connection could be made, or the server refused its settings.
+        case connectFailed
+        /// User or password were refused, or are missing.
+        case authenticationFailed
+        /// No secure connection: certificate refused, or the server does not speak TLS.
+        case tlsFailed
+        /// The server sent what is not RESP, or a reply that nobody waits for.
+        case protocolViolation
+        /// The client was closed.
+        case closed
+        /// The command would block or change a connection that all callers share.
+        case unsupportedCommand
+        /// The keys of a command or a transaction are on different nodes of a cluster; nothing was sent.
+        case crossSlot
+        /// The nodes of a cluster sent the command around, because they do not agree whose it is.
+        case tooManyRedirects
+        /// A `redis://` URL that cannot be understood.
+        case invalidURL
+    }
+
+    public let code: Code
+    public let message: String
+    public let mayHaveExecuted: Bool
+    public let underlying: (any Error)?
+
+    public var isTimeout: Bool { code == .timedOut }
+
+    public var hint: String? {
+        switch code {
+        case .authenticationFailed, .tlsFailed: message
+        default: nil
+        }
+    }
+
+    public var obstacle: CommandObstacle? { code == .authenticationFailed ? .credentials : nil }
+
+    public init(
+        _ code: Code,
+        _ message: String,
+        mayHaveExecuted: Bool = false,
+        underlying: (any Error)? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.mayHaveExecuted = mayHaveExecuted
+        self.underlying = underlying
+    }
+}
+
+extension RedisClientError: CustomStringConvertible {
+    /// Code, message and cause. Holds neither credentials nor arguments of commands.
+    public var description: String {
+        let cause = underlying.map { " (\($0))" } ?? ""
+        return "\(code.rawValue): \(message)\(cause)"
+    }
+}

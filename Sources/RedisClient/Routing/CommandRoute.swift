@@ -1,0 +1,53 @@
+import RESP
+
+/// Which node a command is for.
+enum Place: Sendable, Hashable {
+    case anyPrimary
+    case slot(Int)
+    case node(RedisClient.Configuration.Address)
+}
+
+/// Which nodes a command is for.
+enum CommandRoute: Sendable, Equatable {
+    case one(Place)
+    /// In parts by the slots of its keys.
+    case parts(KeyRule, ReplyMerge)
+    case everyPrimary(ReplyMerge)
+
+    /// The route of a command in a cluster.
+    ///
+    /// - Throws: ``RedisClientError/Code/crossSlot``, ``RedisClientError/Code/unsupportedCommand``.
+    static func inCluster(_ command: RESPCommand) throws(RedisClientError) -> CommandRoute {
+        let rule = CommandRule.of(command)
+        switch rule.spread {
+        case .refused:
+            throw RedisClientError(
+                .unsupportedCommand,
+                "\(command.name) speaks of one node and a cluster has many; connect to that node."
+            )
+        case .everyPrimary(let merge):
+            return .everyPrimary(merge)
+        case .oneSlot, .parts:
+            break
+        }
+        var slot: Int?
+        var isCrossing = false
+        rule.keys.forEachPosition(in: command) { position in
+            guard let key = command.argument(at: position) else { return }
+            let next = HashSlot.of(key)
+            if slot == nil { slot = next } else if slot != next { isCrossing = true }
+        }
+        guard isCrossing else { return .one(slot.map { .slot($0) } ?? .anyPrimary) }
+        if case .parts(let merge) = rule.spread { return .parts(rule.keys, merge) }
+        throw RedisClientError.crossSlot("The keys of \(command.name)")
+    }
+}
+
+extension RedisClientError {
+    static func crossSlot(_ what: String) -> RedisClientError {
+        RedisClientError(
+            .crossSlot,
+            "\(what) are in different slots of the cluster; give them a hash tag in common, such as {user1}."
+        )
+    }
+}

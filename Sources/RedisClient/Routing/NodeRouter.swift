@@ -1,0 +1,52 @@
+import NIOCore
+import RESP
+
+/// Knows the servers that make up one data set, and which of them a command is for.
+protocol NodeRouter: Sendable {
+    typealias Address = RedisClient.Configuration.Address
+
+    /// Whether reads go to replicas.
+    var readsFromReplicas: Bool { get }
+
+    func route(_ command: RESPCommand) throws(RedisClientError) -> CommandRoute
+
+    /// The route of a pipeline that is one transaction.
+    func route(transaction: ArraySlice<RESPCommand>) throws(RedisClientError) -> Place
+
+    /// The node at a place; `nil` as long as that is not known.
+    ///
+    /// - Throws: ``RedisClientError/Code/closed``.
+    func node(for place: Place, fromReplica: Bool) throws(RedisClientError) -> RedisNode?
+
+    /// Returns when more is known than nothing.
+    ///
+    /// - Throws: ``RedisClientError`` at the deadline, or at once where waiting is of no use.
+    func discover(until deadline: NIODeadline) async throws(RedisClientError)
+
+    /// All primaries; empty as long as they are not known.
+    var primaries: [Address] { get }
+
+    /// A server said where a slot is.
+    func follow(_ redirect: Redirect)
+
+    /// A node did not take a command; things may have changed.
+    func suspect(_ node: RedisNode)
+
+    // MARK: The client's connections as a whole
+
+    var isConnected: Bool { get }
+    /// The servers that are known, sentinels not among them.
+    var servers: [RedisNode] { get }
+    var observers: ConnectionObservers { get }
+    /// Of all servers together.
+    var invalidations: InvalidationBroadcast { get }
+    var subscriptionPlace: SubscriptionPlace { get }
+
+    /// - Parameter action: called when the place for subscriptions may be another, and with `true` when a primary is
+    ///   one no longer: what it published last may not have come.
+    func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void)
+
+    func connect() async throws
+    func close() async
+    func abandon()
+}

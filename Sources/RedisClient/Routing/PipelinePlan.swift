@@ -1,0 +1,93 @@
+import RESP
+
+/// A pipeline taken apart into commands for one node each, and put together again from their replies.
+struct PipelinePlan {
+    struct Part {
+        let command: RESPCommand
+        let place: Place
+
+        var keys: [String] {
+            var keys: [String] = []
+            CommandRule.of(command).keys.forEachPosition(in: command) { position in
+                if let key = command.argument(at: position)?.string { keys.append(key) }
+            }
+            return keys
+        }
+    }
+
+    private enum Source {
+        case whole
+        case merged(ReplyMerge, positions: [[Int]])
+
+        var isWhole: Bool {
+            if case .whole = self { return true }
+            return false
+        }
+    }
+
+    private(set) var parts: [Part] = []
+    /// How each command of the pipeline was taken apart, in order.
+    private var sources: [Source] = []
+
+    /// - Parameter primaries: where commands go that speak of the whole data set.
+    init(_ commands: [RESPCommand], routes: [CommandRoute], primaries: [RedisClient.Configuration.Address]) {
+        parts.reserveCapacity(commands.count)
+        sources.reserveCapacity(commands.count)
+        for (command, route) in zip(commands, routes) {
+            switch route {
+            case .one(let place):
+                parts.append(Part(command: command, place: place))
+                sources.append(.whole)
+            case .everyPrimary(let merge):
+                for primary in primaries { parts.append(Part(command: command, place: .node(primary))) }
+                sources.append(.merged(merge, positions: primaries.map { _ in [] }))
+            case .parts(let keys, let merge):
+                sources.append(.merged(merge, positions: split(command, keys)))
+            }
+        }
+    }
+
+    /// - Returns: the places of each part's keys among all keys.
+    private mutating func split(_ command: RESPCommand, _ keys: KeyRule) -> [[Int]] {
+        guard case .range(_, _, let step) = keys else { return [] }
+        var order: [Int] = []
+        var pieces: [Int: (command: RESPCommand, positions: [Int])] = [:]
+        var ordinal = 0
+        keys.forEachPosition(in: command) { position in
+            guard let key = command.argument(at: position) else { return }
+            let slot = HashSlot.of(key)
+            if pieces[slot] == nil {
+                var piece = RESPCommand(command.name)
+                piece.isReadOnly = command.isReadOnly
+                pieces[slot] = (piece, [])
+                order.append(slot)
+            }
+            for offset in 0..<step {
+                if let argument = command.argument(at: position + offset) { pieces[slot]?.command.append(argument) }
+            }
+            pieces[slot]?.positions.append(ordinal)
+            ordinal += 1
+        }
+        return order.compactMap { slot in
+            guard let piece = pieces[slot] else { return nil }
+            parts.append(Part(command: piece.command, place: .slot(slot)))
+            return piece.positions
+        }
+    }
+
+    /// The pipeline's replies from those of its parts, which are in the order of ``parts``.
+    func assemble(_ replies: [RESPValue]) -> [RESPValue] {
+        if parts.count == sources.count, sources.allSatisfy(\.isWhole) { return replies }
+        var next = replies.startIndex
+        return sources.map { source in
+            switch source {
+            case .whole:
+                defer { next += 1 }
+                return replies[next]
+            case .merged(let merge, let positions):
+                defer { next += positions.count }
+                return merge.merge(Array(replies[next..<(next + positions.count)]), positions: positions)
+            }
+        }
+    }
+}

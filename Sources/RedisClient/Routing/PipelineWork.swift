@@ -1,0 +1,123 @@
+import RESP
+
+/// How far a pipeline has come that is spread over several nodes.
+struct PipelineWork: Sendable {
+    /// What goes to one node at once.
+    struct Batch: Sendable {
+        let node: RedisNode
+        var indices: [Int] = []
+    }
+
+    let parts: [PipelinePlan.Part]
+    /// Whether the servers are to tell when what is read changes.
+    let isTracked: Bool
+    /// Of each part, the last reply.
+    private(set) var replies: [RESPValue]
+    /// Of each part, where a server said it belongs.
+    private(set) var targets: [Redirect?]
+    private(set) var rounds = 0
+    /// Redirections of this round.
+    private(set) var redirects: [Redirect] = []
+    /// Why the pipeline cannot be completed.
+    private(set) var failure: (any Error)?
+    /// Parts that were answered by a server which does not track them.
+    private(set) var untracked: [Int] = []
+    /// Parts without an answer.
+    private var pending: [Int]
+    private var mayHaveExecuted = false
+
+    init(parts: [PipelinePlan.Part], isTracked: Bool = false) {
+        self.parts = parts
+        self.isTracked = isTracked
+        replies = Array(repeating: .null, count: parts.count)
+        targets = Array(repeating: nil, count: parts.count)
+        pending = Array(parts.indices)
+    }
+
+    /// The parts to send now, in order; none when all is done.
+    mutating func beginRound() -> [Int] {
+        rounds += 1
+        redirects = []
+        untracked = []
+        defer { pending = [] }
+        return pending.sorted()
+    }
+
+    func commands(of batch: [Int]) -> [RESPCommand] {
+        var commands: [RESPCommand] = []
+        commands.reserveCapacity(batch.count)
+        for index in batch {
+            if let preface = preface(ofPart: index) { commands.append(preface) }
+            commands.append(parts[index].command)
+        }
+        return commands
+    }
+
+    /// What makes a server treat the next command as it should. Each holds for that one alone, so that a command that
+    /// asks cannot be tracked as well.
+    private func preface(ofPart index: Int) -> RESPCommand? {
+        if targets[index]?.isAsk == true { return RoutedExecutor.asking }
+        return isTracked ? RedisTrackedExecutor.caching : nil
+    }
+
+    /// Takes what came of a batch.
+    ///
+    /// - Returns: an error for which something of it has to be tried again.
+    mutating func receive(
+        _ outcome: Result<[RESPValue], any Error>,
+        of batch: [Int],
+        from node: RedisClient.Configuration.Address
+    ) -> (any Error)? {
+        switch outcome {
+        case .success(let values):
+            var latest: RESPError?
+            var next = values.startIndex
+            for index in batch {
+                if preface(ofPart: index) != nil { next += 1 }
+                guard next < values.endIndex else { break }
+                if let error = receive(values[next], forPart: index, from: node) { latest = error }
+                next += 1
+            }
+            return latest
+        case .failure(let error):
+            guard let lost = error as? RedisClientError,
+                lost.allowsRetryElsewhere(isReadOnly: batch.allSatisfy { parts[$0].command.isReadOnly })
+            else {
+                if failure == nil { failure = error }
+                mayHaveExecuted = mayHaveExecuted || (error as? RedisClientError)?.mayHaveExecuted != false
+                return nil
+            }
+            for index in batch { targets[index] = nil }
+            pending += batch
+            return lost
+        }
+    }
+
+    private mutating func receive(
+        _ value: RESPValue,
+        forPart index: Int,
+        from node: RedisClient.Configuration.Address
+    ) -> RESPError? {
+        replies[index] = value
+        let followUp = value.error.map { FollowUp($0, from: node) } ?? .answer
+        switch followUp {
+        case .answer:
+            mayHaveExecuted = true
+            if isTracked, targets[index]?.isAsk == true { untracked.append(index) }
+            return nil
+        case .go(let redirect):
+            targets[index] = redirect
+            redirects.append(redirect)
+        case .wait:
+            targets[index] = nil
+        }
+        pending.append(index)
+        return value.error
+    }
+
+    /// The error of the whole, which knows that parts of it may have been run.
+    func whole(_ error: any Error) -> any Error {
+        guard let error = error as? RedisClientError, mayHaveExecuted, !error.mayHaveExecuted else { return error }
+        return RedisClientError(error.code, error.message, mayHaveExecuted: true, underlying: error.underlying)
+    }
+}

@@ -1,0 +1,158 @@
+import NIOCore
+import RESP
+
+extension RoutedExecutor {
+    /// - Parameter isTracked: has the servers tell when what is read changes.
+    func run(_ pipeline: [RESPCommand], deadline: NIODeadline, isTracked: Bool = false) async throws -> [RESPValue] {
+        if SharedConnectionRules.isTransaction(pipeline) {
+            return try await runTransaction(pipeline, deadline: deadline) { try await $0.run($1, deadline: deadline) }
+        }
+        let routes = try pipeline.map { command throws(RedisClientError) in try router.route(command) }
+        var primaries: [NodeRouter.Address] = []
+        if routes.contains(where: \.isForEveryPrimary) {
+            _ = try await node(for: .anyPrimary, false, deadline)
+            primaries = router.primaries
+        }
+        let plan = PipelinePlan(pipeline, routes: routes, primaries: primaries)
+        return plan.assemble(
+            try await run(PipelineWork(parts: plan.parts, isTracked: isTracked), deadline: deadline)
+        )
+    }
+
+    /// A transaction goes to one node and is sent again only as a whole, if nothing of it was done.
+    func runTransaction(
+        _ pipeline: [RESPCommand],
+        deadline: NIODeadline,
+        _ send: (RedisNode, [RESPCommand]) async throws -> [RESPValue]
+    ) async throws -> [RESPValue] {
+        let place = try router.route(transaction: pipeline.dropFirst().dropLast())
+        var attempts = Attempts(executor: self, deadline: deadline)
+        var redirect: Redirect?
+        while true {
+            let node = try await node(for: redirect.map { .node($0.target) } ?? place, false, deadline)
+            do {
+                let isAsk = redirect?.isAsk == true
+                var replies = try await send(node, isAsk ? [Self.asking] + pipeline : pipeline)
+                if isAsk { replies.removeFirst() }
+                guard let refusal = Self.refusal(ofTransaction: replies, from: node) else { return replies }
+                redirect = try await attempts.followUp(refusal, from: node)
+            } catch let error as RedisClientError {
+                guard error.allowsRetryElsewhere(isReadOnly: false) else { throw error }
+                redirect = nil
+                try await attempts.lost(error, node)
+            }
+        }
+    }
+
+    /// The reason why nothing of a transaction was done, if it is one to try again for.
+    private static func refusal(ofTransaction replies: [RESPValue], from node: RedisNode) -> RESPError? {
+        guard replies.last?.error != nil,
+            replies.dropFirst().dropLast().allSatisfy({ $0.error != nil || $0.string == "QUEUED" })
+        else { return nil }
+        return replies.lazy.compactMap(\.error).first { FollowUp($0, from: node.configuration.address) != .answer }
+    }
+
+    private func run(_ work: PipelineWork, deadline: NIODeadline) async throws -> [RESPValue] {
+        var work = work
+        var attempts = Attempts(executor: self, deadline: deadline)
+        while true {
+            let indices = work.beginRound()
+            if indices.isEmpty { return work.replies }
+            let batches: [PipelineWork.Batch]
+            do {
+                batches = try await self.batches(indices, of: work, deadline)
+            } catch {
+                throw work.whole(error)
+            }
+            let outcomes = await send(batches, of: work, deadline)
+            var latest: (error: any Error, node: RedisNode)?
+            for (batch, outcome) in zip(batches, outcomes) {
+                let address = batch.node.configuration.address
+                guard let error = work.receive(outcome, of: batch.indices, from: address) else { continue }
+                // What was lost has no reply to fall back on, so it counts before what was refused.
+                if !(latest?.error is RedisClientError) { latest = (error, batch.node) }
+            }
+            if !work.untracked.isEmpty {
+                router.invalidations.put(.keys(work.untracked.flatMap { work.parts[$0].keys }))
+            }
+            if let failure = work.failure { throw work.whole(failure) }
+            for redirect in work.redirects { router.follow(redirect) }
+            do {
+                if let latest, let error = latest.error as? RESPError {
+                    _ = try await attempts.followUp(error, from: latest.node)
+                } else if let latest, let error = latest.error as? RedisClientError {
+                    try await attempts.lost(error, latest.node)
+                }
+            } catch is RESPError {
+                // No time is left: what the servers said last is the answer.
+                return work.replies
+            } catch {
+                throw work.whole(error)
+            }
+        }
+    }
+
+    /// What is to be sent, by node. Commands for one node keep their order.
+    private func batches(
+        _ indices: [Int],
+        of work: PipelineWork,
+        _ deadline: NIODeadline
+    ) async throws -> [PipelineWork.Batch] {
+        var batches: [PipelineWork.Batch] = []
+        var places: [ObjectIdentifier: Int] = [:]
+        for index in indices {
+            let part = work.parts[index]
+            let place = work.targets[index].map { Place.node($0.target) } ?? part.place
+            // Whatever node is asked anyway serves for what any can answer.
+            if place == .anyPrimary, !batches.isEmpty {
+                batches[0].indices.append(index)
+                continue
+            }
+            let fromReplica = router.readsFromReplicas && work.rounds == 1 && part.command.isReadOnly
+            let node = try await node(for: place, fromReplica, deadline)
+            let batch = places[ObjectIdentifier(node)] ?? batches.count
+            if batch == batches.count {
+                batches.append(PipelineWork.Batch(node: node))
+                places[ObjectIdentifier(node)] = batch
+            }
+            batches[batch].indices.append(index)
+        }
+        return batches
+    }
+
+    private func send(
+        _ batches: [PipelineWork.Batch],
+        of work: PipelineWork,
+        _ deadline: NIODeadline
+    ) async -> [Result<[RESPValue], any Error>] {
+        if batches.count == 1 { return [await Self.send(batches[0], of: work, deadline)] }
+        return await withTaskGroup(of: (Int, Result<[RESPValue], any Error>).self) { group in
+            for (number, batch) in batches.enumerated() {
+                group.addTask { (number, await Self.send(batch, of: work, deadline)) }
+            }
+            var outcomes = [Result<[RESPValue], any Error>](repeating: .success([]), count: batches.count)
+            for await (number, outcome) in group { outcomes[number] = outcome }
+            return outcomes
+        }
+    }
+
+    private static func send(
+        _ batch: PipelineWork.Batch,
+        of work: PipelineWork,
+        _ deadline: NIODeadline
+    ) async -> Result<[RESPValue], any Error> {
+        do {
+            let commands = work.commands(of: batch.indices)
+            return .success(try await batch.node.run(commands, deadline: deadline, isTracked: work.isTracked))
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+extension CommandRoute {
+    fileprivate var isForEveryPrimary: Bool {
+        if case .everyPrimary = self { return true }
+        return false
+    }
+}

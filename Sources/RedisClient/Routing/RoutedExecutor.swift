@@ -1,0 +1,106 @@
+import NIOCore
+import RESP
+
+/// Sends commands to the nodes that they are for, follows redirections, and waits where a server says so.
+struct RoutedExecutor: Sendable {
+    let router: any NodeRouter
+    /// Serves pauses only.
+    let eventLoop: any EventLoop
+
+    static let asking = RESPCommand("ASKING")
+
+    func run(_ command: RESPCommand, deadline: NIODeadline) async throws -> RESPValue {
+        guard case .one(let place) = try router.route(command) else {
+            return try await run([command], deadline: deadline)[0].get()
+        }
+        var attempts = Attempts(executor: self, deadline: deadline)
+        var redirect: Redirect?
+        var fromReplica = router.readsFromReplicas && command.isReadOnly
+        while true {
+            let node = try await node(for: redirect.map { .node($0.target) } ?? place, fromReplica, deadline)
+            do {
+                guard redirect?.isAsk == true else { return try await node.run(command, deadline: deadline) }
+                let replies = try await node.run([Self.asking, command], deadline: deadline)
+                return try replies[1].get()
+            } catch let error as RESPError {
+                redirect = try await attempts.followUp(error, from: node)
+            } catch let error as RedisClientError {
+                guard error.allowsRetryElsewhere(isReadOnly: command.isReadOnly) else { throw error }
+                redirect = nil
+                try await attempts.lost(error, node)
+            }
+            fromReplica = false
+        }
+    }
+
+    /// The node at a place, as soon as it is known.
+    func node(for place: Place, _ fromReplica: Bool, _ deadline: NIODeadline) async throws -> RedisNode {
+        while true {
+            if let node = try router.node(for: place, fromReplica: fromReplica) { return node }
+            try await router.discover(until: deadline)
+        }
+    }
+}
+
+/// The attempts at one call.
+struct Attempts {
+    let executor: RoutedExecutor
+    let deadline: NIODeadline
+    private var budget = RetryBudget()
+
+    init(executor: RoutedExecutor, deadline: NIODeadline) {
+        self.executor = executor
+        self.deadline = deadline
+    }
+
+    /// Does what an error reply asks for, and returns when the next attempt is due.
+    ///
+    /// - Throws: the error, where it is the answer or nothing can be done in time.
+    mutating func followUp(_ error: RESPError, from node: RedisNode) async throws -> Redirect? {
+        switch FollowUp(error, from: node.configuration.address) {
+        case .answer:
+            throw error
+        case .go(let redirect):
+            executor.router.follow(redirect)
+            try await moved(orThrow: error)
+            return redirect
+        case .wait:
+            executor.router.suspect(node)
+            try await pause(budget.wait(), orThrow: error)
+            return nil
+        }
+    }
+
+    /// A connection was lost with nothing done.
+    mutating func lost(_ error: RedisClientError, _ node: RedisNode) async throws {
+        executor.router.suspect(node)
+        try await moved(orThrow: error)
+    }
+
+    private mutating func moved(orThrow error: any Error) async throws {
+        guard let time = budget.move() else {
+            throw RedisClientError(
+                .tooManyRedirects,
+                "The nodes do not agree where the command belongs.",
+                underlying: error
+            )
+        }
+        try await pause(time, orThrow: error)
+    }
+
+    private func pause(_ time: TimeAmount, orThrow error: any Error) async throws {
+        guard NIODeadline.now() + time < deadline else { throw error }
+        await executor.eventLoop.pause(time)
+        if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
+    }
+}
+
+extension RedisClientError {
+    /// Whether another node may be asked instead: nothing was done, or nothing that matters.
+    func allowsRetryElsewhere(isReadOnly: @autoclosure () -> Bool) -> Bool {
+        switch code {
+        case .connectionLost, .closed: !mayHaveExecuted || isReadOnly()
+        default: false
+        }
+    }
+}

@@ -1,0 +1,250 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import RESP
+
+/// The primary that sentinels name.
+final class SentinelRouter: NodeRouter {
+    private struct State {
+        var view: SentinelView
+        var primary: RedisNode?
+        var sentinels: [Address: RedisNode] = [:]
+        var lastFailure: RedisClientError?
+        var isClosed = false
+    }
+
+    private let configuration: RedisClient.Configuration
+    private let sentinel: RedisClient.Sentinel
+    private let eventLoopGroup: any EventLoopGroup
+    private let logger: Logger
+    private let state: NIOLockedValueBox<State>
+    private let refresher: TopologyRefresher
+    private let alarm: FailoverAlarm
+    private let changeActions = NIOLockedValueBox<[@Sendable (Bool) -> Void]>([])
+    let observers = ConnectionObservers()
+    let invalidations = InvalidationBroadcast()
+
+    init(
+        configuration: RedisClient.Configuration,
+        sentinel: RedisClient.Sentinel,
+        eventLoopGroup: any EventLoopGroup,
+        logger: Logger
+    ) {
+        self.configuration = configuration
+        self.sentinel = sentinel
+        self.eventLoopGroup = eventLoopGroup
+        self.logger = logger
+        let state = NIOLockedValueBox(State(view: SentinelView(sentinels: sentinel.sentinels)))
+        self.state = state
+        refresher = TopologyRefresher(eventLoop: eventLoopGroup.next(), interval: configuration.topologyInterval)
+        alarm = FailoverAlarm(
+            configuration: Self.sentinelConfiguration(configuration, sentinel),
+            primaryName: sentinel.primaryName,
+            sentinels: { state.withLockedValue { $0.view.sentinels } },
+            eventLoop: eventLoopGroup.next(),
+            logger: logger
+        )
+        refresher.use { [weak self] in await self?.look() ?? true }
+    }
+
+    private static func sentinelConfiguration(
+        _ configuration: RedisClient.Configuration,
+        _ sentinel: RedisClient.Sentinel
+    ) -> RedisClient.Configuration {
+        var configuration = configuration.server(at: configuration.address, peer: .any)
+        configuration.username = sentinel.username
+        configuration.password = sentinel.password
+        configuration.database = 0
+        configuration.rotation = CredentialRotation()
+        return configuration
+    }
+
+    // MARK: Routes
+
+    var readsFromReplicas: Bool { false }
+
+    func route(_ command: RESPCommand) throws(RedisClientError) -> CommandRoute { .one(.anyPrimary) }
+
+    func route(transaction: ArraySlice<RESPCommand>) throws(RedisClientError) -> Place { .anyPrimary }
+
+    func node(for place: Place, fromReplica: Bool) throws(RedisClientError) -> RedisNode? {
+        let (primary, isClosed) = state.withLockedValue { ($0.primary, $0.isClosed) }
+        if isClosed { throw Self.closed }
+        return primary
+    }
+
+    var servers: [RedisNode] { state.withLockedValue { $0.primary.map { [$0] } ?? [] } }
+
+    var primaries: [Address] { state.withLockedValue { $0.view.primary.map { [$0] } ?? [] } }
+
+    private var lastFailure: RedisClientError? { state.withLockedValue { $0.lastFailure } }
+
+    private var isKnown: Bool { state.withLockedValue { $0.primary != nil } }
+
+    func discover(until deadline: NIODeadline) async throws(RedisClientError) {
+        await refresher.look(until: deadline) { self.isKnown }
+        let (isKnown, isClosed, failure) = state.withLockedValue { ($0.primary != nil, $0.isClosed, $0.lastFailure) }
+        if isKnown { return }
+        if isClosed { throw Self.closed }
+        if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
+        if let failure, failure.isLasting { throw failure }
+        if NIODeadline.now() >= deadline {
+            throw RedisClientError(.timedOut, "No sentinel named the primary in time.", underlying: failure)
+        }
+    }
+
+    // MARK: Changes
+
+    /// There are no slots here, so that no server redirects.
+    func follow(_ redirect: Redirect) {}
+
+    func suspect(_ node: RedisNode) {
+        refresher.request()
+    }
+
+    func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void) {
+        changeActions.withLockedValue { $0.append(action) }
+    }
+
+    /// Asks all sentinels that can be reached.
+    private func look() async -> Bool {
+        alarm.listen { [weak self] in self?.refresher.request() }
+        let sentinels = state.withLockedValue { state in
+            state.view.beginRound()
+            return state.view.sentinels
+        }
+        let failure = await withTaskGroup(of: Result<SentinelView.Answer, any Error>.self) { group in
+            for address in sentinels {
+                group.addTask {
+                    do { return .success(try await self.ask(address)) } catch { return .failure(error) }
+                }
+            }
+            var failure: (any Error)?
+            for await result in group {
+                switch result {
+                case .success(let answer): update { $0.hear(answer) }
+                case .failure(let error): failure = error
+                }
+            }
+            return failure
+        }
+        let isLost = state.withLockedValue { $0.primary?.isFailing ?? true }
+        update { $0.endRound(isLost: isLost) }
+        return state.withLockedValue { state in
+            if state.isClosed { return true }
+            guard let primary = state.primary else {
+                state.lastFailure =
+                    failure as? RedisClientError
+                    ?? RedisClientError(.connectFailed, "No sentinel names the primary.", underlying: failure)
+                return false
+            }
+            return !primary.isFailing
+        }
+    }
+
+    private func ask(_ address: Address) async throws -> SentinelView.Answer {
+        let node = try state.withLockedValue { state in
+            if state.isClosed { throw Self.closed }
+            if let node = state.sentinels[address] { return node }
+            let settings = Self.sentinelConfiguration(configuration, sentinel).server(at: address, peer: .any)
+            let node = RedisNode(configuration: settings, eventLoop: eventLoopGroup.next(), logger: logger)
+            state.sentinels[address] = node
+            return node
+        }
+        let deadline = NIODeadline.now() + configuration.surveyPatience
+        try await node.connect(until: deadline)
+        let replies = try await node.run(SentinelView.Answer.questions(sentinel.primaryName), deadline: deadline)
+        return try SentinelView.Answer(replies, from: address)
+    }
+
+    /// Changes the view, and with it the primary if that is another now.
+    private func update(_ change: (inout SentinelView) -> Bool) {
+        let (old, new) = state.withLockedValue { state -> (RedisNode?, RedisNode?) in
+            guard !state.isClosed, change(&state.view), let address = state.view.primary else { return (nil, nil) }
+            let new = RedisNode(
+                configuration: configuration.server(at: address, peer: .primary, isTracking: true),
+                eventLoop: eventLoopGroup.next(),
+                logger: logger,
+                invalidations: invalidations,
+                watch: { [weak self] event in self?.linkChanged(event) }
+            )
+            defer { state.primary = new }
+            return (state.primary, new)
+        }
+        guard let new else { return }
+        logger.info("The sentinels name a primary.", metadata: ["redis.server": "\(new.configuration)"])
+        // What waits for it goes to the new one; what is on its connection is answered or fails.
+        old?.abandon()
+        refresher.announce()
+        for action in changeActions.withLockedValue({ $0 }) { action(old != nil) }
+    }
+
+    private func linkChanged(_ event: LinkEvent) {
+        switch event {
+        case .connected:
+            observers.notify(.connected)
+        case .lost:
+            observers.notify(.disconnected)
+            refresher.request()
+        case .failed:
+            refresher.request()
+        }
+    }
+
+    // MARK: Connections
+
+    var isConnected: Bool { state.withLockedValue { $0.primary?.isConnected ?? false } }
+
+    var subscriptionPlace: SubscriptionPlace {
+        SubscriptionPlace(
+            connector: { [weak self] in
+                guard let self else { return nil }
+                guard let primary = state.withLockedValue({ $0.primary }) else {
+                    refresher.request()
+                    return nil
+                }
+                return Connector(configuration: primary.configuration)
+            },
+            isRight: { [weak self] address in
+                self?.state.withLockedValue { $0.view.primary == address } ?? true
+            }
+        )
+    }
+
+    func connect() async throws {
+        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
+        await refresher.find(until: deadline, isKnown: { self.isKnown }, failure: { self.lastFailure })
+        guard let node = try node(for: .anyPrimary, fromReplica: false) else {
+            throw lastFailure
+                ?? RedisClientError(.timedOut, "No sentinel named the primary in time.")
+        }
+        try await node.connect(until: deadline)
+    }
+
+    func close() async {
+        let nodes = takeNodes()
+        await withTaskGroup(of: Void.self) { group in
+            for node in nodes { group.addTask { await node.close() } }
+        }
+        observers.finish()
+        invalidations.finish()
+    }
+
+    func abandon() {
+        for node in takeNodes() { node.abandon() }
+        observers.finish()
+        invalidations.finish()
+    }
+
+    private func takeNodes() -> [RedisNode] {
+        let nodes = state.withLockedValue { state in
+            state.isClosed = true
+            return Array(state.sentinels.values) + (state.primary.map { [$0] } ?? [])
+        }
+        refresher.close()
+        alarm.close()
+        return nodes
+    }
+
+    private static var closed: RedisClientError { RedisClientError(.closed, "The client was closed.") }
+}

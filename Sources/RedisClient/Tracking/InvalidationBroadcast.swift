@@ -1,0 +1,53 @@
+import NIOConcurrencyHelpers
+import RESP
+
+/// Hands the invalidations that a server sends to all who read them.
+final class InvalidationBroadcast: Sendable {
+    private struct Listener: Sendable {
+        weak var mailbox: InvalidationMailbox?
+    }
+
+    private struct State {
+        var listeners: [Listener] = []
+        var isFinished = false
+    }
+
+    private let state = NIOLockedValueBox(State())
+
+    /// - Parameter limit: keys that are kept for a slow reader.
+    func listen(limit: Int) -> RedisInvalidations {
+        let mailbox = InvalidationMailbox(limit: limit)
+        let isFinished = state.withLockedValue { state in
+            state.listeners.removeAll { $0.mailbox == nil }
+            state.listeners.append(Listener(mailbox: mailbox))
+            return state.isFinished
+        }
+        if isFinished { mailbox.finish() }
+        return RedisInvalidations(mailbox: mailbox)
+    }
+
+    /// Reads `invalidate` with an array of keys, or with nothing, which means all keys. Other messages are none.
+    func receive(push: [RESPValue]) {
+        guard push.count == 2, push[0].string == "invalidate" else { return }
+        let keys = push[1].array?.map(\.string)
+        // A key that is no text has no name here that could be told.
+        if let keys, keys.allSatisfy({ $0 != nil }) {
+            put(.keys(keys.compactMap(\.self)))
+        } else {
+            put(.everything(.flushed))
+        }
+    }
+
+    func put(_ invalidation: RedisInvalidation) {
+        for mailbox in mailboxes() { mailbox.put(invalidation) }
+    }
+
+    func finish() {
+        state.withLockedValue { $0.isFinished = true }
+        for mailbox in mailboxes() { mailbox.finish() }
+    }
+
+    private func mailboxes() -> [InvalidationMailbox] {
+        state.withLockedValue { $0.listeners.compactMap(\.mailbox) }
+    }
+}

@@ -1,0 +1,81 @@
+import NIOConcurrencyHelpers
+
+/// Invalidations that one reader has not taken, put together so that they never need more than so much room.
+final class InvalidationMailbox: Sendable {
+    private struct State {
+        var keys: [String] = []
+        var everything: RedisInvalidation.Reason?
+        var readers: [UnsafeContinuation<RedisInvalidation?, Never>] = []
+        var isFinished = false
+
+        mutating func take() -> RedisInvalidation? {
+            if let reason = everything {
+                // What came after it is part of it.
+                (everything, keys) = (nil, [])
+                return .everything(reason)
+            }
+            guard !keys.isEmpty else { return nil }
+            defer { keys = [] }
+            return .keys(keys)
+        }
+    }
+
+    private let limit: Int
+    private let state = NIOLockedValueBox(State())
+
+    /// - Parameter limit: keys that are kept; if more change, everything has.
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    func put(_ invalidation: RedisInvalidation) {
+        let (reader, taken) = state.withLockedValue { state in
+            switch invalidation {
+            case .everything(let reason):
+                state.everything = reason
+                state.keys = []
+            case .keys(let keys) where state.keys.count + keys.count <= limit:
+                state.keys += keys
+            case .keys:
+                state.everything = state.everything ?? .overflowed
+                state.keys = []
+            }
+            guard let reader = state.readers.popLast() else { return (Reader?.none, RedisInvalidation?.none) }
+            return (reader, state.take())
+        }
+        reader?.resume(returning: taken)
+    }
+
+    private typealias Reader = UnsafeContinuation<RedisInvalidation?, Never>
+
+    /// - Returns: `nil` at the end, and when the task is cancelled.
+    func next() async -> RedisInvalidation? {
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { (reader: Reader) in
+                let taken = state.withLockedValue { state -> RedisInvalidation?? in
+                    if let pending = state.take() { return .some(pending) }
+                    if state.isFinished || Task.isCancelled { return .some(nil) }
+                    state.readers.append(reader)
+                    return nil
+                }
+                if let taken { reader.resume(returning: taken) }
+                if Task.isCancelled { releaseReaders() }
+            }
+        } onCancel: {
+            releaseReaders()
+        }
+    }
+
+    func finish() {
+        state.withLockedValue { $0.isFinished = true }
+        releaseReaders()
+    }
+
+    private func releaseReaders() {
+        let readers = state.withLockedValue { state in
+            defer { state.readers = [] }
+            return state.readers
+        }
+        for reader in readers { reader.resume(returning: nil) }
+    }
+}

@@ -1,0 +1,49 @@
+/// What a copy of the server's data no longer holds.
+public enum RedisInvalidation: Sendable, Hashable {
+    /// These keys were changed, deleted, evicted, or expired since they were read.
+    case keys([String])
+    /// Whatever was read before may have changed.
+    case everything(Reason)
+
+    public enum Reason: Sendable, Hashable {
+        /// The server said so: a database was flushed, or it gave up counting.
+        case flushed
+        /// The connection was lost, and with it what the server remembered.
+        case disconnected
+        /// Slots of the cluster have another primary, which does not know what was read.
+        case moved
+        /// The reader of this sequence is too slow.
+        case overflowed
+    }
+}
+
+/// The invalidations of everything that was read through ``RedisClient/RedisClient/tracked``.
+///
+/// Each of them comes once; those that were not taken in time are put together. Ends when the client is closed.
+///
+/// A reply and an invalidation that follows it reach their tasks in any order. So note *before* reading that a key is
+/// being read, and keep the value only if no invalidation of it came in the meantime.
+public struct RedisInvalidations: AsyncSequence, Sendable {
+    public typealias Element = RedisInvalidation
+    public typealias Failure = Never
+
+    let mailbox: InvalidationMailbox
+
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(mailbox: mailbox)
+    }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        public typealias Failure = Never
+
+        let mailbox: InvalidationMailbox
+
+        public mutating func next() async -> RedisInvalidation? {
+            await mailbox.next()
+        }
+
+        public mutating func next(isolation actor: isolated (any Actor)?) async -> RedisInvalidation? {
+            await mailbox.next()
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import NIOCore
+public import RESP
+
+/// Runs commands of a client so that the server tells when a key that they read changes.
+///
+/// Each command goes out behind `CLIENT CACHING YES`, in the same write; a script's reads are tracked too.
+public struct RedisTrackedExecutor: CommandExecutor {
+    let client: RedisClient
+
+    @discardableResult
+    public func execute(_ command: RESPCommand) async throws -> RESPValue {
+        try await execute(pipeline: [command])[0].get()
+    }
+
+    @discardableResult
+    public func execute(pipeline: [RESPCommand]) async throws -> [RESPValue] {
+        guard client.configuration.clientSideCaching else {
+            throw RedisClientError(
+                .unsupportedCommand,
+                "The server was not asked to track keys; set clientSideCaching in the client's configuration."
+            )
+        }
+        if SharedConnectionRules.isTransaction(pipeline) {
+            throw RedisClientError(.unsupportedCommand, "The reads of a transaction are not tracked.")
+        }
+        let deadline = NIODeadline.now() + TimeAmount(clamping: client.configuration.commandTimeout)
+        return try await client.execute(pipeline: pipeline, until: deadline, isTracked: true)
+    }
+
+    static let caching: RESPCommand = {
+        var command = RESPCommand("CLIENT", "CACHING", "YES")
+        command.isReadOnly = true
+        return command
+    }()
+}
+
+extension RedisClient {
+    /// Commands whose keys the server watches for this client; what happens to them comes by ``invalidations``.
+    ///
+    /// Needs ``Configuration/clientSideCaching``. Changes that this client makes itself are not told, except by
+    /// commands on leased connections.
+    public var tracked: RedisTrackedExecutor { RedisTrackedExecutor(client: self) }
+
+    /// What becomes of keys that were read through ``tracked``, from now on.
+    public var invalidations: RedisInvalidations {
+        let invalidations =
+            switch backend {
+            case .one(let node): node.invalidations
+            case .several(let executor): executor.router.invalidations
+            }
+        return invalidations.listen(limit: configuration.maxBufferedMessages)
+    }
+}

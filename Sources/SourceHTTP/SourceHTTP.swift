@@ -1,0 +1,24 @@
+package import AsyncHTTPClient
+import NIOCore
+import NIOHTTPCompression
+
+/// What sources that are asked over HTTP share.
+package enum SourceHTTP {
+    /// Never shut down, as `HTTPClient.shared`, which follows redirects with all headers.
+    package static let client = HTTPClient(
+        eventLoopGroupProvider: .shared(HTTPClient.defaultEventLoopGroup),
+        configuration: {
+            var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+            configuration.timeout.connect = .seconds(10)
+            configuration.connectionPool.retryConnectionEstablishment = false
+            configuration.decompression = .enabled(limit: .ratio(200))
+            return configuration
+        }()
+    )
+
+    /// Whether the other side took too long, rather than that the connection broke.
+    package static func isTimeout(_ error: any Error) -> Bool {
+        let timeouts: [HTTPClientError] = [.deadlineExceeded, .readTimeout, .writeTimeout, .connectTimeout]
+        return (error as? HTTPClientError).map(timeouts.contains) ?? false
+    }
+}

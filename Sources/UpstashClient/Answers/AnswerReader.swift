@@ -1,0 +1,85 @@
+import NIOCore
+import RESP
+
+/// Reads answers: JSON (RFC 8259) whose strings are base64, straight into values.
+enum AnswerReader {
+    /// Deeper than any reply is.
+    private static let maxDepth = 128
+
+    static func answer(_ scanner: inout JSONScanner) throws -> Answer {
+        let answer: Answer
+        if scanner.peek() == UInt8(ascii: "[") {
+            var values: [RESPValue] = []
+            try scanner.list(from: "[", to: "]") { values.append(try entry(&$0)) }
+            answer = .many(values)
+        } else {
+            answer = .one(try entry(&scanner))
+        }
+        guard scanner.isAtEnd else { throw scanner.malformed }
+        return answer
+    }
+
+    /// `{"result": …}` or `{"error": "…"}`.
+    private static func entry(_ scanner: inout JSONScanner) throws -> RESPValue {
+        var result: RESPValue?
+        var error: RESPValue?
+        try scanner.list(from: "{", to: "}") { scanner in
+            let name = try scanner.string()
+            try scanner.expect(":")
+            switch name {
+            case "result": result = try value(&scanner, depth: 0)
+            case "error": error = .error(RESPError(try scanner.string()))
+            default: try scanner.skip(depth: 0)
+            }
+        }
+        // An error is never taken for less, whatever stands beside it.
+        guard let value = error ?? result else { throw scanner.malformed }
+        return value
+    }
+
+    private static func value(_ scanner: inout JSONScanner, depth: Int) throws -> RESPValue {
+        guard depth < maxDepth else { throw scanner.malformed }
+        switch scanner.peek() {
+        case UInt8(ascii: "\""):
+            return try encodedString(&scanner)
+        case UInt8(ascii: "["):
+            var values: [RESPValue] = []
+            try scanner.list(from: "[", to: "]") { values.append(try value(&$0, depth: depth + 1)) }
+            return .array(values)
+        case UInt8(ascii: "n"):
+            try scanner.word("null")
+            return .null
+        case UInt8(ascii: "t"):
+            try scanner.word("true")
+            return .boolean(true)
+        case UInt8(ascii: "f"):
+            try scanner.word("false")
+            return .boolean(false)
+        default:
+            return try number(&scanner)
+        }
+    }
+
+    /// All strings are base64 but the status `OK`, which is none: its length is not a multiple of four.
+    private static func encodedString(_ scanner: inout JSONScanner) throws -> RESPValue {
+        let text = try scanner.rawString()
+        if text.elementsEqual("OK".utf8) { return .simpleString("OK") }
+        if text.contains(UInt8(ascii: "\\")) {
+            let plain = Array(try scanner.unescaped(text).utf8)
+            guard let bytes = plain.withUnsafeBytes({ Base64.decode($0) }) else { throw scanner.malformed }
+            return .bulkString(bytes)
+        }
+        guard let bytes = Base64.decode(text) else { throw scanner.malformed }
+        return .bulkString(bytes)
+    }
+
+    private static func number(_ scanner: inout JSONScanner) throws -> RESPValue {
+        let digits = try scanner.number()
+        if let integer = Int(digits) { return .integer(integer) }
+        let magnitude = digits.utf8.drop { $0 == UInt8(ascii: "-") }
+        let isWhole = !magnitude.isEmpty && magnitude.allSatisfy { (0x30...0x39).contains($0) }
+        if isWhole, digits.utf8.count - magnitude.count < 2 { return .bigNumber(digits) }
+        guard let double = Double(digits) else { throw scanner.malformed }
+        return .double(double)
+    }
+}

@@ -1,0 +1,39 @@
+import NIOCore
+
+/// The jobs that are under way, so that each ends in time. One timer serves them all: it is set for the earliest.
+struct Deadlines {
+    private static let leastToPrune = 64
+
+    private var jobs: [Job] = []
+    private var pruneAt = leastToPrune
+    private var timer: NIODeadline?
+
+    /// - Returns: when to call ``sweep(at:_:)``, if that is not planned yet.
+    mutating func add(_ job: Job) -> NIODeadline? {
+        if jobs.count >= pruneAt {
+            // Twice what is left, so that the cost is spread.
+            jobs.removeAll(where: \.isDone)
+            pruneAt = max(Self.leastToPrune, jobs.count * 2)
+        }
+        jobs.append(job)
+        if let timer, timer <= job.deadline { return nil }
+        timer = job.deadline
+        return job.deadline
+    }
+
+    /// Hands over what is overdue.
+    ///
+    /// - Returns: when to call it again.
+    mutating func sweep(at now: NIODeadline, _ overdue: (Job) -> Void) -> NIODeadline? {
+        // An older timer, which another has replaced.
+        guard let timer, timer <= now else { return nil }
+        jobs.removeAll { job in
+            if !job.isDone, job.deadline <= now { overdue(job) }
+            return job.isDone
+        }
+        self.timer = jobs.map(\.deadline).min()
+        return self.timer
+    }
+
+    var unfinished: [Job] { jobs.filter { !$0.isDone } }
+}

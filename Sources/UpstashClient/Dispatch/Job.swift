@@ -1,0 +1,137 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import RESP
+
+/// A caller that waits, and what it asked for: one piece after the other.
+final class Job: Sendable {
+    typealias Continuation = UnsafeContinuation<[RESPValue], any Error>
+
+    private struct State {
+        var continuation: Continuation?
+        /// Set where it ended before its caller waited.
+        var early: UpstashError?
+        var isDone = false
+        var piece: Piece
+        /// What comes after it, the next one last.
+        var later: [Piece]
+        /// What came of the pieces before.
+        var values: [RESPValue] = []
+        var failures = 0
+        var travelsAlone = false
+        var exchange: Exchange?
+
+        var wasSent: Bool { !values.isEmpty || exchange?.isSent ?? false }
+    }
+
+    let deadline: NIODeadline
+    /// Whether an error reply is one of its results.
+    let isPipeline: Bool
+    private let state: NIOLockedValueBox<State>
+
+    init(_ first: Piece, then later: some Sequence<Piece> = [], isPipeline: Bool, deadline: NIODeadline) {
+        self.deadline = deadline
+        self.isPipeline = isPipeline
+        state = NIOLockedValueBox(State(piece: first, later: later.reversed()))
+    }
+
+    var isDone: Bool { state.withLockedValue { $0.isDone } }
+
+    /// What is sent now, or next.
+    var piece: Piece { state.withLockedValue { $0.piece } }
+
+    /// The commands that have no result yet.
+    var unfinished: [RESPCommand] {
+        state.withLockedValue { state in
+            state.later.isEmpty
+                ? state.piece.commands : state.piece.commands + state.later.reversed().flatMap(\.commands)
+        }
+    }
+
+    /// Whether others may be in its request.
+    var sharesRequest: Bool { state.withLockedValue { $0.piece.form == .list && !$0.travelsAlone } }
+
+    func sendAlone() { state.withLockedValue { $0.travelsAlone = true } }
+
+    func sent(with exchange: Exchange) { state.withLockedValue { $0.exchange = exchange } }
+
+    /// Whether the service may have got anything of it.
+    var wasSent: Bool { state.withLockedValue { $0.wasSent } }
+
+    /// - Returns: how often the piece failed before.
+    func countFailure() -> Int {
+        state.withLockedValue { state in
+            state.failures += 1
+            return state.failures - 1
+        }
+    }
+
+    /// Sends the commands of the piece one by one from now on.
+    func split(limits: UpstashClient.Configuration) throws {
+        try state.withLockedValue { state in
+            let pieces = try state.piece.commands.reversed().map { try Piece($0, limits: limits) }
+            state.later += pieces
+            if let first = state.later.popLast() { state.piece = first }
+            state.travelsAlone = true
+        }
+    }
+
+    /// Takes the results of the piece.
+    ///
+    /// - Returns: those of all, if it was the last one.
+    func advance(_ own: [RESPValue]) -> [RESPValue]? {
+        state.withLockedValue { state in
+            guard let next = state.later.popLast() else { return state.values.isEmpty ? own : state.values + own }
+            state.values += own
+            state.piece = next
+            state.failures = 0
+            return nil
+        }
+    }
+
+    /// - Returns: false where there is nobody to wait any longer.
+    func wait(_ continuation: Continuation) -> Bool {
+        let early = state.withLockedValue { state in
+            if !state.isDone { state.continuation = continuation }
+            return state.early
+        }
+        guard let early else { return true }
+        continuation.resume(throwing: early)
+        return false
+    }
+
+    /// Tells the caller, unless it has been told something else before.
+    func end(_ result: Result<[RESPValue], any Error>) {
+        let (continuation, hasValues) = state.withLockedValue { (Self.take(&$0), !$0.values.isEmpty) }
+        guard hasValues, case .failure(let error as UpstashError) = result, !error.mayHaveExecuted else {
+            continuation?.resume(with: result)
+            return
+        }
+        continuation?.resume(throwing: error.afterOthers)
+    }
+
+    func fail(_ error: any Error) { end(.failure(error)) }
+
+    /// The caller does not wait any longer. What is under way stays so, and its result is dropped.
+    func cancel() {
+        let (continuation, error) = state.withLockedValue { state in
+            let error = UpstashError(.cancelled, "The task was cancelled.", mayHaveExecuted: state.wasSent)
+            if state.continuation == nil, !state.isDone { state.early = error }
+            return (Self.take(&state), error)
+        }
+        continuation?.resume(throwing: error)
+    }
+
+    private static func take(_ state: inout State) -> Continuation? {
+        state.isDone = true
+        state.exchange = nil
+        defer { state.continuation = nil }
+        return state.continuation
+    }
+}
+
+extension UpstashError {
+    /// The same of a pipeline of which a part was run.
+    fileprivate var afterOthers: UpstashError {
+        UpstashError(code, message, mayHaveExecuted: true, underlying: underlying)
+    }
+}

@@ -1,0 +1,260 @@
+import AsyncHTTPClient
+import NIOCore
+import RESP
+
+/// Turns jobs into requests, on one event loop.
+///
+/// Commands leave in one request at a time; those that come meanwhile share the next. So batches form by themselves
+/// under load, and a lone command never waits. A request that takes long lets others go beside it, if they do not
+/// depend on it: the ``WaitingLine`` keeps the order.
+final class Lane {
+    private let configuration: UpstashClient.Configuration
+    private let requests: RequestFactory
+    private let httpClient: HTTPClient
+    private let anyEventLoop: any EventLoop
+    private let inbox: Inbox
+    private let backoff: Backoff
+    private var line: WaitingLine
+    private var deadlines = Deadlines()
+    private var syncToken = SyncToken()
+    private var requestCount = 0
+    /// Whether a request of commands is under way that the next one waits for.
+    private var isTaken = false
+    private var turn: UInt64 = 0
+
+    init(
+        configuration: UpstashClient.Configuration,
+        requests: RequestFactory,
+        httpClient: HTTPClient,
+        eventLoop: any EventLoop,
+        inbox: Inbox
+    ) {
+        self.configuration = configuration
+        self.requests = requests
+        self.httpClient = httpClient
+        anyEventLoop = eventLoop
+        self.inbox = inbox
+        backoff = Backoff(configuration.retryBackoff)
+        line = WaitingLine(configuration, inbox: inbox)
+    }
+
+    private var eventLoop: NIOIsolatedEventLoop { anyEventLoop.assumeIsolated() }
+
+    // MARK: Jobs
+
+    /// Takes in what callers have handed over, and sends what can be sent.
+    func drain() {
+        for job in inbox.take() {
+            line.append(job)
+            if let time = deadlines.add(job) { sweep(at: time) }
+        }
+        send()
+    }
+
+    private func sweep(at time: NIODeadline) {
+        eventLoop.scheduleTask(deadline: time) { [self] in
+            let next = deadlines.sweep(at: .now()) { $0.fail(Outcome.late(wasSent: $0.wasSent)) }
+            if let next { sweep(at: next) }
+        }
+    }
+
+    // MARK: Requests
+
+    private func send() {
+        while requestCount < configuration.maxConcurrentRequests {
+            let batch = line.next(sharing: !isTaken)
+            guard !batch.isEmpty else { return }
+            send(batch)
+        }
+    }
+
+    private func send(_ batch: [Job]) {
+        guard let deadline = batch.map(\.deadline).max() else { return }
+        let pieces = batch.map(\.piece)
+        let (number, token) = syncToken.send()
+        let request: HTTPClient.Request
+        do {
+            request = try requests.request(for: pieces, syncToken: token)
+        } catch {
+            let error = UpstashError(.unsupportedCommand, "The command cannot be sent over REST.", underlying: error)
+            return end(batch, error)
+        }
+        let count = pieces.reduce(0) { $0 + $1.commands.count }
+        let exchange = Exchange(maxBytes: configuration.maxResponseBytes, commandCount: count)
+        for job in batch { job.sent(with: exchange) }
+        requestCount += 1
+        let ticket = line.depart(batch)
+        let ownTurn = takeTurn(batch)
+        let task = httpClient.execute(
+            request: request,
+            delegate: exchange,
+            eventLoop: .delegate(on: anyEventLoop),
+            deadline: deadline
+        )
+        task.futureResult.assumeIsolated().whenComplete { [self] result in
+            requestCount -= 1
+            line.arrive(ticket)
+            endTurn(ownTurn)
+            if let token = exchange.syncToken {
+                syncToken.receive(token, by: number, isWrite: !pieces.allSatisfy(\.isReadOnly))
+            }
+            switch result {
+            case .success(let reply):
+                settle(batch, Outcome(reply, count: count))
+            case .failure(let error):
+                settle(batch, Outcome(error, wasSent: exchange.isSent))
+            }
+            // After those who go on now had a chance to ask for more.
+            eventLoop.execute { [self] in drain() }
+        }
+    }
+
+    /// - Returns: the turn, if the batch needs one.
+    private func takeTurn(_ batch: [Job]) -> UInt64? {
+        guard batch.first?.sharesRequest == true else { return nil }
+        isTaken = true
+        turn += 1
+        let ownTurn = turn
+        eventLoop.scheduleTask(in: TimeAmount(clamping: configuration.overlapAfter)) { [self] in
+            guard turn == ownTurn, isTaken else { return }
+            endTurn(ownTurn)
+            send()
+        }
+        return ownTurn
+    }
+
+    private func endTurn(_ ownTurn: UInt64?) {
+        if turn == ownTurn { isTaken = false }
+    }
+
+    // MARK: Results
+
+    private func settle(_ batch: [Job], _ outcome: Outcome) {
+        switch outcome {
+        case .values(let values): deliver(values, to: batch)
+        case .transient(let error): retry(batch, error)
+        case .failed(let error): end(batch, error)
+        case .refused(let error, let mayHaveExecuted): refuse(batch, error, mayHaveExecuted)
+        }
+    }
+
+    private func end(_ jobs: [Job], _ error: any Error) {
+        for job in jobs { end(job, .failure(error)) }
+    }
+
+    private func end(_ job: Job, _ result: Result<[RESPValue], any Error>) {
+        job.end(result)
+        inbox.left(job)
+    }
+
+    private func deliver(_ values: [RESPValue], to batch: [Job]) {
+        var rest = values[...]
+        var answers: [Rejections.Answer] = []
+        var crowdedOut: [Job] = []
+        for job in batch {
+            let own = Array(rest.prefix(job.piece.commands.count))
+            rest = rest.dropFirst(own.count)
+            if batch.count > 1, job.piece.isReadOnly, own.contains(.error(AnswerTrimmer.mark)) {
+                job.sendAlone()
+                crowdedOut.append(job)
+            } else {
+                answers.append(Rejections.Answer(job: job, values: own))
+            }
+        }
+        if !crowdedOut.isEmpty { line.putBack(crowdedOut) }
+        settle(Rejections(answers))
+    }
+
+    private func settle(_ rejections: Rejections) {
+        advance(rejections.settled)
+        sendAgain(rejections.again.map { answer in (answer.job, { [self] in advance([answer]) }) })
+    }
+
+    /// Tells those that have all their results, and lets the others go on at once, before anybody else.
+    private func advance(_ answers: [Rejections.Answer]) {
+        var onward: [Job] = []
+        for answer in answers {
+            if let all = answer.job.advance(answer.values) {
+                end(answer.job, .success(all))
+            } else {
+                onward.append(answer.job)
+            }
+        }
+        if !onward.isEmpty { line.putBack(onward) }
+    }
+
+    private func retry(_ batch: [Job], _ error: UpstashError) {
+        let isSafe = batch.map { !error.mayHaveExecuted || $0.piece.isReadOnly }
+        for (job, isSafe) in zip(batch, isSafe) where !isSafe { end(job, .failure(error)) }
+        sendAgain(zip(batch, isSafe).filter(\.1).map { job, _ in (job, { [self] in end(job, .failure(error)) }) })
+    }
+
+    /// After a pause that is the same for all, so that they share a request again. What depends on them waits.
+    private func sendAgain(_ jobs: [(job: Job, otherwise: () -> Void)]) {
+        guard !jobs.isEmpty else { return }
+        let failures = jobs.map { $0.job.countFailure() }
+        let pause = backoff.pause(after: failures.max() ?? 0)
+        let time = NIODeadline.now() + pause
+        var again: [Job] = []
+        for ((job, otherwise), failures) in zip(jobs, failures) {
+            if failures < configuration.maxRetries, time < job.deadline, !job.isDone {
+                again.append(job)
+            } else {
+                otherwise()
+            }
+        }
+        guard !again.isEmpty else { return }
+        let survivors = again
+        let ticket = line.depart(survivors)
+        eventLoop.scheduleTask(deadline: time) { [self] in
+            line.arrive(ticket)
+            line.putBack(survivors)
+            send()
+        }
+    }
+
+    /// Of a refused request each job is sent by itself, and of a refused job each command, so that only the one at
+    /// fault fails.
+    private func refuse(_ batch: [Job], _ error: any Error, _ mayHaveExecuted: Bool) {
+        if let reply = error as? RESPError, reply.code == .readOnly {
+            return sendAgain(batch.map { job in (job, { [self] in end(job, .failure(reply)) }) })
+        }
+        guard batch.count == 1 else {
+            let isSafe = batch.map { !mayHaveExecuted || $0.piece.isReadOnly }
+            for (job, isSafe) in zip(batch, isSafe) where !isSafe { end(job, .failure(error)) }
+            let again = zip(batch, isSafe).filter(\.1).map(\.0)
+            for job in again { job.sendAlone() }
+            return line.putBack(again)
+        }
+        let (job, piece) = (batch[0], batch[0].piece)
+        guard let reply = job.reply(for: error), piece.form != .transaction else {
+            return end(job, .failure(error))
+        }
+        if piece.commands.count == 1 { return advance([Rejections.Answer(job: job, values: [.error(reply)])]) }
+        guard piece.isReadOnly || !mayHaveExecuted else {
+            // Its commands must not be sent again one by one.
+            let error = UpstashError(
+                (error as? UpstashError)?.code ?? .serverFailed,
+                "The service refused a request of several commands, and may have run some of them.",
+                mayHaveExecuted: true,
+                underlying: error
+            )
+            return end(job, .failure(error))
+        }
+        do {
+            try job.split(limits: configuration)
+            line.putBack([job])
+        } catch {
+            end(job, .failure(error))
+        }
+    }
+}
+
+extension Job {
+    /// What a refusal is among the results; `nil` where it ends everything.
+    fileprivate func reply(for error: any Error) -> RESPError? {
+        if let error = error as? RESPError { return error }
+        guard isPipeline, let error = error as? UpstashError, error.isRefusal else { return nil }
+        return error.underlying as? RESPError ?? RESPError("ERR \(error.message)")
+    }
+}

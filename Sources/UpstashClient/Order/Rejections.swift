@@ -1,0 +1,48 @@
+import RESP
+
+/// Sorts the answers of a request: while the service takes no writes it runs nothing of them, so they may be sent
+/// again.
+struct Rejections {
+    struct Answer {
+        let job: Job
+        let values: [RESPValue]
+
+        fileprivate var isRejected: Bool { values.allSatisfy { $0.error?.code == .readOnly } }
+    }
+
+    private(set) var settled: [Answer] = []
+    private(set) var again: [Answer] = []
+
+    /// - Parameter answers: in the order in which the service ran them.
+    init(_ answers: [Answer]) {
+        guard answers.contains(where: \.isRejected) else {
+            settled = answers
+            return
+        }
+        let isRejected = Self.isRejected(answers)
+        var ofRejected = Footprint()
+        for (answer, isRejected) in zip(answers, isRejected) {
+            let own = Footprint(CollectionOfOne(answer.job))
+            // A read behind it was answered from a state before the write.
+            if isRejected || answer.job.piece.isReadOnly && own.conflicts(with: ofRejected) {
+                if isRejected { ofRejected.formUnion(own) }
+                again.append(answer)
+            } else {
+                settled.append(answer)
+            }
+        }
+    }
+
+    /// Not a write behind which another one was run that it would undo.
+    private static func isRejected(_ answers: [Answer]) -> [Bool] {
+        var written = Footprint()
+        return Array(
+            answers.reversed().map { answer in
+                let own = Footprint(CollectionOfOne(answer.job))
+                if answer.isRejected { return !own.conflicts(with: written) }
+                if !answer.job.piece.isReadOnly { written.formUnion(own) }
+                return false
+            }.reversed()
+        )
+    }
+}

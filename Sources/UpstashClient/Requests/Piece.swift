@@ -1,0 +1,59 @@
+import NIOCore
+import RESP
+
+/// What one request, or a part of one, carries.
+struct Piece: Sendable {
+    enum Form: Sendable, Hashable {
+        /// JSON arrays with commas between them, to be sent with those of others.
+        case list
+        case transaction
+        /// One command as path and query, with one argument as the body.
+        case path(String)
+    }
+
+    let form: Form
+    let commands: [RESPCommand]
+    let body: ByteBuffer
+    let isReadOnly: Bool
+
+    init(_ form: Form, _ commands: [RESPCommand], _ body: ByteBuffer) {
+        self.form = form
+        self.commands = commands
+        self.body = body
+        isReadOnly = commands.allSatisfy(\.isReadOnly)
+    }
+
+    /// - Throws: ``UpstashError`` with ``UpstashError/Code/unsupportedCommand``, or
+    ///   ``UpstashError/Code/requestTooLarge``.
+    init(_ command: RESPCommand, limits: UpstashClient.Configuration) throws {
+        var body = ByteBuffer()
+        if CommandJSON.write(command, to: &body) {
+            try command.check(encodedSize: body.readableBytes, limits)
+            self.init(.list, [command], body)
+        } else {
+            let form = try PathForm(command)
+            try command.check(encodedSize: form.body.readableBytes + form.target.utf8.count, limits)
+            self.init(.path(form.target), [command], form.body)
+        }
+    }
+}
+
+extension RESPCommand {
+    /// The service counts a command's bytes, not those of the form in which it is sent.
+    func check(encodedSize: Int, _ limits: UpstashClient.Configuration) throws {
+        guard encodedSize > limits.maxRequestBytes else { return }
+        var size = name.utf8.count
+        forEachArgument { argument in
+            switch argument {
+            case .string(let string): size += string.utf8.count
+            case .bytes(let bytes): size += bytes.readableBytes
+            case .integer(let integer): size += String(integer).utf8.count
+            }
+        }
+        guard size > limits.maxRequestBytes else { return }
+        throw UpstashError(
+            .requestTooLarge,
+            "\(name) has more than \(limits.maxRequestBytes) bytes; it was not sent."
+        )
+    }
+}

@@ -1,0 +1,25 @@
+import AsyncHTTPClient
+import NIOCore
+
+/// The HTTP clients of this process for those who bring none; never shut down.
+enum SharedHTTPClients {
+    static let ofCommands = HTTPClient(
+        eventLoopGroupProvider: .shared(HTTPClient.defaultEventLoopGroup),
+        configuration: configuration(connections: 8)
+    )
+
+    /// Their own, since each subscription keeps a connection to itself.
+    static let ofSubscriptions = HTTPClient(
+        eventLoopGroupProvider: .shared(HTTPClient.defaultEventLoopGroup),
+        configuration: configuration(connections: 1024)
+    )
+
+    private static func configuration(connections: Int) -> HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout.connect = .seconds(5)
+        // Retries are the business of those who know their deadline.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
+        return configuration
+    }
+}

@@ -1,0 +1,200 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import RESP
+
+/// Keeps the streams of one subscription, one for each target, and makes them again when they are lost. Lives on one
+/// event loop.
+final class SubscriptionKeeper {
+    private struct Link {
+        /// Names the attempt; what belongs to an older one is ignored.
+        var attempt = 0
+        var task: HTTPClient.Task<Void>?
+        var isConfirmed = false
+        var lastSign = NIODeadline.now()
+        var backoff: Backoff
+    }
+
+    private static let reconnectBackoff = Duration.milliseconds(20)...Duration.seconds(5)
+
+    private let configuration: UpstashClient.Configuration
+    private let requests: RequestFactory
+    private let httpClient: HTTPClient
+    private let eventLoop: any EventLoop
+    private let logger: Logger
+    private var writer: SubscriptionWriter
+    private var links: [SubscriptionTarget: Link]
+    /// The caller that waits for the first confirmation.
+    private var waiting: UnsafeContinuation<Void, any Error>?
+    private var wasComplete = false
+    private var isInterrupted = false
+    /// Why it has ended.
+    private var end: (any Error)?
+    private var lastFailure: (any Error)?
+
+    init(
+        targets: Set<SubscriptionTarget>,
+        writer: SubscriptionWriter,
+        configuration: UpstashClient.Configuration,
+        requests: RequestFactory,
+        httpClient: HTTPClient,
+        eventLoop: any EventLoop,
+        logger: Logger
+    ) {
+        self.writer = writer
+        self.configuration = configuration
+        self.requests = requests
+        self.httpClient = httpClient
+        self.eventLoop = eventLoop
+        self.logger = logger
+        let link = Link(backoff: Backoff(Self.reconnectBackoff))
+        links = Dictionary(uniqueKeysWithValues: targets.map { ($0, link) })
+    }
+
+    /// Asks it from any thread.
+    struct Handle: Sendable {
+        private let keeper: NIOLoopBoundBox<SubscriptionKeeper>
+        private let eventLoop: any EventLoop
+
+        init(_ keeper: sending SubscriptionKeeper, eventLoop: any EventLoop) {
+            self.keeper = .makeBoxSendingValue(keeper, eventLoop: eventLoop)
+            self.eventLoop = eventLoop
+        }
+
+        func start(_ continuation: UnsafeContinuation<Void, any Error>) {
+            eventLoop.execute { keeper.value.start(continuation) }
+        }
+
+        /// - Parameter error: for a caller that still waits; `nil` says that the client was closed.
+        func close(_ error: UpstashError?) {
+            eventLoop.execute { keeper.value.close(error ?? UpstashError(.closed, "The client was closed.")) }
+        }
+    }
+
+    private func start(_ continuation: UnsafeContinuation<Void, any Error>) {
+        if let end { return continuation.resume(throwing: end) }
+        waiting = continuation
+        guard !links.isEmpty else { return confirmedAll() }
+        for target in links.keys { connect(target) }
+        eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(clamping: configuration.subscribeTimeout)) { [self] in
+            guard waiting != nil else { return }
+            close(Self.late(lastFailure))
+        }
+    }
+
+    /// Names what stood in the way, where there was more than silence.
+    private static func late(_ cause: (any Error)?) -> UpstashError {
+        let (code, reason) =
+            switch cause {
+            case nil: (UpstashError.Code.timedOut, "The service did not answer.")
+            case let error as UpstashError: (error.code, error.message)
+            default: (.connectFailed, "The service cannot be reached.")
+            }
+        return UpstashError(code, "No subscription was made in time: \(reason)", underlying: cause)
+    }
+
+    private func close(_ error: any Error) {
+        guard end == nil else { return }
+        end = error
+        waiting?.resume(throwing: error)
+        waiting = nil
+        for link in links.values { link.task?.cancel() }
+        links = [:]
+        writer.continuation.finish()
+    }
+
+    // MARK: Streams
+
+    private func connect(_ target: SubscriptionTarget) {
+        guard end == nil, var link = links[target] else { return }
+        link.attempt += 1
+        link.lastSign = .now()
+        link.isConfirmed = false
+        let attempt = link.attempt
+        do {
+            let keeper = NIOLoopBound(self, eventLoop: eventLoop)
+            let task = httpClient.execute(
+                request: try requests.subscription(target.path),
+                delegate: EventStream(target, maxBytes: configuration.maxRequestBytes * 2) { event in
+                    keeper.value.received(event, target, attempt)
+                },
+                eventLoop: .delegate(on: eventLoop)
+            )
+            link.task = task
+            links[target] = link
+            task.futureResult.assumeIsolated().whenFailure { [self] in lost(target, attempt, $0) }
+            watch(target, attempt)
+        } catch {
+            close(error)
+        }
+    }
+
+    /// Gives a stream up that is not confirmed in time, or of which nothing was heard for long.
+    private func watch(_ target: SubscriptionTarget, _ attempt: Int) {
+        guard let link = links[target], link.attempt == attempt else { return }
+        let (unconfirmed, idle) = (configuration.subscribeTimeout, configuration.subscriptionIdleTimeout)
+        let limit = link.lastSign + TimeAmount(clamping: link.isConfirmed ? idle : unconfirmed)
+        guard limit > .now() else {
+            link.task?.cancel()
+            return
+        }
+        // It may be confirmed meanwhile, and counts as idle from then on.
+        let time = min(limit, .now() + TimeAmount(clamping: min(unconfirmed, idle)))
+        eventLoop.assumeIsolated().scheduleTask(deadline: time) { [self] in watch(target, attempt) }
+    }
+
+    private func received(_ event: SubscriptionTarget.Event?, _ target: SubscriptionTarget, _ attempt: Int) {
+        guard links[target]?.attempt == attempt else { return }
+        links[target]?.lastSign = .now()
+        switch event {
+        case .message(let message):
+            writer.deliver(message)
+        case .confirmed:
+            links[target]?.isConfirmed = true
+            links[target]?.backoff.succeeded()
+            if links.values.allSatisfy(\.isConfirmed) { confirmedAll() }
+        case nil:
+            break
+        }
+    }
+
+    private func confirmedAll() {
+        if wasComplete, isInterrupted { writer.continuation.yield(.resubscribed) }
+        wasComplete = true
+        isInterrupted = false
+        waiting?.resume()
+        waiting = nil
+    }
+
+    private func lost(_ target: SubscriptionTarget, _ attempt: Int, _ error: any Error) {
+        guard end == nil, links[target]?.attempt == attempt else { return }
+        links[target]?.isConfirmed = false
+        links[target]?.task = nil
+        // One that was given up tells no reason.
+        if error as? HTTPClientError != .cancelled { lastFailure = error }
+        if isLasting(error) {
+            if waiting == nil { writer.continuation.finish(throwing: error) }
+            return close(error)
+        }
+        if wasComplete, !isInterrupted {
+            isInterrupted = true
+            writer.continuation.yield(.disconnected)
+            logger.info(
+                "A subscription was interrupted.",
+                metadata: ["upstash.endpoint": "\(configuration)", "error": "\(error)"]
+            )
+        }
+        guard let pause = links[target]?.backoff.next() else { return }
+        eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in connect(target) }
+    }
+
+    /// Whether asking again would not help. A quota is filled up again, for which only a new caller need not wait.
+    private func isLasting(_ error: any Error) -> Bool {
+        guard let error = error as? UpstashError else { return error is RESPError }
+        switch error.code {
+        case .unauthorized, .invalidAnswer: return true
+        case .connectFailed, .connectionLost, .timedOut, .rateLimited, .serverFailed: return false
+        default: return waiting != nil
+        }
+    }
+}

@@ -1,0 +1,187 @@
+public import AsyncHTTPClient
+public import Logging
+import NIOCore
+public import RESP
+
+/// A client for Upstash Redis over REST, and for whatever speaks the same.
+///
+/// ```swift
+/// let client = try UpstashClient(.init(url: "https://name.upstash.io", token: token))
+/// try await client.execute(RESPCommand("SET", "greeting", "hello"))
+/// let greeting = try await client.execute(RESPCommand("GET", "greeting")).string
+/// await client.close()
+/// ```
+///
+/// Commands of many tasks share requests; each gets a result or an error of its own. Values are binary-safe in both
+/// directions. Every command ends at its deadline, at the latest. A request is sent again only if it never was sent, or
+/// its command changes nothing (``RESP/RESPCommand/isReadOnly``). An error is never taken for a missing value.
+///
+/// **Order.** Commands that have a key in common which one of them writes are run in the order of the calls, whatever
+/// form they are sent in and however often; a read is never answered from before an earlier write. Those without a
+/// known key (`EVAL` with none, `FLUSHDB`, `KEYS`) count as touching all, `PUBLISH` comes after all earlier writes.
+/// Others may overtake, so that a slow request holds up only what depends on it. A pipeline's commands are run in their
+/// order in any case. A write that ended without an answer, when the connection broke or its time was over, may still
+/// be run later, and a read that is asked again may see what was written after it. Child tasks are not bound to call in
+/// the order in which they were started; where that matters, use a pipeline.
+///
+/// One argument of a command may be bytes that are not UTF-8. Such a command has a request to itself, and the arguments
+/// behind that one must be options of the kind `PX 1000 NX`.
+///
+/// With a database in several regions a client sees its own writes: it sends the token with which the service marks
+/// them.
+public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
+    public let configuration: Configuration
+    private let eventLoop: any EventLoop
+    private let inbox: Inbox
+    private let lane: NIOLoopBoundBox<Lane>
+    private let subscriber: Subscriber
+
+    /// Makes a client; connects to nothing yet.
+    ///
+    /// - Parameters:
+    ///   - httpClient: should neither follow redirects nor retry by itself. Without one, all clients share one.
+    ///   - logger: told at `info` level when a subscription is interrupted.
+    /// - Throws: ``UpstashError`` with ``UpstashError/Code/invalidConfiguration``.
+    public init(
+        _ configuration: Configuration,
+        httpClient: HTTPClient? = nil,
+        logger: Logger = Logger(label: "freshet.upstash", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) throws {
+        self.configuration = configuration
+        let requests = try RequestFactory(configuration)
+        eventLoop = (httpClient?.eventLoopGroup ?? HTTPClient.defaultEventLoopGroup).next()
+        inbox = Inbox(limit: configuration.maxQueued)
+        lane = .makeBoxSendingValue(
+            Lane(
+                configuration: configuration,
+                requests: requests,
+                httpClient: httpClient ?? SharedHTTPClients.ofCommands,
+                eventLoop: eventLoop,
+                inbox: inbox
+            ),
+            eventLoop: eventLoop
+        )
+        subscriber = Subscriber(
+            configuration: configuration,
+            requests: requests,
+            httpClient: httpClient ?? SharedHTTPClients.ofSubscriptions,
+            eventLoop: eventLoop,
+            logger: logger
+        )
+    }
+
+    deinit {
+        subscriber.close()
+    }
+
+    // MARK: Commands
+
+    /// Runs one command within ``Configuration/commandTimeout``.
+    ///
+    /// - Throws: `RESPError` for an error reply; ``UpstashError`` when there was none, or it tells of a condition of
+    ///   the service.
+    @discardableResult
+    public func execute(_ command: RESPCommand) async throws -> RESPValue {
+        try await execute(command, timeout: configuration.commandTimeout)
+    }
+
+    /// Runs one command that has more or less time than others.
+    @discardableResult
+    public func execute(_ command: RESPCommand, timeout: Duration) async throws -> RESPValue {
+        let piece = try Piece(command, limits: configuration)
+        let values = try await run(Job(piece, isPipeline: false, deadline: Self.deadline(timeout)))
+        guard let value = values.first else { return .null }
+        if let error = value.error { throw UpstashError(error) ?? error }
+        return value
+    }
+
+    /// Runs several commands in order, in one request where they fit, within ``Configuration/commandTimeout`` together.
+    ///
+    /// From `MULTI` to `EXEC` they are a transaction if they are the whole pipeline.
+    ///
+    /// - Throws: ``UpstashError`` when not all results came, or the quota is used up.
+    @discardableResult
+    public func execute(pipeline: [RESPCommand]) async throws -> [RESPValue] {
+        try await execute(pipeline: pipeline, timeout: configuration.commandTimeout)
+    }
+
+    /// Runs several commands that have more or less time than others.
+    @discardableResult
+    public func execute(pipeline: [RESPCommand], timeout: Duration) async throws -> [RESPValue] {
+        if let commands = Transaction.commands(of: pipeline) {
+            return try await Transaction.replies(commands.count) { try await transaction(commands, timeout: timeout) }
+        }
+        let pieces = try RequestPlan.pieces(pipeline, limits: configuration)
+        guard let first = pieces.first else { return [] }
+        let values = try await run(
+            Job(first, then: pieces.dropFirst(), isPipeline: true, deadline: Self.deadline(timeout))
+        )
+        for case .error(let error) in values {
+            guard let condition = UpstashError(error), [.quotaExceeded, .unauthorized].contains(condition.code)
+            else { continue }
+            let mayHaveExecuted = values.contains { $0.error == nil }
+            throw UpstashError(condition.code, condition.message, mayHaveExecuted: mayHaveExecuted, underlying: error)
+        }
+        return values
+    }
+
+    /// Runs commands as a transaction, within ``Configuration/commandTimeout``.
+    ///
+    /// - Returns: their results; one that failed is a ``RESP/RESPValue/error(_:)``, and the others were run.
+    /// - Throws: `RESPError` if the transaction was discarded: no command was run. Otherwise as ``execute(_:)``.
+    public func transaction(_ commands: [RESPCommand]) async throws -> [RESPValue] {
+        try await transaction(commands, timeout: configuration.commandTimeout)
+    }
+
+    /// Runs a transaction that has more or less time than other commands.
+    public func transaction(_ commands: [RESPCommand], timeout: Duration) async throws -> [RESPValue] {
+        if commands.isEmpty { return [] }
+        let piece = try RequestPlan.transaction(commands, limits: configuration)
+        return try await run(Job(piece, isPipeline: false, deadline: Self.deadline(timeout)))
+    }
+
+    private static func deadline(_ timeout: Duration) -> NIODeadline { .now() + TimeAmount(clamping: timeout) }
+
+    private func run(_ job: Job) async throws -> [RESPValue] {
+        try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                guard job.wait(continuation) else { return }
+                do {
+                    guard try inbox.put(job) else { return }
+                    eventLoop.execute { [lane] in lane.value.drain() }
+                } catch {
+                    job.fail(error)
+                }
+            }
+        } onCancel: {
+            job.cancel()
+        }
+    }
+
+    /// Commands that have been handed over and have not left yet.
+    package var waitingCount: Int { inbox.count }
+
+    /// Takes no more commands, gives those under way their time to end, and ends all subscriptions.
+    public func close() async {
+        subscriber.close()
+        await inbox.close()
+    }
+
+    // MARK: Publish and subscribe
+
+    /// Listens to channels.
+    ///
+    /// Returns when the service has confirmed. Each channel takes a connection of its own, which is made again when it
+    /// is lost; see `RedisSubscription`. Messages are text.
+    public func subscribe(to channels: [String]) async throws -> RedisSubscription {
+        try await subscriber.subscribe(to: channels.map { .channel($0) })
+    }
+
+    /// Listens to all channels that match glob-style patterns.
+    ///
+    /// The service separates the parts of a message with commas: a channel's name that a pattern matches ends at its
+    /// first comma.
+    public func psubscribe(to patterns: [String]) async throws -> RedisSubscription {
+        try await subscriber.subscribe(to: patterns.map { .pattern($0) })
+    }
+}

@@ -1,0 +1,137 @@
+import BoundedCache
+import Testing
+
+@Suite struct ExpiryTests {
+    let clock = ManualClock()
+
+    private func cache(
+        _ capacity: Int = 1000,
+        timeToLive: Duration? = nil,
+        timeToIdle: Duration? = nil,
+        listener: (@Sendable (Int, String, EvictionCause) -> Void)? = nil
+    ) -> BoundedCache<Int, String> {
+        BoundedCache(
+            .init(
+                capacity: .entries(capacity),
+                timeToLive: timeToLive,
+                timeToIdle: timeToIdle,
+                clock: CacheClock(clock),
+                evictionListener: listener
+            )
+        )
+    }
+
+    @Test func entriesExpireToTheNanosecond() {
+        let told = Collected<EvictionCause>()
+        let cache = cache(timeToLive: .seconds(10)) { _, _, cause in told.append(cause) }
+        cache.set(1, "default")
+        cache.set(2, "longer", timeToLive: .seconds(20))
+        #expect(cache.set(3, "dead", timeToLive: .zero) == .expired)
+        #expect(cache.set(2, "longer", timeToLive: .seconds(20)) == .replaced)
+        #expect(cache.peekEntry(1)?.timeToLive == .seconds(10))
+        clock.advance(by: .seconds(10) - .nanoseconds(1))
+        #expect(cache.get(1) == "default")
+        clock.advance(by: .nanoseconds(1))
+        #expect(cache.peek(1) == nil)
+        #expect(cache.get(1) == nil)
+        #expect(cache.get(2) == "longer")
+        #expect(cache.get(3) == nil)
+        #expect(told.all == [.replaced, .expired])
+    }
+
+    @Test func anEarlierDeadlineMayReplaceALaterOneAndBack() {
+        let cache = cache()
+        cache.set(1, "for ever")
+        cache.set(1, "short", timeToLive: .seconds(1))
+        clock.advance(by: .seconds(1))
+        #expect(cache.get(1) == nil)
+        cache.set(1, "short", timeToLive: .seconds(1))
+        cache.set(1, "for ever")
+        clock.advance(by: .seconds(1))
+        #expect(cache.get(1) == "for ever")
+        #expect(cache.peekEntry(1)?.timeToLive == nil)
+    }
+
+    @Test func idleEntriesExpireUnlessRead() {
+        let cache = cache(timeToLive: .seconds(25), timeToIdle: .seconds(10))
+        cache.set(1, "read")
+        cache.set(2, "peeked")
+        for _ in 0..<2 {
+            clock.advance(by: .seconds(9))
+            #expect(cache.get(1) == "read")
+            _ = cache.peek(2)
+        }
+        #expect(cache.get(2) == nil)
+        clock.advance(by: .seconds(7))
+        #expect(cache.get(1) == nil, "reading does not put the time to live off")
+    }
+
+    @Test func removingAnExpiredEntryGivesNothing() {
+        let cache = cache(timeToLive: .seconds(1))
+        cache.set(1, "one")
+        clock.advance(by: .seconds(1))
+        #expect(cache.remove(1) == nil)
+        #expect(cache.statistics.evictions(.expired) == 1)
+        cache.set(1, "one")
+        clock.advance(by: .seconds(1))
+        #expect(cache.set(1, "two") == .inserted, "there was nothing to replace")
+        #expect(cache.snapshot().map(\.value) == ["two"])
+    }
+
+    @Test func veryLongLivesDoNotOverflow() {
+        let cache = cache()
+        cache.set(1, "one", timeToLive: .seconds(Int64.max))
+        clock.advance(by: .seconds(1 << 31))
+        #expect(cache.get(1) == "one")
+        #expect(cache.set(1, "two", timeToLive: .seconds(-1)) == .expired)
+        #expect(cache.get(1) == nil)
+    }
+
+    /// The memory of what expired comes back in the course of other calls.
+    @Test func insertionsSweep() {
+        let cache = cache(20_000)
+        for key in 0..<10_000 { cache.set(key, "short", timeToLive: .seconds(1)) }
+        clock.advance(by: .seconds(1))
+        for key in 10_000..<10_800 { cache.set(key, "for ever") }
+        #expect(cache.count == 800)
+    }
+
+    @Test func hitsSweep() {
+        let cache = cache(20_000)
+        for key in 0..<1000 { cache.set(key, "short", timeToLive: .seconds(1)) }
+        cache.set(-1, "for ever")
+        clock.advance(by: .seconds(1))
+        for _ in 0..<(64 * 1001 / 16 + 128) { _ = cache.get(-1) }
+        #expect(cache.count == 1)
+    }
+
+    @Test func sweepIsForIdlePeriods() {
+        let alive = Holder<Int>(0)
+        let cache = BoundedCache<Int, OnDeinit>(
+            .init(capacity: .entries(20_000), clock: CacheClock(clock))
+        )
+        for key in 0..<10_000 {
+            alive.value = (alive.value ?? 0) + 1
+            let life: Duration = key % 2 == 0 ? .seconds(1) : .seconds(2)
+            cache.set(key, OnDeinit { alive.value = (alive.value ?? 0) - 1 }, timeToLive: life)
+        }
+        clock.advance(by: .seconds(1))
+        cache.sweep()
+        #expect(cache.count == 5000)
+        #expect(alive.value == 5000, "the values are released, not only out of sight")
+        clock.advance(by: .seconds(1))
+        cache.sweep()
+        #expect(alive.value == 0)
+    }
+
+    @Test func theSystemClockIsExactNearTheDeadline() {
+        let cache = BoundedCache<Int, Int>(capacity: 10)
+        let start = ContinuousClock.now
+        cache.set(1, 1, timeToLive: .milliseconds(2))
+        var seen: Duration = .zero
+        while cache.get(1) != nil { seen = start.duration(to: .now) }
+        let gone = start.duration(to: .now)
+        #expect(gone >= .milliseconds(2))
+        #expect(seen < .milliseconds(500))
+    }
+}

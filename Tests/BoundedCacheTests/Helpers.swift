@@ -1,0 +1,63 @@
+import Dispatch
+import NIOConcurrencyHelpers
+
+/// A clock that stands still until it is moved.
+final class ManualClock: Clock {
+    struct Instant: InstantProtocol {
+        var offset: Duration
+        func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
+        func duration(to other: Instant) -> Duration { other.offset - offset }
+        static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
+    }
+
+    private let current = NIOLockedValueBox(Duration.seconds(1000))
+
+    var now: Instant { Instant(offset: current.withLockedValue { $0 }) }
+    var minimumResolution: Duration { .nanoseconds(1) }
+
+    func advance(by duration: Duration) { current.withLockedValue { $0 += duration } }
+    func sleep(until deadline: Instant, tolerance: Duration?) async throws {}
+}
+
+final class Collected<Element: Sendable>: Sendable {
+    private let elements = NIOLockedValueBox<[Element]>([])
+    var all: [Element] { elements.withLockedValue { $0 } }
+    func append(_ element: Element) { elements.withLockedValue { $0.append(element) } }
+}
+
+final class Holder<Value: Sendable>: Sendable {
+    private let content: NIOLockedValueBox<Value?>
+    init(_ value: Value? = nil) { content = NIOLockedValueBox(value) }
+    var value: Value? {
+        get { content.withLockedValue { $0 } }
+        set { content.withLockedValue { $0 = newValue } }
+    }
+}
+
+final class OnDeinit: Sendable {
+    private let action: @Sendable () -> Void
+    init(_ action: @escaping @Sendable () -> Void) { self.action = action }
+    deinit { action() }
+}
+
+/// SplitMix64, for tests that can be repeated.
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ mixed >> 31
+    }
+}
+
+func onAnotherThread(_ body: @escaping @Sendable () -> Void) {
+    let done = DispatchSemaphore(value: 0)
+    DispatchQueue.global().async {
+        body()
+        done.signal()
+    }
+    done.wait()
+}

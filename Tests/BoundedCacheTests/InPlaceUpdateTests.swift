@@ -1,0 +1,181 @@
+import BoundedCache
+import Dispatch
+import Testing
+
+/// Updates that change a copy-on-write value in place.
+@Suite(.timeLimit(.minutes(1))) struct InPlaceUpdateTests {
+    private let told = Collected<String>()
+
+    private func cache(_ limit: Int = 10_000) -> BoundedCache<String, [Int]> {
+        let told = told
+        return BoundedCache(
+            .init(
+                capacity: .weight(limit) { _, value in value.count },
+                evictionListener: { key, value, cause in told.append("\(key) \(value.count) \(cause)") }
+            )
+        )
+    }
+
+    @Test func nothingIsCopied() throws {
+        let cache = cache()
+        cache.set("a", Array(0..<1000))
+        let before = cache.get("a")?.withUnsafeBufferPointer(\.baseAddress)
+        try cache.update("a") { draft in
+            draft.value?[3] = 77
+            draft.value?.swapAt(0, 1)
+        }
+        #expect(cache.get("a")?.withUnsafeBufferPointer(\.baseAddress) == before)
+        #expect(cache.get("a")?.prefix(4) == [1, 0, 2, 77])
+        try cache.update("a") { $0.value?.append(1) }
+        #expect(cache.totalWeight == 1001)
+        #expect(cache.count == 1)
+        #expect(told.all.isEmpty)
+    }
+
+    /// A reader's own copy stays as it was.
+    @Test func valuesHandedOutDoNotChange() throws {
+        let cache = cache()
+        cache.set("a", [1, 2, 3])
+        let held = cache.get("a")
+        try cache.update("a") { $0.value?[0] = 9 }
+        #expect(held == [1, 2, 3])
+        #expect(cache.get("a") == [9, 2, 3])
+    }
+
+    @Test func readsInsideFindNothing() throws {
+        let cache = cache()
+        cache.set("a", [1])
+        try cache.update("a") { draft in
+            #expect(cache.get("a") == [1])
+            draft.value?.append(2)
+            #expect(cache.get("a") == nil)
+            #expect(cache.peek("a") == nil)
+            #expect(cache.peekEntry("a") == nil)
+            #expect(cache.snapshot().isEmpty)
+            #expect(cache.count == 1)
+        }
+        #expect(cache.get("a") == [1, 2])
+    }
+
+    @Test func otherThreadsWaitForTheChangedValue() throws {
+        let cache = cache()
+        cache.set("a", [1])
+        let started = DispatchSemaphore(value: 0)
+        let done = DispatchSemaphore(value: 0)
+        let seen = Collected<[Int]?>()
+        try cache.update("a") { draft in
+            draft.value?.append(2)
+            DispatchQueue.global().async {
+                started.signal()
+                seen.append(cache.get("a"))
+                seen.append(cache.peek("a"))
+                done.signal()
+            }
+            started.wait()
+            for value in 3..<1000 { draft.value?.append(value) }
+        }
+        done.wait()
+        #expect(seen.all == [Array(1..<1000), Array(1..<1000)])
+    }
+
+    @Test func aFailedChangeDropsTheEntry() throws {
+        struct Wrong: Error {}
+        let cache = cache(10)
+        cache.set("a", [1])
+        #expect(throws: Wrong.self) {
+            try cache.update("a") { draft in
+                draft.value?.append(2)
+                throw Wrong()
+            }
+        }
+        #expect(cache.get("a") == nil)
+        cache.set("b", [1])
+        #expect(throws: BoundedCacheError.self) { try cache.update("b") { $0.value?.append(contentsOf: 0..<20) } }
+        #expect(cache.get("b") == nil)
+        cache.set("c", [1])
+        try cache.update("c") { draft in _ = draft.value.take() }
+        #expect(cache.get("c") == nil)
+        #expect(cache.count == 0 && cache.totalWeight == 0)
+        #expect(told.all == ["a 2 removed", "b 21 removed"])
+    }
+
+    @Test func theEntryMayBeWrittenOrEvictedMeanwhile() throws {
+        let cache = cache(10)
+        cache.set("a", [1])
+        try cache.update("a") { draft in
+            draft.value?.append(2)
+            onAnotherThread { cache.set("a", [7]) }
+            draft.value?.append(3)
+        }
+        #expect(cache.get("a") == [7])
+        try cache.update("a") { draft in
+            draft.value?.append(2)
+            onAnotherThread { cache.removeAll() }
+            #expect(cache.count == 0)
+        }
+        #expect(cache.get("a") == nil)
+        cache.set("a", [1])
+        try cache.update("a") { draft in
+            draft.value?.append(2)
+            onAnotherThread {
+                cache.resize(to: 0)
+                #expect(cache.count == 0)
+                cache.resize(to: 10)
+            }
+        }
+        #expect(cache.get("a") == [1, 2], "it is stored anew")
+        #expect(cache.count == 1 && cache.totalWeight == 2)
+        #expect(throws: BoundedCacheError.self) {
+            try cache.update("a") { draft in
+                draft.value?.append(3)
+                cache.set("a", [9])
+            }
+        }
+        #expect(cache.get("a") == [9])
+    }
+
+    /// Two closures that each read the other's value: neither waits for the other, in one cache or in two.
+    @Test func crossedChangesDoNotHang() {
+        let caches = [cache(), cache()]
+        for round in 0..<40 {
+            let bothInside = DispatchSemaphore(value: 0)
+            let goOn = DispatchSemaphore(value: 0)
+            let group = DispatchGroup()
+            let keys = ["a", "b"]
+            let ofThread = round % 2 == 0 ? [caches[0], caches[0]] : caches
+            for thread in 0..<2 { ofThread[thread].set(keys[thread], [1]) }
+            for thread in 0..<2 {
+                DispatchQueue.global().async(group: group) {
+                    try? ofThread[thread].update(keys[thread]) { draft in
+                        draft.value?.append(2)
+                        bothInside.signal()
+                        goOn.wait()
+                        #expect(ofThread[1 - thread].get(keys[1 - thread]) != [1])
+                        _ = try? ofThread[1 - thread].update(keys[1 - thread]) { $0.value?.append(3) }
+                        ofThread[1 - thread].remove("other")
+                    }
+                }
+            }
+            bothInside.wait()
+            bothInside.wait()
+            goOn.signal()
+            goOn.signal()
+            group.wait()
+        }
+    }
+
+    @Test func manyThreadsAppendAndRead() {
+        let cache = cache(100_000)
+        cache.set("a", [])
+        DispatchQueue.concurrentPerform(iterations: 6) { thread in
+            for step in 0..<1000 {
+                if thread < 4 {
+                    _ = try? cache.update("a") { $0.value?.append(step) }
+                } else if cache.get("a") == nil {
+                    Issue.record("the entry was not there")
+                }
+            }
+        }
+        #expect(cache.get("a")?.count == 4000)
+    }
+}

@@ -1,0 +1,50 @@
+import BoundedCache
+import Testing
+
+@Suite struct KeyTests {
+    @Test(arguments: [
+        ("e\u{301}", "\u{e9}"), ("\u{212A}", "K"), ("a\u{037E}b", "a;b"), ("\u{1FEF}", "`"),
+        ("\u{1112}\u{1161}", "\u{D558}"),
+    ])
+    func equalStringsFindTheSameEntry(_ stored: String, _ asked: String) {
+        #expect(stored == asked)
+        let cache = BoundedCache<String, Int>(capacity: 10)
+        cache.set(stored, 1)
+        #expect(cache.get(asked) == 1)
+        #expect(cache.set(asked, 2) == .replaced)
+        #expect(cache.get(stored) == 2)
+        #expect(cache.count == 1)
+    }
+
+    @Test func stringsOfEveryLengthAndNeighbourhood() {
+        let cache = BoundedCache<String, Int>(capacity: 100_000)
+        var keys: [String] = []
+        for length in 0...80 {
+            keys.append(String(repeating: "a", count: length))
+            for place in 0..<length {
+                var bytes = [UInt8](repeating: 97, count: length)
+                bytes[place] = 98
+                keys.append(String(decoding: bytes, as: UTF8.self))
+            }
+        }
+        for (index, key) in keys.enumerated() { #expect(cache.set(key, index) == .inserted) }
+        for (index, key) in keys.enumerated() {
+            #expect(cache.get(key) == index)
+            #expect(cache.get(key + "\u{e9}") == nil)
+        }
+    }
+
+    @Test func otherKeyTypes() {
+        struct Colliding: Hashable {
+            let number: Int
+            func hash(into hasher: inout Hasher) {}
+        }
+        let cache = BoundedCache<Colliding, Int>(capacity: 200)
+        for number in 0..<500 { cache.set(Colliding(number: number), number) }
+        #expect(cache.count == 200)
+        #expect(cache.snapshot().allSatisfy { cache.get($0.key) == $0.key.number })
+        let substrings = BoundedCache<Substring, Int>(capacity: 10)
+        substrings.set("abcabc".dropFirst(3), 1)
+        #expect(substrings.get("abc") == 1)
+    }
+}

@@ -1,0 +1,185 @@
+import BoundedCache
+import Dispatch
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct UpdateTests {
+    let clock = ManualClock()
+
+    private func cache(_ limit: Int = 100) -> BoundedCache<String, Int> {
+        BoundedCache(.init(capacity: .weight(limit) { _, value in value }, clock: CacheClock(clock)))
+    }
+
+    @Test func insertsChangesAndRemoves() throws {
+        let cache = cache()
+        for expected in 1...3 {
+            let result = try cache.update("a") { draft in
+                draft.value = (draft.value ?? 0) + 1
+                return draft.value
+            }
+            #expect(result == expected)
+        }
+        #expect(cache.totalWeight == 3)
+        try cache.update("a") { $0.value = nil }
+        #expect(cache.get("a") == nil)
+        #expect(cache.count == 0)
+    }
+
+    @Test func keepsItsDeadlineUnlessTold() throws {
+        let cache = cache()
+        cache.set("a", 1, timeToLive: .seconds(10))
+        clock.advance(by: .seconds(4))
+        try cache.update("a") { draft in
+            #expect(draft.timeToLive == .seconds(6))
+            draft.value = 2
+        }
+        #expect(cache.peekEntry("a")?.timeToLive == .seconds(6))
+        try cache.update("a") { $0.timeToLive = .seconds(20) }
+        #expect(cache.peekEntry("a")?.timeToLive == .seconds(20))
+        try cache.update("a") { $0.timeToLive = nil }
+        #expect(cache.peekEntry("a")?.timeToLive == nil)
+        try cache.update("a") { $0.timeToLive = .zero }
+        #expect(cache.get("a") == nil)
+        cache.set("b", 1, timeToLive: .seconds(1))
+        clock.advance(by: .seconds(1))
+        try cache.update("b") { #expect($0.value == nil) }
+    }
+
+    @Test func anErrorChangesNothing() throws {
+        struct Wrong: Error {}
+        let cache = cache()
+        cache.set("a", 1)
+        #expect(throws: Wrong.self) {
+            try cache.update("a") { draft in
+                draft.value = 2
+                throw Wrong()
+            }
+        }
+        #expect(cache.get("a") == 1)
+        let error = #expect(throws: BoundedCacheError.self) { try cache.update("a") { $0.value = 101 } }
+        #expect(error?.code == .oversized)
+        #expect(cache.get("a") == 1)
+        try cache.update("a") { $0.value = 3 }
+        #expect(cache.get("a") == 3, "the failed updates are over")
+    }
+
+    @Test func readsInsideGiveTheOldValue() throws {
+        let cache = cache()
+        cache.set("a", 1)
+        try cache.update("a") { draft in
+            draft.value = 2
+            #expect(cache.get("a") == 1)
+            #expect(cache.peek("a") == 1)
+            #expect(cache.snapshot().map(\.value) == [1])
+        }
+        #expect(cache.get("a") == 2)
+    }
+
+    @Test func reentryIsAnError() throws {
+        let cache = cache()
+        let nested = #expect(throws: BoundedCacheError.self) {
+            try cache.update("a") { _ in try cache.update("a") { $0.value = 1 } }
+        }
+        #expect(nested?.code == .reentrantUpdate)
+        let other = #expect(throws: BoundedCacheError.self) {
+            try cache.update("a") { _ in try cache.update("b") { $0.value = 1 } }
+        }
+        #expect(other?.code == .reentrantUpdate)
+        let write = #expect(throws: BoundedCacheError.self) {
+            try cache.update("a") { draft in
+                draft.value = 1
+                cache.set("a", 2)
+            }
+        }
+        #expect(write?.code == .reentrantUpdate)
+        #expect(cache.get("a") == 2)
+        #expect(throws: BoundedCacheError.self) { try cache.update("a") { _ in cache.remove("a") } }
+        #expect(cache.get("a") == nil)
+        try cache.update("a") { draft in
+            cache.set("b", 7)
+            draft.value = cache.get("b")
+        }
+        #expect(cache.get("a") == 7)
+    }
+
+    @Test func aValueSetMeanwhileStays() throws {
+        let cache = cache()
+        cache.set("a", 1)
+        try cache.update("a") { draft in
+            draft.value = 2
+            onAnotherThread { cache.set("a", 50) }
+        }
+        #expect(cache.get("a") == 50)
+        try cache.update("a") { draft in
+            draft.value = 3
+            onAnotherThread { cache.removeAll() }
+        }
+        #expect(cache.get("a") == nil)
+    }
+
+    @Test func otherThreadsReadOnAndWriteOtherKeys() throws {
+        let cache = cache()
+        cache.set("a", 1)
+        try cache.update("a") { draft in
+            onAnotherThread {
+                #expect(cache.get("a") == 1)
+                cache.set("b", 2)
+                _ = try? cache.update("c") { $0.value = 3 }
+                _ = cache.remove("b")
+            }
+            draft.value = 9
+        }
+        #expect(cache.get("a") == 9)
+        #expect(cache.get("c") == 3)
+    }
+
+    /// Two closures that each read and remove the other's key: neither waits for the other.
+    @Test func crossedUpdatesDoNotHang() {
+        let cache = BoundedCache<Int, Int>(capacity: 10)
+        for _ in 0..<50 {
+            let bothInside = DispatchSemaphore(value: 0)
+            let goOn = DispatchSemaphore(value: 0)
+            let group = DispatchGroup()
+            for key in 0..<2 {
+                DispatchQueue.global().async(group: group) {
+                    _ = try? cache.update(key) { draft in
+                        bothInside.signal()
+                        goOn.wait()
+                        _ = cache.get(1 - key)
+                        _ = cache.remove(1 - key)
+                        draft.value = key
+                    }
+                }
+            }
+            bothInside.wait()
+            bothInside.wait()
+            goOn.signal()
+            goOn.signal()
+            group.wait()
+        }
+    }
+
+    @Test func noIncrementIsLost() throws {
+        let cache = BoundedCache<String, Int>(capacity: 10)
+        DispatchQueue.concurrentPerform(iterations: 8) { _ in
+            for _ in 0..<2000 { _ = try? cache.update("n") { $0.value = ($0.value ?? 0) + 1 } }
+        }
+        #expect(cache.get("n") == 16_000)
+    }
+
+    @Test func removalsAndIncrementsAddUp() {
+        let cache = BoundedCache<String, Int>(capacity: 10)
+        let removed = Holder<Int>(0)
+        DispatchQueue.concurrentPerform(iterations: 4) { thread in
+            var sum = 0
+            for _ in 0..<2000 {
+                if thread == 0 {
+                    sum += cache.remove("n") ?? 0
+                } else {
+                    _ = try? cache.update("n") { $0.value = ($0.value ?? 0) + 1 }
+                }
+            }
+            if thread == 0 { removed.value = sum }
+        }
+        #expect((removed.value ?? 0) + (cache.get("n") ?? 0) == 6000)
+    }
+}

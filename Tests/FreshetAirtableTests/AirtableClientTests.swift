@@ -1,0 +1,164 @@
+import Freshet
+import FreshetTesting
+import Testing
+
+@testable import FreshetAirtable
+
+@Suite("Airtable: listing records")
+struct AirtableClientTests {
+    @Test("400 people cost four requests, at most five a second, and all arrive in order")
+    func paging() async throws {
+        try await Airtable.with { airtable in
+            let records = try await airtable.list()
+            #expect(
+                records.map(\.id) == airtable.standIn.records(base: Airtable.base, table: Airtable.people).map(\.id)
+            )
+            #expect(airtable.standIn.statistics.statuses == [200: 4])
+            #expect(airtable.spawner.now() == MonotonicInstant(nanoseconds: 645_000_000))
+        }
+    }
+
+    @Test("Lists at once share the base's pace on a real clock, too")
+    func sharedPace() async throws {
+        // Two more than Airtable takes: a busy machine bunches what was sent at a pace. Eight at once are still too
+        // many.
+        var configuration = AirtableStandIn.Configuration()
+        configuration.requestsPerSecond = 7
+        let standIn = AirtableStandIn(configuration: configuration)
+        try await AirtableStandIn.withStandIn(standIn) { standIn in
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<4 {
+                    let client = try AirtableClient(token: standIn.token, endpoint: standIn.url)
+                    let query = AirtableQuery(maxRecords: 200)
+                    group.addTask {
+                        try await client.records(base: Airtable.base, table: Airtable.people, query: query).count
+                    }
+                }
+                for try await count in group { #expect(count == 200) }
+            }
+            #expect(standIn.statistics.statuses == [200: 8])
+        }
+    }
+
+    @Test("Empty cells are left out, zero and odd cells are kept")
+    func cells() async throws {
+        try await Airtable.with { airtable in
+            let people = try await airtable.list()
+            let first = try #require(people.first)
+            #expect(first.fields["Activo"] == nil)
+            #expect(first.fields["Idiomas"] == nil)
+            #expect(first.fields["Salario"] == 0)
+            #expect(people[13].fields["Nombre"] == nil)
+            #expect(people[29].fields["Nombre"] == "   ")
+            #expect(people[7].fields["Bono"] == ["specialValue": "NaN"])
+            #expect(people[9].fields["Antigüedad"] == ["error": "#ERROR!"])
+            #expect(people[1].fields["Notas"] == nil)
+        }
+    }
+
+    @Test("View, fields, sort, formula, maxRecords, ids for names, text cells, comments")
+    func options() async throws {
+        try await Airtable.with { airtable in
+            let agents = try await airtable.list(AirtableQuery(view: "Agentes de venta"))
+            #expect(agents.count == 160)
+            #expect(agents.allSatisfy { $0.fields["Puesto"] == "Agente de ventas" })
+
+            let names = try await airtable.list(
+                AirtableQuery(
+                    fields: ["Nombre"],
+                    filterByFormula: "{Puesto}='Gerente'",
+                    sort: [.init(field: "Nombre", isDescending: true)],
+                    maxRecords: 70,
+                    pageSize: 30
+                )
+            )
+            #expect(names.count == 70)
+            #expect(names.allSatisfy { Set($0.fields.keys).isSubset(of: ["Nombre"]) })
+            let keys = names.map { ($0.fields["Nombre"]?.string ?? "").lowercased() }
+            #expect(keys == keys.sorted(by: >))
+
+            let texts = try await airtable.list(
+                AirtableQuery(
+                    maxRecords: 2,
+                    returnFieldsByFieldId: true,
+                    cellFormat: .string(timeZone: "Europe/Madrid", userLocale: "es"),
+                    countsComments: true
+                )
+            )
+            #expect(texts[1].fields["fldPeople00000006"] == "checked")
+            #expect(texts.map(\.commentCount) == [0, 1])
+        }
+    }
+
+    @Test("A query too long for a URL goes as POST, page after page")
+    func post() async throws {
+        try await Airtable.with { airtable in
+            let never = (0..<400).map { "{Nombre}='nobody number \($0)'" }.joined(separator: ", ")
+            let formula =
+                "NOT(OR(\((0..<4).map { _ in "OR(\(never.split(separator: ", ").prefix(99).joined(separator: ",")))" }.joined(separator: ","))))"
+            let query = AirtableQuery(
+                filterByFormula: formula + String(repeating: " ", count: 3000),
+                cellFormat: .string(timeZone: "UTC", userLocale: "es")
+            )
+            let count = try await airtable.list(query).count
+            #expect(count == 400)
+            #expect(airtable.standIn.statistics.posts == 4)
+            #expect(airtable.standIn.statistics.statuses == [200: 4])
+        }
+    }
+
+    @Test("A table whose name has a slash and a space is found by it")
+    func tableName() async throws {
+        try await Airtable.with { airtable in
+            for table in ["Altas/Bajas 2024", "tblChanges0000001"] {
+                let count = try await airtable.list(table: table).count
+                #expect(count == 12)
+            }
+        }
+    }
+
+    @Test("The order is that of the first page, cells are read live, deleted records are left out")
+    func frozenOrder() async throws {
+        try await Airtable.with { airtable in
+            let standIn = airtable.standIn
+            let last = try #require(standIn.records(base: Airtable.base, table: Airtable.people).last?.id)
+            standIn.inject(.delay(.seconds(1)), skipping: 1)
+            let client = try airtable.client()
+            async let list = client.records(base: Airtable.base, table: Airtable.people)
+            try await waitUntil("the first page") { standIn.statistics.statuses[200] ?? 0 >= 1 }
+            standIn.setCell(base: Airtable.base, table: Airtable.people, record: last, column: "Nombre", to: "Zz")
+            let records = try await list
+            #expect(records.map(\.id) == standIn.records(base: Airtable.base, table: Airtable.people).map(\.id))
+        }
+    }
+
+    @Test("Columns can be asked for by name, even where every cell is empty")
+    func hasColumn() async throws {
+        try await Airtable.with { airtable in
+            let client = try airtable.client()
+            #expect(try await client.hasColumn("id", base: Airtable.base, table: "Altas/Bajas 2024"))
+            #expect(try await !client.hasColumn("id", base: Airtable.base, table: Airtable.people))
+            let source = try AirtableSource(client: client, base: Airtable.base, table: "Altas/Bajas 2024")
+            #expect(try await source.inspect() == .init(hasIDColumn: true, attachmentColumns: []))
+            let people = try AirtableSource(client: client, base: Airtable.base, table: Airtable.people)
+            #expect(try await people.inspect() == .init(hasIDColumn: false, attachmentColumns: ["Foto"]))
+        }
+    }
+
+    @Test("A source gives an array of flattened records")
+    func source() async throws {
+        try await Airtable.with { airtable in
+            let source = try AirtableSource(
+                client: airtable.client(),
+                base: Airtable.base,
+                table: "Altas/Bajas 2024",
+                query: AirtableQuery(fields: ["id", "Tipo"], maxRecords: 1)
+            )
+            guard case .value(let value, _) = try await source.load(LoadContext()) else {
+                Issue.record("no value")
+                return
+            }
+            #expect(value == [["id": "rec00000000000900", "Tipo": "Alta"]])
+        }
+    }
+}

@@ -1,0 +1,245 @@
+import Freshet
+import FreshetAirtable
+import FreshetTesting
+import Testing
+
+@Suite("Airtable: what goes wrong in the wild")
+struct AirtableFailureTests {
+    struct Refusal: Sendable {
+        var status: Int
+        var says: [String]
+    }
+
+    @Test(
+        "Each status is an error that names base and table and says what to do",
+        arguments: [
+            Refusal(status: 401, says: ["AUTHENTICATION_REQUIRED", "AIRTABLE_TOKEN"]),
+            Refusal(status: 402, says: ["plan"]),
+            Refusal(status: 403, says: ["INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", "gone", "access"]),
+            Refusal(status: 404, says: ["NOT_FOUND", "address"]),
+            Refusal(status: 413, says: ["too large"]),
+            Refusal(status: 414, says: ["too large"]),
+            Refusal(status: 422, says: ["INVALID_REQUEST_UNKNOWN", "refuses"]),
+            Refusal(status: 500, says: ["SERVER_ERROR"]),
+            Refusal(status: 302, says: ["no meaning"]),
+        ]
+    )
+    func statuses(_ refusal: Refusal) async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.inject(.status(refusal.status))
+            let error = await cacheError { try await airtable.list() }
+            #expect(error?.code == .sourceFailed)
+            for text in refusal.says + ["(\(refusal.status))", Airtable.base, Airtable.people] {
+                #expect(error?.message.contains(text) == true, "\(text): \(error?.message ?? "")")
+            }
+            #expect(error?.refusal == [401: .credentials, 402: .quota, 403: .credentials][refusal.status])
+            #expect(airtable.standIn.statistics.requests == 1)
+        }
+    }
+
+    @Test("A token that is refused is not repeated in the error")
+    func wrongToken() async throws {
+        try await Airtable.with { airtable in
+            let client = try airtable.client(token: "patSecret123")
+            let error = await cacheError { try await client.records(base: Airtable.base, table: Airtable.people) }
+            #expect(error?.code == .sourceFailed)
+            #expect(error.map { !"\($0)".contains("Secret") } == true)
+        }
+    }
+
+    @Test("Real refusals: base, table, view, column, formula")
+    func realRefusals() async throws {
+        try await Airtable.with { airtable in
+            func message(
+                _ query: AirtableQuery = AirtableQuery(),
+                base: String = Airtable.base,
+                table: String = "Personas"
+            )
+                async -> String
+            {
+                await cacheError { try await airtable.list(query, base: base, table: table) }?.message ?? ""
+            }
+            #expect(await message(base: "appUnknown0000001").contains("INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND"))
+            #expect(await message(base: "nonsense").contains("NOT_FOUND"))
+            #expect(await message(table: "Nobody").contains("INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND"))
+            #expect(await message(AirtableQuery(view: "Nobody")).contains("VIEW_NAME_NOT_FOUND"))
+            #expect(await message(AirtableQuery(view: "viwNobody00000001")).contains("VIEW_ID_NOT_FOUND"))
+            #expect(await message(AirtableQuery(fields: ["Nobody"])).contains("UNKNOWN_FIELD_NAME"))
+            #expect(await message(AirtableQuery(filterByFormula: "{Nombre")).contains("INVALID_FILTER_BY_FORMULA"))
+        }
+    }
+
+    @Test(
+        "A page that fails in passing is asked for again with its offset",
+        arguments: [AirtableStandIn.Fault.status(502), .status(503), .cut]
+    )
+    func retry(_ fault: AirtableStandIn.Fault) async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.inject(fault, skipping: 2, times: 3)
+            let count = try await airtable.list().count
+            #expect(count == 400)
+            #expect(airtable.standIn.statistics.requests == 7)
+        }
+    }
+
+    @Test("Retries have an end, and pauses between them that grow")
+    func retriesEnd() async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.inject(.status(503), times: 100)
+            let error = await cacheError { try await airtable.list() }
+            #expect(error?.code == .sourceFailed)
+            #expect(airtable.standIn.statistics.requests == 4)
+            let waited = airtable.spawner.now() - MonotonicInstant(nanoseconds: 0)
+            #expect(waited >= .milliseconds(1750) && waited <= .milliseconds(3500 + 3 * 215))
+        }
+    }
+
+    @Test(
+        "A broken 200 is an error, at once, and no partial result",
+        arguments: [AirtableStandIn.Fault.html, .garbage, .truncated, .wrongTypes]
+    )
+    func brokenAnswers(_ fault: AirtableStandIn.Fault) async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.inject(fault, skipping: 3)
+            let error = await cacheError { try await airtable.list() }
+            #expect(error?.code == .sourceFailed)
+            if fault == .html { #expect(error?.message.contains("text/html") == true) }
+            #expect(airtable.standIn.statistics.requests == 4)
+        }
+    }
+
+    @Test("An iteration that Airtable forgot begins anew, and what was collected is thrown away")
+    func iteratorRestart() async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.inject(.iteratorGone, skipping: 2)
+            let ids = try await airtable.list().map(\.id)
+            #expect(ids.count == 400 && Set(ids).count == 400)
+            #expect(airtable.standIn.statistics.requests == 3 + 4)
+        }
+    }
+
+    @Test("An iterator that idles too long is really gone")
+    func iteratorExpires() async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.inject(.delay(.seconds(301)), skipping: 1)
+            let count = try await airtable.list().count
+            #expect(count == 400)
+            #expect(airtable.standIn.statistics.statuses == [200: 5, 422: 1])
+        }
+    }
+
+    @Test("Starting over has an end")
+    func restartsEnd() async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.inject(.iteratorGone, skipping: 1, times: 100)
+            let error = await cacheError { try await airtable.list() }
+            #expect(error?.message.contains("LIST_RECORDS_ITERATOR_NOT_AVAILABLE") == true)
+            #expect(airtable.standIn.statistics.requests < 10)
+        }
+    }
+
+    @Test("A rate limit closes the base for everybody for 30 s, without a probe")
+    func rateLimit() async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.inject(.rateLimit, skipping: 1)
+            let error = await cacheError { try await airtable.list() }
+            #expect(error?.code == .overloaded)
+            #expect(error?.retryAfter == .seconds(30))
+            #expect(airtable.standIn.statistics.requests == 2)
+
+            let other = try airtable.client()
+            airtable.spawner.advance(by: .seconds(29))
+            let second = await cacheError { try await other.records(base: Airtable.base, table: Airtable.people) }
+            #expect(second?.code == .overloaded)
+            #expect(second?.retryAfter == .seconds(1))
+            #expect(airtable.standIn.statistics.requests == 2)
+
+            airtable.spawner.advance(by: .seconds(1))
+            let count = try await airtable.list().count
+            #expect(count == 400)
+        }
+    }
+
+    @Test("A spent monthly quota is told, and not asked about again for an hour")
+    func quota() async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.spendMonthlyQuota()
+            for _ in 1...2 {
+                let error = await cacheError { try await airtable.list() }
+                #expect(error?.code == .sourceFailed)
+                #expect(error?.retryAfter == .seconds(3600))
+                #expect(error?.message.contains("this month") == true)
+                #expect(airtable.standIn.statistics.requests == 1)
+            }
+        }
+    }
+
+    @Test("A quota that is spent halfway leaves no partial result")
+    func quotaHalfway() async throws {
+        try await Airtable.with({ $0.monthlyCalls = 3 }) { airtable in
+            let error = await cacheError { try await airtable.list() }
+            #expect(error?.message.contains("PUBLIC_API_BILLING_LIMIT_EXCEEDED") == true)
+        }
+    }
+
+    @Test(
+        "A server that never answers, or stops halfway, is a timeout",
+        arguments: [AirtableStandIn.Fault.hang, .stall]
+    )
+    func hang(_ fault: AirtableStandIn.Fault) async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.inject(fault)
+            let client = try airtable.client {
+                $0.requestTimeout = .milliseconds(200)
+                $0.maxRetries = 0
+            }
+            let error = await cacheError { try await client.records(base: Airtable.base, table: Airtable.people) }
+            #expect(error?.code == .sourceTimedOut)
+        }
+    }
+
+    @Test("A slow server is waited for")
+    func slow() async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.inject(.delay(.seconds(3)), times: 2)
+            let count = try await airtable.list().count
+            #expect(count == 400)
+        }
+    }
+
+    @Test("Cancelling frees the caller, whatever the server does")
+    func cancellation() async throws {
+        try await Airtable.with { airtable in
+            airtable.standIn.inject(.hang)
+            let client = try airtable.client()
+            let task = Task { try await client.records(base: Airtable.base, table: Airtable.people) }
+            let standIn = airtable.standIn
+            try await waitUntil("the request") { standIn.statistics.requests == 1 }
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
+        }
+    }
+
+    @Test("A page larger than the limit is an error")
+    func oversized() async throws {
+        try await Airtable.with { airtable in
+            let client = try airtable.client { $0.maxPageSize = 1000 }
+            let error = await cacheError { try await client.records(base: Airtable.base, table: Airtable.people) }
+            #expect(error?.code == .sourceFailed)
+            #expect(error?.message.contains("1000 bytes") == true)
+        }
+    }
+
+    @Test("A server that is not there is an error that can be retried later")
+    func deadServer() async throws {
+        let url = try await Airtable.with { $0.standIn.url }
+        let client = try AirtableClient(
+            token: "t",
+            endpoint: url,
+            limiters: BaseLimiters(spawner: JumpingSpawner())
+        )
+        let error = await cacheError { try await client.records(base: Airtable.base, table: Airtable.people) }
+        #expect(error?.code == .sourceFailed)
+        #expect(error?.message.contains("connection") == true)
+    }
+}

@@ -1,0 +1,119 @@
+import Freshet
+import FreshetTesting
+import NIOConcurrencyHelpers
+import Testing
+
+@testable import FreshetAirtable
+
+@Suite("Limiter: waiting for one's turn")
+struct BaseLimiterTests {
+    private let spawner = TestSpawner()
+
+    private func limiter() -> BaseLimiter {
+        BaseLimiters(spawner: spawner).limiter(endpoint: "https://airtable.example", base: "appA")
+    }
+
+    /// Starts one that waits for its turn and writes down when it came.
+    private func enter(
+        _ limiter: BaseLimiter,
+        _ log: NIOLockedValueBox<[String]>,
+        _ name: String
+    ) async -> SpawnedTask {
+        let task = spawner.spawn { [spawner] in
+            let outcome: String
+            do {
+                try await limiter.acquire()
+                outcome = "\(spawner.now().nanoseconds / 1_000_000)"
+            } catch {
+                outcome =
+                    error is CancellationError ? "cancelled" : "\((error as? CacheError)?.code.description ?? "?")"
+            }
+            log.withLockedValue { $0.append("\(name) \(outcome)") }
+        }
+        await spawner.settle()
+        return task
+    }
+
+    @Test("Turns come in order, 215 ms apart")
+    func pacing() async {
+        let limiter = limiter()
+        let log = NIOLockedValueBox<[String]>([])
+        for name in ["a", "b", "c"] { _ = await enter(limiter, log, name) }
+        await spawner.advance(by: .seconds(1))
+        #expect(log.withLockedValue { $0 } == ["a 0", "b 215", "c 430"])
+        #expect(spawner.runningTasks == 0)
+    }
+
+    @Test("A waiter that is cancelled goes at once, and the next has its turn")
+    func cancelling() async {
+        let limiter = limiter()
+        let log = NIOLockedValueBox<[String]>([])
+        _ = await enter(limiter, log, "a")
+        let second = await enter(limiter, log, "b")
+        _ = await enter(limiter, log, "c")
+        second.cancel()
+        await spawner.settle()
+        #expect(log.withLockedValue { $0 } == ["a 0", "b cancelled"])
+        await spawner.advance(by: .seconds(1))
+        #expect(log.withLockedValue { $0 } == ["a 0", "b cancelled", "c 215"])
+    }
+
+    @Test("A closure frees all who wait with an error, and ends after 30 s")
+    func closing() async {
+        let limiter = limiter()
+        let log = NIOLockedValueBox<[String]>([])
+        for name in ["a", "b", "c"] { _ = await enter(limiter, log, name) }
+        limiter.close(for: .seconds(30), because: .rateLimit)
+        await spawner.settle()
+        #expect(Set(log.withLockedValue { $0 }) == ["a 0", "b overloaded", "c overloaded"])
+        await spawner.advance(by: .milliseconds(29_999))
+        _ = await enter(limiter, log, "d")
+        await spawner.advance(by: .milliseconds(1))
+        _ = await enter(limiter, log, "e")
+        #expect(log.withLockedValue { $0.suffix(2) } == ["d overloaded", "e 30000"])
+    }
+
+    @Test("A spent quota is told to all who ask until the time is over")
+    func quota() async {
+        let limiter = limiter()
+        limiter.close(for: .seconds(3600), because: .quota)
+        // One that was on its way already.
+        limiter.close(for: .seconds(30), because: .rateLimit)
+        await #expect {
+            try await limiter.acquire()
+        } throws: { error in
+            let error = error as? CacheError
+            return error?.code == .sourceFailed && error?.retryAfter == .seconds(3600)
+                && error?.message.contains("this month") == true
+        }
+        await spawner.advance(by: .seconds(3600))
+        await #expect(throws: Never.self) { try await limiter.acquire() }
+    }
+
+    @Test("A base has one limiter at an endpoint, however many ask for it")
+    func sharing() {
+        let limiters = BaseLimiters(spawner: spawner)
+        let first = limiters.limiter(endpoint: "https://a.example", base: "appA")
+        #expect(limiters.limiter(endpoint: "https://a.example", base: "appA") === first)
+        #expect(limiters.limiter(endpoint: "https://a.example", base: "appB") !== first)
+        #expect(limiters.limiter(endpoint: "https://b.example", base: "appA") !== first)
+    }
+
+    @Test("A thousand waiters, a third of them cancelled, all get an answer")
+    func crowd() async throws {
+        let limiter = BaseLimiter(base: "appA", interval: .zero, spawner: SystemSpawner())
+        let outcomes = await withTaskGroup(of: Bool.self) { group in
+            for index in 0..<1000 {
+                group.addTask {
+                    let task = Task { try await limiter.acquire() }
+                    if index % 3 == 0 { task.cancel() }
+                    return (try? await task.value) != nil
+                }
+            }
+            return await group.reduce(into: [false: 0, true: 0]) { $0[$1, default: 0] += 1 }
+        }
+        #expect(outcomes.values.reduce(0, +) == 1000)
+        #expect((outcomes[true] ?? 0) >= 666)
+        #expect(limiter.waiting == 0)
+    }
+}

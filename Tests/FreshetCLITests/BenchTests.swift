@@ -1,0 +1,71 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import FreshetCLI
+
+@Suite struct BenchTests {
+    private struct Line: Decodable {
+        let operation: String
+        let tasks: Int
+        let bytes: Int
+        let operations: Int
+        let errors: Int
+        let ops_per_second: Double
+        let p50_ms: Double
+        let p999_ms: Double
+        let max_ms: Double
+    }
+
+    @Test("prints a line for each case and leaves nothing behind")
+    func lines() async throws {
+        let server = try await RedisServer.start()
+        let arguments = ["bench", "--store", server.url, "--seconds", "0.05", "--tasks", "1,4", "--size", "64"]
+        let run = try await Run(arguments + ["--json"])
+        #expect(run.code == 0, "\(run.errors)")
+        let lines = try run.output.split(separator: "\n").map {
+            try JSONDecoder().decode(Line.self, from: Data($0.utf8))
+        }
+        #expect(lines.map(\.operation) == ["get", "get", "set", "set"])
+        #expect(lines.map(\.tasks) == [1, 4, 1, 4])
+        #expect(lines.allSatisfy { $0.operations > 0 && $0.errors == 0 && $0.bytes == 64 && $0.ops_per_second > 0 })
+        #expect(lines.allSatisfy { $0.p50_ms > 0 && $0.p50_ms <= $0.p999_ms && $0.p999_ms <= $0.max_ms })
+        let table = try await Run(arguments)
+        #expect(table.output.split(separator: "\n").count == 5)
+        #expect(try await Run(["get", "any", "--store", server.url]).code == 0)
+        #expect(LoopbackSocket.exchange("DBSIZE\r\n", port: server.port) == ":0\r\n")
+    }
+
+    @Test("numbers that make no sense are wrong usage", arguments: ["--tasks=0", "--size=1,x", "--seconds=-1"])
+    func usage(option: String) async throws {
+        #expect(try await Run(["bench", "--store", "redis://127.0.0.1:1", option]).code == 64)
+    }
+}
+
+@Suite struct LatencyHistogramTests {
+    @Test func quantilesAreOffByLessThanOnePercent() {
+        var histogram = LatencyHistogram()
+        var other = LatencyHistogram()
+        for step in 1...50_000 {
+            histogram.add(.nanoseconds(step * 1000))
+            other.add(.nanoseconds((50_000 + step) * 1000))
+        }
+        histogram.add(other)
+        #expect(histogram.count == 100_000)
+        for share in [0.001, 0.5, 0.9, 0.99, 0.999] {
+            let exact = share * 100_000_000
+            #expect(abs(Double(histogram.quantile(share)) - exact) < exact * 0.01)
+        }
+        #expect(histogram.quantile(1) == 100_000_000)
+        #expect(histogram.longest == 100_000_000)
+    }
+
+    @Test func extremesHaveTheirPlace() {
+        var histogram = LatencyHistogram()
+        #expect(histogram.quantile(0.5) == 0)
+        for value in [-5, 0, 1, 127, 128, 255, 256] { histogram.add(.nanoseconds(value)) }
+        histogram.add(.seconds(100_000))
+        #expect(histogram.quantile(0.01) == 0)
+        #expect(histogram.quantile(1) == (1 << 40) - 1)
+    }
+}

@@ -1,0 +1,241 @@
+import Foundation
+import FreshetTesting
+import TestSupport
+import Testing
+
+@Suite("Command line")
+struct CommandLineTests {
+    @Test(
+        "usage errors exit with 64",
+        arguments: [["nix"], ["get"], ["explain"], ["serve", "--port", "x"], ["set", "k"], ["--nix"]]
+    )
+    func usage(arguments: [String]) async throws {
+        let run = try await Run(arguments)
+        #expect(run.code == 64)
+        #expect(run.output.isEmpty)
+        #expect(run.errors.contains("Usage:"))
+    }
+
+    @Test("help lists every command and exits with 0")
+    func help() async throws {
+        let run = try await Run(["--help"])
+        #expect(run.code == 0)
+        for name in [
+            "serve", "demo", "check", "fields", "warm", "refresh", "expire", "remove", "explain", "get", "set", "del",
+            "ttl", "bench",
+        ] {
+            #expect(run.output.contains("\n  \(name) "))
+        }
+    }
+
+    @Test("a bad configuration exits with 78 and says everything at once", arguments: ["serve", "check"])
+    func configuration(command: String) async throws {
+        let folder = try Folder()
+        try folder.write(
+            """
+            store: mysql://h
+            fields:
+              a: { ttl: 0s, source: { file: { path: a.json } } }
+              b: { ttl: 1m, sourc: {} }
+            """,
+            to: "freshet.yaml"
+        )
+        let run = try await Run([command], directory: folder.url)
+        #expect(run.code == 78)
+        let lines = run.errors.split(separator: "\n")
+        #expect(lines.count == 4)
+        #expect(lines.first?.hasPrefix("freshet.yaml:1:8: there is no store at mysql:// – ") == true)
+        #expect(run.errors.contains("did you mean 'source'?"))
+    }
+
+    @Test("check tells what is there, and what is wrong, as JSON too")
+    func check() async throws {
+        struct Report: Decodable {
+            struct Problem: Decodable {
+                let line: Int?
+                let message: String
+            }
+            let valid: Bool
+            let fields: [String]
+            let problems: [Problem]
+        }
+        let folder = try Folder()
+        let file = try folder.write("fields: { a: { ttl: 1m, source: { file: { path: a.json } } } }", to: "f.yaml")
+        let plain = try await Run(["check", "--config", file])
+        #expect(plain.code == 0)
+        #expect(plain.output == "\(file): valid; store memory://; fields: a\n")
+        let json = try await Run(["check", "--config", file, "--json"])
+        #expect(json.code == 0)
+        #expect(try JSONDecoder().decode(Report.self, from: Data(json.output.utf8)).fields == ["a"])
+        try folder.write("feilds: {}\nstoreTimeout: 0s", to: "f.yaml")
+        let bad = try await Run(["check", "--json"], environment: ["FRESHET_CONFIG": file])
+        #expect(bad.code == 78)
+        let report = try JSONDecoder().decode(Report.self, from: Data(bad.output.utf8))
+        #expect(!report.valid)
+        #expect(report.problems.map(\.line) == [1, 2])
+    }
+
+    @Test("check says which column the record's id hides, unless it is to stay offline")
+    func hiddenColumn() async throws {
+        let folder = try Folder()
+        let file = try folder.write(
+            """
+            fields:
+              changes: { ttl: 1m, source: { airtable: { base: appPeople00000001, table: Altas/Bajas 2024 } } }
+              gone: { ttl: 1m, source: { airtable: { base: appPeople00000001, table: Nadie } } }
+            """,
+            to: "f.yaml"
+        )
+        try await AirtableStandIn.withStandIn { standIn in
+            let environment = ["AIRTABLE_TOKEN": standIn.token, "AIRTABLE_ENDPOINT": standIn.url]
+            let run = try await Run(["check", "--config", file], environment: environment)
+            #expect(run.code == 0)
+            #expect(run.errors.contains("field 'changes' has a column named 'id', which the record's id hides"))
+            #expect(run.errors.contains("the table of field 'gone' cannot be looked at"))
+            #expect(!run.errors.contains(standIn.token))
+            let offline = try await Run(["check", "--config", file, "--offline"], environment: environment)
+            #expect((offline.code, offline.errors) == (0, ""))
+        }
+    }
+
+    @Test("a configuration that is not there exits with 78")
+    func missing() async throws {
+        let folder = try Folder()
+        for command in ["serve", "check"] {
+            let run = try await Run([command], directory: folder.url)
+            #expect(run.code == 78)
+            #expect(run.errors.contains("freshet.yaml: there is no such file"))
+        }
+    }
+
+    @Test("a wrong log level exits with 78")
+    func logLevel() async throws {
+        let folder = try Folder()
+        try folder.write("fields: {}", to: "freshet.yaml")
+        let run = try await Run(["serve"], environment: ["FRESHET_LOG_LEVEL": "loud"], directory: folder.url)
+        #expect(run.code == 78)
+        #expect(run.errors.contains("'loud' is no log level"))
+    }
+
+    @Test(
+        "field commands exit with 69 where no service listens",
+        arguments: ["fields", "warm", "refresh a", "remove a", "explain a"]
+    )
+    func noService(command: String) async throws {
+        let port = try await FreePort.any()
+        let words = command.split(separator: " ").map(String.init)
+        let run = try await Run(words + ["--url", "http://127.0.0.1:\(port)"])
+        #expect(run.code == 69)
+        #expect(run.errors.contains("no answer from http://127.0.0.1:\(port)"))
+    }
+}
+
+@Suite("Key commands")
+struct KeyCommandTests {
+    @Test("set, get, ttl and del on a real server")
+    func keys() async throws {
+        let server = try await RedisServer.start()
+        let environment = ["FRESHET_STORE": server.url]
+        func run(_ arguments: String...) async throws -> Run { try await Run(arguments, environment: environment) }
+        #expect(try await run("set", "k", "{\"a\":1}").output == "OK\n")
+        #expect(try await run("get", "k").output == "{\"a\":1}\n")
+        // To the nearest second, as Redis: not 99 as soon as a millisecond has passed.
+        let isRounded = try await eventually {
+            _ = try await run("set", "k", "{\"a\":1}", "--ex", "100")
+            return try await run("ttl", "k").output == "100\n"
+        }
+        #expect(isRounded)
+        #expect(try await run("set", "k", "2", "--nx").output == "not stored\n")
+        #expect(try await run("set", "k", "2", "--xx", "--json").output == "{\"key\":\"k\",\"stored\":true}\n")
+        #expect(try await run("ttl", "k").output == "-1\n")
+        #expect(try await run("get", "k", "--json").output == "{\"key\":\"k\",\"value\":\"2\"}\n")
+        #expect(try await run("del", "k", "none").output == "1\n")
+        #expect(try await run("ttl", "k").output == "-2\n")
+        let missing = try await run("get", "k")
+        #expect(missing.code == 0)
+        #expect(missing.output.isEmpty)
+        #expect(try await run("get", "k", "--json").output == "{\"key\":\"k\",\"value\":null}\n")
+        #expect(try await run("set", "k", "2", "--nx", "--xx").code == 64)
+        #expect(try await Run(["del", "x"], environment: ["REDIS_URL": " \"\(server.url)\" "]).code == 0)
+    }
+
+    @Test("memory:// is refused with 78", arguments: ["get k", "set k v", "del k", "ttl k", "bench"])
+    func memory(command: String) async throws {
+        let words = command.split(separator: " ").map(String.init)
+        let folder = try Folder()
+        for arguments in [words, words + ["--store", "memory://"]] {
+            let run = try await Run(arguments, directory: folder.url)
+            #expect(run.code == 78)
+            #expect(run.errors.contains("memory:// is inside the service"))
+        }
+    }
+
+    @Test("a value of another type exits with 65")
+    func wrongType() async throws {
+        let server = try await RedisServer.start()
+        try server.command("HSET h a 1")
+        let run = try await Run(["get", "h", "--store", server.url])
+        #expect(run.code == 65)
+        #expect(run.output.isEmpty)
+        #expect(run.errors.contains("WRONGTYPE"))
+    }
+
+    @Test(
+        "a refused password exits with 78, at once",
+        arguments: ["get k", "set k v", "del k", "ttl k", "bench", "serve --port 0", "upstash --token t --port 0"]
+    )
+    func refusedPassword(command: String) async throws {
+        let server = try await RedisServer.start(arguments: ["--requirepass", "sesame"])
+        let folder = try Folder()
+        try folder.write("fields: {}", to: "freshet.yaml")
+        for (user, reason) in [("", "asks for a password"), (":hunter2@", "refused the credentials")] {
+            let store = "redis://\(user)127.0.0.1:\(server.port)"
+            let arguments = command.split(separator: " ").map(String.init) + ["--store", store]
+            let run = try await Run(arguments, directory: folder.url)
+            #expect(run.code == 78)
+            #expect(run.errors.contains(reason), "\(run.errors)")
+            #expect(!run.errors.contains("hunter2"))
+        }
+    }
+
+    @Test("the store of a configuration is used whatever else is wrong in it")
+    func storeOfConfiguration() async throws {
+        let server = try await RedisServer.start()
+        let folder = try Folder()
+        let file = try folder.write(
+            """
+            store: \(server.url)
+            feilds: {}
+            fields: { a: { ttl: 1m, source: { http: { url: "${NOT_SET}" } } } }
+            """,
+            to: "freshet.yaml"
+        )
+        #expect(try await Run(["set", "k", "v"], directory: folder.url).output == "OK\n")
+        #expect(try await Run(["get", "k"], environment: ["FRESHET_CONFIG": file]).output == "v\n")
+        try folder.write("fields: {}\nstore: ${NOT_SET}", to: "freshet.yaml")
+        let run = try await Run(["get", "k"], directory: folder.url)
+        #expect(run.code == 78)
+        #expect(run.errors.hasPrefix("freshet.yaml:2:8: the environment variable NOT_SET is not set – "))
+        let missing = try await Run(["get", "k"], environment: ["FRESHET_CONFIG": "nix.yaml"], directory: folder.url)
+        #expect(missing.code == 78)
+        #expect(missing.errors.hasPrefix("nix.yaml: there is no such file – "))
+    }
+
+    @Test("help names every store that is taken", arguments: ["serve", "check", "get", "set", "del", "ttl", "bench"])
+    func help(command: String) async throws {
+        let run = try await Run([command, "--help"])
+        #expect(run.code == 0)
+        let text = run.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        let forms = ["redis[s]:", "redis+cluster[s]:", "redis+sentinel[s]:", "upstash:", "https://host?_token=…"]
+        for form in forms { #expect(text.contains(form), "\(form)") }
+        #expect(text.contains("memory://") == ["serve", "check"].contains(command))
+    }
+
+    @Test("a store that is not there exits with 69, and no password is shown")
+    func dead() async throws {
+        let port = try await FreePort.any()
+        let run = try await Run(["get", "k", "--store", "redis://u:hunter2@127.0.0.1:\(port)"])
+        #expect(run.code == 69)
+        #expect(!run.errors.contains("hunter2"))
+    }
+}

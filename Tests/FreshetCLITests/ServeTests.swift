@@ -1,0 +1,247 @@
+import Foundation
+import FreshetTesting
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import TestSupport
+import Testing
+
+@Suite("Serve")
+struct ServeTests {
+    static let yaml = """
+        fields:
+          offices:
+            ttl: 1h
+            staleIfError: 1h
+            route: /offices
+            source: { file: { path: offices.json } }
+        """
+
+    static func folder() throws -> Folder {
+        let folder = try Folder()
+        try folder.write("[{\"city\":\"Bogotá\"}]", to: "offices.json")
+        try folder.write(yaml, to: "freshet.yaml")
+        return folder
+    }
+
+    @Test("serves from memory with a loud warning, and drains on SIGTERM", arguments: [true, false])
+    func memory(bySIGTERM: Bool) async throws {
+        let folder = try Self.folder()
+        let service = try FreshetProcess(["serve", "--port", "0"], directory: folder.url)
+        let url = try #require(await service.ready())
+        #expect(service.standardOutput == "freshet: listening on \(url)\n")
+        #expect(!url.hasSuffix(":0"))
+        #expect(service.standardError.contains("NO STORE IS CONFIGURED"))
+        let loaded = try await HTTPAnswer(.GET, "\(url)/api/fields/offices")
+        #expect(loaded.body == "[{\"city\":\"Bogotá\"}]")
+        #expect(loaded["Cache-Status"] == "freshet; fwd=miss; stored")
+        #expect(try await HTTPAnswer(.GET, "\(url)/offices")["Cache-Status"]?.hasPrefix("freshet; hit; ttl=3") == true)
+        #expect(try await HTTPAnswer(.GET, "\(url)/readyz").status == 200)
+        let metrics = try await HTTPAnswer(.GET, "\(url)/metrics").body
+        #expect(metrics.contains("freshet_reads_total{field=\"offices\",status=\"hit\"} 1\n"))
+        #expect(metrics.contains("freshet_loads_total{field=\"offices\",outcome=\"changed\"} 1\n"))
+        if bySIGTERM { service.terminate() } else { service.interrupt() }
+        #expect(await service.exitCode() == 0)
+    }
+
+    @Test("field commands work on it")
+    func commands() async throws {
+        let folder = try Self.folder()
+        let environment = ["FRESHET_ADMIN_TOKEN": "admin", "FRESHET_PORT": "0", "FRESHET_STORE": "memory://"]
+        let service = try FreshetProcess(["serve"], environment: environment, directory: folder.url)
+        let url = try #require(await service.ready())
+        let token = ["FRESHET_ADMIN_TOKEN": "admin"]
+        func run(_ arguments: String...) async throws -> Run {
+            try await Run(arguments + ["--url", url], environment: token)
+        }
+        let warm = try await run("warm")
+        #expect(warm.output == "offices: 20 bytes (freshet; fwd=miss; stored)\n")
+        #expect(try await run("fields").output.split(separator: "\n").last?.hasPrefix("offices  fresh  ") == true)
+        #expect(
+            try await run("refresh", "offices", "--json").output.contains("\"status\":\"freshet; fwd=request; stored\"")
+        )
+        #expect(try await run("expire", "offices").output == "offices: expired\n")
+        #expect(try await run("remove", "offices", "--json").code == 0)
+        #expect(try await run("fields", "--json").output.contains("\"freshness\":\"gone\""))
+        let explained = try await run("explain", "offices")
+        #expect(explained.code == 0)
+        #expect(explained.output.hasPrefix("offices: gone\n"))
+        #expect(explained.output.contains(" ago  read: this process held nothing; loaded from the source\n"))
+        #expect(explained.output.contains(" ago  read: forced; loaded anew\n"))
+        #expect(explained.output.contains(" ago  removed on this node\n"))
+        let json = try await run("explain", "offices", "--json")
+        #expect(json.output.contains("\"kind\":\"load\",\"result\":\"changed\""))
+        #expect(!(explained.output + json.output).contains("admin"))
+        #expect(try await run("explain", "office").code == 65)
+        #expect(try await Run(["explain", "offices", "--url", url]).code == 78)
+        let unknown = try await run("refresh", "office")
+        #expect(unknown.code == 65)
+        #expect(unknown.errors.contains("there is no field 'office'"))
+        let refused = try await Run(["refresh", "offices", "--url", url, "--token", "wrong"])
+        #expect(refused.code == 78)
+        try folder.write("{", to: "offices.json")
+        let failed = try await run("warm", "offices")
+        #expect(failed.code == 69)
+        #expect(failed.errors.contains("1 of 1 fields could not be loaded"))
+    }
+
+    @Test(
+        "C10: a store that is not there ends it with 69 within ten seconds",
+        arguments: ["redis://127.0.0.1:", "rediss://127.0.0.1:"]
+    )
+    func dead(prefix: String) async throws {
+        let folder = try Self.folder()
+        let store = "\(prefix)\(try await FreePort.any())"
+        let run = try await Run(
+            ["serve", "--port", "0", "--store", store],
+            directory: folder.url,
+            within: .seconds(10)
+        )
+        #expect(run.code == 69)
+        #expect(run.output.isEmpty)
+        #expect(run.errors.contains("freshet: store"))
+    }
+
+    @Test("C10: a store that accepts and never answers ends it with 69 within ten seconds")
+    func hung() async throws {
+        let folder = try Self.folder()
+        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0)
+            .get()
+        let port = try #require(silent.localAddress?.port)
+        let run = try await Run(
+            ["serve", "--port", "0", "--store", "redis://127.0.0.1:\(port)"],
+            directory: folder.url,
+            within: .seconds(10)
+        )
+        #expect(run.code == 69)
+        try await silent.close()
+    }
+
+    @Test("a port that is taken ends it with 69")
+    func taken() async throws {
+        let folder = try Self.folder()
+        let other = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0)
+            .get()
+        let port = try #require(other.localAddress?.port)
+        let run = try await Run(["serve", "--port", "\(port)"], directory: folder.url)
+        #expect(run.code == 69)
+        #expect(run.errors.contains("cannot listen on http://127.0.0.1:\(port)"))
+        try await other.close()
+    }
+
+    @Test("C10: outlives a redis-server that is killed and comes back empty")
+    func restart() async throws {
+        let folder = try Self.folder()
+        let server = try await RedisServer.start()
+        let service = try FreshetProcess(["serve", "--port", "0", "--store", server.url], directory: folder.url)
+        let url = try #require(await service.ready())
+        let field = "\(url)/api/fields/offices"
+        #expect(try await HTTPAnswer(.GET, field).status == 200)
+        #expect(try await Run(["get", "offices", "--store", server.url]).output.contains("Bogotá"))
+        await server.stop()
+        for _ in 0..<10 { #expect(try await HTTPAnswer(.GET, field).body.contains("Bogotá")) }
+        #expect(try await HTTPAnswer(.DELETE, field).status == 202)
+        #expect(try await HTTPAnswer(.GET, field).body.contains("Bogotá"))
+        let degraded = try await HTTPAnswer(.GET, "\(url)/readyz")
+        #expect(degraded.status == 200)
+        try await server.restart()
+        let isBack = try await eventually(within: .seconds(20)) {
+            _ = try await HTTPAnswer(.GET, "\(field)?maxAge=0")
+            return try await Run(["get", "offices", "--store", server.url]).output.contains("Bogotá")
+        }
+        #expect(isBack)
+        let isReady = try await eventually(within: .seconds(20)) {
+            try await HTTPAnswer(.GET, "\(url)/readyz").body.contains("ready")
+        }
+        #expect(isReady)
+        service.terminate()
+        #expect(await service.exitCode() == 0)
+    }
+
+    @Test("two services on one store hear of each other's removals at once")
+    func backplane() async throws {
+        let folder = try Self.folder()
+        try folder.write("l1: { recheck: 1h }\n" + Self.yaml, to: "freshet.yaml")
+        let server = try await RedisServer.start()
+        let arguments = ["serve", "--port", "0", "--store", server.url]
+        let services = [
+            try FreshetProcess(arguments, directory: folder.url), try FreshetProcess(arguments, directory: folder.url),
+        ]
+        let a = try #require(await services[0].ready())
+        let b = try #require(await services[1].ready())
+        #expect(try await HTTPAnswer(.GET, "\(a)/offices")["Cache-Status"] == "freshet; fwd=miss; stored")
+        #expect(try await HTTPAnswer(.GET, "\(b)/offices")["Cache-Status"]?.hasPrefix("freshet; hit") == true)
+        try folder.write("[\"new\"]", to: "offices.json")
+        #expect(try await HTTPAnswer(.DELETE, "\(a)/api/fields/offices").status == 204)
+        let heard = try await eventually { try await HTTPAnswer(.GET, "\(b)/offices").body == "[\"new\"]" }
+        #expect(heard)
+        for service in services { service.terminate() }
+        for service in services { #expect(await service.exitCode() == 0) }
+    }
+
+    @Test("of two services with a failing field one tells the webhook, which is in no log")
+    func notifications() async throws {
+        let folder = try Self.folder()
+        let server = try await RedisServer.start()
+        let webhook = try await WebhookStandIn.start()
+        try folder.write("{", to: "offices.json")
+        try folder.write(
+            "notifications: { webhook: '${ALERT_WEBHOOK}', failures: 1 }\n" + Self.yaml
+                + "\n    minRefreshInterval: 0s",
+            to: "freshet.yaml"
+        )
+        let environment = ["ALERT_WEBHOOK": webhook.url, "FRESHET_LOG_LEVEL": "trace"]
+        var services: [FreshetProcess] = []
+        for _ in 0..<2 {
+            let arguments = ["serve", "--port", "0", "--store", server.url]
+            let service = try FreshetProcess(arguments, environment: environment, directory: folder.url)
+            services.append(service)
+            let url = try #require(await service.ready())
+            #expect(try await HTTPAnswer(.POST, "\(url)/api/fields/offices/refresh?purge=true").status == 502)
+        }
+        #expect(await eventually { !webhook.bodies.isEmpty })
+        for service in services { service.terminate() }
+        for service in services { #expect(await service.exitCode() == 0) }
+        #expect(webhook.bodies.count == 1)
+        let body = try #require(webhook.bodies.first)
+        #expect(body.contains("\"text\":\"offices: "))
+        #expect(body.contains("\"event\":\"loadsFailing\",\"failures\":1,\"field\":\"offices\""))
+        for service in services { #expect(!service.standardError.contains("s3cret")) }
+    }
+
+    @Test("requests that are under way when it is told to stop are answered")
+    func drain() async throws {
+        let folder = try Self.folder()
+        let slow = try await SlowSource.start()
+        try folder.write(
+            "fields: { slow: { ttl: 1m, source: { http: { url: \(slow.url) } } } }",
+            to: "freshet.yaml"
+        )
+        let service = try FreshetProcess(["serve", "--port", "0"], directory: folder.url)
+        let url = try #require(await service.ready())
+        async let answer = HTTPAnswer(.GET, "\(url)/api/fields/slow")
+        #expect(await eventually { slow.isAsked })
+        service.terminate()
+        // It has stopped listening.
+        #expect(await eventually { (try? await HTTPAnswer(.GET, "\(url)/healthz")) == nil })
+        #expect(service.isRunning)
+        slow.answer()
+        #expect(try await answer.body == "\"done\"")
+        #expect(await service.exitCode() == 0)
+    }
+
+    @Test("demo says what to try, and that works")
+    func demo() async throws {
+        let demo = try FreshetProcess(["demo", "--port", "0"])
+        let url = try #require(await demo.ready())
+        #expect(await eventually { demo.standardOutput.contains("Stop with Ctrl-C.") })
+        #expect(demo.standardOutput.contains("curl -i \(url)/api/airtable/agents "))
+        let answer = try await HTTPAnswer(.GET, "\(url)/api/airtable/agents")
+        #expect(answer["Cache-Status"] == "freshet; fwd=miss; stored")
+        #expect(answer.body.hasPrefix("[{\"id\":\"rec"))
+        demo.interrupt()
+        #expect(await demo.exitCode() == 0)
+    }
+}

@@ -1,0 +1,30 @@
+import Freshet
+import FreshetRedis
+import Testing
+
+@Suite struct InvalidationMessageTests {
+    @Test(arguments: [InvalidationMessage.Action.fill, .expire, .remove])
+    func isReadAsItWasWritten(_ action: InvalidationMessage.Action) {
+        for key in ["agents", "a b  c ", "ñ\r\n", "{eu}:x"] {
+            let message = InvalidationMessage(generation: "0f", action: action, key: key)
+            #expect(InvalidationMessage(payload: message.payload) == message)
+        }
+    }
+
+    @Test(arguments: ["", "x", "x fill", "x fill ", " fill key", "x burn key", "fill"])
+    func whatIsNoneIsNil(_ payload: String) {
+        #expect(InvalidationMessage(payload: payload) == nil)
+    }
+
+    @Test func isAnEventOfTheBackplane() {
+        let generation = Generation("g")
+        let events = [InvalidationMessage.Action.fill, .expire, .remove]
+            .map { InvalidationMessage(generation: "g", action: $0, key: "k").event }
+        #expect(
+            events == [
+                .changed(key: "k", .filled, generation), .changed(key: "k", .invalidated(.expire), generation),
+                .changed(key: "k", .invalidated(.remove), generation),
+            ]
+        )
+    }
+}

@@ -1,0 +1,395 @@
+import Freshet
+import FreshetSources
+import RedisClient
+import Testing
+import UpstashClient
+
+@testable import FreshetServer
+
+@Suite("Configuration")
+struct ConfigurationTests {
+    static let whole = """
+        store: redis://127.0.0.1:6379
+        storeTimeout: 500ms
+        server: { host: 127.0.0.1, port: 8080, readToken: '${READ_TOKEN}', cors: [https://app.example] }
+        l1: { maxBytes: 64MiB, recheck: 2s }   # how long L1 trusts itself
+        notifications: { webhook: '${ALERT_WEBHOOK}', quiet: 15m }
+        fields:
+          agents:
+            key: agents_list
+            ttl: 6h
+            staleWhileRevalidate: 1h
+            staleIfError: 24h
+            staleIfErrorThrottle: 30s
+            negativeTTL: 30s
+            errorBackoff: 1s
+            jitter: 5%
+            softDeadline: 2s
+            backgroundCompletion: true
+            hardDeadline: 60s
+            minRefreshInterval: 5s
+            settle: 30s
+            httpMaxAge: 0s
+            route: /api/airtable/agents
+            source:
+              airtable: { base: ${AIRTABLE_RRHH_BASE_ID}, table: ${AIRTABLE_RRHH_PEOPLE_TABLE_ID}, view: Agentes de venta }
+            where: { Nombre: { notIn: ["", "N/A"], trim: true } }
+            select: { id: id, name: { from: Nombre, default: Unnamed Agent } }
+            sort: [name]
+            locale: es
+          rates:
+            key: rates
+            ttl: 10m
+            source: { http: { url: https://example.com/rates.json, headers: {} } }
+          offices: { key: offices, ttl: 1h, source: { file: { path: offices.json } } }
+        """
+
+    static let environment = Environment([
+        "AIRTABLE_RRHH_BASE_ID": "appABC", "AIRTABLE_RRHH_PEOPLE_TABLE_ID": "tblABC", "AIRTABLE_TOKEN": "pat.secret",
+        "READ_TOKEN": "s3cret-read", "ALERT_WEBHOOK": "https://hooks.example/s3cret",
+    ])
+
+    static func problems(
+        _ yaml: String,
+        _ environment: [String: String] = [:],
+        overrides: Configuration.Overrides = Configuration.Overrides()
+    ) -> [String] {
+        do {
+            _ = try Configuration.parse(
+                yaml,
+                file: "freshet.yaml",
+                environment: Environment(environment),
+                overrides: overrides
+            )
+            return []
+        } catch {
+            return (error as? ConfigurationError)?.problems.map(\.description) ?? ["\(error)"]
+        }
+    }
+
+    @Test("every setting of the reference is read")
+    func reference() throws {
+        let configuration = try Configuration.parse(
+            Self.whole,
+            file: "/etc/freshet.yaml",
+            environment: Self.environment
+        )
+        #expect(configuration.store == StoreLocation(url: "redis://127.0.0.1:6379", origin: .file))
+        #expect(configuration.storeTimeout == .milliseconds(500))
+        #expect(configuration.server.readToken == "s3cret-read")
+        #expect(configuration.server.cors == ["https://app.example"])
+        #expect(configuration.l1.maxBytes == 64 << 20)
+        #expect(configuration.notifications == NotificationSettings(webhook: "https://hooks.example/s3cret"))
+        #expect(configuration.fields.map(\.name) == ["agents", "rates", "offices"])
+        let agents = configuration.fields[0]
+        #expect(agents.key == "agents_list")
+        var policy = FieldPolicy(ttl: .seconds(6 * 3600))
+        policy.staleWhileRevalidate = .seconds(3600)
+        policy.staleIfError = .seconds(24 * 3600)
+        policy.negativeTTL = .seconds(30)
+        policy.jitter = 0.05
+        policy.softDeadline = .seconds(2)
+        policy.backgroundCompletion = true
+        policy.settle = .seconds(30)
+        #expect(agents.policy == policy)
+        #expect(agents.route == "/api/airtable/agents")
+        #expect(agents.source == .airtable(base: "appABC", table: "tblABC", view: "Agentes de venta"))
+        let transform = try RecordTransform(
+            where: ["Nombre": Condition(notIn: ["", "N/A"], trim: true)],
+            select: ["id": Selection(from: "id"), "name": Selection(from: "Nombre", default: "Unnamed Agent")],
+            sort: [SortKey("name")],
+            locale: "es"
+        )
+        #expect(agents.transform == transform)
+        #expect(configuration.fields[1].source == .http(url: "https://example.com/rates.json", headers: [:]))
+        #expect(configuration.fields[1].transform == nil)
+        #expect(configuration.fields[2].source == .file(path: "/etc/offices.json"))
+    }
+
+    @Test("everything that is wrong is reported at once, in the order of the file")
+    func together() {
+        let yaml = """
+            store: redis://localhost:99999
+            storeTimeout: soon
+            sever: { port: 1 }
+            server:
+              port: 70000
+            fields:
+              a:
+                key: same
+                ttl: 0s
+                source: { file: { path: a.json } }
+              b:
+                key: same
+                ttl: 1h
+                staleIfEror: 1h
+                source: { http: { url: ${NOT_SET_URL} } }
+              c d: { ttl: 1m, source: { file: { path: x } } }
+              e: { ttl: 1m }
+            """
+        let problems = Self.problems(yaml, ["NOT_SET_URLS": "x"])
+        #expect(
+            problems.map { $0.prefix { $0 != " " } } == [
+                "freshet.yaml:1:8:", "freshet.yaml:2:15:", "freshet.yaml:3:1:", "freshet.yaml:5:9:",
+                "freshet.yaml:9:10:",
+                "freshet.yaml:12:10:", "freshet.yaml:14:5:", "freshet.yaml:15:28:", "freshet.yaml:16:3:",
+                "freshet.yaml:17:6:",
+            ]
+        )
+        let text = problems.joined(separator: "\n")
+        #expect(text.contains("there is no setting 'sever' here – did you mean 'server'?"))
+        #expect(text.contains("did you mean 'staleIfError'?"))
+        #expect(text.contains("fields 'a' and 'b' both keep something under the key 'same'"))
+        #expect(text.contains("NOT_SET_URL is not set – set it; did you mean NOT_SET_URLS?"))
+        #expect(text.contains("'70000' is no value for port"))
+    }
+
+    private static func scheduled(_ settings: String) throws -> Configuration {
+        try Configuration.parse(
+            "fields: { a: { ttl: 10m, source: { file: { path: x } }, \(settings) } }",
+            file: "freshet.yaml",
+            environment: Environment([:])
+        )
+    }
+
+    @Test("a schedule is a time or a cron expression")
+    func schedule() throws {
+        let policies = try ["refreshEvery: 5m", "refreshEvery: '*/5 * * * *', idleAfter: 0", "refreshEvery: '@hourly'"]
+            .map { try #require(try Self.scheduled($0).fields.first).policy }
+        let crons = try ["*/5 * * * *", "@hourly"].map { try RefreshSchedule.cron($0) }
+        #expect(policies.map(\.refreshEvery) == [.every(.seconds(300))] + crons)
+        #expect(policies.map(\.idleAfter) == [.seconds(86_400), .zero, .seconds(86_400)])
+    }
+
+    @Test(
+        "a schedule that cannot be is an error with its place",
+        arguments: [
+            ("refreshEvery: 15", "'15' is no time for refreshEvery"),
+            ("refreshEvery: 0", "refreshEvery is 0"),
+            ("refreshEvery: '61 * * * *'", "minute of a cron expression: '61' is not between 0 and 59"),
+            ("refreshEvery: '* * * *'", "it has 4 fields"),
+            ("refreshEvery: '0 0 30 2 *'", "never comes"),
+            ("refreshEvery: '@often'", "is no cron expression"),
+            ("idleAfter: 1w", "'1w' is no time for idleAfter"),
+        ]
+    )
+    func badSchedule(setting: String, problem: String) {
+        let problems = Self.problems("fields: { a: { ttl: 1m, source: { file: { path: x } }, \(setting) } }")
+        #expect(problems.count == 1)
+        #expect(problems.first?.hasPrefix("freshet.yaml:1:") == true)
+        #expect(problems.first?.contains(problem) == true)
+    }
+
+    @Test("a ttl that ends before the next refresh is warned about")
+    func shortTTL() throws {
+        #expect(try Self.scheduled("refreshEvery: 9m").warnings.isEmpty)
+        #expect(try Self.scheduled("refreshEvery: 10m").warnings.first?.message.contains("stale between") == true)
+    }
+
+    @Test("notifications need a webhook that is a URL, and their limits are limits")
+    func notifications() {
+        let problems = Self.problems(
+            """
+            notifications: { quiet: 0s }
+            fields: {}
+            """
+        )
+        #expect(problems.count == 2)
+        #expect(problems.first?.hasPrefix("freshet.yaml:1:16: there is no webhook to notify") == true)
+        let wrong = Self.problems(
+            "notifications: { webhook: \"ftp://x/s3cret\", quiet: 0s, failures: 0, staleLimit: x, quite: 1s }\nfields: {}"
+        )
+        #expect(wrong.count == 5)
+        #expect(!wrong.joined().contains("s3cret"))
+        #expect(wrong.contains { $0.contains("did you mean 'quiet'?") })
+    }
+
+    @Test("a name given twice is found wherever it is, and the rest is read all the same")
+    func duplicates() {
+        let yaml = """
+            fields:
+              a: { ttl: 1m, source: { file: { path: x } } }
+              b: { ttl: 1m, source: { file: { path: x } } }
+              "a": { ttl: 1m, source: { file: { path: x } } }
+              b: { ttl: 1m, source: { file: { path: x } } }
+            server:
+              port: nine
+              port: 8080
+            """
+        let problems = Self.problems(yaml)
+        #expect(
+            problems.map { String($0.prefix(while: { $0 != "–" })) } == [
+                "freshet.yaml:4:3: 'a' is given twice ", "freshet.yaml:5:3: 'b' is given twice ",
+                "freshet.yaml:7:9: 'nine' is no value for port ", "freshet.yaml:8:3: 'port' is given twice ",
+            ]
+        )
+    }
+
+    @Test("companions count among the keys")
+    func companions() {
+        let yaml = """
+            fields:
+              a: { key: agents, ttl: 1m, source: { file: { path: x } } }
+              b: { key: "{agents}:meta", ttl: 1m, source: { file: { path: x } } }
+              c: { key: "a{b", ttl: 1m, source: { file: { path: x } } }
+            """
+        let problems = Self.problems(yaml)
+        #expect(problems.count == 2)
+        #expect(problems.first?.contains("'{agents}:meta'") == true)
+        #expect(problems.last?.contains("braces") == true)
+    }
+
+    @Test("routes are plain paths that nothing else has")
+    func routes() {
+        let yaml = """
+            fields:
+              a: { ttl: 1m, route: /x, source: { file: { path: x } } }
+              b: { ttl: 1m, route: /x, source: { file: { path: x } } }
+              c: { ttl: 1m, route: x/:id, source: { file: { path: x } } }
+              d: { ttl: 1m, route: /api/fields/a, source: { file: { path: x } } }
+            """
+        let problems = Self.problems(yaml)
+        #expect(problems.map { $0.prefix(15) } == ["freshet.yaml:3:", "freshet.yaml:4:", "freshet.yaml:5:"])
+    }
+
+    @Test("what is no YAML is one problem with its place")
+    func syntax() {
+        let problems = Self.problems("fields:\n  a: [1, 2\nb: 3")
+        #expect(problems.count == 1)
+        #expect(problems.first?.contains("no valid YAML") == true)
+        #expect(problems.first?.hasPrefix("freshet.yaml:3") == true)
+    }
+
+    @Test("variables are replaced in values only, and $$ escapes them")
+    func variables() throws {
+        let yaml = """
+            fields:
+              a:
+                ttl: ${TTL}
+                source: { http: { url: https://h/${PATH_PART}?x=$1, headers: { X: $${TTL}, Y: "a: #${TTL}" } } }
+              ${TTL}: { ttl: 1m, source: { file: { path: x } } }
+            """
+        let variables = ["TTL": "5m", "PATH_PART": "%7B"]
+        #expect(Self.problems(yaml, variables).map { $0.contains("'${TTL}' cannot be the name of a field") } == [true])
+        let valid = yaml.split(separator: "\n").dropLast().joined(separator: "\n")
+        let configuration = try Configuration.parse(
+            valid,
+            file: "f",
+            environment: Environment(["TTL": " '5m' ", "PATH_PART": "%7B"])
+        )
+        #expect(configuration.fields[0].policy.ttl == .seconds(300))
+        let headers = ["X": "${TTL}", "Y": "a: #5m"]
+        #expect(configuration.fields[0].source == .http(url: "https://h/%7B?x=$1", headers: headers))
+    }
+
+    @Test("Airtable fields need a token")
+    func token() {
+        let problems = Self.problems("fields: { a: { ttl: 1m, source: { airtable: { base: appX, table: T } } } }")
+        #expect(problems.count == 1)
+        #expect(problems.first?.contains("AIRTABLE_TOKEN is not set") == true)
+    }
+
+    @Test("a value of a secret is never repeated")
+    func secrets() {
+        let problems = Self.problems(
+            "store: ${STORE}\nfields: {}",
+            ["STORE": "redis://user:hunter2@:6379", "FRESHET_PORT": "80"]
+        )
+        #expect(problems.count == 1)
+        #expect(!problems.joined().contains("hunter2"))
+        #expect(!"\(StoreLocation(url: "redis://u:hunter2@h:1/0?x=hunter2", origin: .flag))".contains("hunter2"))
+    }
+}
+
+@Suite("Store location")
+struct StoreLocationTests {
+    static let all = [
+        "FRESHET_STORE": "redis://env", "UPSTASH_REDIS_REST_URL": "https://u", "KV_REST_API_URL": "https://k",
+        "REDIS_URL": "redis://last",
+    ]
+
+    @Test("flag, FRESHET_STORE, file, Upstash, Vercel, REDIS_URL, memory: the first that is set")
+    func order() {
+        var environment = Self.all
+        func resolve(flag: String? = nil, file: String? = nil) -> StoreLocation {
+            StoreLocation.resolve(flag: flag, file: file, environment: Environment(environment))
+        }
+        #expect(resolve(flag: "memory://", file: "redis://file").origin == .flag)
+        #expect(resolve(file: "redis://file").url == "redis://env")
+        environment["FRESHET_STORE"] = " "
+        #expect(resolve(file: "redis://file").url == "redis://file")
+        #expect(resolve().origin == .environment("UPSTASH_REDIS_REST_URL"))
+        environment["UPSTASH_REDIS_REST_URL"] = nil
+        #expect(resolve().origin == .environment("KV_REST_API_URL"))
+        environment["KV_REST_API_URL"] = nil
+        #expect(resolve().url == "redis://last")
+        environment["REDIS_URL"] = nil
+        #expect(resolve() == .memory)
+        #expect(resolve().isFallback)
+    }
+
+    @Test("upstash:// takes the pair from the environment, and shows no token")
+    func upstash() throws {
+        let environment = Environment([
+            "KV_REST_API_URL": "\"https://k.upstash.io\"", "KV_REST_API_TOKEN": " sesame ",
+        ])
+        for flag in [nil, "upstash://"] {
+            let location = StoreLocation.resolve(flag: flag, file: nil, environment: environment)
+            #expect(location.problem == nil)
+            #expect(try location.upstash?.endpoint == "https://k.upstash.io")
+            #expect("\(location)" == "upstash (https://k.upstash.io)")
+        }
+        let written = StoreLocation(url: "https://u.upstash.io?_token=sesame", origin: .flag)
+        #expect(written.problem == nil)
+        #expect("\(written)" == "https://u.upstash.io")
+        #expect(try StoreLocation(url: "redis://h", origin: .flag).upstash == nil)
+    }
+
+    @Test("what cannot be a REST pair is a problem that repeats no secret")
+    func badUpstash() throws {
+        let pairs: [([String: String], String)] = [
+            (["UPSTASH_REDIS_REST_URL": "https://u"], "UPSTASH_REDIS_REST_TOKEN is not"),
+            (["UPSTASH_REDIS_REST_URL": "rediss://default:sesame@u:6379", "UPSTASH_REDIS_REST_TOKEN": "t"], "for TCP"),
+            (["UPSTASH_REDIS_REST_URL": "https://u", "UPSTASH_REDIS_REST_TOKEN": "default:sesame"], "user:password"),
+        ]
+        for (variables, words) in pairs {
+            let location = StoreLocation.resolve(flag: nil, file: nil, environment: Environment(variables))
+            let problem = try #require(location.problem)
+            #expect(problem.message.contains(words))
+            #expect(!problem.message.contains("sesame"))
+        }
+        for url in ["https://u", "https://u?token=sesame", "upstash://u", "upstash://"] {
+            let problem = try #require(StoreLocation(url: url, origin: .flag).problem)
+            #expect(!problem.message.contains("sesame"))
+        }
+    }
+
+    @Test("Upstash over TCP is known by its name")
+    func upstashOverTCP() throws {
+        let configuration = try RedisClient.Configuration(url: "rediss://default:p@fly-x-1.upstash.io:6379")
+        #expect(configuration.isUpstash && configuration.tls != nil)
+        #expect(try !RedisClient.Configuration(url: "redis://upstash.io.example.com").isUpstash)
+    }
+
+    @Test(
+        "a cluster and a primary under sentinels are stores",
+        arguments: [
+            "redis+cluster://h:1,i:2", "redis+clusters://u:p@h", "redis+sentinel://h:1,i:2/main",
+            "redis+sentinels://h/main/3",
+        ]
+    )
+    func topologies(url: String) {
+        #expect(StoreLocation(url: url, origin: .flag).problem == nil)
+    }
+
+    @Test(
+        "what is no store is refused",
+        arguments: [
+            "", "localhost:6379", "mysql://h", "redis://", "redis+cluster://h/3", "redis+cluster://h?reads=replicas",
+            "redis+sentinel://h:1",
+        ]
+    )
+    func refused(url: String) {
+        #expect(StoreLocation(url: url, origin: .flag).problem != nil)
+    }
+}

@@ -1,0 +1,132 @@
+import HTTPTypes
+import NIOCore
+import NIOEmbedded
+import NIOHTTPTypes
+import Testing
+
+@testable import FreshetServer
+
+@Suite("Limits of a connection")
+struct ConnectionLimitsTests {
+    private static func channel(
+        bufferedBytes: @escaping (any Channel) -> Int = { _ in 1 }
+    ) throws -> EmbeddedChannel {
+        var limits = ServerLimits()
+        limits.maxBodyBytes = 10
+        limits.requestTimeout = .seconds(30)
+        limits.writeTimeout = .seconds(20)
+        let channel = EmbeddedChannel(handler: ConnectionLimits(limits: limits, bufferedBytes: bufferedBytes))
+        try channel.connect(to: SocketAddress(unixDomainSocketPath: "/x")).wait()
+        return channel
+    }
+
+    private static func head(length: String? = nil) -> HTTPRequestPart {
+        var head = HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/")
+        head.headerFields[.contentLength] = length
+        return .head(head)
+    }
+
+    private static func answer(_ channel: EmbeddedChannel) throws {
+        try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
+        try channel.writeOutbound(HTTPResponsePart.end(nil))
+        while try channel.readOutbound(as: HTTPResponsePart.self) != nil {}
+    }
+
+    @Test("a client that sends no request is cut off", arguments: [true, false])
+    func silence(afterOne: Bool) throws {
+        let channel = try Self.channel()
+        if afterOne {
+            try channel.writeInbound(Self.head())
+            try channel.writeInbound(HTTPRequestPart.end(nil))
+            try Self.answer(channel)
+        }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(29))
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(31))
+        #expect(!channel.isActive)
+    }
+
+    @Test("a body that drips is cut off, an answer that takes its time is not")
+    func drip() throws {
+        let slow = try Self.channel()
+        try slow.writeInbound(Self.head(length: "5"))
+        for _ in 0..<6 {
+            slow.embeddedEventLoop.advanceTime(by: .seconds(10))
+            if slow.isActive { try slow.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "x"))) }
+        }
+        #expect(!slow.isActive)
+
+        let waiting = try Self.channel()
+        try waiting.writeInbound(Self.head())
+        try waiting.writeInbound(HTTPRequestPart.end(nil))
+        waiting.embeddedEventLoop.advanceTime(by: .seconds(600))
+        #expect(waiting.isActive)
+        _ = try waiting.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test(
+        "a body that is too large gets 413 and the connection is closed",
+        arguments: ["11", "-1", "99999999999999999999"]
+    )
+    func large(length: String) throws {
+        let channel = try Self.channel()
+        try channel.writeInbound(Self.head(length: length))
+        let part = try channel.readOutbound(as: HTTPResponsePart.self)
+        guard case .head(let head) = part else { return #expect(Bool(false)) }
+        #expect(head.status == .contentTooLarge)
+        #expect(head.headerFields[.connection] == "close")
+        guard case .body(let body) = try channel.readOutbound(as: HTTPResponsePart.self) else {
+            return #expect(Bool(false))
+        }
+        #expect(String(buffer: body).contains("a body of 10 bytes"))
+        #expect(!channel.isActive)
+        #expect(try channel.readInbound(as: HTTPRequestPart.self) == nil)
+    }
+
+    @Test("a body without a length is counted: 413 if no answer has begun", arguments: [false, true])
+    func chunked(isAnswered: Bool) throws {
+        let channel = try Self.channel()
+        try channel.writeInbound(Self.head())
+        try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "0123456789")))
+        if isAnswered { try Self.answer(channel) }
+        #expect(channel.isActive)
+        try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "x")))
+        #expect(!channel.isActive)
+        let part = try channel.readOutbound(as: HTTPResponsePart.self)
+        guard case .head(let head) = part else { return #expect(isAnswered) }
+        #expect(!isAnswered)
+        #expect(head.status == .contentTooLarge)
+        // What the route answers afterwards goes nowhere.
+        #expect(throws: ChannelError.self) { try Self.answer(channel) }
+    }
+
+    @Test("a client that leaves its answer unread is cut off")
+    func unread() throws {
+        let channel = try Self.channel()
+        try channel.writeInbound(Self.head())
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        channel.embeddedEventLoop.advanceTime(by: .seconds(19))
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(30))
+        #expect(!channel.isActive)
+    }
+
+    @Test("a client that reads its answer slowly is not cut off until it stops")
+    func slow() throws {
+        var unread = 500
+        let channel = try Self.channel { _ in unread }
+        try channel.writeInbound(Self.head())
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        for _ in 0..<4 {
+            unread -= 1
+            channel.embeddedEventLoop.advanceTime(by: .seconds(20))
+            #expect(channel.isActive)
+        }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(40))
+        #expect(!channel.isActive)
+    }
+}

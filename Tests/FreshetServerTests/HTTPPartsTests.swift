@@ -1,0 +1,87 @@
+import NIOCore
+import Testing
+
+@testable import FreshetServer
+
+@Suite("Parts of HTTP")
+struct HTTPPartsTests {
+    @Test(
+        "If-None-Match",
+        arguments: [
+            ("\"abc\"", true), ("W/\"abc\"", true), ("*", true), ("\"x\", \"abc\"", true),
+            ("\"x\",W/\"abc\" ", true), ("abc", false), ("\"abcd\"", false), ("\"ab", false), ("", false),
+            ("\"a,b\", \"abc\"", true), ("\"x\" \"abc\"", true), ("w/\"abc\"", false),
+        ]
+    )
+    func entityTag(condition: String, matches: Bool) {
+        #expect(EntityTag.matches(condition, "abc") == matches)
+    }
+
+    @Test(
+        "Accept-Encoding",
+        arguments: [
+            (nil, false), ("", false), ("gzip", true), ("deflate, gzip;q=1.0", true), ("gzip;q=0", false),
+            ("GZIP", true), ("*", true), ("*;q=0", false), ("*, gzip;q=0", false), ("identity", false), ("br", false),
+            ("gzip; q=0.5", true), ("x-gzip", true),
+        ] as [(String?, Bool)]
+    )
+    func acceptEncoding(header: String?, takes: Bool) {
+        #expect(AcceptEncoding.takesGzip(header) == takes)
+    }
+
+    @Test("seconds are rounded away from zero")
+    func seconds() {
+        #expect(CacheStatus.seconds(.milliseconds(1)) == 1)
+        #expect(CacheStatus.seconds(.milliseconds(-1)) == -1)
+        #expect(CacheStatus.seconds(.seconds(5)) == 5)
+        #expect(CacheStatus.seconds(.zero) == 0)
+    }
+
+    @Test("parameters of a request")
+    func parameters() throws {
+        #expect(try FieldParameters("x=1&forceRefresh=true&maxAge=60&y") == FieldParameters(force: true, .seconds(60)))
+        #expect(try FieldParameters("forceRefresh=false") == FieldParameters(nil))
+        #expect(try FieldParameters("purge=1&soft=true").purges)
+        #expect(try FieldParameters("purge=1&soft=true").isSoft)
+        let bad = [
+            "purge=yes", "soft", "forceRefresh=yes", "forceRefresh", "maxAge=", "maxAge=-1", "maxAge=1s",
+            "maxAge=99999999999",
+        ]
+        for query in bad {
+            #expect(throws: (any Error).self) { try FieldParameters(query) }
+        }
+    }
+
+    @Test("gzip makes smaller, or nothing")
+    func gzip() throws {
+        let text = ByteBuffer(string: String(repeating: "agents ", count: 1000))
+        let packed = try #require(Gzip.compress(text))
+        #expect(packed.readableBytes < 200)
+        #expect(packed.getBytes(at: 0, length: 2) == [0x1F, 0x8B])
+        var generator = SystemRandomNumberGenerator()
+        let noise = ByteBuffer(bytes: (0..<2000).map { _ in UInt8.random(in: 0...255, using: &generator) })
+        #expect(Gzip.compress(noise) == nil)
+        #expect(Gzip.compress(ByteBuffer()) == nil)
+    }
+
+    @Test("loopback hosts", arguments: ["localhost", "127.0.0.1", "127.8.9.10", "::1", "[::1]", "LOCALHOST"])
+    func loopback(host: String) {
+        #expect(ServerSettings.isLoopback(host))
+    }
+
+    @Test(
+        "other hosts",
+        arguments: ["127.0.0.1.evil.example", "0.0.0.0", "10.0.0.1", "localhost.evil.example", "", "127.1", "::"]
+    )
+    func notLoopback(host: String) {
+        #expect(!ServerSettings.isLoopback(host))
+    }
+}
+
+extension FieldParameters {
+    fileprivate init(force: Bool, _ maxAge: Duration?) throws {
+        try self.init(nil)
+        forceRefresh = force
+        self.maxAge = maxAge
+    }
+}

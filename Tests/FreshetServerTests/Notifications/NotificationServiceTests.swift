@@ -1,0 +1,282 @@
+import Freshet
+import FreshetTesting
+import Logging
+import NIOCore
+import TestSupport
+import Testing
+
+@testable import FreshetServer
+
+/// A field whose source fails on command, a store that can be taken away, and a webhook that keeps what it is told.
+private struct Fixture {
+    let spawner = TestSpawner()
+    let webhook: WebhookStandIn
+    let logs = RecordedLogs()
+    let source: ScriptedSource
+    let store: FaultyStore
+    let cache: CacheService
+    let field: Field<JSONValue>
+    let fields: FieldCache
+    let service: NotificationService
+
+    init(
+        answers: [WebhookStandIn.Answer] = [],
+        source: ScriptedSource = ScriptedSource { _ in throw CacheError(.sourceFailed, "no answer") },
+        _ change: (inout FieldPolicy) -> Void = { _ in }
+    ) async throws {
+        var policy = FieldPolicy(ttl: .seconds(60))
+        change(&policy)
+        self.source = source
+        webhook = try await WebhookStandIn.start(answers)
+        store = FaultyStore(MemoryStore(spawner: spawner), spawner: spawner)
+        cache = CacheService(store: store, spawner: spawner, logger: logs.logger)
+        try await cache.initialize()
+        field = Field("agents", policy: policy, load: source.load)
+        fields = FieldCache(
+            cache: cache,
+            catalog: try FieldCatalog([field]),
+            spawner: spawner,
+            logger: logs.logger
+        )
+        service = try NotificationService(
+            NotificationSettings(webhook: webhook.url),
+            cache: cache,
+            spawner: spawner,
+            logger: logs.logger
+        )
+        try await service.initialize()
+        service.watch(fields)
+    }
+
+    /// Another service on the same store that watches the same fields.
+    func another(_ webhook: WebhookStandIn) async throws -> NotificationService {
+        let settings = NotificationSettings(webhook: webhook.url)
+        let another = try NotificationService(settings, cache: cache, spawner: spawner, logger: logs.logger)
+        another.watch(fields)
+        return another
+    }
+
+    /// Takes the store away until that is noticed.
+    func loseStore() async throws {
+        store.inject(.fail(CacheError(.storeUnavailable, "gone")))
+        for _ in 0..<5 { try await fields.expire(field) }
+    }
+
+    /// Reads until so many loads have failed.
+    func fail(_ times: Int) async {
+        for number in 0..<times {
+            // Not after the last one: that would wake what the failure has set off.
+            if number > 0 { await spawner.advance(by: .seconds(61)) }
+            _ = try? await fields.value(of: field)
+        }
+    }
+
+    func bodies(_ count: Int) async throws -> [JSONValue] {
+        let webhook = webhook
+        try await waitUntil("\(count) notices") { webhook.bodies.count >= count }
+        return try webhook.bodies.map { try StoredJSON.decode(JSONValue.self, from: ByteBuffer(string: $0)) }
+    }
+}
+
+@Suite("Notifications")
+struct NotificationServiceTests {
+    @Test("loads that keep failing are told of once, as text and as fields")
+    func failing() async throws {
+        let fixture = try await Fixture()
+        await fixture.fail(6)
+        let body = try await fixture.bodies(1)[0]
+        #expect(body["text"]?.string == "agents: 3 loads in a row failed – no answer")
+        #expect(body["event"]?.string == "loadsFailing")
+        #expect(body["field"]?.string == "agents")
+        #expect(body["failures"] == .integer(3))
+        #expect(body["error"]?.string == "sourceFailed")
+        try await fixture.service.shutdown()
+        #expect(fixture.webhook.bodies.count == 1)
+    }
+
+    @Test("a webhook that fails is tried again after longer and longer, and holds up no read")
+    func retries() async throws {
+        let fixture = try await Fixture(answers: [.status(500), .status(429, retryAfter: 7)])
+        await fixture.fail(3)
+        _ = try await fixture.bodies(1)
+        for (count, pause) in [(2, 1), (3, 7)] {
+            try await fixture.spawner.waitForSleepers(1)
+            // Nothing is sent before its time.
+            #expect(fixture.webhook.bodies.count == count - 1)
+            await fixture.spawner.advance(by: .seconds(pause))
+            _ = try await fixture.bodies(count)
+        }
+        let logs = fixture.logs
+        try await waitUntil("the delivery") { logs.entries.contains { $0.message == "told of trouble" } }
+        #expect(Set(fixture.webhook.bodies).count == 1)
+    }
+
+    @Test("its own failure is only logged, without the URL", arguments: [403, 500])
+    func ownFailure(status: Int) async throws {
+        let fixture = try await Fixture(answers: Array(repeating: .status(status), count: 6))
+        await fixture.fail(3)
+        let (spawner, logs) = (fixture.spawner, fixture.logs)
+        try await waitUntil("the end of its attempts") {
+            if spawner.sleepers > 0 { await spawner.advance(by: .seconds(60)) }
+            return logs.entries.contains { $0.message == "a notification could not be delivered" }
+        }
+        #expect(fixture.webhook.bodies.count == (status == 403 ? 1 : 6))
+        #expect(logs.entries.contains { $0.metadata["webhook.problem"] == "status \(status)" })
+        #expect(!logs.entries.contains { $0.text.contains("s3cret") })
+    }
+
+    @Test("a store that is lost and back is told of, though it cannot be asked who tells")
+    func store() async throws {
+        let fixture = try await Fixture(source: ScriptedSource { _ in "v" })
+        _ = try await fixture.fields.value(of: fixture.field)
+        try await fixture.loseStore()
+        #expect(try await fixture.bodies(1)[0]["event"]?.string == "storeLost")
+        fixture.store.recover()
+        await fixture.spawner.advance(by: .seconds(30))
+        let second = try await fixture.bodies(2)[1]
+        #expect(second["event"]?.string == "storeBack")
+        #expect(second["text"]?.string == "the store is back")
+        #expect(second["field"] == nil)
+    }
+
+    @Test("a store that is lost once more is told of when the quiet period is over")
+    func lostAgain() async throws {
+        let fixture = try await Fixture(source: ScriptedSource { _ in "v" })
+        try await fixture.loseStore()
+        _ = try await fixture.bodies(1)
+        fixture.store.recover()
+        await fixture.spawner.advance(by: .seconds(30))
+        _ = try await fixture.bodies(2)
+        try await fixture.loseStore()
+        await fixture.spawner.advance(by: .seconds(800))
+        #expect(fixture.webhook.bodies.count == 2)
+        await fixture.spawner.advance(by: .seconds(101))
+        #expect(try await fixture.bodies(3)[2]["event"]?.string == "storeLost")
+        // What corrects is not left behind.
+        try await fixture.service.shutdown()
+        await fixture.fields.shutdown()
+    }
+
+    @Test("a process that dies while it tells is silent no longer than its claim")
+    func deadTeller() async throws {
+        let fixture = try await Fixture(answers: [.hang])
+        let webhook = try await WebhookStandIn.start()
+        let another = try await fixture.another(webhook)
+        await fixture.fail(3)
+        _ = try await fixture.bodies(1)
+        let service = fixture.service
+        let death = Task { try await service.shutdown() }
+        try await fixture.spawner.waitForSleepers(1)
+        await fixture.spawner.advance(by: .seconds(3))
+        try await death.value
+        await fixture.spawner.advance(by: .seconds(90))
+        await fixture.fail(1)
+        try await waitUntil("the other one's notice") { webhook.bodies.count == 1 }
+        try await another.shutdown()
+    }
+
+    @Test("of two services one tells, once a quiet period")
+    func quietOverTheFleet() async throws {
+        let fixture = try await Fixture()
+        let webhook = try await WebhookStandIn.start()
+        let another = try await fixture.another(webhook)
+        let both: @Sendable () -> Int = { [first = fixture.webhook] in first.bodies.count + webhook.bodies.count }
+        await fixture.fail(3)
+        try await waitUntil("the first notice") { both() == 1 }
+        let logs = fixture.logs
+        try await waitUntil("its delivery") { logs.entries.count { $0.message == "told of trouble" } == 1 }
+        for _ in 0..<14 {
+            await fixture.spawner.advance(by: .seconds(61))
+            await fixture.fail(1)
+        }
+        #expect(both() == 1)
+        for _ in 0..<2 {
+            await fixture.spawner.advance(by: .seconds(61))
+            await fixture.fail(1)
+        }
+        try await waitUntil("the second notice") { both() == 2 }
+        try await fixture.service.shutdown()
+        try await another.shutdown()
+        #expect(both() == 2)
+    }
+
+    @Test("stale values served beyond the limit, and a source that changed too late")
+    func staleAndLate() async throws {
+        let fixture = try await Fixture(source: ScriptedSource { .integer(Int64($0)) }) { policy in
+            policy.staleIfError = .seconds(86_400)
+            policy.settle = .seconds(30)
+        }
+        _ = try await fixture.fields.refresh(fixture.field)
+        await fixture.spawner.advance(by: .seconds(30))
+        #expect(try await fixture.bodies(1)[0]["event"]?.string == "changedLate")
+        fixture.source.answer { _ in throw CacheError(.sourceFailed, "no answer") }
+        await fixture.spawner.advance(by: .seconds(2 * 3600))
+        _ = try await fixture.fields.value(of: fixture.field)
+        let stale = try await fixture.bodies(2)[1]
+        #expect(stale["event"]?.string == "staleServed")
+        #expect(stale["text"]?.string == "agents: readers get a value that is 1h59m past its freshness")
+    }
+
+    @Test("a shutdown gives up a webhook that hangs, after three seconds")
+    func shutdown() async throws {
+        let fixture = try await Fixture(answers: [.hang])
+        await fixture.fail(3)
+        _ = try await fixture.bodies(1)
+        let service = fixture.service
+        let shutdown = Task { try await service.shutdown() }
+        try await fixture.spawner.waitForSleepers(1)
+        await fixture.spawner.advance(by: .seconds(3))
+        try await shutdown.value
+        #expect(fixture.logs.entries.contains { $0.message == "notifications are left unsent" })
+    }
+
+    @Test("of two services on one redis-server one tells; while it is away each does")
+    func fleet() async throws {
+        let server = try await RedisServer.start()
+        let webhook = try await WebhookStandIn.start()
+        let logs = RecordedLogs()
+        var nodes: [(open: OpenStore, fields: FieldCache, service: NotificationService)] = []
+        var policy = FieldPolicy(ttl: .seconds(60))
+        policy.minRefreshInterval = .zero
+        let field = Field<JSONValue>("agents", policy: policy) { _ in
+            throw CacheError(.sourceFailed, "HTTP 401").because(of: .credentials)
+        }
+        for _ in 0..<2 {
+            let open = try OpenStore(
+                StoreLocation(url: server.url, origin: .file),
+                timeout: .seconds(1),
+                logger: logs.logger
+            )
+            let cache = CacheService(store: open.store, timeout: .seconds(1), logger: logs.logger)
+            try await cache.initialize()
+            let fields = FieldCache(cache: cache, catalog: try FieldCatalog([field]), logger: logs.logger)
+            let settings = NotificationSettings(webhook: webhook.url)
+            let service = try NotificationService(settings, cache: cache, logger: logs.logger)
+            try await service.initialize()
+            service.watch(fields)
+            nodes.append((open, fields, service))
+        }
+        // A refresh is not kept from a failing source, so that each node sees the failure for itself.
+        for node in nodes { _ = try? await node.fields.refresh(field, purge: true) }
+        for node in nodes { #expect(node.fields.events(of: field.erased).contains { $0.kind == .refusedToken }) }
+        try await waitUntil("the notice") { webhook.bodies.count == 1 }
+        await server.stop()
+        for node in nodes {
+            try await withThrowingTaskGroup { group in
+                for _ in 0..<5 { group.addTask { _ = try await node.fields.expire(field) } }
+                try await group.waitForAll()
+            }
+        }
+        try await waitUntil("a notice of each") { webhook.bodies.count { $0.contains("storeLost") } == 2 }
+        for node in nodes {
+            try await node.service.shutdown()
+            await node.fields.shutdown()
+            try await node.open.shutdown()
+        }
+        #expect(webhook.bodies.count { $0.contains("tokenRefused") } == 1)
+    }
+}
+
+extension FieldEvent.Kind {
+    fileprivate static var refusedToken: Self { .load(.failed(.sourceFailed, .credentials)) }
+}

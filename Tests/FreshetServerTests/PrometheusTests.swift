@@ -1,0 +1,82 @@
+import CoreMetrics
+import Testing
+
+@testable import FreshetServer
+
+@Suite("Prometheus text")
+struct PrometheusTests {
+    @Test("counters of one name come together, ordered and escaped")
+    func counters() {
+        let registry = PrometheusRegistry()
+        let b = Counter(
+            label: "freshet_reads_total",
+            dimensions: [("status", "miss"), ("field", "b\"\\\n")],
+            factory: registry
+        )
+        let a = Counter(label: "freshet_reads_total", dimensions: [("field", "a")], factory: registry)
+        let again = Counter(label: "freshet_reads_total", dimensions: [("field", "a")], factory: registry)
+        a.increment(by: 2)
+        again.increment()
+        b.increment()
+        #expect(
+            registry.render() == """
+                # TYPE freshet_reads_total counter
+                freshet_reads_total{field="a"} 3
+                freshet_reads_total{field="b\\"\\\\\\n",status="miss"} 1
+
+                """
+        )
+    }
+
+    @Test("timers are histograms in seconds")
+    func timers() {
+        let registry = PrometheusRegistry()
+        let timer = Timer(label: "freshet-load.seconds", dimensions: [], factory: registry)
+        timer.recordNanoseconds(3_000_000)
+        timer.recordNanoseconds(2_000_000_000)
+        let text = registry.render()
+        #expect(text.hasPrefix("# TYPE freshet_load_seconds histogram\n"))
+        #expect(text.contains("freshet_load_seconds_bucket{le=\"0.0025\"} 0\n"))
+        #expect(text.contains("freshet_load_seconds_bucket{le=\"0.005\"} 1\n"))
+        #expect(text.contains("freshet_load_seconds_bucket{le=\"+Inf\"} 2\n"))
+        #expect(text.contains("freshet_load_seconds_sum 2.003\n"))
+        #expect(text.hasSuffix("freshet_load_seconds_count 2\n"))
+    }
+
+    @Test("gauges hold the last value")
+    func gauges() {
+        let registry = PrometheusRegistry()
+        let gauge = Gauge(label: "g", dimensions: [], factory: registry)
+        gauge.record(1.5)
+        gauge.record(-2)
+        Meter(label: "m", dimensions: [("x", "y")], factory: registry).increment(by: 4)
+        #expect(registry.render() == "# TYPE g gauge\ng -2\n# TYPE m gauge\nm{x=\"y\"} 4\n")
+    }
+
+    @Test("series past the limit count, but are not shown")
+    func bounded() {
+        let registry = PrometheusRegistry(maxSeries: 3)
+        for index in 0..<5 {
+            Counter(label: "c", dimensions: [("i", "\(index)")], factory: registry).increment()
+        }
+        Counter(label: "c", dimensions: [("i", "4")], factory: registry).increment()
+        let text = registry.render()
+        #expect(text.contains("c{i=\"2\"} 1\n"))
+        #expect(!text.contains("c{i=\"3\"}"))
+        #expect(text.hasSuffix("freshet_metrics_dropped_series 2\n"))
+    }
+
+    @Test("many tasks add up")
+    func concurrent() async {
+        let registry = PrometheusRegistry()
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    let timer = Timer(label: "t", dimensions: [], factory: registry)
+                    for _ in 0..<1000 { timer.recordNanoseconds(1_000_000_000) }
+                }
+            }
+        }
+        #expect(registry.render().contains("t_sum 8000\nt_count 8000\n"))
+    }
+}

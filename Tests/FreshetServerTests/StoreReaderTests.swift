@@ -1,0 +1,81 @@
+import TestSupport
+import Testing
+
+@testable import FreshetServer
+
+@Suite("Reading the store alone")
+struct StoreReaderTests {
+    private static func load(_ yaml: String, _ environment: [String: String] = [:]) throws -> StoreLocation {
+        let folder = try Folder()
+        return try StoreLocation.load(
+            file: folder.write(yaml, to: "freshet.yaml"),
+            environment: Environment(environment)
+        )
+    }
+
+    private static func problems(_ yaml: String) -> [String] {
+        do {
+            _ = try load(yaml)
+            return []
+        } catch {
+            return (error as? ConfigurationError)?.problems.map(\.description) ?? ["\(error)"]
+        }
+    }
+
+    @Test("what is wrong elsewhere does not matter")
+    func elsewhere() throws {
+        let location = try Self.load(
+            """
+            store: ${STORE}
+            storeTimeout: soon
+            sever: { port: 1 }
+            fields:
+              a: { ttl: 0s, source: { http: { url: https://h/${NOT_SET} } } }
+              b: { source: { airtable: { base: appX, table: T } } }
+            """,
+            ["STORE": "redis://h"]
+        )
+        #expect(location == StoreLocation(url: "redis://h", origin: .file))
+    }
+
+    @Test("a file without a store leaves it to the environment")
+    func unnamed() throws {
+        for yaml in ["", "fields: {}"] {
+            #expect(try Self.load(yaml, ["REDIS_URL": "redis://last"]).url == "redis://last")
+            #expect(try Self.load(yaml).isFallback)
+        }
+    }
+
+    @Test(
+        "what is wrong with it has its place",
+        arguments: [
+            ("store: ${NOT_SET}", ":1:8: the environment variable NOT_SET is not set"),
+            ("fields: {}\nstore: mysql://h", ":2:8: there is no store at mysql://"),
+            ("store:", ":1:7: 'store' is empty"),
+            ("store: [a]", ":1:8: 'store' is a list"),
+            ("store: redis://a\nstore: redis://b", ":2:1: 'store' is given twice"),
+            ("- store", ":1:1: the file is a list"),
+            ("store: [", ":2:1: no valid YAML"),
+        ]
+    )
+    func wrong(yaml: String, problem: String) {
+        let problems = Self.problems(yaml)
+        #expect(problems.count == 1)
+        #expect(problems.first?.contains("freshet.yaml\(problem)") == true, "\(problems)")
+    }
+
+    @Test("advice and help name every kind of store that is taken")
+    func forms() {
+        let urls = [
+            "memory://", "redis://h", "rediss://h", "redis+cluster://h", "redis+clusters://h", "redis+sentinel://h/m",
+            "redis+sentinels://h/m", "https://h?_token=t", "http://h?_token=t",
+        ]
+        #expect(urls.allSatisfy { StoreLocation(url: $0, origin: .flag).problem == nil })
+        let text = """
+            memory://, redis[s]://user:password@host:port/database, redis+cluster[s]://user:password@host:port,host:port, \
+            redis+sentinel[s]://user:password@host:port,host:port/primary, upstash:// or https://host?_token=…
+            """
+        #expect(StoreForm.list(StoreForm.allCases) == text)
+        #expect(StoreLocation(url: "mysql://h", origin: .flag).problem?.advice == "write \(text)")
+    }
+}

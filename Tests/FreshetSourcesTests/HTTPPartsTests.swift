@@ -1,0 +1,53 @@
+import Foundation
+import Freshet
+import NIOHTTP1
+import Testing
+
+@testable import FreshetSources
+
+@Suite("http source: its parts")
+struct HTTPPartsTests {
+    @Test("Retry-After is a number of seconds or a date, a day at most")
+    func retryAfter() {
+        let now = Date(timeIntervalSince1970: 784_111_777)  // Sun, 06 Nov 1994 08:49:37 GMT
+        let samples: [(String, Duration?)] = [
+            ("120", .seconds(120)), (" 0 ", .zero), ("1e9", .seconds(86_400)), ("-5", nil), ("soon", nil), ("", nil),
+            ("inf", nil), ("nan", nil), ("Sun, 06 Nov 1994 08:50:07 GMT", .seconds(30)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", .zero), ("Fri, 31 Dec 1999 23:59:59 GMT", .seconds(86_400)),
+        ]
+        for (text, expected) in samples {
+            #expect(HTTPRefusal.retryAfter(["Retry-After": text], now: now) == expected, "\(text)")
+        }
+        #expect(HTTPRefusal.retryAfter([:], now: now) == nil)
+    }
+
+    @Test("https does not redirect to http")
+    func downgrade() throws {
+        let target = try HTTPTarget("https://example.com/a")
+        #expect { try target.redirected(to: "http://example.com/a") } throws: {
+            ($0 as? CacheError)?.code == .sourceFailed
+        }
+        #expect(try target.redirected(to: "//other.example/b").url == "https://other.example/b")
+    }
+
+    @Test("The origin is scheme, host and port")
+    func origins() throws {
+        let home = try HTTPTarget("https://example.com/a#part")
+        #expect(home.url == "https://example.com/a")
+        #expect(try HTTPTarget("HTTPS://EXAMPLE.com:443/b").origin == home.origin)
+        for other in ["http://example.com/a", "https://example.com:444/a", "https://www.example.com/a"] {
+            #expect(try HTTPTarget(other).origin != home.origin)
+        }
+    }
+
+    @Test("Validators are told apart when they come back")
+    func validators() {
+        for etag in ["\"a\"", "W/\"a\"", "unquoted"] {
+            #expect(HTTPValidator(["ETag": etag])?.stored == etag)
+            #expect(HTTPValidator(stored: etag).requestHeader == "if-none-match")
+        }
+        let date = HTTPValidator(["Last-Modified": "today"])
+        #expect(date.map { HTTPValidator(stored: $0.stored) } == date)
+        #expect(HTTPValidator([:]) == nil)
+    }
+}

@@ -1,0 +1,282 @@
+import Foundation
+import Freshet
+import FreshetSources
+import Hummingbird
+import NIOCore
+import Testing
+
+@Suite("http source")
+struct HTTPSourceTests {
+    private static let secret = "s3cr3t"
+
+    private func load(_ url: String, _ context: LoadContext = LoadContext()) async throws -> LoadResult<JSONValue> {
+        try await HTTPSource(url: url, headers: ["Authorization": "Bearer \(Self.secret)"]).load(context)
+    }
+
+    @Test("A value comes with its ETag, and the next request is conditional")
+    func etag() async throws {
+        try await TestServer.with { request in
+            request.headers[.ifNoneMatch] == "\"v1\""
+                ? Response("", status: 304, type: nil, [.eTag: "\"v1\""])
+                : Response(#"{"eur":1}"#, [.eTag: "\"v1\"", .lastModified: "Sun, 06 Nov 1994 08:49:37 GMT"])
+        } _: { server in
+            guard case .value(let value, let details) = try await load(server.url) else { throw CancellationError() }
+            #expect(value == ["eur": 1])
+            #expect(details.etag == "\"v1\"")
+            let again = try await load(server.url, LoadContext(etag: details.etag))
+            guard case .notModified = again else {
+                Issue.record("\(again)")
+                return
+            }
+            #expect(server.requests.first?.headers[.ifNoneMatch] == nil)
+            #expect(server.requests.first?.headers[.authorization] == "Bearer \(Self.secret)")
+        }
+    }
+
+    @Test("Without an ETag, the date of the last change serves")
+    func lastModified() async throws {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT"
+        try await TestServer.with { request in
+            request.headers[.ifModifiedSince] == date
+                ? Response("", status: 304, type: nil) : Response("[]", [.lastModified: date])
+        } _: { server in
+            guard case .value(_, let details) = try await load(server.url) else { throw CancellationError() }
+            let again = try await load(server.url, LoadContext(etag: details.etag))
+            guard case .notModified = again else {
+                Issue.record("\(again)")
+                return
+            }
+            #expect(server.requests.last?.headers[.ifNoneMatch] == nil)
+        }
+    }
+
+    @Test("A forced load asks caches on the way to step aside")
+    func forced() async throws {
+        try await TestServer.with { _ in
+            Response("1")
+        } _: { server in
+            _ = try await load(server.url, LoadContext(isForced: true))
+            _ = try await load(server.url)
+            #expect(server.requests.map { $0.headers[.cacheControl] } == ["no-cache", nil])
+        }
+    }
+
+    @Test("404 and 410 mean that there is no value", arguments: [404, 410])
+    func absent(_ status: Int) async throws {
+        try await TestServer.with { _ in
+            Response("gone", status: status, type: "text/html")
+        } _: { server in
+            let result = try await load(server.url)
+            guard case .absent = result else {
+                Issue.record("\(result)")
+                return
+            }
+        }
+    }
+
+    @Test(
+        "Other statuses are errors that name the URL and no secret",
+        arguments: [400, 401, 402, 403, 418, 500, 502, 304, 204, 429, 503]
+    )
+    func statuses(_ status: Int) async throws {
+        try await TestServer.with { _ in
+            Response("", status: status, [429, 503].contains(status) ? [.retryAfter: "7"] : [:])
+        } _: { server in
+            let error = await cacheError { try await load(server.url + "/rates?key=\(Self.secret)") }
+            #expect(error?.code == (status == 429 ? .overloaded : .sourceFailed))
+            #expect(error?.message.contains("\(server.url) ") == true)
+            #expect(error?.message.contains("(\(status))") == true)
+            #expect(error.map { !"\($0)".contains(Self.secret) } == true)
+            #expect(error?.refusal == [401: .credentials, 402: .quota, 403: .credentials][status])
+            #expect(error?.retryAfter == ([429, 503].contains(status) ? .seconds(7) : nil))
+        }
+    }
+
+    @Test(
+        "JSON is taken under all its names, and nothing else",
+        arguments: [
+            ("application/json", true), ("application/json; charset=utf-8", true), ("application/ld+json", true),
+            ("application/vnd.api+json;v=1", true), ("text/json", true), ("text/plain", true), (nil, true),
+            ("APPLICATION/JSON", true), ("text/html", false), ("application/xml", false), ("application/jsonp", false),
+        ]
+    )
+    func contentTypes(_ type: String?, _ isTaken: Bool) async throws {
+        try await TestServer.with { _ in
+            Response("[1]", type: type)
+        } _: { server in
+            if isTaken {
+                let loaded = try value(try await load(server.url))
+                #expect(loaded == [1])
+            } else {
+                #expect(await cacheError { try await load(server.url) }?.code == .sourceFailed)
+            }
+        }
+    }
+
+    @Test("Cut-off and broken bodies are errors", arguments: ["", "[1,", "<html>", "nul", "[1] trailing", "\u{0}"])
+    func brokenBodies(_ body: String) async throws {
+        try await TestServer.with { _ in
+            Response(body)
+        } _: { server in
+            #expect(await cacheError { try await load(server.url) }?.code == .sourceFailed)
+        }
+    }
+
+    @Test("A connection that breaks in the middle of the body is an error")
+    func cut() async throws {
+        try await TestServer.with { _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: "application/json"],
+                body: ResponseBody(contentLength: 1000) { writer in
+                    try await writer.write(ByteBuffer(string: "[1]"))
+                    throw CancellationError()
+                }
+            )
+        } _: { server in
+            #expect(await cacheError { try await load(server.url) }?.code == .sourceFailed)
+        }
+    }
+
+    @Test("An answer over the size limit is an error, one at the limit is not")
+    func sizeLimit() async throws {
+        let body = #""\#(String(repeating: "x", count: 998))""#
+        try await TestServer.with { _ in
+            Response(body)
+        } _: { server in
+            for (limit, fits) in [(1000, true), (999, false)] {
+                var configuration = HTTPSource.Configuration()
+                configuration.maxBytes = limit
+                let source = try HTTPSource(url: server.url, configuration: configuration)
+                if fits {
+                    _ = try await source.load(LoadContext())
+                } else {
+                    #expect(await cacheError { try await source.load(LoadContext()) }?.message.contains("999") == true)
+                }
+            }
+        }
+    }
+
+    @Test("Compressed answers are understood")
+    func gzip() async throws {
+        let body = Data(base64Encoded: "H4sIAAAAAAACA6tWKkosSS1Wsoo21DHSMY6tBQD72jIqEQAAAA==") ?? Data()
+        try await TestServer.with { request in
+            #expect(request.headers[.acceptEncoding] == "gzip")
+            return Response(
+                status: .ok,
+                headers: [.contentType: "application/json", .contentEncoding: "gzip"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: body))
+            )
+        } _: { server in
+            let loaded = try value(try await load(server.url))
+            #expect(loaded == ["rates": [1, 2, 3]])
+        }
+    }
+
+    @Test("Redirects are followed within an origin with the headers")
+    func redirects() async throws {
+        try await TestServer.with { request in
+            switch request.uri.path {
+            case "/a": Response("", status: 302, [.location: "/b/"])
+            case "/b/": Response("", status: 308, [.location: "c?x=1"])
+            default: Response("\"\(request.uri.string)\"")
+            }
+        } _: { server in
+            let loaded = try value(try await load(server.url + "/a"))
+            #expect(loaded == "/b/c?x=1")
+            #expect(server.requests.allSatisfy { $0.headers[.authorization] == "Bearer \(Self.secret)" })
+        }
+    }
+
+    @Test("Redirects elsewhere take no header with them, and get them back at home")
+    func redirectsElsewhere() async throws {
+        try await TestServer.with { _ in
+            Response("[2]")
+        } _: { other in
+            try await TestServer.with { _ in
+                Response("", status: 301, [.location: other.url])
+            } _: { server in
+                let source = try HTTPSource(url: server.url, headers: ["X-Api-Key": Self.secret, "Cookie": "a=1"])
+                let loaded = try value(try await source.load(LoadContext()))
+                #expect(loaded == [2])
+                let headers = try #require(other.requests.first?.headers)
+                #expect(!headers.contains { $0.value.contains(Self.secret) || $0.name.canonicalName == "cookie" })
+                #expect(server.requests.first?.headers.contains { $0.value == Self.secret } == true)
+            }
+        }
+    }
+
+    @Test(
+        "Redirects have an end, and lead to http and https only",
+        arguments: ["/again", "file:///etc/passwd", "", "http://"]
+    )
+    func badRedirects(_ location: String) async throws {
+        try await TestServer.with { _ in
+            Response("", status: 302, location.isEmpty ? [:] : [.location: location])
+        } _: { server in
+            #expect(await cacheError { try await load(server.url) }?.code == .sourceFailed)
+            #expect(server.requests.count <= 6)
+        }
+    }
+
+    @Test("A server that stops in the middle of the body is a timeout")
+    func stall() async throws {
+        try await TestServer.with { _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: "application/json"],
+                body: ResponseBody(contentLength: 100) { writer in
+                    try await writer.write(ByteBuffer(string: "["))
+                    try await Task.sleep(for: .seconds(3600))
+                }
+            )
+        } _: { server in
+            var configuration = HTTPSource.Configuration()
+            configuration.timeout = .milliseconds(200)
+            let source = try HTTPSource(url: server.url, configuration: configuration)
+            #expect(await cacheError { try await source.load(LoadContext()) }?.code == .sourceTimedOut)
+        }
+    }
+
+    @Test("A server that never answers is a timeout, and cancelling frees the caller")
+    func hang() async throws {
+        try await TestServer.with { _ in
+            try await Task.sleep(for: .seconds(3600))
+            return Response("1")
+        } _: { server in
+            var configuration = HTTPSource.Configuration()
+            configuration.timeout = .milliseconds(200)
+            let source = try HTTPSource(url: server.url, configuration: configuration)
+            #expect(await cacheError { try await source.load(LoadContext()) }?.code == .sourceTimedOut)
+
+            let patient = try HTTPSource(url: server.url + "/patient")
+            let task = Task { try await patient.load(LoadContext()) }
+            // The first request may have been given up before it arrived.
+            while !server.requests.contains(where: { $0.uri.path == "/patient" }) { await Task.yield() }
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
+        }
+    }
+
+    @Test("A server that is not there is an error")
+    func dead() async throws {
+        let source = try HTTPSource(url: "http://127.0.0.1:1/x")
+        let error = await cacheError { try await source.load(LoadContext()) }
+        #expect(error?.code == .sourceFailed)
+        #expect(error?.message.contains("http://127.0.0.1:1 ") == true)
+    }
+
+    @Test(
+        "Bad URLs and headers are configuration errors that repeat no secret",
+        arguments: [
+            ("", [:]), ("example.com", [:]), ("ftp://example.com", [:]), ("https://", [:]),
+            ("https://user:s3cr3t@example.com", [:]), ("https://example.com", ["": "x"]),
+            ("https://example.com", ["a b": "x"]), ("https://example.com", ["X-Key": "s3cr3t\r\nEvil: 1"]),
+        ] as [(String, [String: String])]
+    )
+    func badConfiguration(_ url: String, _ headers: [String: String]) async {
+        let error = await cacheError { try HTTPSource(url: url, headers: headers) }
+        #expect(error?.code == .configuration)
+        #expect(error.map { !"\($0)".contains(Self.secret) } == true)
+    }
+}

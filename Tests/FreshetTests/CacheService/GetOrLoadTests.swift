@@ -1,0 +1,187 @@
+import Freshet
+import FreshetTesting
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import TestSupport
+import Testing
+
+@Suite struct GetOrLoadTests {
+    let gate = Gate()
+
+    @Test func aMissIsLoadedAndStoredAndAHitIsNot() async throws {
+        let bench = try await CacheBench.ready()
+        gate.finish(1, with: 7)
+        #expect(try await load(bench) == 7)
+        #expect(try await load(bench) == 7)
+        #expect(gate.started == 1)
+        #expect(try await bench.cache.ttl("k") == 60)
+        await bench.spawner.advance(by: .seconds(60))
+        gate.finish(2, with: 8)
+        #expect(try await bench.cache.strict.getOrLoad(key: "k", ttl: .seconds(60)) { try await gate.run() } == 8)
+    }
+
+    /// C2
+    @Test func tenThousandWaitersCostOneLoad() async throws {
+        let memory = MemoryStore()
+        let cache = CacheService(store: memory, logger: RecordedLogs().logger)
+        try await cache.initialize()
+        let gate = gate
+        let values = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<10_000 {
+                group.addTask { try await cache.getOrLoad(key: "k", ttl: .seconds(60)) { try await gate.run() } }
+            }
+            try await waitUntil("the load") { gate.started == 1 }
+            gate.finish(1, with: 7)
+            return try await group.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+        }
+        #expect(values == [7: 10_000])
+        #expect(gate.started == 1)
+    }
+
+    /// C4
+    @Test func aFailureIsSharedAndTriedAgain() async throws {
+        let bench = try await CacheBench.ready()
+        let callers = (0..<10).map { _ in Task { try await load(bench) } }
+        try await waitUntil("the load") { gate.started == 1 }
+        await bench.spawner.settle()
+        gate.fail(1)
+        for caller in callers { await #expect(throws: Gate.Broken.self) { try await caller.value } }
+        gate.finish(2, with: 8)
+        #expect(try await load(bench) == 8)
+    }
+
+    /// C3
+    @Test func aCancelledWaiterFreesItselfAloneAndTheLastOneTheLoad() async throws {
+        let bench = try await CacheBench.ready()
+        let first = Task { try await load(bench) }
+        try await waitUntil("the load") { gate.started == 1 }
+        let second = Task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60)) { 0 } }
+        try await waitUntil("the second reader") { bench.cache.loads.waiters(for: "k") == 2 }
+        first.cancel()
+        await #expect(throws: CancellationError.self) { try await first.value }
+        #expect(gate.cancelled == 0)
+        second.cancel()
+        await #expect(throws: CancellationError.self) { try await second.value }
+        try await waitUntil("the load's cancellation") { gate.cancelled == 1 }
+        gate.finish(2, with: 8)
+        #expect(try await load(bench) == 8)
+        await bench.spawner.settle()
+        #expect(bench.spawner.runningTasks == 0)
+    }
+
+    /// C3
+    @Test func aLoadThatHangsEndsAtItsDeadlineAndTheKeyIsFree() async throws {
+        let bench = try await CacheBench.ready()
+        let hanging = Hanging()
+        let caller = Task {
+            try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60), deadline: .seconds(30)) {
+                await hanging.wait()
+                return 1
+            }
+        }
+        try await waitUntil("the deadline's timer") { bench.spawner.nextWakeUp?.nanoseconds == 30_000_000_000 }
+        await bench.spawner.advance(by: .seconds(30))
+        #expect(await code { _ = try await caller.value } == .sourceTimedOut)
+        gate.finish(1, with: 8)
+        #expect(try await load(bench) == 8)
+        hanging.end()
+        await bench.spawner.settle()
+        #expect(try await bench.text("k") == "8")
+        #expect(bench.spawner.runningTasks == 0)
+    }
+
+    /// C3
+    @Test func aLoadThatAsksForItsOwnKeyGetsAnError() async throws {
+        let cache = try await CacheBench.ready().cache
+        let failure = await code {
+            _ = try await cache.getOrLoad(key: "k", ttl: .seconds(1)) {
+                try await cache.getOrLoad(key: "k", ttl: .seconds(1)) { 1 }
+            }
+        }
+        #expect(failure == .circularLoad)
+    }
+
+    /// C3
+    @Test func loadsThatWaitForEachOtherGetAnError() async throws {
+        let cache = try await CacheBench.ready().cache
+        let gate = gate
+        @Sendable func load(_ key: String, then other: String) async throws -> Int {
+            try await cache.getOrLoad(key: key, ttl: .seconds(1)) {
+                _ = try await gate.run()
+                return try await cache.getOrLoad(key: other, ttl: .seconds(1)) { 1 }
+            }
+        }
+        async let left = code { _ = try await load("a", then: "b") }
+        async let right = code { _ = try await load("b", then: "a") }
+        try await waitUntil("both loads") { gate.started == 2 }
+        gate.finish(1, with: 1)
+        gate.finish(2, with: 2)
+        #expect(await [left, right] == [.circularLoad, .circularLoad])
+    }
+
+    /// C8
+    @Test func withoutTheStoreTheSourceAnswers() async throws {
+        let bench = try await CacheBench.ready()
+        bench.store.inject(.fail(CacheBench.Foreign()))
+        #expect(try await bench.cache.getOrLoad(key: "k", ttl: .seconds(1)) { 7 } == 7)
+        #expect(
+            await code { _ = try await bench.cache.strict.getOrLoad(key: "k", ttl: .seconds(1)) { 7 } }
+                == .storeUnavailable
+        )
+        #expect(bench.logs.entries.contains { $0.metadata["cache.operation"] == "set" })
+    }
+
+    @Test func oneKeyOfTwoTypes() async throws {
+        let bench = try await CacheBench.ready()
+        let number = Task { try await load(bench) }
+        try await waitUntil("the load") { gate.started == 1 }
+        let text = Task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60)) { "loaded" } }
+        try await waitUntil("the second reader") { bench.cache.loads.waiters(for: "k") == 2 }
+        gate.finish(1, with: 7)
+        #expect(try await number.value == 7)
+        #expect(try await text.value == "7")
+    }
+
+    @Test func aLoadThatCancelsItselfHasFailed() async throws {
+        let cache = try await CacheBench.ready().cache
+        let failure = await code {
+            _ = try await cache.getOrLoad(key: "k", ttl: .seconds(1)) { () throws -> Int in throw CancellationError() }
+        }
+        #expect(failure == .sourceFailed)
+    }
+
+    @Test func shutdownEndsLoadsAndTheirWaiters() async throws {
+        let bench = try await CacheBench.ready()
+        let caller = Task { try await load(bench) }
+        try await waitUntil("the load") { gate.started == 1 }
+        try await bench.cache.shutdown()
+        #expect(await code { _ = try await caller.value } == .shuttingDown)
+        #expect(gate.cancelled == 1)
+        await bench.spawner.settle()
+        #expect(bench.spawner.runningTasks == 0)
+    }
+
+    @Test func aLoadDoesNotSeeItsCallersTaskLocals() async throws {
+        let cache = try await CacheBench.ready().cache
+        let seen = try await Request.$id.withValue(7) {
+            try await cache.getOrLoad(key: "k", ttl: .seconds(1)) { Request.id }
+        }
+        #expect(seen == 0)
+    }
+
+    @Test func aTimeToLiveThatCannotBe() async throws {
+        let cache = try await CacheBench.ready().cache
+        #expect(await code { _ = try await cache.getOrLoad(key: "k", ttl: .zero) { 1 } } == .invalidArgument)
+        #expect(await code { _ = try await cache.refresh(key: "k", ttl: .microseconds(999)) { 1 } } == .invalidArgument)
+    }
+
+    private enum Request {
+        @TaskLocal static var id = 0
+    }
+
+    private func load(_ bench: CacheBench) async throws -> Int {
+        let gate = gate
+        return try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60)) { try await gate.run() }
+    }
+}

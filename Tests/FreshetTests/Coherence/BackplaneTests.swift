@@ -1,0 +1,254 @@
+import FreshetTesting
+import Logging
+import NIOConcurrencyHelpers
+import Testing
+
+@testable import Freshet
+
+/// A backplane whose events the test makes.
+private final class ManualBackplane: Backplane {
+    private let receivers = NIOLockedValueBox<[@Sendable (BackplaneEvent) -> Void]>([])
+
+    var listeners: Int { receivers.withLockedValue { $0.count } }
+
+    func listen(_ receive: @escaping @Sendable (BackplaneEvent) -> Void) async {
+        receivers.withLockedValue { $0.append(receive) }
+        try? await Task.sleep(for: .seconds(3600))
+    }
+
+    func send(_ event: BackplaneEvent) {
+        for receive in receivers.withLockedValue({ $0 }) { receive(event) }
+    }
+}
+
+@Suite("Backplane")
+struct BackplaneTests {
+    private struct Node {
+        let fleet: Fleet
+        let backplane = ManualBackplane()
+        let store: FaultyStore
+        let cache: FieldCache
+        let run: Task<Void, any Error>
+
+        init(_ fleet: Fleet) async throws {
+            let store = FaultyStore(fleet.store)
+            let cache = CacheService(store: store, spawner: fleet.spawner, logger: Logger(label: "test"))
+            try await cache.initialize()
+            let fields = FieldCache(
+                cache: cache,
+                catalog: try FieldCatalog([fleet.field]),
+                backplane: backplane,
+                spawner: fleet.spawner,
+                logger: Logger(label: "test")
+            )
+            (self.fleet, self.store, self.cache) = (fleet, store, fields)
+            run = Task { try await fields.run() }
+            let backplane = backplane
+            try await waitUntil("the node's listening") { backplane.listeners == 1 }
+            backplane.send(.live)
+            await fleet.spawner.advance(by: .milliseconds(1))
+        }
+
+        var generation: Generation {
+            get async throws {
+                let snapshot = try await fleet.store.readEntry("agents_list", EntryRead(freshFor: .seconds(60)))
+                return try #require(snapshot.generation)
+            }
+        }
+    }
+
+    @Test("C9: while it is live, the store is asked again a tenth as often; once it is lost, as before")
+    func trust() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        _ = try await node.cache.value(of: node.fleet.field)
+        let reads = node.store.calls(of: .read)
+        await node.fleet.spawner.advance(by: .seconds(19))
+        #expect(try await node.cache.read(node.fleet.field).tier == .l1)
+        #expect(node.store.calls(of: .read) == reads)
+        node.backplane.send(.lost)
+        #expect(try await node.cache.read(node.fleet.field).tier == .l2)
+        #expect(node.store.calls(of: .read) == reads + 1)
+        node.run.cancel()
+    }
+
+    @Test("C9: when it is live again, what was held before is checked before it is served")
+    func gap() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        _ = try await node.cache.value(of: node.fleet.field)
+        node.backplane.send(.lost)
+        try await node.fleet.store.invalidateEntry("agents_list", .remove)
+        node.backplane.send(.live)
+        #expect(try await node.cache.value(of: node.fleet.field) == "v2")
+        node.run.cancel()
+    }
+
+    @Test("C9: after a gap, what the store has not changed is compared in bulk, and served without being read again")
+    func comparedInBulk() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let source = ControlledSource { .success(.value("w\($0)")) }
+        let others = (0..<1500).map { Field("other\($0)", policy: FieldPolicy(ttl: .seconds(60)), load: source.load) }
+        _ = try await node.cache.value(of: node.fleet.field)
+        for other in others { _ = try await node.cache.value(of: other) }
+        node.backplane.send(.lost)
+        await node.fleet.spawner.advance(by: .milliseconds(1))
+        try await node.fleet.store.invalidateEntry("agents_list", .remove)
+        node.backplane.send(.live)
+        await node.fleet.spawner.settle()
+        #expect(node.store.calls(of: .check) == 3, "1,501 keys, 512 at a time")
+        await node.fleet.spawner.advance(by: .milliseconds(1))
+        let reads = node.store.calls(of: .read)
+        for other in others { #expect(try await node.cache.read(other).tier == .l1) }
+        #expect(node.store.calls(of: .read) == reads, "neither flushed …")
+        #expect(try await node.cache.value(of: node.fleet.field) == "v2", "… nor trusted")
+        #expect(source.loads == others.count)
+        node.run.cancel()
+    }
+
+    @Test("C9: a store that fails the comparison is asked again; meanwhile nothing is served unchecked")
+    func comparedLater() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        _ = try await node.cache.value(of: node.fleet.field)
+        node.backplane.send(.lost)
+        node.store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.check])
+        node.backplane.send(.live)
+        await node.fleet.spawner.advance(by: .milliseconds(20))
+        #expect(node.store.calls(of: .check) == 1)
+        #expect(try await node.cache.read(node.fleet.field).tier == .l2)
+        node.backplane.send(.lost)
+        node.backplane.send(.live)
+        node.store.recover()
+        await node.fleet.spawner.advance(by: .seconds(1))
+        #expect(try await node.cache.read(node.fleet.field).tier == .l1)
+        node.run.cancel()
+        try await node.run.value
+        #expect(node.fleet.spawner.runningTasks == 0)
+    }
+
+    @Test(
+        "C9: what was loaded while the store was away is looked up once messages come again, however long L1 is trusted"
+    )
+    func loadedWithoutStore() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        node.store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        node.backplane.send(.lost)
+        #expect(try await node.cache.value(of: node.fleet.field) == "v1")
+        node.store.recover()
+        let other = try await node.fleet.node()
+        #expect(try await other.value(of: node.fleet.field) == "v2")
+        #expect(try await node.cache.value(of: node.fleet.field) == "v1")
+        node.backplane.send(.live)
+        #expect(try await node.cache.value(of: node.fleet.field) == "v2")
+        node.run.cancel()
+    }
+
+    @Test("C9: an invalidation that is told while the comparison is under way is not undone by it")
+    func toldMeanwhile() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        _ = try await node.cache.value(of: node.fleet.field)
+        let old = try await node.generation
+        node.backplane.send(.lost)
+        await node.fleet.spawner.advance(by: .milliseconds(1))
+        node.store.inject(.hang, into: [.check])
+        node.backplane.send(.live)
+        try await waitUntil("the comparison") { node.store.hangingCalls == 1 }
+        await node.fleet.spawner.advance(by: .milliseconds(1))
+        try await node.fleet.store.invalidateEntry("agents_list", .expire)
+        node.backplane.send(.changed(key: "agents_list", .invalidated(.expire), try await node.generation))
+        #expect(try await node.generation != old)
+        node.store.recover()
+        await node.fleet.spawner.settle()
+        #expect(try await node.cache.value(of: node.fleet.field) == "v2")
+        node.run.cancel()
+    }
+
+    @Test(
+        "C1: what another node invalidated is not served any more, nor kept by a load that began before",
+        arguments: [true, false]
+    )
+    func invalidated(hard: Bool) async throws {
+        let node = try await Node(Fleet())
+        try await node.fleet.load(1, on: node.cache)
+        let invalidation: Invalidation = hard ? .remove : .expire
+        try await node.fleet.store.invalidateEntry("agents_list", invalidation)
+        node.backplane.send(.changed(key: "agents_list", .invalidated(invalidation), try await node.generation))
+        let before = Task { try await node.cache.read(node.fleet.field) }
+        try await node.fleet.source.waitForLoads(2)
+        try await node.fleet.store.invalidateEntry("agents_list", invalidation)
+        node.backplane.send(.changed(key: "agents_list", .invalidated(invalidation), try await node.generation))
+        let after = Task { try await node.cache.read(node.fleet.field) }
+        try await node.fleet.source.waitForLoads(3)
+        node.fleet.source.end(3, value: "v3")
+        #expect(try await after.value.value == "v3")
+        node.fleet.source.end(2, value: "v2")
+        #expect(try await before.value.isStored == false)
+        #expect(try await node.cache.read(node.fleet.field).value == "v3")
+        node.run.cancel()
+    }
+
+    @Test("C1: what another node removed is not served while a third one's load is waited for", arguments: [nil, 3])
+    func removedWhileWaiting(softDeadline: Int?) async throws {
+        let node = try await Node(
+            Fleet {
+                if let softDeadline {
+                    $0.softDeadline = .seconds(softDeadline)
+                    $0.staleIfError = .seconds(60)
+                } else {
+                    $0.staleWhileRevalidate = .seconds(60)
+                }
+            }
+        )
+        let fleet = node.fleet
+        let other = try await fleet.node()
+        try await fleet.load(1, on: node.cache)
+        await fleet.spawner.advance(by: .seconds(61))
+        let loading = Task { try await other.read(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        let early = Task { try await node.cache.read(fleet.field) }
+        if softDeadline != nil {
+            try await waitUntil("the reader") { node.cache.waiters(of: fleet.field.erased) == 1 }
+            await fleet.spawner.advance(by: .seconds(4))
+        }
+        #expect(try await early.value.value == "v1")
+        try await fleet.store.invalidateEntry("agents_list", .remove)
+        node.backplane.send(.changed(key: "agents_list", .invalidated(.remove), try await node.generation))
+        let late = Task { try await node.cache.read(fleet.field) }
+        try await waitUntil("the reader") { node.cache.waiters(of: fleet.field.erased) == 1 }
+        await fleet.spawner.advance(by: .seconds(5))
+        try await fleet.source.waitForLoads(3)
+        #expect(node.cache.waiters(of: fleet.field.erased) == 1)
+        fleet.source.end(3, value: "v3")
+        #expect(try await late.value.value == "v3")
+        fleet.source.end(2, value: "v2")
+        _ = try await loading.value
+        node.run.cancel()
+    }
+
+    @Test("a node's own messages cost it one look into the store, and nothing it has loaded")
+    func own() async throws {
+        let node = try await Node(Fleet())
+        let forced = Task { try await node.cache.refresh(node.fleet.field) }
+        try await node.fleet.source.waitForLoads(1)
+        node.backplane.send(.changed(key: "agents_list", .invalidated(.expire), try await node.generation))
+        node.fleet.source.end(1, value: "v1")
+        #expect(try await forced.value.isStored)
+        #expect(try await node.cache.read(node.fleet.field).tier == .l1)
+        let reads = node.store.calls(of: .read)
+        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
+        for _ in 0..<3 { #expect(try await node.cache.read(node.fleet.field).value == "v1") }
+        #expect(node.store.calls(of: .read) == reads + 1, "one look at what the message may have been about")
+        #expect(node.fleet.source.loads == 1)
+        node.run.cancel()
+    }
+
+    @Test("what another node filled is fetched from the store at the next read")
+    func filled() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        _ = try await node.cache.value(of: node.fleet.field)
+        let other = try await node.fleet.node()
+        #expect(try await other.refresh(node.fleet.field).value == "v2")
+        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
+        let reading = try await node.cache.read(node.fleet.field)
+        #expect((reading.value, reading.tier) == ("v2", .l2))
+        node.run.cancel()
+    }
+}

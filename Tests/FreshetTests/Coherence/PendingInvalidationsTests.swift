@@ -1,0 +1,30 @@
+import Testing
+
+@testable import Freshet
+
+@Suite("Pending invalidations")
+struct PendingInvalidationsTests {
+    @Test("one a key; the last wins, but nothing softens a removal")
+    func merge() {
+        var pending = PendingInvalidations()
+        pending.add(.expire, of: "a")
+        pending.add(.remove, of: "a")
+        pending.add(.expire, of: "a")
+        pending.add(.expire, of: "b")
+        #expect(pending.count == 2)
+        #expect(pending.ticket(for: "a")?.invalidation == .remove)
+        #expect(pending.ticket(for: "b")?.invalidation == .expire)
+    }
+
+    @Test("what came while one was being sent is still to be sent")
+    func settle() throws {
+        var pending = PendingInvalidations()
+        pending.add(.expire, of: "a")
+        let sent = try #require(pending.ticket(for: "a"))
+        pending.add(.expire, of: "a")
+        pending.settle(sent)
+        #expect(pending.keys == ["a"])
+        pending.settle(try #require(pending.ticket(for: "a")))
+        #expect(pending.keys.isEmpty)
+    }
+}

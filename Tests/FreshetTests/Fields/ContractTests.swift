@@ -1,0 +1,586 @@
+import FreshetTesting
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import Testing
+
+@testable import Freshet
+
+/// The contract's lines, as far as one store that answers shows them.
+@Suite("Contract")
+struct ContractTests {
+    private enum Verb: CaseIterable { case expire, remove, refresh }
+
+    @Test(
+        "C1: a load that an invalidation overtakes is not kept; later readers open a new flight",
+        arguments: Verb.allCases
+    )
+    private func overtaken(by verb: Verb) async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        let before = Task { try await node.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        let forcing: Task<FieldRead<String>, any Error>?
+        switch verb {
+        case .expire: #expect(try await node.expire(fleet.field) == .done)
+        case .remove: #expect(try await node.remove(fleet.field) == .done)
+        case .refresh: break
+        }
+        forcing = verb == .refresh ? Task { try await node.refresh(fleet.field) } : nil
+        if verb == .refresh { try await fleet.source.waitForLoads(2) }
+        let after = Task { try await node.read(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "new")
+        #expect(try await after.value.value == "new")
+        if let forcing { #expect(try await forcing.value.value == "new") }
+        fleet.source.end(1, value: "old")
+        let early = try await before.value
+        #expect((early.value, early.isStored) == ("old", false))
+        #expect(try await node.read(fleet.field).value == "new")
+        #expect(try await fleet.store.get("agents_list").map { String(buffer: $0) } == "\"new\"")
+        #expect(fleet.source.loads == 2)
+    }
+
+    @Test("C1: an invalidation on another node refuses the fill of a load that began before it")
+    func overtakenElsewhere() async throws {
+        let fleet = Fleet()
+        let a = try await fleet.node()
+        let b = try await fleet.node()
+        let loading = Task { try await a.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        try await b.remove(fleet.field)
+        fleet.source.end(1, value: "old")
+        let early = try await loading.value
+        #expect((early.value, early.isStored) == ("old", false))
+        #expect(a.cached(fleet.field.erased) == nil)
+        #expect(try await fleet.store.get("agents_list") == nil)
+    }
+
+    @Test("C1: what another node removed is not served once L1's trust is over", arguments: [true, false])
+    func removedElsewhere(hard: Bool) async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let a = try await fleet.node()
+        let b = try await fleet.node()
+        _ = try await a.value(of: fleet.field)
+        _ = hard ? try await b.remove(fleet.field) : try await b.expire(fleet.field)
+        await fleet.spawner.advance(by: .seconds(2))
+        #expect(try await a.value(of: fleet.field) == "v2")
+    }
+
+    @Test("C1: a foreign write during a load refuses the fill, and is what is read then")
+    func foreignWriteDuringLoad() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        let loading = Task { try await node.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: CacheOptions())
+        fleet.source.end(1, value: "old")
+        #expect(try await loading.value.isStored == false)
+        #expect(try await node.value(of: fleet.field) == "theirs")
+    }
+
+    @Test("C2: ten thousand readers on four nodes cost one load")
+    func oneLoad() async throws {
+        let fleet = Fleet()
+        var nodes: [FieldCache] = []
+        for _ in 0..<4 { nodes.append(try await fleet.node()) }
+        let answers = try await withThrowingTaskGroup(of: String.self) { group in
+            for number in 0..<10_000 {
+                let node = nodes[number % 4]
+                group.addTask { try await node.value(of: fleet.field) }
+            }
+            try await fleet.source.waitForLoads(1)
+            fleet.source.end(1, value: "one")
+            let clock = fleet.runClock()
+            defer { clock.cancel() }
+            return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+        }
+        #expect(answers == ["one"])
+        #expect(fleet.source.loads == 1)
+    }
+
+    @Test("C2: a node that dies while it loads holds the others up no longer than its lease")
+    func deadHolder() async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .success(.value("v")) }) { $0.hardDeadline = .seconds(3) }
+        let request = LeaseRequest(purpose: .read, holdFor: .seconds(8), freshFor: .seconds(60))
+        guard case .granted = try await fleet.store.leaseEntry("agents_list", request) else {
+            Issue.record("no lease")
+            return
+        }
+        let node = try await fleet.node()
+        let reader = Task { try await node.value(of: fleet.field) }
+        let clock = fleet.runClock()
+        defer { clock.cancel() }
+        #expect(try await reader.value == "v")
+        #expect(fleet.spawner.now() >= MonotonicInstant(nanoseconds: 7_900_000_000))
+    }
+
+    @Test("C3: a caller that is cancelled leaves alone, and the last one takes the load along")
+    func cancellation() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        let first = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        let second = Task { try await node.value(of: fleet.field) }
+        try await waitUntil("the second reader") { node.waiters(of: fleet.field.erased) == 2 }
+        first.cancel()
+        #expect(await errorOf { try await first.value } is CancellationError)
+        #expect(fleet.source.cancelled.isEmpty)
+        second.cancel()
+        #expect(await errorOf { try await second.value } is CancellationError)
+        try await waitUntil("the load's cancellation") { fleet.source.cancelled == [1] }
+        // The key is not stuck, though the load never ends.
+        let third = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        #expect(try await third.value == "v2")
+        fleet.source.end(1, value: "v1")
+        #expect(try await node.value(of: fleet.field) == "v2")
+    }
+
+    @Test("C3: a load ends at its hard deadline, whether or not it heeds it")
+    func hardDeadline() async throws {
+        let fleet = Fleet { $0.hardDeadline = .seconds(5) }
+        let node = try await fleet.node()
+        let reader = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(5))
+        #expect((await errorOf { try await reader.value } as? CacheError)?.code == .sourceTimedOut)
+        #expect(fleet.source.cancelled == [1])
+        await fleet.spawner.advance(by: .seconds(1))
+        let next = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        #expect(try await next.value == "v2")
+        fleet.source.end(1, value: "late")
+        #expect(try await node.value(of: fleet.field) == "v2")
+    }
+
+    @Test("C3: a load that asks for its own key gets an error, directly and around a circle")
+    func circles() async throws {
+        let spawner = TestSpawner()
+        let cache = CacheService(store: MemoryStore(spawner: spawner), spawner: spawner, logger: .init(label: "test"))
+        try await cache.initialize()
+        let node = FieldCache(cache: cache, catalog: try FieldCatalog(), spawner: spawner, logger: .init(label: "test"))
+        let names = ["a": "b", "b": "c", "c": "a", "self": "self"]
+        @Sendable func field(_ name: String) -> Field<String> {
+            Field(name, ttl: .seconds(60)) { try await node.value(of: field(names[name] ?? "")) }
+        }
+        for name in ["self", "a"] {
+            let error = await errorOf { try await node.value(of: field(name)) } as? CacheError
+            #expect(error?.code == .circularLoad, "\(name)")
+        }
+    }
+
+    @Test("C3: a load inherits nothing from the reader that started it")
+    func taskLocals() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        let seen = NIOLockedValueBox<String?>(nil)
+        let field = Field("x", ttl: .seconds(1)) {
+            seen.withLockedValue { $0 = RequestScope.name }
+            return 1
+        }
+        _ = try await RequestScope.$name.withValue("request") { try await node.value(of: field) }
+        #expect(seen.withLockedValue { $0 } == "none")
+    }
+
+    @Test(
+        "C4: who waits for a failing load gets its failure, and the source is left alone for the backoff, on every node"
+    )
+    func sharedFailure() async throws {
+        let fleet = Fleet { $0.errorBackoff = .seconds(4) }
+        let a = try await fleet.node()
+        let b = try await fleet.node()
+        let readers = (0..<100).map { _ in Task { try await a.value(of: fleet.field) } }
+        try await fleet.source.waitForLoads(1)
+        try await waitUntil("the readers") { a.waiters(of: fleet.field.erased) == 100 }
+        fleet.source.end(1, .failure(SourceIsDown()))
+        for reader in readers {
+            #expect((await errorOf { try await reader.value } as? CacheError)?.code == .sourceFailed)
+        }
+        for node in [a, b] {
+            let error = await errorOf { try await node.value(of: fleet.field) } as? CacheError
+            #expect(error?.code == .sourceFailed)
+            #expect(error?.retryAfter == .seconds(4))
+        }
+        #expect(fleet.source.loads == 1)
+        fleet.source.answerFromNowOn { _ in .failure(SourceIsDown()) }
+        await fleet.spawner.advance(by: .seconds(4))
+        #expect(await errorOf { try await b.value(of: fleet.field) } != nil)
+        #expect(fleet.source.loads == 2)
+        await fleet.spawner.advance(by: .seconds(7))
+        #expect(await errorOf { try await b.value(of: fleet.field) } != nil)
+        #expect(fleet.source.loads == 2, "the backoff doubles")
+        await fleet.spawner.advance(by: .seconds(1))
+        fleet.source.answerFromNowOn { _ in .success(.value("well")) }
+        #expect(try await b.value(of: fleet.field) == "well")
+        #expect(try await a.value(of: fleet.field) == "well")
+    }
+
+    @Test("C4: a removal forgets the failure, on every node that knows it", arguments: [false, true])
+    func removalForgetsFailures(storeIsAway: Bool) async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) }) { $0.errorBackoff = .seconds(60) }
+        let store = FaultyStore(fleet.store)
+        let a = try await fleet.node(store)
+        let b = try await fleet.node()
+        if storeIsAway { store.inject(.fail(CacheError(.storeUnavailable, "away"))) }
+        #expect(await errorOf { try await a.value(of: fleet.field) } != nil)
+        store.recover()
+        if !storeIsAway { #expect(await errorOf { try await b.value(of: fleet.field) } != nil) }
+        #expect(fleet.source.loads == 1)
+        fleet.source.answerFromNowOn { .success(.value("v\($0)")) }
+        #expect(await errorOf { try await a.value(of: fleet.field) } != nil)
+        try await a.remove(fleet.field)
+        #expect(try await b.value(of: fleet.field) == "v2")
+        #expect(try await a.value(of: fleet.field) == "v2")
+    }
+
+    @Test("C5: stale while it is loaded again: answered at once, one load in the background")
+    func staleWhileRevalidate() async throws {
+        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(30) }
+        let node = try await fleet.node()
+        try await fleet.load(1, on: node)
+        await fleet.spawner.advance(by: .seconds(60))
+        for _ in 0..<3 {
+            let stale = try await node.read(fleet.field)
+            #expect((stale.value, stale.status, stale.age) == ("v1", .stale, .seconds(60)))
+        }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        try await waitUntil("the new value") { try await node.read(fleet.field).value == "v2" }
+        #expect(fleet.source.loads == 2)
+    }
+
+    @Test("C5: stale if the source fails, asked once a throttle period; neither age nor end moves")
+    func staleIfError() async throws {
+        let fleet = Fleet { $0.staleIfError = .seconds(100) }
+        let node = try await fleet.node()
+        try await fleet.load(1, on: node)
+        fleet.source.answerFromNowOn { _ in .failure(SourceIsDown()) }
+        await fleet.spawner.advance(by: .seconds(70))
+        for _ in 0..<3 {
+            let stale = try await node.read(fleet.field)
+            #expect((stale.value, stale.status, stale.detail) == ("v1", .stale, .sourceFailed))
+            #expect((stale.age, stale.timeToLive) == (.seconds(70), .seconds(-10)))
+        }
+        #expect(fleet.source.loads == 2)
+        await fleet.spawner.advance(by: .seconds(29))
+        _ = try await node.read(fleet.field)
+        #expect(fleet.source.loads == 2)
+        await fleet.spawner.advance(by: .seconds(1))
+        _ = try await node.read(fleet.field)
+        #expect(fleet.source.loads == 3)
+        await fleet.spawner.advance(by: .seconds(60))
+        #expect((await errorOf { try await node.read(fleet.field) } as? CacheError)?.code == .sourceFailed)
+    }
+
+    @Test("C5: a value that was softly expired serves if the source fails, until it would have been gone")
+    func staleAfterExpire() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        try await fleet.load(1, on: node)
+        fleet.source.answerFromNowOn { _ in .failure(SourceIsDown()) }
+        try await node.expire(fleet.field)
+        #expect(try await node.read(fleet.field).value == "v1")
+        #expect(fleet.source.loads == 2)
+        await fleet.spawner.advance(by: .seconds(60))
+        #expect(await errorOf { try await node.read(fleet.field) } != nil)
+    }
+
+    @Test("C5: at the soft deadline readers get what there is, and the load goes on")
+    func softDeadline() async throws {
+        let fleet = Fleet {
+            $0.staleIfError = .seconds(60)
+            $0.softDeadline = .seconds(2)
+        }
+        let node = try await fleet.node()
+        try await fleet.load(1, on: node)
+        await fleet.spawner.advance(by: .seconds(70))
+        let reader = Task { try await node.read(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        #expect(node.waiters(of: fleet.field.erased) == 1)
+        await fleet.spawner.advance(by: .seconds(2))
+        try await waitUntil("the reader's answer") { node.waiters(of: fleet.field.erased) == 0 }
+        let stale = try await reader.value
+        #expect((stale.value, stale.status, stale.age) == ("v1", .stale, .seconds(72)))
+        // Whoever comes later does not wait at all, even when L1 has to be checked with the store.
+        for _ in 0..<3 {
+            #expect(await fleet.promptRead(on: node)?.value == "v1")
+            await fleet.spawner.advance(by: .seconds(2))
+        }
+        #expect(fleet.source.cancelled.isEmpty)
+        fleet.source.end(2, value: "v2")
+        try await waitUntil("the new value") { try await node.read(fleet.field).value == "v2" }
+        #expect(fleet.source.loads == 2)
+    }
+
+    @Test("C3: with background completion a load outlives its waiters")
+    func backgroundCompletion() async throws {
+        let fleet = Fleet { $0.backgroundCompletion = true }
+        let node = try await fleet.node()
+        let reader = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        reader.cancel()
+        #expect(await errorOf { try await reader.value } is CancellationError)
+        fleet.source.end(1, value: "v1")
+        try await waitUntil("the value") { node.cached(fleet.field.erased) != nil }
+        #expect(fleet.source.cancelled.isEmpty)
+        #expect(fleet.source.loads == 1)
+    }
+
+    @Test("C6: jitter shortens a value's freshness, once, for both tiers")
+    func jitter() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }) { $0.jitter = 0.5 }
+        let a = try await fleet.node()
+        let b = try await fleet.node()
+        _ = try await a.value(of: fleet.field)
+        let here = try await a.read(fleet.field).timeToLive
+        let there = try await b.read(fleet.field).timeToLive
+        #expect(here == there)
+        #expect(here < .seconds(60) && here >= .seconds(30))
+    }
+
+    @Test("C6: a copy out of the store lives no longer in L1 than there")
+    func boundedAge() async throws {
+        let fleet = Fleet()
+        let a = try await fleet.node()
+        try await fleet.load(1, on: a)
+        await fleet.spawner.advance(by: .seconds(50))
+        let b = try await fleet.node()
+        let copy = try await b.read(fleet.field)
+        #expect((copy.tier, copy.age, copy.timeToLive) == (.l2, .seconds(50), .seconds(10)))
+        await fleet.spawner.advance(by: .seconds(10))
+        #expect(b.cached(fleet.field.erased) == nil)
+    }
+}
+
+@Suite("Forced refresh")
+struct ForcedRefreshTests {
+    @Test("never answers with what was loaded before it was asked for")
+    func fresh() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let node = try await fleet.node()
+        #expect(try await node.value(of: fleet.field) == "v1")
+        let forced = try await node.read(fleet.field, forceRefresh: true)
+        #expect((forced.value, forced.status, forced.isStored, forced.detail) == ("v2", .refreshed, true, nil))
+        #expect(try await node.read(fleet.field).status == .hit)
+        #expect(fleet.source.contexts.map(\.isForced) == [false, true])
+    }
+
+    @Test("within the cooldown, on every node, the forced load that began answers")
+    func cooldown() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let a = try await fleet.node()
+        let b = try await fleet.node()
+        #expect(try await a.refresh(fleet.field).value == "v1")
+        await fleet.spawner.advance(by: .milliseconds(4_999))
+        for node in [a, b] {
+            let forced = try await node.refresh(fleet.field)
+            #expect((forced.value, forced.status, forced.detail) == ("v1", .refreshed, .cooldown))
+        }
+        await fleet.spawner.advance(by: .milliseconds(1))
+        let next = try await b.refresh(fleet.field)
+        #expect((next.value, next.detail) == ("v2", nil))
+    }
+
+    @Test("at most one load runs and one waits, however many ask")
+    func queue() async throws {
+        let fleet = Fleet { $0.minRefreshInterval = .zero }
+        let node = try await fleet.node()
+        let first = Task { try await node.refresh(fleet.field).value }
+        try await fleet.source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(1))
+        let others = (0..<50).map { _ in Task { try await node.refresh(fleet.field).value } }
+        try await waitUntil("the queue") { node.waiters(of: fleet.field.erased) == 51 }
+        #expect(fleet.source.loads == 1)
+        fleet.source.end(1, value: "v1")
+        #expect(try await first.value == "v1")
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        for other in others { #expect(try await other.value == "v2") }
+        #expect(fleet.source.loads == 2)
+    }
+
+    @Test("if the load fails, the caller gets the error and readers what there was", arguments: [false, true])
+    func failure(purge: Bool) async throws {
+        let fleet = Fleet { $0.minRefreshInterval = .zero }
+        let node = try await fleet.node()
+        try await fleet.load(1, on: node)
+        fleet.source.answerFromNowOn { _ in .failure(SourceIsDown()) }
+        let error = await errorOf { try await node.refresh(fleet.field, purge: purge) } as? CacheError
+        #expect(error?.code == .sourceFailed)
+        if purge {
+            #expect(await errorOf { try await node.read(fleet.field) } != nil)
+        } else {
+            let reading = try await node.read(fleet.field)
+            #expect((reading.value, reading.status, reading.detail) == ("v1", .stale, .sourceFailed))
+        }
+    }
+
+    @Test("readers of a stale value are not held up by it, on this node or another, however long it takes")
+    func readersMeanwhile() async throws {
+        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(30) }
+        let nodes = [try await fleet.node(), try await fleet.node()]
+        try await fleet.load(1, on: nodes[0])
+        let forced = Task { try await nodes[0].refresh(fleet.field).value }
+        try await fleet.source.waitForLoads(2)
+        for second in 0..<29 {
+            for node in nodes {
+                let stale = try #require(await fleet.promptRead(on: node), "at \(second)")
+                #expect((stale.value, stale.status, stale.age) == ("v1", .stale, .seconds(second)))
+            }
+            await fleet.spawner.advance(by: .seconds(1))
+        }
+        #expect(fleet.source.loads == 2)
+        fleet.source.end(2, value: "v2")
+        #expect(try await forced.value == "v2")
+        #expect(try await nodes[0].read(fleet.field).value == "v2")
+    }
+
+    @Test(
+        "readers wait for it where the value was removed, or is not to be served while it is loaded",
+        arguments: [true, false]
+    )
+    func readersWait(purge: Bool) async throws {
+        let fleet = Fleet { if purge { $0.staleWhileRevalidate = .seconds(30) } }
+        let node = try await fleet.node()
+        try await fleet.load(1, on: node)
+        let forced = Task { try await node.refresh(fleet.field, purge: purge).value }
+        try await fleet.source.waitForLoads(2)
+        let reader = Task { try await node.read(fleet.field).value }
+        try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == 2 }
+        await fleet.spawner.advance(by: .seconds(20))
+        #expect(node.waiters(of: fleet.field.erased) == 2)
+        fleet.source.end(2, value: "v2")
+        #expect(try await reader.value == "v2")
+        #expect(try await forced.value == "v2")
+    }
+
+    @Test("C1: a removal during it leaves readers nothing of what there was")
+    func removedMeanwhile() async throws {
+        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(30) }
+        let (a, b) = (try await fleet.node(), try await fleet.node())
+        try await fleet.load(1, on: a)
+        let forced = Task { try await a.refresh(fleet.field).value }
+        try await fleet.source.waitForLoads(2)
+        #expect(try await a.read(fleet.field).value == "v1")
+        try await b.remove(fleet.field)
+        // No backplane tells: what is held is believed no longer than two seconds.
+        await fleet.spawner.advance(by: .seconds(2))
+        let reader = Task { try await a.read(fleet.field) }
+        try await waitUntil("the reader") { a.waiters(of: fleet.field.erased) == 2 }
+        await fleet.spawner.advance(by: .seconds(1))
+        #expect(a.waiters(of: fleet.field.erased) == 2)
+        fleet.source.end(2, value: "v2")
+        _ = try await (forced.value, reader.value)
+        #expect(a.cached(fleet.field.erased) == nil)
+    }
+
+    @Test("C1: what was removed between the look into the store and the lease is no answer when the load fails")
+    func removedBeforeTheLease() async throws {
+        let fleet = Fleet { $0.staleIfError = .seconds(3600) }
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        try await fleet.load(1, on: node)
+        await fleet.spawner.advance(by: .seconds(61))
+        store.inject(.hang, into: [.lease])
+        let reader = Task { try await node.read(fleet.field) }
+        try await waitUntil("the lease") { store.hangingCalls == 1 }
+        try await fleet.store.invalidateEntry("agents_list", .remove)
+        store.recover()
+        try await fleet.source.waitForLoads(2)
+        #expect(fleet.source.contexts.last?.etag == nil)
+        fleet.source.end(2, .failure(SourceIsDown()))
+        let error = await #expect(throws: CacheError.self) { try await reader.value }
+        #expect(error?.code == .sourceFailed)
+    }
+
+    @Test("at the soft deadline readers get what there is")
+    func softDeadline() async throws {
+        let fleet = Fleet { $0.softDeadline = .seconds(3) }
+        let node = try await fleet.node()
+        try await fleet.load(1, on: node)
+        let forced = Task { try await node.refresh(fleet.field).value }
+        try await fleet.source.waitForLoads(2)
+        let reader = Task { try await node.read(fleet.field) }
+        try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == 2 }
+        await fleet.spawner.advance(by: .seconds(3))
+        try await waitUntil("the reader's answer") { node.waiters(of: fleet.field.erased) == 1 }
+        #expect(try await reader.value.value == "v1")
+        #expect(await fleet.promptRead(on: node)?.status == .stale)
+        fleet.source.end(2, value: "v2")
+        #expect(try await forced.value == "v2")
+    }
+
+    @Test("while the store is away, too")
+    func readersMeanwhileWithoutStore() async throws {
+        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(30) }
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        try await fleet.load(1, on: node)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        let forced = Task { try await node.refresh(fleet.field).value }
+        try await fleet.source.waitForLoads(2)
+        for _ in 0..<10 {
+            #expect(await fleet.promptRead(on: node)?.value == "v1")
+            await fleet.spawner.advance(by: .seconds(1))
+        }
+        fleet.source.end(2, value: "v2")
+        #expect(try await forced.value == "v2")
+    }
+
+    @Test("C3: nobody waits for it any more: it is given up, though there is something stale")
+    func leaving() async throws {
+        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(30) }
+        let node = try await fleet.node()
+        try await fleet.load(1, on: node)
+        let forced = Task { try await node.refresh(fleet.field).value }
+        try await fleet.source.waitForLoads(2)
+        forced.cancel()
+        #expect(await errorOf { try await forced.value } is CancellationError)
+        try await waitUntil("the load's cancellation") { fleet.source.cancelled == [2] }
+        fleet.source.end(2, value: "late")
+    }
+
+    @Test("on another node it takes the load away from whoever has it")
+    func elsewhere() async throws {
+        let fleet = Fleet()
+        let a = try await fleet.node()
+        let b = try await fleet.node()
+        let loading = Task { try await b.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        let forced = Task { try await a.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "new")
+        #expect(try await forced.value.value == "new")
+        fleet.source.end(1, value: "old")
+        #expect(try await loading.value.isStored == false)
+        #expect(try await b.value(of: fleet.field) == "new")
+    }
+}
+
+enum RequestScope {
+    @TaskLocal static var name = "none"
+}
+
+extension Fleet {
+    /// Reads without anybody moving the clock or ending a load; nil if that leaves the reader waiting.
+    func promptRead(on node: FieldCache) async -> FieldRead<String>? {
+        let reader = Task { try await node.read(field) }
+        let end = Task {
+            try await Task.sleep(for: .seconds(20))
+            reader.cancel()
+        }
+        defer { end.cancel() }
+        return try? await reader.value
+    }
+
+    /// Lets a node load "v1", say, as the source's load of that number.
+    func load(_ number: Int, on node: FieldCache) async throws {
+        let reader = Task { try await node.value(of: field) }
+        try await source.waitForLoads(number)
+        source.end(number, value: "v\(number)")
+        _ = try await reader.value
+    }
+}

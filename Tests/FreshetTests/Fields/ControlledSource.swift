@@ -1,0 +1,66 @@
+import Freshet
+import FreshetTesting
+import NIOConcurrencyHelpers
+
+/// A source whose loads end when the test says so.
+final class ControlledSource<Value: Sendable>: Sendable {
+    typealias Answer = Result<LoadResult<Value>, any Error>
+
+    private struct State {
+        var contexts: [LoadContext] = []
+        var waiting: [Int: UnsafeContinuation<Answer, Never>] = [:]
+        var cancelled: Set<Int> = []
+        var automatic: (@Sendable (Int) -> Answer)?
+    }
+
+    private let state = NIOLockedValueBox(State())
+
+    /// - Parameter automatic: answers every load at once; its argument counts from 1.
+    init(_ automatic: (@Sendable (Int) -> Answer)? = nil) {
+        state.withLockedValue { $0.automatic = automatic }
+    }
+
+    /// How many loads have begun.
+    var loads: Int { state.withLockedValue { $0.contexts.count } }
+
+    /// What the loads were told, in their order.
+    var contexts: [LoadContext] { state.withLockedValue { $0.contexts } }
+
+    /// The loads that were cancelled.
+    var cancelled: Set<Int> { state.withLockedValue { $0.cancelled } }
+
+    func answerFromNowOn(_ automatic: @escaping @Sendable (Int) -> Answer) {
+        state.withLockedValue { $0.automatic = automatic }
+    }
+
+    /// The fetcher. It heeds no cancellation, only notes it.
+    @Sendable func load(_ context: LoadContext) async throws -> LoadResult<Value> {
+        let (number, automatic) = state.withLockedValue { state in
+            state.contexts.append(context)
+            return (state.contexts.count, state.automatic)
+        }
+        if let automatic { return try automatic(number).get() }
+        return try await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                state.withLockedValue { $0.waiting[number] = continuation }
+            }
+        } onCancel: {
+            state.withLockedValue { _ = $0.cancelled.insert(number) }
+        }.get()
+    }
+
+    /// Waits until so many loads wait to be ended or have been.
+    func waitForLoads(_ count: Int) async throws {
+        try await waitUntil("load \(count) of a source") {
+            self.state.withLockedValue { $0.contexts.count >= count && $0.waiting[count] != nil }
+        }
+    }
+
+    func end(_ number: Int, _ answer: Answer) {
+        state.withLockedValue { $0.waiting.removeValue(forKey: number) }?.resume(returning: answer)
+    }
+
+    func end(_ number: Int, value: Value) { end(number, .success(.value(value))) }
+}
+
+struct SourceIsDown: Error {}

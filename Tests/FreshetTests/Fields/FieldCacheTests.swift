@@ -1,0 +1,275 @@
+import FreshetTesting
+import Logging
+import NIOCore
+import Testing
+
+@testable import Freshet
+
+/// One field on one or more nodes that share a memory store, under a clock that the test moves.
+struct Fleet {
+    let spawner = TestSpawner()
+    let store: MemoryStore
+    let source: ControlledSource<String>
+    let field: Field<String>
+
+    init(
+        source: ControlledSource<String> = ControlledSource(),
+        ttl: Duration = .seconds(60),
+        _ change: (inout FieldPolicy) -> Void = { _ in }
+    ) {
+        var policy = FieldPolicy(ttl: ttl)
+        change(&policy)
+        store = MemoryStore(spawner: spawner)
+        self.source = source
+        field = Field("agents", key: "agents_list", policy: policy, load: source.load)
+    }
+
+    func node(_ store: (any CacheStore)? = nil, name: String = "") async throws -> FieldCache {
+        var configuration = FieldCache.Configuration()
+        configuration.nodeName = name
+        let cache = CacheService(store: store ?? self.store, spawner: spawner, logger: Logger(label: "test"))
+        try await cache.initialize()
+        return FieldCache(
+            cache: cache,
+            catalog: try FieldCatalog([field]),
+            configuration: configuration,
+            spawner: spawner,
+            logger: Logger(label: "test")
+        )
+    }
+}
+
+@Suite("Field cache")
+struct FieldCacheTests {
+    @Test("a value is loaded once, then read from this process, then from the store")
+    func tiers() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let a = try await fleet.node()
+        let b = try await fleet.node()
+        let first = try await a.read(fleet.field)
+        #expect((first.value, first.status, first.tier) == ("v1", .loaded, .source))
+        let second = try await a.read(fleet.field)
+        #expect((second.value, second.status, second.tier) == ("v1", .hit, .l1))
+        let third = try await b.read(fleet.field)
+        #expect((third.value, third.status, third.tier) == ("v1", .hit, .l2))
+        #expect(second.etag == third.etag)
+        #expect(String(buffer: third.bytes) == "\"v1\"")
+        #expect(fleet.source.loads == 1)
+    }
+
+    @Test("the stored value is plain JSON under the field's own key, gone when the ttl is over")
+    func plain() async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .success(.value("a/b")) }, ttl: .seconds(60))
+        _ = try await fleet.node().value(of: fleet.field)
+        #expect(try await fleet.store.get("agents_list").map { String(buffer: $0) } == "\"a/b\"")
+        #expect(try await fleet.store.ttl("agents_list") == .remaining(.seconds(60)))
+        await fleet.spawner.advance(by: .seconds(60))
+        #expect(try await fleet.store.get("agents_list") == nil)
+    }
+
+    @Test("a value is loaded again when its ttl is over")
+    func expiry() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let node = try await fleet.node()
+        #expect(try await node.value(of: fleet.field) == "v1")
+        await fleet.spawner.advance(by: .milliseconds(59_999))
+        let late = try await node.read(fleet.field)
+        #expect(late.value == "v1")
+        #expect(late.age == .milliseconds(59_999))
+        #expect(late.timeToLive == .milliseconds(1))
+        await fleet.spawner.advance(by: .milliseconds(1))
+        #expect(try await node.value(of: fleet.field) == "v2")
+    }
+
+    @Test("a probe never loads")
+    func probe() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        #expect(node.cached(fleet.field.erased) == nil)
+        #expect(await node.state(of: fleet.field.erased).freshness == .gone)
+        #expect(fleet.source.loads == 0)
+    }
+
+    @Test("a reader who wants something younger gets a load, others keep what there is")
+    func maxAge() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let node = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        await fleet.spawner.advance(by: .seconds(10))
+        #expect(try await node.read(fleet.field, maxAge: .seconds(10)).value == "v1")
+        #expect(try await node.read(fleet.field, maxAge: .seconds(9)).value == "v2")
+        #expect(try await node.value(of: fleet.field) == "v2")
+        await fleet.spawner.advance(by: .seconds(10))
+        fleet.source.answerFromNowOn { _ in .failure(SourceIsDown()) }
+        await #expect(throws: CacheError.self) { try await node.read(fleet.field, maxAge: .seconds(5)) }
+        #expect(try await node.value(of: fleet.field) == "v2")
+    }
+
+    @Test("a source that says 'not modified' gives the value a new life")
+    func notModified() async throws {
+        let fleet = Fleet(
+            source: ControlledSource { $0 == 1 ? .success(.value("v1", .init(etag: "e1"))) : .success(.notModified) }
+        ) { $0.staleIfError = .seconds(60) }
+        let node = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        await fleet.spawner.advance(by: .seconds(70))
+        let renewed = try await node.read(fleet.field)
+        #expect((renewed.value, renewed.status, renewed.age) == ("v1", .loaded, .zero))
+        #expect(fleet.source.contexts.map(\.etag) == [nil, "e1"])
+        await fleet.spawner.advance(by: .seconds(59))
+        #expect(try await node.read(fleet.field).status == .hit)
+        #expect(try await fleet.node().read(fleet.field).tier == .l2)
+        #expect(fleet.source.loads == 2)
+    }
+
+    @Test("'not modified' of a value that is not held is a failure")
+    func notModifiedOfNothing() async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .success(.notModified) })
+        let node = try await fleet.node()
+        let error = await #expect(throws: CacheError.self) { try await node.value(of: fleet.field) }
+        #expect(error?.code == .sourceFailed)
+    }
+
+    @Test("absence is remembered for as long as the policy says")
+    func absence() async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .success(.absent) }) { $0.negativeTTL = .seconds(30) }
+        let node = try await fleet.node()
+        for _ in 0..<3 {
+            let error = await #expect(throws: CacheError.self) { try await node.value(of: fleet.field) }
+            #expect(error?.code == .absent)
+        }
+        #expect(fleet.source.loads == 1)
+        #expect(await node.state(of: fleet.field.erased).freshness == .absent)
+        #expect(try await fleet.store.get("agents_list") == nil)
+        await fleet.spawner.advance(by: .seconds(30))
+        _ = try? await node.value(of: fleet.field)
+        #expect(fleet.source.loads == 2)
+    }
+
+    @Test("absence is not remembered by default")
+    func absenceByDefault() async throws {
+        let fleet = Fleet(source: ControlledSource { $0 == 1 ? .success(.absent) : .success(.value("v\($0)")) })
+        let node = try await fleet.node()
+        _ = try? await node.value(of: fleet.field)
+        await fleet.spawner.advance(by: .milliseconds(1))
+        #expect(try await node.value(of: fleet.field) == "v2")
+    }
+
+    @Test("the fetcher may shorten the life of a value, or forbid to keep it")
+    func details() async throws {
+        let fleet = Fleet(
+            source: ControlledSource {
+                $0 == 1
+                    ? .success(.value("v1", .init(ttl: .seconds(5))))
+                    : .success(.value("v\($0)", .init(isCacheable: false)))
+            }
+        )
+        let node = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        await fleet.spawner.advance(by: .seconds(5))
+        let second = try await node.read(fleet.field)
+        #expect((second.value, second.isStored) == ("v2", false))
+        #expect(try await node.value(of: fleet.field) == "v3")
+        #expect(try await fleet.store.get("agents_list") == nil)
+    }
+
+    @Test("callers of a field that is not to be kept are not put in a row, until it may be kept again")
+    func uncacheable() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        let first = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, .success(.value("v1", .init(isCacheable: false))))
+        #expect(try await first.value == "v1")
+        let second = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        let third = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(3)
+        fleet.source.end(2, .success(.value("v2", .init(isCacheable: false))))
+        #expect(try await second.value == "v2")
+        fleet.source.end(3, value: "v3")
+        #expect(try await third.value == "v3")
+        let fourth = Task { try await node.read(fleet.field) }
+        try await fleet.source.waitForLoads(4)
+        fleet.source.end(4, value: "v4")
+        #expect(try await fourth.value.isStored)
+    }
+
+    @Test("C4: loads that callers make each for themselves, and that fail together, are one failure")
+    func uncacheableFailures() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        let first = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, .success(.value("v1", .init(isCacheable: false))))
+        _ = try await first.value
+        for (moment, loads) in [2...5, 6...6].enumerated() {
+            let readers = loads.map { _ in Task { try await node.value(of: fleet.field) } }
+            try await fleet.source.waitForLoads(loads.upperBound)
+            await fleet.spawner.advance(by: .seconds(1))
+            for load in loads { fleet.source.end(load, .failure(SourceIsDown())) }
+            for reader in readers { #expect(await errorOf { try await reader.value } != nil) }
+            let error = await errorOf { try await node.value(of: fleet.field) } as? CacheError
+            #expect(error?.retryAfter == .seconds(moment + 1), "the backoff doubles once a moment")
+            await fleet.spawner.advance(by: .seconds(moment + 1))
+        }
+    }
+
+    @Test("C7: a stored value of another type is a miss, and is replaced")
+    func otherType() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "{\"cut"), options: CacheOptions())
+        #expect(try await fleet.node().value(of: fleet.field) == "v1")
+        #expect(try await fleet.store.get("agents_list").map { String(buffer: $0) } == "\"v1\"")
+    }
+
+    @Test("a value that another program wrote is adopted, one it deleted is gone")
+    func foreign() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let node = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: CacheOptions())
+        await fleet.spawner.advance(by: .seconds(2))
+        let adopted = try await node.read(fleet.field)
+        #expect((adopted.value, adopted.status, adopted.tier) == ("theirs", .hit, .l2))
+        _ = try await fleet.store.del(["agents_list"])
+        await fleet.spawner.advance(by: .seconds(2))
+        #expect(try await node.value(of: fleet.field) == "v2")
+    }
+
+    @Test("two fields of different types may be read under one key")
+    func sharedKey() async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .success(.value("text")) })
+        let node = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        let other = Field("other", key: "agents_list", ttl: .seconds(60)) { JSONValue.null }
+        #expect(try await node.value(of: other) == .string("text"))
+    }
+
+    @Test("shutting down cancels loads, answers who waits, and refuses who comes")
+    func shutdown() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        let reader = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        let end = Task { await node.shutdown() }
+        try await waitUntil("the load's cancellation") { fleet.source.cancelled == [1] }
+        fleet.source.end(1, value: "late")
+        await end.value
+        for error in [
+            await errorOf { try await reader.value }, await errorOf { try await node.value(of: fleet.field) },
+        ] {
+            #expect((error as? CacheError)?.code == .shuttingDown)
+        }
+        #expect(fleet.spawner.runningTasks == 0)
+    }
+}
+
+func errorOf<Value>(_ operation: () async throws -> Value) async -> (any Error)? {
+    do {
+        _ = try await operation()
+        return nil
+    } catch {
+        return error
+    }
+}

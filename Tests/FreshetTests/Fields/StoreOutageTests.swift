@@ -1,0 +1,291 @@
+import FreshetTesting
+import Logging
+import NIOCore
+import Testing
+
+@testable import Freshet
+
+/// C8: reads go on while the store is away, and nothing invalidated meanwhile is served when it is back.
+@Suite("Store outage")
+struct StoreOutageTests {
+    private static let away = CacheError(.storeUnavailable, "away")
+
+    @Test("C8: what this process holds is served on, whatever its trust", arguments: [true, false])
+    func l1GoesOn(hangs: Bool) async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let node = try await fleet.node(store)
+        _ = try await node.value(of: fleet.field)
+        store.inject(hangs ? .hang : .fail(Self.away))
+        await fleet.spawner.advance(by: .seconds(10))
+        let reader = Task { try await node.read(fleet.field) }
+        let clock = fleet.runClock()
+        defer { clock.cancel() }
+        let reading = try await reader.value
+        #expect((reading.value, reading.status, reading.tier) == ("v1", .hit, .l1))
+        #expect(fleet.source.loads == 1)
+        store.recover()
+    }
+
+    @Test("C8: what is gone is loaded from the source, once, and kept in this process", arguments: [true, false])
+    func sourceGoesOn(hangs: Bool) async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let node = try await fleet.node(store)
+        store.inject(hangs ? .hang : .fail(Self.away))
+        let clock = fleet.runClock()
+        defer { clock.cancel() }
+        let readers = (0..<100).map { _ in Task { try await node.value(of: fleet.field) } }
+        for reader in readers { #expect(try await reader.value == "v1") }
+        #expect(try await node.read(fleet.field).tier == .l1)
+        #expect(fleet.source.loads == 1)
+        store.recover()
+    }
+
+    @Test(
+        "C8: an invalidation that could not be sent is sent before the store is believed again",
+        arguments: [true, false]
+    )
+    func queued(hard: Bool) async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let store = FaultyStore(fleet.store)
+        let a = try await fleet.node(store)
+        _ = try await a.value(of: fleet.field)
+        store.inject(.fail(Self.away))
+        #expect(try await (hard ? a.remove(fleet.field) : a.expire(fleet.field)) == .queued)
+        #expect(try await a.value(of: fleet.field) == "v2", "the store's old value is not to be had")
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(40))
+        let b = try await fleet.node()
+        #expect(try await b.read(fleet.field).value == "v3", "replayed without anybody reading here")
+        #expect(try await a.value(of: fleet.field) == "v3")
+        await a.shutdown()
+    }
+
+    @Test("C8: the invalidation goes first even if a read comes before the replay")
+    func flushedByRead() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        _ = try await node.value(of: fleet.field)
+        store.inject(.fail(Self.away), into: [.invalidate])
+        #expect(try await node.remove(fleet.field) == .queued)
+        store.recover()
+        #expect(try await node.value(of: fleet.field) == "v2")
+    }
+
+    @Test("C2: a removal is sent once, though a reader comes meanwhile who needs it sent, and costs one load")
+    func sentOnce() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        _ = try await node.value(of: fleet.field)
+        store.inject(.hang, into: [.invalidate])
+        let remover = Task { try await node.remove(fleet.field) }
+        try await waitUntil("the removal") { store.hangingCalls == 1 }
+        let reader = Task { try await node.value(of: fleet.field) }
+        try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == 1 }
+        await fleet.spawner.settle()
+        store.recover()
+        #expect(try await remover.value == .done)
+        #expect(try await reader.value == "v2")
+        #expect(store.calls(of: .invalidate) == 1)
+        #expect(fleet.source.loads == 2)
+    }
+
+    @Test("C8: an invalidation whose answer was lost is sent again, and done")
+    func answerLost() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        _ = try await node.value(of: fleet.field)
+        store.inject(.failAfterwards(Self.away), into: [.invalidate])
+        #expect(try await node.remove(fleet.field) == .queued)
+        store.recover()
+        #expect(try await node.value(of: fleet.field) == "v2")
+        await fleet.spawner.advance(by: .seconds(5))
+        #expect(try await node.value(of: fleet.field) == "v2", "not invalidated twice")
+        #expect(fleet.source.loads == 2)
+    }
+
+    @Test("a forced refresh works without the store, and within its cooldown too")
+    func forced() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        _ = try await node.value(of: fleet.field)
+        store.inject(.fail(Self.away))
+        #expect(try await node.refresh(fleet.field).value == "v2")
+        let again = try await node.refresh(fleet.field)
+        #expect((again.value, again.detail) == ("v2", .cooldown))
+        #expect(try await node.value(of: fleet.field) == "v2")
+        await node.shutdown()
+    }
+
+    @Test("a store that goes away during the load loses nothing for who waits")
+    func awayDuringLoad() async throws {
+        let fleet = Fleet()
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        let reader = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        store.inject(.fail(Self.away))
+        fleet.source.end(1, value: "v1")
+        #expect(try await reader.value == "v1")
+        #expect(try await node.read(fleet.field).tier == .l1)
+    }
+
+    @Test(
+        "C3: a lease whose grant, fill or failure got lost on the way holds nobody up",
+        arguments: [StoreOperation.lease, .fill, .fail],
+        [true, false]
+    )
+    func lostAnswer(operation: StoreOperation, isDone: Bool) async throws {
+        let fleet = Fleet(
+            source: ControlledSource { number in
+                operation == .fail && number == 1 ? .failure(SourceIsDown()) : .success(.value("v\(number)"))
+            }
+        )
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        store.inject(isDone ? .failAfterwards(Self.away) : .fail(Self.away), into: [operation, .release])
+        _ = try? await node.value(of: fleet.field)
+        store.recover()
+        // The lease that the store holds for nobody is given up within a second or so, not after a minute.
+        await fleet.spawner.advance(by: .seconds(3))
+        let other = try await fleet.node()
+        let reader = Task { try await other.read(fleet.field) }
+        try await waitUntil("the other node's answer, or its wait") {
+            await fleet.spawner.settle()
+            return fleet.spawner.sleepers > 0 || fleet.source.loads > 1 || other.cached(fleet.field.erased) != nil
+        }
+        let lease = try await fleet.store.readEntry("agents_list", EntryRead(freshFor: .seconds(1))).leaseFor
+        try #require(lease == nil)
+        #expect(try await reader.value.value.hasPrefix("v"))
+        await node.shutdown()
+    }
+
+    @Test("C4: a source that fails is left alone also where the store reads but refuses to write")
+    func readOnlyStore() async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) }) { $0.errorBackoff = .seconds(4) }
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease, .fill, .fail, .release])
+        for _ in 0..<5 { #expect(await errorOf { try await node.value(of: fleet.field) } != nil) }
+        #expect(fleet.source.loads == 1)
+        await fleet.spawner.advance(by: .seconds(4))
+        for _ in 0..<5 { #expect(await errorOf { try await node.value(of: fleet.field) } != nil) }
+        #expect(fleet.source.loads == 2)
+    }
+
+    @Test("C7: bytes that do not decode do not undo the backoff of a failing source")
+    func badBytesAndFailingSource() async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) }) { $0.errorBackoff = .seconds(4) }
+        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "[1]"), options: CacheOptions())
+        for node in [try await fleet.node(), try await fleet.node()] {
+            for _ in 0..<3 { #expect(await errorOf { try await node.value(of: fleet.field) } != nil) }
+        }
+        #expect(fleet.source.loads == 1)
+    }
+
+    @Test("C6: L1 counts from when the fill was sent, and so never outlives the store's value")
+    func slowFill() async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .success(.value("v")) })
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let node = try await fleet.node(store)
+        store.inject(.delay(.milliseconds(300)), into: [.fill])
+        let reader = Task { try await node.value(of: fleet.field) }
+        let clock = fleet.runClock()
+        _ = try await reader.value
+        clock.cancel()
+        let here = try #require(node.cached(fleet.field.erased)).timeToLive
+        guard case .remaining(let there) = try await fleet.store.ttl("agents_list") else {
+            Issue.record("nothing is stored")
+            return
+        }
+        #expect(here <= there)
+    }
+
+    @Test("C8: an invalidation that the store refuses for good does not hold up the others")
+    func refusedInvalidation() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        _ = try await node.value(of: fleet.field)
+        let hash = Field("hash", ttl: .seconds(9)) { "x" }
+        _ = try await fleet.store.hset("hash", ["a": ByteBuffer(string: "b")])
+        let refused = await errorOf { try await node.remove(hash) } as? CacheError
+        #expect(refused?.code == .storeRejected)
+        store.inject(.fail(Self.away), into: [.invalidate])
+        #expect(try await node.remove(hash) == .queued)
+        #expect(try await node.remove(fleet.field) == .queued)
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(3))
+        #expect(try await fleet.store.get("agents_list") == nil)
+        #expect(fleet.spawner.sleepers == 0, "nothing is left to be replayed")
+    }
+
+    @Test("a load that reads another field is not held up by the limit of loads")
+    func nestedLoads() async throws {
+        let fleet = Fleet()
+        let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: .init(label: "test"))
+        try await cache.initialize()
+        var configuration = FieldCache.Configuration()
+        configuration.maxConcurrentLoads = 1
+        let node = FieldCache(
+            cache: cache,
+            catalog: try FieldCatalog(),
+            configuration: configuration,
+            spawner: fleet.spawner,
+            logger: .init(label: "test")
+        )
+        let inner = Field("inner", ttl: .seconds(9)) { "inner" }
+        let outer = Field("outer", ttl: .seconds(9)) { try await node.value(of: inner) + ", outer" }
+        let reader = Task { try await node.value(of: outer) }
+        let clock = fleet.runClock()
+        defer { clock.cancel() }
+        #expect(try await reader.value == "inner, outer")
+    }
+
+    @Test("loads are bounded in number, over all fields")
+    func bounded() async throws {
+        let fleet = Fleet()
+        let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: .init(label: "test"))
+        try await cache.initialize()
+        var configuration = FieldCache.Configuration()
+        configuration.maxConcurrentLoads = 2
+        let node = FieldCache(
+            cache: cache,
+            catalog: try FieldCatalog(),
+            configuration: configuration,
+            spawner: fleet.spawner,
+            logger: .init(label: "test")
+        )
+        let source = fleet.source
+        let readers = (0..<3).map { number in
+            Task {
+                try await node.value(of: Field("f\(number)", policy: FieldPolicy(ttl: .seconds(9)), load: source.load))
+            }
+        }
+        try await source.waitForLoads(2)
+        await fleet.spawner.settle()
+        #expect(source.loads == 2)
+        source.end(1, value: "one")
+        try await source.waitForLoads(3)
+        source.end(2, value: "two")
+        source.end(3, value: "three")
+        for reader in readers { _ = try await reader.value }
+    }
+}
+
+extension Fleet {
+    /// Moves the clock on until the task is cancelled.
+    func runClock() -> Task<Void, Never> {
+        Task {
+            while !Task.isCancelled {
+                await spawner.advance(by: .milliseconds(10))
+                await Task.yield()
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+import Testing
+
+@testable import Freshet
+
+@Suite("Flight table")
+struct FlightTableTests {
+    private typealias Table = FlightTable<String>
+    private var table = Table()
+    private var seats: SeatID = 0
+
+    private func at(_ seconds: Int64) -> MonotonicInstant { MonotonicInstant(nanoseconds: seconds * 1_000_000_000) }
+
+    private mutating func join(
+        _ want: FlightWant = .read,
+        key: String = "k",
+        parent: FlightID? = nil,
+        at now: Int64 = 0
+    ) -> Table.Joined {
+        seats += 1
+        return table.join(key, want: want, seat: (seats, "w\(seats)", parent), at: at(now))
+    }
+
+    private func force(_ invalidation: Invalidation = .expire, since: Int64 = 0) -> FlightWant {
+        .force(invalidation, unlessBegunSince: at(since))
+    }
+
+    @Test("readers share one flight")
+    mutating func share() {
+        #expect(join() == .opened(1, .read))
+        #expect(join() == .joined(1, isCooldown: false))
+        let landed = table.land(1, at: at(0))
+        #expect(Set(landed.seats.map(\.waiter)) == ["w1", "w2"])
+        #expect(landed.starts.isEmpty)
+        #expect(join() == .opened(2, .read))
+    }
+
+    @Test("C1: an invalidation overtakes the flight; who comes later opens a new one")
+    mutating func overtaken() {
+        #expect(join() == .opened(1, .read))
+        #expect(table.isCurrent(1))
+        #expect(table.invalidate("k", at: at(0)).isEmpty)
+        #expect(!table.isCurrent(1))
+        #expect(join() == .opened(2, .read))
+        #expect(table.isCurrent(2))
+        #expect(table.land(1, at: at(0)).seats.map(\.waiter) == ["w1"])
+        #expect(table.isCurrent(2))
+    }
+
+    @Test("no more than two flights of a key run; the third waits and is joined")
+    mutating func bounded() {
+        #expect(join() == .opened(1, .read))
+        _ = table.invalidate("k", at: at(0))
+        #expect(join() == .opened(2, .read))
+        _ = table.invalidate("k", at: at(0))
+        #expect(join() == .queued(3))
+        #expect(join() == .joined(3, isCooldown: false))
+        #expect(!table.isCurrent(3))
+        #expect(table.land(1, at: at(7)).starts == [.init(id: 3, purpose: .read)])
+        #expect(table.isCurrent(3))
+    }
+
+    @Test("a forced refresh overtakes an ordinary load, and waits behind a forced one that began too early")
+    mutating func forced() {
+        #expect(join() == .opened(1, .read))
+        #expect(join(force(), at: 10) == .opened(2, .force(.expire)))
+        #expect(!table.isCurrent(1))
+        #expect(join(force(since: 9), at: 14) == .joined(2, isCooldown: true))
+        #expect(join(force(since: 11), at: 16) == .queued(3))
+        #expect(join(force(.remove, since: 12), at: 17) == .joined(3, isCooldown: false))
+        #expect(join(at: 17) == .joined(2, isCooldown: false), "readers take the load that runs")
+        #expect(table.land(2, at: at(18)).starts == [.init(id: 3, purpose: .force(.remove))])
+        #expect(
+            join(force(since: 18), at: 20) == .joined(3, isCooldown: true),
+            "its age counts from when it began to run"
+        )
+    }
+
+    @Test("C3: a flight is given up when the last of its waiters has left, and only then")
+    mutating func leaving() {
+        #expect(join() == .opened(1, .read))
+        #expect(join() == .joined(1, isCooldown: false))
+        #expect(table.leave(1, at: at(0))?.abandoned == nil)
+        #expect(table.isCurrent(1))
+        #expect(table.leave(2, at: at(0))?.abandoned == 1)
+        #expect(!table.isCurrent(1))
+        #expect(table.leave(2, at: at(0)) == nil)
+        #expect(join() == .opened(2, .read), "nobody joins a flight that was given up")
+    }
+
+    @Test("a background flight goes on with nobody waiting")
+    mutating func background() {
+        #expect(table.join("k", want: .read, seat: nil, at: at(0)) == .opened(1, .read))
+        #expect(join() == .joined(1, isCooldown: false))
+        #expect(table.leave(1, at: at(0))?.abandoned == nil)
+        #expect(table.isCurrent(1))
+    }
+
+    @Test("readers are answered early; those who want more go on waiting")
+    mutating func early() {
+        _ = join()
+        _ = join(.younger(at(5)))
+        _ = join(.younger(at(4)))
+        #expect(table.wantsMore(1, than: at(4)))
+        #expect(!table.wantsMore(1, than: at(5)))
+        #expect(Set(table.answerReaders(1, loadedAt: at(4))) == ["w1", "w3"])
+        #expect(table.land(1, at: at(0)).seats.map(\.waiter) == ["w2"])
+    }
+
+    @Test("a flight is not kept for readers that there are none of")
+    mutating func nobodyEarly() {
+        _ = join(force())
+        #expect(table.answerReaders(1, loadedAt: at(0)).isEmpty)
+        #expect(table.leave(1, at: at(0))?.abandoned == 1)
+    }
+
+    @Test(
+        "however many changes other processes tell of while a lease is waited for, little of it is kept",
+        arguments: [0, 1, 9]
+    )
+    mutating func told(invalidationsAfterLease count: Int) {
+        _ = join()
+        for number in 0..<10_000 {
+            _ = table.tell("k", Generation("g\(number / 2)"), isInvalidation: number.isMultiple(of: 2), at: at(0))
+        }
+        var text = ""
+        dump(table, to: &text)
+        #expect(text.utf8.count < 10_000)
+        _ = table.begin(1, under: Generation("g\(4999 - count)"), at: at(0))
+        #expect(table.isCurrent(1) == (count == 0))
+        _ = table.tell("k", Generation("later"), isInvalidation: true, at: at(0))
+        #expect(!table.isCurrent(1))
+    }
+
+    @Test("a queued flight that nobody waits for any more does not start")
+    mutating func queueLeft() {
+        _ = join(force())
+        #expect(join(force(since: 1), at: 5) == .queued(2))
+        #expect(table.leave(2, at: at(5))?.abandoned == 2)
+        #expect(table.land(1, at: at(6)).starts.isEmpty)
+        #expect(!table.contains(2))
+    }
+
+    @Test("C3: a load that waits for itself is found out, directly and around a circle")
+    mutating func circles() {
+        #expect(join(key: "a") == .opened(1, .read))
+        #expect(join(key: "a", parent: 1) == .circular)
+        #expect(join(key: "b") == .opened(2, .read))
+        #expect(join(key: "c", parent: 2) == .opened(3, .read))
+        #expect(join(key: "a", parent: 3) == .joined(1, isCooldown: false))
+        #expect(join(key: "b", parent: 1) == .circular, "b waits for c, c waits for a")
+        _ = table.leave(5, at: at(0))
+        #expect(join(key: "b", parent: 1) == .joined(2, isCooldown: false), "c has stopped waiting for a")
+    }
+
+    @Test("C3: a load that waits for a flight queued behind itself is found out")
+    mutating func queuedCircle() {
+        #expect(join(force()) == .opened(1, .force(.expire)))
+        #expect(join(force(since: 1), parent: 1, at: 5) == .circular)
+    }
+
+    @Test("nothing is left of a key when its flights have landed")
+    mutating func tidy() {
+        _ = join()
+        _ = table.invalidate("k", at: at(0))
+        _ = join(force())
+        #expect(table.isLoading("k"))
+        _ = table.land(1, at: at(0))
+        _ = table.land(2, at: at(0))
+        #expect(!table.isLoading("k"))
+        #expect(!table.contains(1) && !table.contains(2))
+    }
+}

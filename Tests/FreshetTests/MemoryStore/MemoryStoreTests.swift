@@ -1,0 +1,105 @@
+import Freshet
+import FreshetTesting
+import NIOCore
+import Testing
+
+@Suite struct MemoryStoreTests {
+    private static let hour = Duration.seconds(3600)
+
+    private static func load(_ store: MemoryStore, _ key: String, _ value: ByteBuffer, staleFor: Duration) async throws
+    {
+        let request = LeaseRequest(purpose: .read, holdFor: .seconds(60), freshFor: hour)
+        guard case .granted(let lease, _) = try await store.leaseEntry(key, request) else {
+            throw CacheError(.storeRejected, "no lease")
+        }
+        let content = EntryFill.Content.value(value, digest: value.sha1)
+        let fill = EntryFill(content: content, freshFor: hour, staleFor: staleFor)
+        #expect(try await store.fillEntry(key, lease, with: fill) == .stored(lease.generation))
+    }
+
+    @Test func isLocal() {
+        #expect(MemoryStore().isLocal)
+    }
+
+    @Test func holdsNoMoreThanItMay() async throws {
+        let store = MemoryStore(maxBytes: 64 * 1024)
+        let value = ByteBuffer(repeating: 1, count: 1024)
+        for number in 0..<500 {
+            _ = try await store.set("key-\(number)", value, options: CacheOptions())
+            try await Self.load(store, "field-\(number)", value, staleFor: Self.hour)
+        }
+        #expect(store.bytes <= 64 * 1024)
+        #expect(store.bytes > 32 * 1024)
+    }
+
+    @Test func anEntryGoesWithItsCompanion() async throws {
+        let store = MemoryStore(maxBytes: 64 * 1024)
+        let value = ByteBuffer(repeating: 1, count: 1024)
+        for number in 0..<200 { try await Self.load(store, "field-\(number)", value, staleFor: Self.hour) }
+        var kept = 0
+        for number in 0..<200 {
+            let isPlainThere = try await store.get("field-\(number)") != nil
+            let snapshot = try await store.readEntry("field-\(number)", EntryRead(freshFor: Self.hour))
+            #expect(isPlainThere == (snapshot.content == .value(value)))
+            #expect(isPlainThere == (snapshot.generation != nil))
+            kept += isPlainThere ? 1 : 0
+        }
+        #expect(kept > 10 && kept < 200)
+    }
+
+    @Test func theStaleCopyOfAFreshValueCostsNothing() async throws {
+        let value = ByteBuffer(repeating: 1, count: 100_000)
+        let (without, with) = (MemoryStore(), MemoryStore())
+        try await Self.load(without, "field", value, staleFor: .zero)
+        try await Self.load(with, "field", value, staleFor: Self.hour)
+        #expect(without.bytes == with.bytes)
+    }
+
+    @Test func aValueThatNeverFitsIsRejectedAndTheOldOneStays() async throws {
+        let store = MemoryStore(maxBytes: 4096)
+        _ = try await store.set("key", ByteBuffer(string: "old"), options: CacheOptions())
+        let error = await #expect(throws: CacheError.self) {
+            _ = try await store.set("key", ByteBuffer(repeating: 0, count: 8192), options: CacheOptions())
+        }
+        #expect(error?.code == .storeRejected)
+        #expect(try await store.get("key") == ByteBuffer(string: "old"))
+    }
+
+    @Test func aSmallValueDoesNotPinALargeBuffer() async throws {
+        let store = MemoryStore()
+        let large = ByteBuffer(repeating: 7, count: 1 << 20)
+        let slice = try #require(large.getSlice(at: 100, length: 10))
+        _ = try await store.set("key", slice, options: CacheOptions())
+        let stored = try #require(try await store.get("key"))
+        #expect(stored == slice)
+        #expect(stored.storageCapacity < 1024)
+    }
+
+    @Test func whatIsOverTakesNoRoom() async throws {
+        let spawner = TestSpawner()
+        let store = MemoryStore(spawner: spawner)
+        try await Self.load(store, "field", ByteBuffer(repeating: 1, count: 100_000), staleFor: Self.hour)
+        await spawner.advance(by: .seconds(3600 * 2 + 120))
+        let snapshot = try await store.readEntry("field", EntryRead(freshFor: Self.hour))
+        #expect(snapshot == EntrySnapshot(content: .gone, time: snapshot.time))
+        #expect(store.bytes == 0)
+    }
+
+    @Test func timesAreExact() async throws {
+        let spawner = TestSpawner()
+        let store = MemoryStore(spawner: spawner)
+        try await Self.load(store, "field", ByteBuffer(string: "1"), staleFor: .seconds(60))
+        await spawner.advance(by: .seconds(3599))
+        var snapshot = try await store.readEntry("field", EntryRead(freshFor: Self.hour))
+        #expect(snapshot.age == .seconds(3599))
+        #expect(snapshot.freshFor == .seconds(1))
+        #expect(snapshot.staleFor == .seconds(61))
+        await spawner.advance(by: .seconds(1))
+        snapshot = try await store.readEntry("field", EntryRead(freshFor: Self.hour))
+        #expect(snapshot.freshFor == .zero)
+        #expect(snapshot.content == .value(ByteBuffer(string: "1")))
+        await spawner.advance(by: .seconds(60))
+        snapshot = try await store.readEntry("field", EntryRead(freshFor: Self.hour))
+        #expect(snapshot.content == .gone)
+    }
+}

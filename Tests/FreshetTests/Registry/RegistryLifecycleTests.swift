@@ -1,0 +1,211 @@
+import Freshet
+import FreshetTesting
+import Logging
+import NIOConcurrencyHelpers
+import ServiceLifecycle
+import ServiceLifecycleTestKit
+import TestSupport
+import Testing
+
+@Suite struct RegistryLifecycleTests {
+    let journal = ServiceJournal()
+    let logs = RecordedLogs()
+
+    @Test func independentServicesStartAtTheSameTime() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let gate = Gate()
+        for key in ["a", "b", "c"] as [ServiceKey] {
+            try register(key, in: registry, start: { _ = try await gate.run() })
+        }
+        try register("d", in: registry, dependsOn: ["a", "b", "c"])
+        let start = Task { try await registry.initializeCoreServices(["d"]) }
+        try await waitUntil("all three") { gate.started == 3 }
+        #expect(journal.count("start d") == 0)
+        for number in 1...3 { gate.finish(number, with: number) }
+        try await start.value
+        #expect(journal.events.last == "started d")
+    }
+
+    @Test func shutdownGoesInReverseOrderOfDependency() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        try register("a", in: registry)
+        try register("b", in: registry, dependsOn: ["a"])
+        try register("c", in: registry, dependsOn: ["a"])
+        try register("d", in: registry, dependsOn: ["b", "c"])
+        try register("never", in: registry)
+        try await registry.initializeCoreServices(["d"])
+        try await registry.shutdown()
+        for (first, second) in [("d", "b"), ("d", "c"), ("b", "a"), ("c", "a")] {
+            #expect(journal.isOrdered("stopped \(first)", "stop \(second)"))
+        }
+        #expect(journal.events.count == 16)
+        try await registry.shutdown()
+        #expect(journal.events.count == 16)
+        let failure = await code { _ = try await registry.service("never", as: RecordingService.self) }
+        #expect(failure == .shuttingDown)
+    }
+
+    @Test func shutdownGoesThroughToTheEndWhateverFails() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        for (key, dependencies) in [("a", []), ("b", ["a"]), ("c", ["b"])] as [(ServiceKey, [ServiceKey])] {
+            try registry.register(key, dependsOn: dependencies) { [journal] _ in
+                RecordingService(
+                    name: key.description,
+                    journal: journal,
+                    stop: { throw RecordingService.Broken(name: key.description) }
+                )
+            }
+        }
+        try await registry.initializeCoreServices(["c"])
+        await #expect(throws: RecordingService.Broken(name: "c")) { try await registry.shutdown() }
+        #expect(Array(journal.events.suffix(3)) == ["stop c", "stop b", "stop a"])
+        let logged = logs.entries.filter { $0.level == .error }.compactMap { $0.metadata["service.key"] }
+        #expect(logged == ["b", "a"])
+    }
+
+    @Test func aPartialFailureShutsDownWhatTheCallHasStarted() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        try register("before", in: registry)
+        try register("a", in: registry, dependsOn: ["before"])
+        try register("bad", in: registry, dependsOn: ["a"], start: { throw RecordingService.Broken(name: "bad") })
+        let gate = Gate()
+        try register("slow", in: registry, dependsOn: ["a"], start: { _ = try await gate.run() })
+        _ = try await registry.service("before", as: RecordingService.self)
+        let start = Task { try await registry.initializeCoreServices(["bad", "slow"]) }
+        try await waitUntil("the slow one") { gate.started == 1 }
+        gate.finish(1, with: 1)
+        await #expect(throws: RecordingService.Broken(name: "bad")) { try await start.value }
+        #expect(journal.isOrdered("started slow", "stop slow"))
+        #expect(journal.isOrdered("stopped slow", "stop a"))
+        #expect(journal.count("stop before") == 0)
+        #expect(journal.count("stop bad") == 0)
+        _ = try await registry.service("a", as: RecordingService.self)
+        #expect(journal.count("start a") == 2)
+    }
+
+    @Test func whatSomebodyElseAskedForMeanwhileStays() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let gate = Gate()
+        try register("a", in: registry)
+        try register("bad", in: registry, dependsOn: ["a"], start: { _ = try await gate.run() })
+        let start = Task { try await registry.initializeCoreServices(["bad"]) }
+        try await waitUntil("the start") { gate.started == 1 }
+        _ = try await registry.service("a", as: RecordingService.self)
+        gate.fail(1)
+        await #expect(throws: Gate.Broken.self) { try await start.value }
+        #expect(journal.count("stop a") == 0)
+        try await registry.shutdown()
+        #expect(journal.count("stop a") == 1)
+    }
+
+    @Test func askingWhileItIsShutDownAfterAPartialFailureStartsItAgain() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let stop = Gate()
+        try registry.register("a") { [journal] _ in
+            RecordingService(name: "a", journal: journal, stop: { _ = try await stop.run() })
+        }
+        try register("bad", in: registry, dependsOn: ["a"], start: { throw RecordingService.Broken(name: "bad") })
+        let start = Task { try await registry.initializeCoreServices(["bad"]) }
+        try await waitUntil("the shutdown") { stop.started == 1 }
+        let asking = Task { try await registry.service("a", as: RecordingService.self) }
+        try await waitUntil("the one who asks") { registry.waiters(for: "a") == 1 }
+        stop.finish(1, with: 1)
+        _ = try await asking.value
+        await #expect(throws: RecordingService.Broken.self) { try await start.value }
+        #expect(journal.events.last == "started a")
+        #expect(journal.count("started a") == 2)
+        stop.finish(2, with: 1)
+        try await registry.shutdown()
+    }
+
+    @Test func shutdownWaitsForWhatIsBeingStarted() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let gate = Gate()
+        try register("a", in: registry, start: { _ = try await gate.run() })
+        let asking = Task { try await registry.service("a", as: RecordingService.self) }
+        try await waitUntil("the start") { gate.started == 1 }
+        let shutdown = Task { try await registry.shutdown() }
+        try await waitUntil("the shutdown") { registry.waiters(for: "a") == 2 }
+        gate.finish(1, with: 1)
+        try await shutdown.value
+        _ = try await asking.value
+        #expect(journal.isOrdered("started a", "stop a"))
+    }
+
+    @Test func runStartsEverythingAndStopsOnGracefulShutdown() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        try register("b", in: registry, dependsOn: ["a"])
+        try register("a", in: registry)
+        try await testGracefulShutdown { trigger in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await registry.run() }
+                try await waitUntil("the start") { journal.events.last == "started b" }
+                trigger.triggerGracefulShutdown()
+                try await group.waitForAll()
+            }
+        }
+        #expect(journal.events.suffix(4) == ["stop b", "stopped b", "stop a", "stopped a"])
+    }
+
+    @Test func runStartsWhatItIsToldTo() async throws {
+        let registry = ServiceRegistry(running: ["a"], logger: logs.logger)
+        try register("a", in: registry)
+        try register("b", in: registry)
+        let run = Task { try await registry.run() }
+        try await waitUntil("the start") { journal.events.last == "started a" }
+        run.cancel()
+        try await run.value
+        #expect(journal.events == ["start a", "started a", "stop a", "stopped a"])
+    }
+
+    @Test func runThrowsWhatFailsToStart() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        try register("a", in: registry)
+        try register("bad", in: registry, dependsOn: ["a"], start: { throw RecordingService.Broken(name: "bad") })
+        await #expect(throws: RecordingService.Broken(name: "bad")) { try await registry.run() }
+        #expect(journal.count("stopped a") == 1)
+    }
+
+    @Test func manyCallersOverManyServicesAtOnce() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let attempts = NIOLockedValueBox(0)
+        for index in 0..<20 {
+            let dependencies = (0..<index).filter { index.isMultiple(of: $0 + 2) }.map { ServiceKey("s\($0)") }
+            try register(ServiceKey("s\(index)"), in: registry, dependsOn: dependencies) {
+                let isEarly = attempts.withLockedValue { attempts in
+                    attempts += 1
+                    return attempts.isMultiple(of: 3)
+                }
+                if isEarly { throw RecordingService.Broken(name: "now and then") }
+            }
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for index in 0..<1000 {
+                group.addTask {
+                    if index.isMultiple(of: 50) {
+                        try? await registry.initializeCoreServices(
+                            [index, index + 7].map { ServiceKey("s\($0 % 20)") }
+                        )
+                    } else {
+                        _ = try? await registry.service(ServiceKey("s\(index % 20)"), as: RecordingService.self)
+                    }
+                }
+            }
+        }
+        try await registry.shutdown()
+        for index in 0..<20 {
+            #expect(journal.count("started s\(index)") == journal.count("stopped s\(index)"))
+        }
+    }
+
+    private func register(
+        _ key: ServiceKey,
+        in registry: ServiceRegistry,
+        dependsOn dependencies: [ServiceKey] = [],
+        start: @escaping @Sendable () async throws -> Void = {}
+    ) throws {
+        try registry.register(key, dependsOn: dependencies) { [journal] _ in
+            RecordingService(name: key.description, journal: journal, start: start)
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import NIOCore
+import RESP
+import Testing
+
+@Suite struct RESPValueTests {
+    @Test func readsBothVersionsAlike() {
+        #expect(RESPValue.bulk("1.5").double == 1.5)
+        #expect(RESPValue.double(1.5).double == 1.5)
+        #expect(RESPValue.integer(2).double == 2)
+        #expect(RESPValue.bulk("42").integer == 42)
+        #expect(RESPValue.bulk(" 42").integer == nil)
+        #expect(RESPValue.integer(1).boolean == true)
+        #expect(RESPValue.boolean(false).boolean == false)
+        #expect(RESPValue.integer(2).boolean == nil)
+        #expect(RESPValue.set([.null]).array == [.null])
+        let pairs = [RESPValue.Pair(key: .bulk("a"), value: .bulk("b"))]
+        #expect(RESPValue.map(pairs).pairs == pairs)
+        #expect(RESPValue.array([.bulk("a"), .bulk("b")]).pairs == pairs)
+        #expect(RESPValue.array([]).pairs == [])
+        #expect(RESPValue.array([.bulk("a")]).pairs == nil)
+        #expect(RESPValue.null.pairs == nil)
+        #expect(RESPValue.null.isNull)
+    }
+
+    @Test func textMustBeUTF8() {
+        #expect(RESPValue.bulk("ñ").string == "ñ")
+        #expect(RESPValue.bulkString(ByteBuffer(bytes: [0xC3])).string == nil)
+        #expect(RESPValue.simpleString("OK").bytes == ByteBuffer(string: "OK"))
+        #expect(RESPValue.integer(1).string == nil)
+    }
+
+    @Test func errorsHaveCodes() {
+        let error = RESPError("NOSCRIPT No matching script.")
+        #expect(error.code == .noScript)
+        #expect(error.message == "No matching script.")
+        #expect(RESPError("something odd").code == .generic)
+        #expect(RESPError("something odd").message == "something odd")
+        #expect(RESPError("").code == .generic)
+        #expect(throws: error) { try RESPValue.error(error).get() }
+    }
+
+    @Test func errorsDoNotRepeatArguments() {
+        let error = RESPError("ERR unknown command 'AUHT', with args beginning with: 'secret' ")
+        #expect(error.description == "ERR unknown command 'AUHT'")
+    }
+}

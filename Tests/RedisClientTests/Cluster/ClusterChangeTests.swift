@@ -1,0 +1,120 @@
+import Foundation
+import RESP
+import TestSupport
+import Testing
+
+@testable import RedisClient
+
+/// What happens to a cluster under load: slots that move, nodes that die.
+@Suite(.serialized) struct ClusterChangeTests {
+    /// How many commands are checked while slots move and a primary dies. A long run sets more, such as 1000000.
+    private static let commands =
+        ProcessInfo.processInfo.environment["FRESHET_CHECKED_COMMANDS"].flatMap { Int($0) } ?? 40_000
+
+    @Test func movesSlotsUnderLoad() async throws {
+        let cluster = try await RedisCluster.start(replicas: 0)
+        let client = RedisClient(cluster: cluster) { $0.commandTimeout = .seconds(30) }
+        let load = CheckedLoad(client)
+        async let outcome = load.run(tasks: 16, keyPrefix: "move")
+        var moved = 0
+        while load.commands < Self.commands {
+            // One of the slots that the load writes to, from where it is to the next node.
+            let slot = HashSlot.of(.string("move:\(moved % 16):\(moved % 40)"))
+            try await Self.move(slot, in: cluster, hop: moved / 16)
+            moved += 1
+        }
+        load.stop()
+        let result = await outcome
+        #expect(result.wrong == [])
+        #expect(result.lost == 0)
+        #expect(result.failures == [])
+        #expect(moved > 3)
+        await client.close()
+    }
+
+    /// Moves a slot as `redis-cli --cluster reshard` does, one key at a time.
+    private static func move(_ slot: Int, in cluster: RedisCluster, hop: Int) async throws {
+        let owner = try #require(
+            cluster.servers.indices.first { index in
+                (try? cluster.servers[index].command("CLUSTER COUNTKEYSINSLOT \(slot)")) != nil
+                    && (try? cluster.servers[index].command("CLUSTER NODES"))?.owns(slot) == true
+            }
+        )
+        let target = (owner + 1 + hop % 2) % cluster.servers.count
+        let (from, to) = (cluster.servers[owner], cluster.servers[target])
+        try to.command("CLUSTER SETSLOT \(slot) IMPORTING \(cluster.ids[owner])")
+        try from.command("CLUSTER SETSLOT \(slot) MIGRATING \(cluster.ids[target])")
+        while true {
+            let keys = try from.command("CLUSTER GETKEYSINSLOT \(slot) 10").split(whereSeparator: \.isNewline)
+                .filter { !$0.hasPrefix("*") && !$0.hasPrefix("$") }
+            if keys.isEmpty { break }
+            for key in keys { try from.command("MIGRATE 127.0.0.1 \(to.port) \(key) 0 5000") }
+            await Task.yield()
+        }
+        try to.command("CLUSTER SETSLOT \(slot) NODE \(cluster.ids[target])")
+        for server in cluster.servers where server !== to {
+            try server.command("CLUSTER SETSLOT \(slot) NODE \(cluster.ids[target])")
+        }
+        // The next move is to begin from what all agree on: nodes that made changes of their own at the same time may
+        // contradict each other for seconds.
+        let epoch = try to.command("CLUSTER NODES").epoch(of: cluster.ids[target])
+        for server in cluster.servers {
+            let agrees = try await eventually {
+                try server.command("CLUSTER NODES").epoch(of: cluster.ids[target]) == epoch
+            }
+            #expect(agrees)
+        }
+    }
+
+    @Test func survivesTheDeathOfAPrimaryUnderLoad() async throws {
+        let cluster = try await RedisCluster.start()
+        // Found by a replica, so that the seed that is known is not the one that dies.
+        let client = RedisClient(cluster: cluster, seed: 3) { $0.commandTimeout = .milliseconds(500) }
+        let load = CheckedLoad(client)
+        async let outcome = load.run(tasks: 16, keyPrefix: "die")
+        #expect(await eventually { load.commands > Self.commands / 3 })
+        let key = try #require((0...).lazy.map { "probe-\($0)" }.first { HashSlot.of(.string($0)) < 5000 })
+        try await client.execute(RESPCommand("SET", key, "before"))
+        await cluster.servers[0].stop()
+        // The new primary is there once it says so itself, and recovery counts from then.
+        #expect(await eventually(within: .seconds(30)) { cluster.servers[3].isPrimary && cluster.servers[3].isServing })
+        let start = ContinuousClock.now
+        #expect(await eventually { (try? await client.execute(RESPCommand("SET", key, "after"))) != nil })
+        let recovery = ContinuousClock.now - start
+        #expect(recovery < .seconds(2))
+        let recovered = load.commands
+        #expect(await eventually(within: .seconds(60)) { load.commands > recovered + Self.commands / 3 })
+        #expect(await eventually(within: .seconds(600)) { load.commands >= Self.commands })
+        load.stop()
+        let result = await outcome
+        #expect(result.wrong == [])
+        // Calls failed while there was no primary; their number is bounded by their deadline.
+        #expect(result.failures.count < 16 * 60)
+        // The node that comes back is a replica, and is found.
+        try await cluster.servers[0].restart()
+        #expect(await eventually(within: .seconds(20)) { !cluster.servers[0].isPrimary })
+        #expect(try await client.execute(RESPCommand("GET", key)).string == "after")
+        await client.close()
+    }
+}
+
+extension RedisServer {
+    fileprivate var isPrimary: Bool { (try? command("ROLE"))?.contains("master") == true }
+    fileprivate var isServing: Bool { (try? command("CLUSTER INFO"))?.contains("cluster_state:ok") == true }
+}
+
+extension String {
+    fileprivate func epoch(of id: String) -> Substring? {
+        split(whereSeparator: \.isNewline).first { $0.hasPrefix(id) }?.split(separator: " ").dropFirst(6).first
+    }
+
+    /// Whether the node that said this of the cluster has a slot.
+    fileprivate func owns(_ slot: Int) -> Bool {
+        guard let own = split(separator: "\n").first(where: { $0.contains("myself") }) else { return false }
+        return own.split(separator: " ").dropFirst(8).contains { range in
+            let ends = range.split(separator: "-").compactMap { Int($0) }
+            guard let first = ends.first, let last = ends.last else { return false }
+            return (first...last).contains(slot)
+        }
+    }
+}

@@ -1,0 +1,243 @@
+import NIOCore
+import RESP
+import Testing
+
+@testable import RedisClient
+
+private typealias Address = RedisClient.Configuration.Address
+
+private func address(_ port: Int) -> Address { .hostname("h", port: port) }
+
+@Suite struct HashSlotTests {
+    /// As `CLUSTER KEYSLOT` of a real server says.
+    @Test(arguments: [
+        ("", 0), ("a", 15_495), ("foo", 12_182), ("123456789", 12_739), ("{user1000}.following", 3443),
+        ("foo{}{bar}", 8363), ("{user1000}.followers", 3443), ("foo{{bar}}zap", 4015), ("foo{bar}{zap}", 5061),
+    ])
+    func isThatOfTheServer(key: String, slot: Int) {
+        #expect(HashSlot.of(.string(key)) == slot)
+        #expect(HashSlot.of(.bytes(ByteBuffer(string: key))) == slot)
+    }
+
+    @Test func numbersHashAsTheirDigits() {
+        #expect(HashSlot.of(.integer(123_456_789)) == 12_739)
+    }
+}
+
+@Suite struct CommandRouteTests {
+    @Test(arguments: [
+        (RESPCommand("GET", "a"), ["a"]),
+        (RESPCommand("set", "a", "b"), ["a"]),
+        (RESPCommand("EVALSHA", "d", 2, "a", "b", "c"), ["a", "b"]),
+        (RESPCommand("EVAL", "s", 0, "c"), []),
+        (RESPCommand("EVAL", "s", "9", "a", "b"), ["a", "b"]),
+        (RESPCommand("EVAL", "s", "-1", "a"), []),
+        (RESPCommand("FCALL", "f", 1, "a", "c"), ["a"]),
+        (RESPCommand("MSET", "a", "1", "b", "2"), ["a", "b"]),
+        (RESPCommand("ZUNIONSTORE", "a", 2, "b", "c", "WEIGHTS", 1, 2), ["a", "b", "c"]),
+        (RESPCommand("ZINTER", 2, "b", "c", "WITHSCORES"), ["b", "c"]),
+        (RESPCommand("XREAD", "COUNT", 2, "streams", "a", "b", "0", "0"), ["a", "b"]),
+        (RESPCommand("SORT", "a", "LIMIT", 0, 1, "STORE", "b"), ["a", "b"]),
+        (RESPCommand("BITOP", "AND", "a", "b", "c"), ["a", "b", "c"]),
+        (RESPCommand("OBJECT", "ENCODING", "a"), ["a"]),
+        (RESPCommand("RENAME", "a", "b"), ["a", "b"]),
+        (RESPCommand("BLPOP", "a", "b", 0), ["a", "b"]),
+        (RESPCommand("PING", "a"), []),
+        (RESPCommand("PUBLISH", "a", "b"), []),
+        (RESPCommand("JSON.GET", "a", "$"), ["a"]),
+        (RESPCommand("GET"), []),
+    ])
+    func findsTheKeys(command: RESPCommand, keys: [String]) {
+        var found: [String] = []
+        CommandRule.of(command).keys.forEachPosition(in: command) { position in
+            if let key = command.argument(at: position)?.string { found.append(key) }
+        }
+        #expect(found == keys, "\(command)")
+    }
+
+    @Test func sendsKeysOfOneSlotToIt() throws {
+        #expect(try CommandRoute.inCluster(RESPCommand("GET", "foo")) == .one(.slot(12_182)))
+        #expect(try CommandRoute.inCluster(RESPCommand("MGET", "{foo}1", "{foo}2")) == .one(.slot(12_182)))
+        #expect(try CommandRoute.inCluster(RESPCommand("PING")) == .one(.anyPrimary))
+        #expect(try CommandRoute.inCluster(RESPCommand("DBSIZE")) == .everyPrimary(.sum))
+    }
+
+    @Test(arguments: [
+        RESPCommand("RENAME", "a", "b"), RESPCommand("MSETNX", "a", "1", "b", "2"),
+        RESPCommand("EVAL", "s", 2, "a", "b"),
+    ])
+    func refusesKeysOfSeveralSlots(command: RESPCommand) {
+        let error = #expect(throws: RedisClientError.self) { try CommandRoute.inCluster(command) }
+        #expect(error?.code == .crossSlot)
+        #expect(error?.message.contains(command.name) == true)
+    }
+
+    @Test func refusesWhatIsMeantForOneNode() {
+        let error = #expect(throws: RedisClientError.self) { try CommandRoute.inCluster(RESPCommand("SCAN", 0)) }
+        #expect(error?.code == .unsupportedCommand)
+    }
+}
+
+@Suite struct PipelinePlanTests {
+    private func plan(_ commands: [RESPCommand]) throws -> PipelinePlan {
+        PipelinePlan(commands, routes: try commands.map { try .inCluster($0) }, primaries: [address(1), address(2)])
+    }
+
+    @Test func takesCommandsApartAndPutsAnswersTogether() throws {
+        let commands = [
+            RESPCommand("MGET", "a", "b", "{a}2"), RESPCommand("GET", "a"), RESPCommand("DEL", "a", "b"),
+            RESPCommand("MSET", "a", "1", "b", "2"), RESPCommand("DBSIZE"), RESPCommand("KEYS", "*"),
+        ]
+        let plan = try plan(commands)
+        #expect(
+            plan.parts.map { [$0.command.name] + $0.command.arguments.map { $0.string ?? "" } } == [
+                ["MGET", "a", "{a}2"], ["MGET", "b"], ["GET", "a"],
+                ["DEL", "a"], ["DEL", "b"], ["MSET", "a", "1"],
+                ["MSET", "b", "2"], ["DBSIZE"], ["DBSIZE"], ["KEYS", "*"],
+                ["KEYS", "*"],
+            ]
+        )
+        #expect(plan.parts[0].place == .slot(15_495))
+        #expect(plan.parts[7].place == .node(address(1)))
+        func text(_ text: String) -> RESPValue { .simpleString(text) }
+        let replies = plan.assemble([
+            .array([text("a"), text("a2")]), .array([text("b")]), text("x"), .integer(1), .integer(0), text("OK"),
+            text("OK"), .integer(3), .integer(4), .array([text("k")]), .array([text("l")]),
+        ])
+        #expect(
+            replies == [
+                .array([text("a"), text("b"), text("a2")]), text("x"), .integer(1), text("OK"), .integer(7),
+                .array([text("k"), text("l")]),
+            ]
+        )
+    }
+
+    @Test func anErrorOfAPartIsTheAnswer() throws {
+        let plan = try plan([RESPCommand("DEL", "a", "b"), RESPCommand("PING")])
+        let error = RESPValue.error(RESPError("CLUSTERDOWN"))
+        #expect(plan.assemble([.integer(1), error, .simpleString("PONG")]) == [error, .simpleString("PONG")])
+    }
+}
+
+@Suite struct PipelineWorkTests {
+    private func work(_ commands: [RESPCommand]) -> PipelineWork {
+        PipelineWork(parts: commands.map { PipelinePlan.Part(command: $0, place: .anyPrimary) })
+    }
+
+    @Test func triesAgainOnlyWhatWasNotDone() {
+        var work = work([RESPCommand("GET", "a"), RESPCommand("GET", "b"), RESPCommand("SET", "c", 1)])
+        #expect(work.beginRound() == [0, 1, 2])
+        let ask = RESPValue.error(RESPError("ASK 7 :9"))
+        let replies: [RESPValue] = [ask, .integer(1), .error(RESPError("TRYAGAIN"))]
+        #expect(work.receive(.success(replies), of: [0, 1, 2], from: address(1)) != nil)
+        #expect(work.redirects.map(\.target) == [address(9)])
+        #expect(work.beginRound() == [0, 2])
+        #expect(work.commands(of: [0, 2]).map(\.name) == ["ASKING", "GET", "SET"])
+        let second: [RESPValue] = [.simpleString("OK"), .integer(0), .integer(2)]
+        #expect(work.receive(.success(second), of: [0, 2], from: address(9)) == nil)
+        #expect(work.beginRound().isEmpty)
+        #expect(work.replies.map(\.integer) == [0, 1, 2])
+    }
+
+    @Test func writesThatMayHaveBeenDoneAreNotRepeated() {
+        let lost = RedisClientError(.connectionLost, "", mayHaveExecuted: true)
+        var reads = work([RESPCommand("GET", "a")])
+        _ = reads.beginRound()
+        #expect(reads.receive(.failure(lost), of: [0], from: address(1)) != nil)
+        #expect(reads.beginRound() == [0])
+        var writes = work([RESPCommand("INCR", "a"), RESPCommand("GET", "a")])
+        _ = writes.beginRound()
+        #expect(writes.receive(.failure(lost), of: [0, 1], from: address(1)) == nil)
+        #expect(writes.failure != nil)
+        #expect(writes.beginRound().isEmpty)
+    }
+
+    @Test func theWholeKnowsThatPartsOfItWereDone() {
+        var work = work([RESPCommand("INCR", "a"), RESPCommand("INCR", "b")])
+        _ = work.beginRound()
+        _ = work.receive(.success([.integer(1)]), of: [0], from: address(1))
+        let unsent = RedisClientError(.timedOut, "")
+        #expect((work.whole(unsent) as? RedisClientError)?.mayHaveExecuted == true)
+    }
+}
+
+@Suite struct FollowUpTests {
+    @Test func readsRedirections() {
+        let moved = FollowUp(RESPError("MOVED 3999 10.0.0.1:6381"), from: address(1))
+        guard case .go(let redirect) = moved else { return #expect(Bool(false), "\(moved)") }
+        #expect(redirect.slot == 3999 && !redirect.isAsk)
+        #expect(redirect.target == .hostname("10.0.0.1", port: 6381))
+        guard case .go(let ask) = FollowUp(RESPError("ASK 1 ::1:6381"), from: address(1)) else {
+            return #expect(Bool(false))
+        }
+        #expect(ask.isAsk && ask.target == .hostname("::1", port: 6381))
+        for text in ["MOVED 1 :7", "MOVED 1 ?:7"] {
+            guard case .go(let same) = FollowUp(RESPError(text), from: address(1)) else { return #expect(Bool(false)) }
+            #expect(same.target == address(7))
+        }
+    }
+
+    @Test(arguments: [
+        "MOVED", "MOVED x h:1", "MOVED 99999 h:1", "MOVED 1 h", "MOVED 1 h:0", "WRONGTYPE x", "ERR moved",
+    ])
+    func takesTheRestForAnAnswer(text: String) {
+        #expect(FollowUp(RESPError(text), from: address(1)) == .answer)
+    }
+
+    @Test(arguments: ["TRYAGAIN x", "CLUSTERDOWN x", "LOADING x", "MASTERDOWN x", "READONLY x"])
+    func waitsForWhatPasses(text: String) {
+        #expect(FollowUp(RESPError(text), from: address(1)) == .wait)
+    }
+
+    @Test func redirectionsAreBounded() {
+        var budget = RetryBudget()
+        var times: [TimeAmount] = []
+        while let time = budget.move() { times.append(time) }
+        #expect(times.count == 16)
+        #expect(times.prefix(3).allSatisfy { $0 == .zero } && times.dropFirst(3).allSatisfy { $0 > .zero })
+    }
+}
+
+@Suite struct SlotMapTests {
+    private func node(_ host: RESPValue, _ port: Int, _ more: RESPValue...) -> RESPValue {
+        .array([host, .integer(port), .simpleString("id")] + more)
+    }
+
+    @Test func readsWhatNodesSay() throws {
+        let ip = RESPValue.map([.init(key: .simpleString("ip"), value: .simpleString("10.0.0.9"))])
+        let reply = RESPValue.array([
+            .array([
+                .integer(5), .integer(16_383), node(.simpleString("b"), 2), node(.null, 3),
+                node(.simpleString("?"), 4, ip),
+            ]),
+            .array([.integer(0), .integer(3), node(.simpleString(""), 1)]),
+        ])
+        let map = try SlotMap(clusterSlots: reply, from: address(9))
+        #expect(map.shards.map(\.primary) == [address(1), .hostname("b", port: 2)])
+        #expect(Set(map.shards[1].replicas) == [address(3), .hostname("10.0.0.9", port: 4)])
+        #expect(map.shard(of: 0) == 0 && map.shard(of: 5) == 1 && map.shard(of: 4) == nil)
+        #expect(map.assignedCount == 16_383 && !map.isComplete)
+        #expect(map.addresses.count == 4)
+    }
+
+    @Test(arguments: [
+        RESPValue.integer(1), .array([.integer(1)]), .array([.array([.integer(0), .integer(1)])]),
+        .array([.array([.integer(0), .integer(99_999), .null])]), .array([.array([.integer(3), .integer(1), .null])]),
+        .array([.array([.integer(0), .integer(1), .array([.simpleString("h"), .integer(0)])])]),
+    ])
+    func refusesWhatItDoesNotUnderstand(reply: RESPValue) {
+        let error = #expect(throws: RedisClientError.self) { try SlotMap(clusterSlots: reply, from: address(1)) }
+        #expect(error?.code == .protocolViolation)
+    }
+
+    @Test func movesSlots() {
+        var map = SlotMap([.init(slots: 0...16_383, shard: .init(primary: address(1), replicas: [address(2)]))])
+        map.move(7, to: address(2))
+        #expect(map.shard(of: 7) == 1 && map.shards[1] == .init(primary: address(2)))
+        map.move(7, to: address(1))
+        #expect(map.shard(of: 7) == 0 && map.isComplete)
+        var empty = SlotMap([])
+        empty.move(3, to: address(1))
+        #expect(empty.assignedCount == 1 && empty.shard(of: 3) == 0)
+    }
+}

@@ -1,0 +1,62 @@
+import RESP
+import RedisClient
+import TestSupport
+import Testing
+
+@Suite struct CredentialTests {
+    /// Changes nothing, so that it is sent again if the server has just closed the connection.
+    private let whoAmI: RESPCommand = {
+        var command = RESPCommand("ACL", "WHOAMI")
+        command.isReadOnly = true
+        return command
+    }()
+
+    private func setUp() async throws -> (RedisServer, admin: RedisClient, RedisClient) {
+        let server = try await RedisServer.start(arguments: ["--user", "app", "on", ">old", "~*", "&*", "+@all"])
+        let client = RedisClient(server) {
+            $0.username = "app"
+            $0.password = "old"
+        }
+        try await client.connect()
+        return (server, RedisClient(server), client)
+    }
+
+    @Test func areReplacedWithoutLosingACommand() async throws {
+        let (server, admin, client) = try await setUp()
+        try await admin.execute(RESPCommand("ACL", "SETUSER", "app", ">new"))
+        async let echoes = client.execute(pipeline: (0..<500).map { RESPCommand("ECHO", $0) })
+        try await client.authenticate(username: "app", password: "new")
+        #expect(try await echoes.map(\.integer) == Array(0..<500))
+        try await admin.execute(RESPCommand("ACL", "SETUSER", "app", "<old"))
+        // New connections use them, by whatever way they come to be.
+        try await admin.execute(RESPCommand("CLIENT", "KILL", "USER", "app"))
+        #expect(try await client.execute(whoAmI).string == "app")
+        let leased = try await client.withConnection { try await $0.execute(whoAmI).string }
+        #expect(leased == "app")
+        for client in [client, admin] { await client.close() }
+        withExtendedLifetime(server) {}
+    }
+
+    @Test func thoseBeforeAreKeptIfTheServerRefuses() async throws {
+        let (server, admin, client) = try await setUp()
+        let error = try await clientError { try await client.authenticate(username: "app", password: "s3cret-typo") }
+        #expect(error?.code == .authenticationFailed)
+        #expect(!"\(error, default: "")".contains("s3cret-typo"))
+        try await admin.execute(RESPCommand("CLIENT", "KILL", "USER", "app"))
+        #expect(try await client.execute(whoAmI).string == "app")
+        for client in [client, admin] { await client.close() }
+        withExtendedLifetime(server) {}
+    }
+
+    @Test func bringBackAClientThatWasLockedOut() async throws {
+        let (server, admin, client) = try await setUp()
+        try await admin.execute(RESPCommand("ACL", "SETUSER", "app", "<old", ">new"))
+        try await admin.execute(RESPCommand("CLIENT", "KILL", "USER", "app"))
+        let lockedOut = try await clientError { try await client.execute(whoAmI) }
+        #expect(lockedOut?.code == .authenticationFailed)
+        try await client.authenticate(username: "app", password: "new")
+        #expect(try await client.execute(whoAmI).string == "app")
+        for client in [client, admin] { await client.close() }
+        withExtendedLifetime(server) {}
+    }
+}

@@ -1,0 +1,77 @@
+import RESP
+import RedisClient
+import TestSupport
+import Testing
+
+@Suite struct HandshakeTests {
+    @Test(arguments: RESPVersion.allCases)
+    func sendsPasswordUserNameAndDatabase(version: RESPVersion) async throws {
+        let server = try await RedisServer.start(arguments: [
+            "--requirepass", "p@ss", "--user", "app", "on", ">secret", "~*", "&*", "+@all",
+        ])
+        let withPassword = RedisClient(server) {
+            $0.version = version
+            $0.password = "p@ss"
+        }
+        #expect(try await withPassword.execute(RESPCommand("ACL", "WHOAMI")).string == "default")
+        let withUser = RedisClient(server) {
+            $0.version = version
+            $0.username = "app"
+            $0.password = "secret"
+            $0.clientName = "tester"
+            $0.database = 3
+        }
+        #expect(try await withUser.execute(RESPCommand("ACL", "WHOAMI")).string == "app")
+        #expect(try await withUser.execute(RESPCommand("CLIENT", "GETNAME")).string == "tester")
+        #expect(try await withUser.execute(RESPCommand("CLIENT", "INFO")).string?.contains(" db=3 ") == true)
+        for client in [withPassword, withUser] { await client.close() }
+    }
+
+    @Test(arguments: RESPVersion.allCases)
+    func tellsOfWrongCredentials(version: RESPVersion) async throws {
+        let server = try await RedisServer.start(arguments: ["--requirepass", "right"])
+        for password in ["wrong-secret", nil] {
+            let client = RedisClient(server) {
+                $0.version = version
+                $0.password = password
+            }
+            let onConnect = try await clientError { try await client.connect() }
+            #expect(onConnect?.code == .authenticationFailed)
+            #expect(!"\(onConnect, default: "")".contains("wrong-secret"))
+            let onCommand = try await clientError { try await client.execute(RESPCommand("GET", "a")) }
+            #expect(onCommand?.code == .authenticationFailed)
+            #expect(onCommand?.mayHaveExecuted == false)
+            await client.close()
+        }
+    }
+
+    @Test(arguments: RESPVersion.allCases)
+    func tellsOfAnImpossibleDatabase(version: RESPVersion) async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) {
+            $0.version = version
+            $0.database = 999
+        }
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.code == .connectFailed)
+        await client.close()
+    }
+
+    /// A server that does not know `HELLO`, as before Redis 6.
+    @Test func fallsBackToRESP2() async throws {
+        let server = try await RedisServer.start(arguments: [
+            "--rename-command", "HELLO", "", "--requirepass", "secret",
+        ])
+        let client = RedisClient(server) {
+            $0.password = "secret"
+            $0.clientName = "old"
+            $0.database = 1
+        }
+        try await client.execute(RESPCommand("HSET", "h", "a", 1))
+        guard case .array = try await client.execute(RESPCommand("HGETALL", "h")) else {
+            return #expect(Bool(false), "RESP2 was not spoken")
+        }
+        #expect(try await client.execute(RESPCommand("CLIENT", "GETNAME")).string == "old")
+        await client.close()
+    }
+}

@@ -1,0 +1,179 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import RESP
+import RedisClient
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct LeaseTests {
+    @Test func aBlockedConnectionHoldsNobodyUp() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) {
+            // Longer than a silent server is left in peace.
+            $0.keepAliveInterval = .milliseconds(20)
+            $0.commandTimeout = .seconds(20)
+        }
+        async let popped = client.withConnection { connection in
+            try await connection.execute(RESPCommand("BLPOP", "jobs", 0)).array?.last?.string
+        }
+        #expect(try await eventually { try await client.info("blocked_clients") == 1 })
+        for index in 0..<200 {
+            #expect(try await client.execute(RESPCommand("ECHO", index)).integer == index)
+        }
+        try await client.execute(RESPCommand("RPUSH", "jobs", "work"))
+        #expect(try await popped == "work")
+        await client.close()
+    }
+
+    @Test func connectionsAreUsedAgainIfTheyAreAsNew() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        func isKept(after commands: [RESPCommand]) async throws -> Bool {
+            try await client.withConnection { connection in
+                for command in commands { try await connection.execute(command) }
+            }
+            let before = try await client.info("total_connections_received")
+            try await client.withConnection { _ = try await $0.execute(RESPCommand("PING")) }
+            return try await client.info("total_connections_received") == before
+        }
+        for clean in [
+            [RESPCommand("GET", "a")], [RESPCommand("WATCH", "a"), RESPCommand("UNWATCH")],
+            [RESPCommand("MULTI"), RESPCommand("PING"), RESPCommand("EXEC")],
+            [RESPCommand("WATCH", "a"), RESPCommand("MULTI"), RESPCommand("DISCARD")],
+        ] {
+            #expect(try await isKept(after: clean), "\(clean)")
+        }
+        for dirty in [
+            [RESPCommand("WATCH", "a")], [RESPCommand("MULTI")], [RESPCommand("SELECT", 1)],
+            [RESPCommand("CLIENT", "SETNAME", "x")],
+            [RESPCommand("WATCH", "a"), RESPCommand("MULTI"), RESPCommand("UNWATCH")],
+        ] {
+            #expect(try await !isKept(after: dirty), "\(dirty)")
+        }
+        await client.close()
+    }
+
+    @Test func aConnectionIsDroppedAfterATimeoutOrACancellation() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        let late = try await clientError {
+            try await client.withConnection {
+                try await $0.execute(RESPCommand("BLPOP", "none", 0), timeout: .milliseconds(20))
+            }
+        }
+        #expect(late?.code == .timedOut)
+        #expect(try await eventually { try await client.info("connected_clients") == 1 })
+        let task = Task { try await client.withConnection { try await $0.execute(RESPCommand("BLPOP", "none", 0)) } }
+        #expect(try await eventually { try await client.info("blocked_clients") == 1 })
+        task.cancel()
+        #expect(try await clientError { try await task.value }?.code == .cancelled)
+        #expect(try await eventually { try await client.info("connected_clients") == 1 })
+        await client.close()
+    }
+
+    @Test func thereAreNoMoreThanAllowed() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { $0.maxLeasedConnections = 3 }
+        try await client.connect()
+        let most = NIOLockedValueBox((now: 0, most: 0))
+        let echoed = try await withThrowingTaskGroup(of: Int?.self) { group in
+            for index in 0..<60 {
+                group.addTask {
+                    try await client.withConnection { connection in
+                        most.withLockedValue {
+                            $0.now += 1
+                            $0.most = max($0.now, $0.most)
+                        }
+                        defer { most.withLockedValue { $0.now -= 1 } }
+                        return try await connection.execute(RESPCommand("ECHO", index)).integer
+                    }
+                }
+            }
+            return try await group.reduce(into: Set()) { $0.insert($1) }
+        }
+        #expect(echoed.count == 60)
+        #expect(most.withLockedValue { $0.most } == 3)
+        #expect(try await client.info("connected_clients") == 4)
+        await client.close()
+        let late = try await clientError { try await client.withConnection { _ in } }
+        #expect(late?.code == .closed)
+    }
+
+    @Test func waitingForAConnectionEnds() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) {
+            $0.maxLeasedConnections = 1
+            $0.connectTimeout = .milliseconds(500)
+        }
+        try await client.withConnection { first in
+            try await first.execute(RESPCommand("PING"))
+            let late = try await clientError { try await client.withConnection { _ in } }
+            #expect(late?.code == .timedOut)
+            #expect(late?.mayHaveExecuted == false)
+            let task = Task { try await client.withConnection { _ in } }
+            task.cancel()
+            #expect(try await clientError { try await task.value }?.code == .cancelled)
+        }
+        let after = try await client.withConnection { try await $0.execute(RESPCommand("ECHO", "free")).string }
+        #expect(after == "free")
+        await client.close()
+    }
+
+    @Test func aConnectionIsOfNoUseAfterItsScope() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        let kept = try await client.withConnection { connection in
+            try await connection.execute(RESPCommand("PING"))
+            return connection
+        }
+        #expect(try await clientError { try await kept.execute(RESPCommand("PING")) }?.code == .closed)
+        await client.close()
+    }
+
+    @Test func whatIsNotAnsweredOnceIsRefused() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        for command in [
+            RESPCommand("SUBSCRIBE", "a"), RESPCommand("monitor"), RESPCommand("CLIENT", "reply", "off"),
+        ] {
+            let error = try await clientError { try await client.withConnection { try await $0.execute(command) } }
+            #expect(error?.code == .unsupportedCommand)
+        }
+        await client.close()
+    }
+
+    @Test func aLostConnectionIsNotMadeAgainUnderItsOwner() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        try await client.withConnection { connection in
+            try await connection.execute(RESPCommand("WATCH", "a"))
+            let id = try await connection.execute(RESPCommand("CLIENT", "ID"))
+            try await client.execute(RESPCommand("CLIENT", "KILL", "ID", id.integer ?? 0))
+            for _ in 0..<2 {
+                let error = try await clientError { try await connection.execute(RESPCommand("GET", "a")) }
+                #expect(error?.code == .connectionLost)
+            }
+        }
+        let after = try await client.withConnection { try await $0.execute(RESPCommand("ECHO", "next")).string }
+        #expect(after == "next")
+        await client.close()
+    }
+
+    @Test func aLongPipelineGoesApart() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { $0.maxInFlight = 1000 }
+        try await client.connect()
+        let replies = try await client.execute(pipeline: (0..<50_000).map { RESPCommand("ECHO", $0) })
+        #expect(replies.enumerated().allSatisfy { $0.offset == $0.element.integer })
+        #expect(try await client.info("connected_clients") == 2)
+        await client.close()
+    }
+}
+
+extension RedisClient {
+    /// A number that the server tells about itself.
+    func info(_ name: String) async throws -> Int? {
+        let lines = try await execute(RESPCommand("INFO")).string?.split(whereSeparator: \.isNewline) ?? []
+        return lines.first { $0.hasPrefix(name + ":") }.flatMap { Int($0.dropFirst(name.count + 1)) }
+    }
+}

@@ -1,0 +1,143 @@
+import NIOCore
+import RESP
+import RedisClient
+import TestSupport
+import Testing
+
+@Suite struct RedisClientTests {
+    @Test(arguments: RESPVersion.allCases)
+    func runsCommands(version: RESPVersion) async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { $0.version = version }
+        #expect(!client.isConnected)
+        #expect(try await client.execute(RESPCommand("SET", "key", "value", "PX", 60_000)) == .simpleString("OK"))
+        #expect(client.isConnected)
+        #expect(try await client.execute(RESPCommand("GET", "key")).string == "value")
+        #expect(try await client.execute(RESPCommand("GET", "absent")).isNull)
+        #expect(try await client.execute(RESPCommand("HSET", "hash", "a", 1, "b", 2)).integer == 2)
+        let hash = try await client.execute(RESPCommand("HGETALL", "hash"))
+        #expect(hash.pairs?.map { $0.value.integer } == [1, 2])
+        if version == .resp3 {
+            guard case .map = hash else { return #expect(Bool(false), "RESP3 was not spoken") }
+        }
+        await #expect(throws: RESPError.self) { try await client.execute(RESPCommand("INCR", "hash")) }
+        await client.close()
+    }
+
+    @Test func keepsErrorsOfAPipelineInTheirPlace() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        let replies = try await client.execute(pipeline: [
+            RESPCommand("SET", "a", "1"), RESPCommand("LPUSH", "a", "x"), RESPCommand("GET", "a"),
+        ])
+        #expect(replies.count == 3)
+        #expect(replies[1].error?.code == .wrongType)
+        #expect(replies[2].string == "1")
+        #expect(try await client.execute(pipeline: []).isEmpty)
+        let transaction = try await client.execute(pipeline: [
+            RESPCommand("MULTI"), RESPCommand("INCR", "a"), RESPCommand("INCR", "a"), RESPCommand("EXEC"),
+        ])
+        #expect(transaction.last?.array?.map(\.integer) == [2, 3])
+        await client.close()
+    }
+
+    @Test func carriesLargeValuesInPieces() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        let client = RedisClient(port: proxy.port)
+        var bytes = ByteBuffer()
+        for index in 0..<200_000 { bytes.writeInteger(UInt32(index)) }
+        try await client.execute(RESPCommand("SET", "large", bytes))
+        let elements = (0..<5000).map { "element \($0)" }
+        try await client.execute(RESPCommand("RPUSH", arguments: ["list"] + elements))
+        #expect(try await client.execute(RESPCommand("GET", "large")).bytes == bytes)
+        var faults = FaultProxy.Faults()
+        faults.dripSize = 7
+        proxy.faults = faults
+        #expect(try await client.execute(RESPCommand("LRANGE", "list", 0, -1)).array?.map(\.string) == elements)
+        await client.close()
+        try await proxy.stop()
+    }
+
+    @Test func answersEveryoneTheirOwn() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for task in 0..<64 {
+                group.addTask {
+                    var wrong = 0
+                    for round in 0..<50 {
+                        let text = "\(task) \(round)"
+                        switch round % 4 {
+                        case 0:
+                            let replies = try await client.execute(
+                                pipeline: (0..<20).map { RESPCommand("ECHO", "\(text) \($0)") }
+                            )
+                            if replies.map(\.string) != (0..<20).map({ "\(text) \($0)" }) { wrong += 1 }
+                        default:
+                            if try await client.execute(RESPCommand("ECHO", text)).string != text { wrong += 1 }
+                        }
+                    }
+                    return wrong
+                }
+            }
+            for try await wrong in group { #expect(wrong == 0) }
+        }
+        await client.close()
+    }
+
+    @Test func speaksOverAUnixSocket() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) {
+            $0.address = .unixSocket(path: server.unixSocketPath)
+            $0.database = 2
+        }
+        try await client.execute(RESPCommand("SET", "a", "1"))
+        #expect(try await RedisClient(server) { $0.database = 2 }.execute(RESPCommand("GET", "a")).string == "1")
+        #expect(try await RedisClient(server).execute(RESPCommand("GET", "a")).isNull)
+        await client.close()
+    }
+
+    @Test func evaluatesScripts() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        let script = RedisScript("return {KEYS[1], ARGV[1]}")
+        for _ in 0..<3 {
+            let reply = try await client.evaluate(script, keys: ["k"], arguments: [7])
+            #expect(reply.array?.map(\.string) == ["k", "7"])
+            try await client.execute(RESPCommand("SCRIPT", "FLUSH"))
+        }
+        await client.close()
+    }
+
+    @Test func refusesWhatWouldHarmOthers() async throws {
+        let client = RedisClient(port: 1)
+        for command in [
+            RESPCommand("SUBSCRIBE", "a"), RESPCommand("monitor"), RESPCommand("BLPOP", "a", 0), RESPCommand("MULTI"),
+            RESPCommand("SELECT", 1), RESPCommand("XREAD", "block", 0, "STREAMS", "a", "$"),
+            RESPCommand("CLIENT", "REPLY", "OFF"), RESPCommand("brpoplpush", "a", "b", 0),
+        ] {
+            let error = try await clientError { try await client.execute(command) }
+            #expect(error?.code == .unsupportedCommand, "\(command)")
+            let inPipeline = try await clientError {
+                try await client.execute(pipeline: [RESPCommand("PING"), command])
+            }
+            #expect(inPipeline?.code == .unsupportedCommand, "\(command)")
+        }
+    }
+
+    @Test func tasksRunOnTheEventLoop() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        let sum = try await withTaskExecutorPreference(client.taskExecutor) {
+            try await withThrowingTaskGroup(of: Int?.self) { group in
+                for index in 0..<100 {
+                    group.addTask { try await client.execute(RESPCommand("ECHO", index)).integer }
+                }
+                return try await group.reduce(0) { $0 + ($1 ?? 0) }
+            }
+        }
+        #expect(sum == 4950)
+        await client.close()
+    }
+}

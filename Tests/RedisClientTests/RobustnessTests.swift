@@ -1,0 +1,326 @@
+import NIOCore
+import RESP
+import RedisClient
+import TestSupport
+import Testing
+
+/// One after the other: thousands of tasks beside each other would only wait for each other.
+@Suite(.serialized) struct RobustnessTests {
+    @Test func aTimeoutFreesOneCallerOnly() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        try await client.connect()
+        server.pause()
+        async let patient = client.execute(RESPCommand("ECHO", "patient"))
+        let error = try await clientError {
+            try await client.execute(RESPCommand("ECHO", "hasty"), timeout: .milliseconds(30))
+        }
+        #expect(error?.code == .timedOut)
+        #expect(error?.mayHaveExecuted == true)
+        server.resume()
+        #expect(try await patient.string == "patient")
+        // The late reply was dropped, not given to somebody else.
+        #expect(try await client.execute(RESPCommand("ECHO", "next")).string == "next")
+        #expect(try await client.execute(RESPCommand("CLIENT", "LIST")).string?.split(separator: "\n").count == 1)
+        await client.close()
+    }
+
+    @Test func cancellationFreesOneOfThousands() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        try await client.connect()
+        server.pause()
+        let count = 10_000
+        let outcomes = try await withThrowingTaskGroup(of: (Int, Bool).self) { group in
+            let victim = Task { try await client.execute(RESPCommand("ECHO", "victim")) }
+            for index in 0..<count {
+                group.addTask {
+                    let reply = try await client.execute(RESPCommand("ECHO", "\(index)"))
+                    return (index, reply.string == "\(index)")
+                }
+            }
+            victim.cancel()
+            let error = try await clientError { try await victim.value }
+            #expect(error?.code == .cancelled)
+            server.resume()
+            return try await group.reduce(into: 0) { $0 += $1.1 ? 1 : 0 }
+        }
+        #expect(outcomes == count)
+        await client.close()
+    }
+
+    @Test func cancellationOfThousandsFreesAllOfThem() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        try await client.connect()
+        server.pause()
+        let codes = await withTaskGroup(of: RedisClientError.Code?.self) { group in
+            for index in 0..<5000 {
+                group.addTask {
+                    let command = RESPCommand("ECHO", "\(index)")
+                    return try? await clientError { try await client.execute(pipeline: [command, command]) }?.code
+                }
+            }
+            group.cancelAll()
+            return await group.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+        }
+        #expect(codes == [.cancelled: 5000])
+        server.resume()
+        #expect(try await client.execute(RESPCommand("ECHO", "after")).string == "after")
+        await client.close()
+    }
+
+    @Test func bothLimitsRefuseWithAnError() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) {
+            $0.maxInFlight = 10
+            $0.maxQueuedOffline = 5
+        }
+        try await client.connect()
+        server.pause()
+        let tooMany = try await clientError {
+            try await client.execute(pipeline: Array(repeating: RESPCommand("PING"), count: 11))
+        }
+        #expect(tooMany?.code == .overloaded)
+        #expect(tooMany?.mayHaveExecuted == false)
+        server.resume()
+        // Places are free again once the replies have come, also for those who gave up.
+        for _ in 0..<5 {
+            #expect(try await client.execute(pipeline: Array(repeating: RESPCommand("PING"), count: 10)).count == 10)
+        }
+        await server.stop()
+        #expect(await eventually { !client.isConnected })
+        let offline = try await clientError {
+            try await client.execute(pipeline: Array(repeating: RESPCommand("PING"), count: 6))
+        }
+        #expect(offline?.code == .overloaded)
+        await client.close()
+    }
+
+    @Test func memoryStaysBoundedWhenTheServerStopsReading() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        let client = RedisClient(port: proxy.port) { $0.maxBufferedBytes = 4 << 20 }
+        try await client.connect()
+        var faults = FaultProxy.Faults()
+        faults.stopsReading = true
+        proxy.faults = faults
+        let value = ByteBuffer(repeating: 1, count: 100_000)
+        let codes = await withTaskGroup(of: RedisClientError.Code?.self) { group in
+            for index in 0..<400 {
+                group.addTask {
+                    try? await clientError {
+                        try await client.execute(RESPCommand("SET", "\(index)", value), timeout: .seconds(2))
+                    }?.code
+                }
+            }
+            return await group.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+        }
+        // 40 MB were to be sent; what fits into the sockets and the limit timed out, the rest was refused.
+        #expect(codes[.overloaded, default: 0] > 200)
+        #expect(
+            codes[.overloaded, default: 0] + codes[.timedOut, default: 0] + codes[.connectionLost, default: 0] == 400
+        )
+        proxy.faults = .init()
+        #expect(await eventually { (try? await client.execute(RESPCommand("ECHO", "again")))?.string == "again" })
+        await client.close()
+        try await proxy.stop()
+    }
+
+    @Test func survivesKillsUnderLoad() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        try await client.connect()
+        let wrong = try await withThrowingTaskGroup(of: Int.self) { group in
+            let stop = Task { try await Task.sleep(for: .seconds(60)) }
+            for task in 0..<16 {
+                group.addTask {
+                    var wrong = 0
+                    var round = 0
+                    while !stop.isCancelled, !Task.isCancelled {
+                        round += 1
+                        let text = "\(task) \(round)"
+                        do {
+                            if try await client.execute(RESPCommand("ECHO", text)).string != text { wrong += 1 }
+                        } catch let error as RedisClientError {
+                            if error.code != .connectionLost { wrong += 1 }
+                        } catch let error as RESPError {
+                            if error.code != .loading { wrong += 1 }
+                        }
+                    }
+                    return wrong
+                }
+            }
+            for _ in 0..<3 {
+                try await server.restart()
+                // A write that the end of the connection overtook is not repeated.
+                #expect(await eventually { (try? await client.execute(RESPCommand("SET", "alive", "yes"))) != nil })
+            }
+            stop.cancel()
+            return try await group.reduce(0, +)
+        }
+        #expect(wrong == 0)
+        await client.close()
+    }
+
+    @Test func repeatsOnlyWhatIsSafe() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        let client = RedisClient(port: proxy.port)
+        try await client.execute(RESPCommand("SET", "n", 0))
+        var faults = FaultProxy.Faults()
+        faults.swallowsReplies = true
+        proxy.faults = faults
+        async let reading = client.execute(RESPCommand("GET", "n"))
+        async let writing = clientError { try await client.execute(RESPCommand("INCR", "n")) }
+        let direct = RedisClient(server)
+        #expect(try await eventually { try await direct.execute(RESPCommand("GET", "n")).integer == 1 })
+        // "$1\r\n0\r\n" and ":1\r\n".
+        #expect(await eventually { proxy.swallowedBytes == 11 })
+        proxy.faults = .init()
+        proxy.cut()
+        #expect(try await reading.string == "1")
+        let error = try await writing
+        #expect(error?.code == .connectionLost)
+        #expect(error?.mayHaveExecuted == true)
+        #expect(try await direct.execute(RESPCommand("GET", "n")).integer == 1)
+        for client in [client, direct] { await client.close() }
+        try await proxy.stop()
+    }
+
+    @Test func noticesAPeerThatVanished() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        let client = RedisClient(port: proxy.port) {
+            $0.commandTimeout = .milliseconds(100)
+            $0.connectTimeout = .milliseconds(300)
+        }
+        try await client.connect()
+        var faults = FaultProxy.Faults()
+        faults.swallowsReplies = true
+        faults.swallowsRequests = true
+        proxy.faults = faults
+        let error = try await clientError { try await client.execute(RESPCommand("PING")) }
+        #expect(error?.code == .timedOut)
+        // The connection is still open, but given up; the next one works.
+        #expect(await eventually { proxy.acceptedCount > 1 })
+        proxy.faults = .init()
+        #expect(
+            await eventually { (try? await client.execute(RESPCommand("ECHO", "back")))?.string == "back" }
+        )
+        await client.close()
+        try await proxy.stop()
+    }
+
+    @Test func noticesAnIdlePeerThatVanished() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        let client = RedisClient(port: proxy.port) {
+            $0.commandTimeout = .milliseconds(100)
+            $0.keepAliveInterval = .milliseconds(50)
+        }
+        try await client.connect()
+        var faults = FaultProxy.Faults()
+        faults.swallowsReplies = true
+        proxy.faults = faults
+        #expect(await eventually { proxy.acceptedCount > 1 })
+        await client.close()
+        try await proxy.stop()
+    }
+
+    @Test func keepsASlowServer() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        let client = RedisClient(port: proxy.port) {
+            $0.commandTimeout = .milliseconds(20)
+            $0.keepAliveInterval = .milliseconds(20)
+        }
+        try await client.connect()
+        var faults = FaultProxy.Faults()
+        faults.delay = .milliseconds(500)
+        proxy.faults = faults
+        for _ in 0..<5 {
+            #expect(try await clientError { try await client.execute(RESPCommand("PING")) }?.code == .timedOut)
+        }
+        proxy.faults = .init()
+        #expect(try await client.execute(RESPCommand("ECHO", "slow"), timeout: .seconds(20)).string == "slow")
+        #expect(proxy.acceptedCount == 1)
+        await client.close()
+        try await proxy.stop()
+    }
+
+    @Test func tellsWhenNobodyListens() async throws {
+        let server = try await RedisServer.start()
+        await server.stop()
+        let client = RedisClient(server) { $0.commandTimeout = .milliseconds(50) }
+        #expect(try await clientError { try await client.connect() }?.code == .connectFailed)
+        let error = try await clientError { try await client.execute(RESPCommand("SET", "a", 1)) }
+        #expect(error?.code == .timedOut)
+        #expect(error?.mayHaveExecuted == false)
+        #expect((error?.underlying as? RedisClientError)?.code == .connectFailed)
+        await client.close()
+    }
+
+    @Test func givesUpOnAServerThatSaysNothing() async throws {
+        let server = try await RedisServer.start()
+        server.pause()
+        let client = RedisClient(server) { $0.connectTimeout = .milliseconds(100) }
+        #expect(try await clientError { try await client.connect() }?.code == .connectFailed)
+        let task = Task { try await client.connect() }
+        task.cancel()
+        #expect(try await clientError { try await task.value } != nil)
+        server.resume()
+        #expect(try await client.execute(RESPCommand("ECHO", "awake")).string == "awake")
+        await client.close()
+    }
+
+    @Test func closesAfterTheLastReply() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        try await client.connect()
+        server.pause()
+        async let last = client.execute(RESPCommand("ECHO", "last"))
+        let closing = Task { await client.close() }
+        // Closing has begun when the next command is refused.
+        let refused = await eventually {
+            (try? await clientError { try await client.execute(RESPCommand("PING"), timeout: .milliseconds(5)) })?.code
+                == .closed
+        }
+        #expect(refused)
+        server.resume()
+        #expect(try await last.string == "last")
+        await closing.value
+        #expect(try await clientError { try await client.execute(RESPCommand("PING")) }?.code == .closed)
+        #expect(try await clientError { try await client.connect() }?.code == .closed)
+        await client.close()
+    }
+
+    @Test func tellsOfConnectionsMadeAndLost() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        var events = client.connectionEvents.makeAsyncIterator()
+        try await client.connect()
+        #expect(await events.next() == .connected)
+        try await server.restart()
+        #expect(await events.next() == .disconnected)
+        #expect(await events.next() == .connected)
+        await client.close()
+        #expect(await events.next() == .disconnected)
+        #expect(await events.next() == nil)
+    }
+
+    @Test func endsWhenNobodyHoldsIt() async throws {
+        let server = try await RedisServer.start()
+        let observer = RedisClient(server)
+        func connections() async throws -> Int {
+            try await observer.execute(RESPCommand("CLIENT", "LIST")).string?.split(separator: "\n").count ?? 0
+        }
+        do {
+            let client = RedisClient(server)
+            try await client.connect()
+            #expect(try await connections() == 2)
+        }
+        #expect(try await eventually { try await connections() == 1 })
+        await observer.close()
+    }
+}

@@ -1,0 +1,184 @@
+import NIOCore
+import RESP
+import Testing
+
+@testable import RedisClient
+
+@Suite struct BackoffTests {
+    @Test func doublesUpToItsBoundWithJitter() {
+        var backoff = Backoff(.milliseconds(100)...Duration.seconds(1))
+        #expect([100, 200, 400, 800, 1000, 1000].allSatisfy { backoff.next(jitter: 0) == .milliseconds($0) })
+        #expect(backoff.next(jitter: 1) == .milliseconds(500))
+        for _ in 0..<1000 { #expect(backoff.next() <= .seconds(1)) }
+        backoff.succeeded()
+        #expect(backoff.next(jitter: 0) == .milliseconds(100))
+    }
+}
+
+@Suite struct LivenessTests {
+    private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
+
+    private func liveness() -> Liveness {
+        Liveness(interval: .seconds(10), patience: .seconds(1), now: start)
+    }
+
+    @Test func probesWhatIsIdleAndGivesUpWhatIsSilent() {
+        var liveness = liveness()
+        #expect(liveness.check(at: start + .seconds(5), hasOverdue: false) == .alive)
+        #expect(liveness.check(at: start + .seconds(10), hasOverdue: false) == .probe)
+        #expect(liveness.nextCheck == start + .seconds(11))
+        #expect(liveness.check(at: start + .milliseconds(10_500), hasOverdue: true) == .alive)
+        #expect(liveness.check(at: start + .seconds(11), hasOverdue: false) == .dead)
+    }
+
+    @Test func doesNotProbeWhatTalks() {
+        var liveness = liveness()
+        liveness.received()
+        #expect(liveness.check(at: start + .seconds(10), hasOverdue: false) == .alive)
+        #expect(liveness.nextCheck == start + .seconds(20))
+        #expect(liveness.check(at: start + .seconds(20), hasOverdue: false) == .probe)
+    }
+
+    @Test func isPatientWithWhatIsSlow() {
+        var liveness = liveness()
+        #expect(liveness.check(at: start, hasOverdue: true) == .probe)
+        liveness.received()
+        #expect(liveness.check(at: start + .seconds(1), hasOverdue: true) == .alive)
+        liveness.received()
+        liveness.probeAnswered()
+        #expect(liveness.check(at: start + .seconds(2), hasOverdue: false) == .alive)
+        #expect(liveness.check(at: start + .seconds(2), hasOverdue: true) == .probe)
+    }
+}
+
+@Suite struct SubscriptionTableTests {
+    @Test func subscribesOnceAndUnsubscribesAtTheEnd() {
+        var table = SubscriptionTable()
+        let a = SubscriptionTable.Target.channel("a")
+        let b = SubscriptionTable.Target.pattern("b")
+        #expect(table.add(1, [a]).new == [a])
+        #expect(table.add(2, [a, b]).new == [b])
+        #expect(table.confirm(a) == [.subscribed(1)])
+        #expect(table.confirm(b) == [.subscribed(2)])
+        #expect(table.add(3, [a]) == ([], true))
+        #expect(table.remove(1) == [])
+        #expect(table.remove(2) == [b])
+        #expect(table.remove(3) == [a])
+        #expect(table.remove(3) == [])
+    }
+
+    @Test func tellsOfTheGapOnlyThoseWhoWereListening() {
+        var table = SubscriptionTable()
+        let a = SubscriptionTable.Target.channel("a")
+        let b = SubscriptionTable.Target.channel("b")
+        _ = table.add(1, [a])
+        _ = table.confirm(a)
+        _ = table.add(2, [a, b])
+        #expect(table.disconnect() == [1])
+        // Lost again before everything was confirmed: one gap.
+        #expect(table.disconnect() == [])
+        #expect(Set(table.targets) == [a, b])
+        #expect(table.confirm(a) == [.resubscribed(1)])
+        #expect(table.confirm(b) == [.subscribed(2)])
+    }
+}
+
+@Suite struct TokenSearchTests {
+    @Test func findsWhatOvertookOrIsMissing() {
+        let tokens: [UInt64] = [5, 7, 6, 8, 12, 11, 20, 0, 21]
+        for (index, token) in tokens.enumerated() {
+            #expect(tokens.firstIndex(ofToken: token, by: { $0 }) == index)
+        }
+        for absent: UInt64 in [1, 9, 30, .max] {
+            #expect(tokens.firstIndex(ofToken: absent, by: { $0 }) == nil)
+        }
+        #expect([UInt64]().firstIndex(ofToken: 1, by: { $0 }) == nil)
+    }
+}
+
+@Suite struct BlockingCommandTests {
+    @Test(arguments: [
+        (RESPCommand("BLPOP", "a", "b", "1.5"), BlockingLimit.time(.milliseconds(1500))),
+        (RESPCommand("blmove", arguments: ["a", "b", "LEFT", "LEFT", "2"]), .time(.seconds(2))),
+        (RESPCommand("BLMPOP", 3, 1, "a", "LEFT"), .time(.seconds(3))),
+        (RESPCommand("WAIT", 1, 250), .time(.milliseconds(250))),
+        (RESPCommand("XREAD", "BLOCK", 40, "STREAMS", "s", "$"), .time(.milliseconds(40))),
+        (RESPCommand("BZPOPMIN", "a", 0), .forever),
+        (RESPCommand("XREAD", "block", 0, "STREAMS", "s", "$"), .forever),
+        (RESPCommand("BRPOP", "a", "inf"), .forever),
+    ])
+    func aCommandSaysHowLongItBlocks(command: RESPCommand, limit: BlockingLimit) {
+        #expect(BlockingCommand.limit(of: command) == limit)
+    }
+
+    @Test func othersDoNot() {
+        for command in [RESPCommand("GET", "a"), RESPCommand("XREAD", "STREAMS", "s", "0"), RESPCommand("LPOP", "a")] {
+            #expect(BlockingCommand.limit(of: command) == nil)
+        }
+    }
+}
+
+@Suite struct PoolStateTests {
+    private final class Connection: Sendable {}
+
+    private typealias State = PoolState<Connection, Int>
+
+    private func take(_ state: inout State, isUsable: Bool = true) -> Connection? {
+        switch state.take(isUsable: { _ in isUsable }) {
+        case .reuse(let connection):
+            return connection
+        case .make:
+            let connection = Connection()
+            return state.made(connection) ? connection : nil
+        case .full, .closed:
+            return nil
+        }
+    }
+
+    @Test func givesTheLastUsedAndDropsTheDead() throws {
+        var state = State(limit: 2)
+        let first = try #require(take(&state))
+        let second = try #require(take(&state))
+        let third = take(&state)
+        #expect(third == nil)
+        guard case .keep = state.giveBack(first, isClean: true), case .keep = state.giveBack(second, isClean: true)
+        else { return #expect(Bool(false)) }
+        let again = take(&state)
+        #expect(again === second)
+        let other = take(&state, isUsable: false)
+        #expect(other != nil && other !== first)
+        // Given back twice.
+        guard case .keep = state.giveBack(second, isClean: true), case .discard = state.giveBack(second, isClean: true)
+        else { return #expect(Bool(false)) }
+    }
+
+    @Test func servesInOrderAndSkipsThoseWhoLeft() throws {
+        var state = State(limit: 1)
+        let connection = try #require(take(&state))
+        for token in 1...3 { state.wait(UInt64(token), token) }
+        let left = state.leave(1)
+        #expect(left == 1)
+        guard case .hand(to: 2) = state.giveBack(connection, isClean: true),
+            case .discardAndMake(3) = state.giveBack(connection, isClean: false)
+        else { return #expect(Bool(false)) }
+        // The place is taken already.
+        guard case .full = state.take(isUsable: { _ in true }) else { return #expect(Bool(false)) }
+        let isWanted = state.made(Connection())
+        #expect(isWanted)
+    }
+
+    @Test func closesEverythingOnce() throws {
+        var state = State(limit: 3)
+        let out = try #require(take(&state))
+        let idle = try #require(take(&state))
+        guard case .keep(let stamp) = state.giveBack(idle, isClean: true) else { return #expect(Bool(false)) }
+        state.wait(9, 9)
+        let (connections, waiters) = state.close()
+        #expect(connections.count == 2 && waiters == [9])
+        guard case .closed = state.take(isUsable: { _ in true }), case .discard = state.giveBack(out, isClean: true)
+        else { return #expect(Bool(false)) }
+        let expired = state.expire(stamp: stamp)
+        let late = state.made(Connection())
+        #expect(expired == nil && !late)
+    }
+}

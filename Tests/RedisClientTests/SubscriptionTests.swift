@@ -1,0 +1,144 @@
+import NIOCore
+import RESP
+import RedisClient
+import TestSupport
+import Testing
+
+@Suite struct SubscriptionTests {
+    private func payload(_ event: RedisSubscriptionEvent?) -> String? {
+        guard case .message(let message) = event else { return nil }
+        return String(buffer: message.payload)
+    }
+
+    @Test(arguments: RESPVersion.allCases)
+    func deliversMessages(version: RESPVersion) async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { $0.version = version }
+        let channels = try await client.subscribe(to: ["news", "ñews"])
+        let patterns = try await client.psubscribe(to: ["n*"])
+        #expect(try await client.execute(RESPCommand("PUBLISH", "news", "one")).integer == 2)
+        try await client.execute(RESPCommand("PUBLISH", "ñews", "two"))
+        try await client.execute(RESPCommand("PUBLISH", "nobody", "three"))
+        var fromChannels = channels.makeAsyncIterator()
+        #expect(try await payload(fromChannels.next()) == "one")
+        guard case .message(let second) = try await fromChannels.next() else {
+            return #expect(Bool(false), "no message")
+        }
+        #expect(second == RedisMessage(channel: "ñews", pattern: nil, payload: ByteBuffer(string: "two")))
+        var fromPatterns = patterns.makeAsyncIterator()
+        #expect(try await payload(fromPatterns.next()) == "one")
+        guard case .message(let third) = try await fromPatterns.next() else {
+            return #expect(Bool(false), "no message")
+        }
+        #expect(third == RedisMessage(channel: "nobody", pattern: "n*", payload: ByteBuffer(string: "three")))
+        await client.close()
+        #expect(try await fromChannels.next() == nil)
+    }
+
+    @Test(arguments: RESPVersion.allCases)
+    func survivesReconnectionAndTellsOfTheGap(version: RESPVersion) async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { $0.version = version }
+        var events = try await client.subscribe(to: ["news", "sport"]).makeAsyncIterator()
+        try await client.execute(RESPCommand("PUBLISH", "news", "before"))
+        #expect(try await payload(events.next()) == "before")
+        for round in 0..<2 {
+            try await server.restart()
+            #expect(try await events.next() == .disconnected)
+            #expect(try await events.next() == .resubscribed)
+            // The connection for commands may notice the restart only now.
+            let publish = RESPCommand("PUBLISH", "sport", "after \(round)")
+            #expect(await eventually { (try? await client.execute(publish)) != nil })
+            #expect(try await payload(events.next()) == "after \(round)")
+        }
+        await client.close()
+    }
+
+    @Test func unsubscribesWhenNobodyReads() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        func listeners() async throws -> Int? {
+            try await client.execute(RESPCommand("PUBSUB", "NUMSUB", "news")).array?.last?.integer
+        }
+        let first = Task {
+            for try await _ in try await client.subscribe(to: ["news"]) {}
+        }
+        #expect(try await eventually { try await listeners() == 1 })
+        do {
+            let second = try await client.subscribe(to: ["news"])
+            #expect(try await listeners() == 1)
+            _ = second
+        }
+        #expect(try await listeners() == 1)
+        first.cancel()
+        #expect(try await eventually { try await listeners() == 0 })
+        // And again at once.
+        var again = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        try await client.execute(RESPCommand("PUBLISH", "news", "again"))
+        #expect(try await payload(again.next()) == "again")
+        await client.close()
+    }
+
+    @Test func tellsASlowReaderWhatItMissed() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { $0.maxBufferedMessages = 10 }
+        let slow = try await client.subscribe(to: ["flood"])
+        var fast = try await client.subscribe(to: ["flood"]).makeAsyncIterator()
+        for index in 0..<25 {
+            try await client.execute(RESPCommand("PUBLISH", "flood", "\(index)"))
+            #expect(try await payload(fast.next()) == "\(index)")
+        }
+        var events = slow.makeAsyncIterator()
+        for index in 0..<10 { #expect(try await payload(events.next()) == "\(index)") }
+        #expect(try await events.next() == .overflowed)
+        try await client.execute(RESPCommand("PUBLISH", "flood", "later"))
+        // The last of the flood may have come after the reader had caught up.
+        var next = try await payload(events.next())
+        if next == "24" { next = try await payload(events.next()) }
+        #expect(next == "later")
+        await client.close()
+    }
+
+    @Test func tellsWhyThereIsNoSubscription() async throws {
+        let server = try await RedisServer.start(arguments: [
+            "--user", "reader", "on", ">secret", "~*", "&allowed", "+@all",
+        ])
+        let client = RedisClient(server) {
+            $0.username = "reader"
+            $0.password = "secret"
+        }
+        let refused = await #expect(throws: RESPError.self) { _ = try await client.subscribe(to: ["forbidden"]) }
+        #expect(refused?.code == .noPermission)
+        let allowed = try await client.subscribe(to: ["allowed"])
+        _ = allowed
+        await server.stop()
+        let absent = RedisClient(server) { $0.connectTimeout = .milliseconds(50) }
+        let late = try await clientError { try await absent.subscribe(to: ["a"]) }
+        #expect(late?.code == .timedOut)
+        let task = Task { try await absent.subscribe(to: ["a"]) }
+        task.cancel()
+        #expect(try await clientError { try await task.value } != nil)
+        await absent.close()
+        #expect(try await clientError { try await absent.subscribe(to: ["a"]) }?.code == .closed)
+        await client.close()
+    }
+
+    @Test func noticesThatTheServerVanished() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        let client = RedisClient(port: proxy.port) {
+            $0.keepAliveInterval = .milliseconds(50)
+            $0.commandTimeout = .milliseconds(100)
+        }
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        var faults = FaultProxy.Faults()
+        faults.swallowsReplies = true
+        proxy.faults = faults
+        #expect(try await events.next() == .disconnected)
+        proxy.faults = .init()
+        proxy.cut()
+        #expect(try await events.next() == .resubscribed)
+        await client.close()
+        try await proxy.stop()
+    }
+}

@@ -1,0 +1,36 @@
+import NIOCore
+import RESP
+import RedisClient
+import TestSupport
+
+/// What the tests of this target share.
+extension RedisClient {
+    /// Patient, because test machines are busy.
+    static func configuration(port: Int) -> Configuration {
+        var configuration = Configuration(host: "127.0.0.1", port: port)
+        configuration.commandTimeout = .seconds(20)
+        configuration.connectTimeout = .seconds(20)
+        configuration.reconnectBackoff = .milliseconds(2)...Duration.milliseconds(50)
+        return configuration
+    }
+
+    convenience init(_ server: RedisServer, _ change: (inout Configuration) -> Void = { _ in }) {
+        self.init(port: server.port, change)
+    }
+
+    convenience init(port: Int, _ change: (inout Configuration) -> Void = { _ in }) {
+        var configuration = Self.configuration(port: port)
+        change(&configuration)
+        self.init(configuration)
+    }
+}
+
+/// Runs something and gives the client's error that it ended with.
+func clientError(_ body: () async throws -> some Any) async throws -> RedisClientError? {
+    do {
+        _ = try await body()
+        return nil
+    } catch let error as RedisClientError {
+        return error
+    }
+}

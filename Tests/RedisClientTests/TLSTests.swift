@@ -1,0 +1,89 @@
+import RESP
+import RedisClient
+import TestSupport
+import Testing
+
+@Suite struct TLSTests {
+    private func client(
+        _ server: RedisServer,
+        _ certificates: TestCertificates?,
+        host: String = "127.0.0.1",
+        verification: RedisClient.TLS.Verification = .full
+    ) throws -> RedisClient {
+        RedisClient(port: try #require(server.tlsPort)) {
+            $0.address = .hostname(host, port: server.tlsPort ?? 0)
+            $0.tls = .init(trust: certificates.map { .file($0.authority) } ?? .system, verification: verification)
+        }
+    }
+
+    @Test func speaksTLSToWhomItTrusts() async throws {
+        let certificates = try await TestCertificates()
+        let server = try await RedisServer.start(certificates: certificates)
+        for host in ["127.0.0.1", "localhost"] {
+            let client = try client(server, certificates, host: host)
+            #expect(try await client.execute(RESPCommand("ECHO", "safe")).string == "safe")
+            await client.close()
+        }
+        let url = "rediss://127.0.0.1:\(try #require(server.tlsPort))?cacert=\(certificates.authority)"
+        let byURL = RedisClient(try .init(url: url))
+        try await byURL.connect()
+        await byURL.close()
+        let blind = try client(server, nil, verification: .none)
+        try await blind.connect()
+        await blind.close()
+    }
+
+    @Test func refusesWhomItDoesNotTrust() async throws {
+        let certificates = try await TestCertificates()
+        let others = try await TestCertificates()
+        let server = try await RedisServer.start(certificates: certificates)
+        for trusted in [nil, others] {
+            let client = try client(server, trusted)
+            let error = try await clientError { try await client.connect() }
+            #expect(error?.code == .tlsFailed)
+            #expect(error?.message == "The server's certificate is not trusted or has expired.")
+            await client.close()
+        }
+    }
+
+    @Test func refusesAnExpiredCertificate() async throws {
+        let certificates = try await TestCertificates(isExpired: true)
+        let server = try await RedisServer.start(certificates: certificates)
+        let client = try client(server, certificates)
+        let error = try await clientError { try await client.execute(RESPCommand("PING")) }
+        #expect(error?.code == .tlsFailed)
+        #expect(error?.mayHaveExecuted == false)
+        await client.close()
+    }
+
+    @Test func refusesACertificateForAnotherHost() async throws {
+        let certificates = try await TestCertificates(names: "DNS:elsewhere.example")
+        let server = try await RedisServer.start(certificates: certificates)
+        let strict = try client(server, certificates, host: "localhost")
+        let error = try await clientError { try await strict.connect() }
+        #expect(error?.code == .tlsFailed)
+        #expect(error?.message == "The server's certificate was made for another host.")
+        let lenient = try client(server, certificates, verification: .certificateOnly)
+        try await lenient.connect()
+        for client in [strict, lenient] { await client.close() }
+    }
+
+    @Test func tellsOfAServerWithoutTLS() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) {
+            $0.tls = .init()
+            // Redis waits for the rest of what it takes for a command.
+            $0.connectTimeout = .seconds(2)
+        }
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.code == .tlsFailed)
+        await client.close()
+    }
+
+    @Test func tellsOfUnreadableCertificates() async throws {
+        let client = RedisClient(port: 1) { $0.tls = .init(trust: .file("/nonexistent/ca.pem")) }
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.code == .tlsFailed)
+        await client.close()
+    }
+}

@@ -1,0 +1,143 @@
+import NIOCore
+import RESP
+import RedisClient
+import TestSupport
+import Testing
+
+@Suite struct TrackingTests {
+    /// A client that caches, another one, and the server that ends with them.
+    private struct Setup {
+        let server: RedisServer
+        let client: RedisClient
+        let other: RedisClient
+
+        init() async throws {
+            server = try await RedisServer.start()
+            client = RedisClient(server) { $0.clientSideCaching = true }
+            other = RedisClient(server)
+        }
+
+        func close() async {
+            await client.close()
+            await other.close()
+        }
+    }
+
+    @Test func tellsOfKeysThatWereReadAndOfNoOthers() async throws {
+        let setup = try await Setup()
+        let (client, other) = (setup.client, setup.other)
+        var invalidations = client.invalidations.makeAsyncIterator()
+        #expect(try await client.tracked.get("a") == nil)
+        #expect(try await client.tracked.execute(pipeline: [RESPCommand("GET", "b"), RESPCommand("PING")]).count == 2)
+        try await client.execute(RESPCommand("GET", "untracked"))
+        for key in ["untracked", "b", "a"] { try await other.set(key, to: 1) }
+        var told: [String] = []
+        while told.count < 2, case .keys(let keys) = await invalidations.next() { told += keys }
+        #expect(told == ["b", "a"])
+        // Told once; a key is tracked again when it is read again.
+        try await other.set("a", to: 2)
+        #expect(try await client.tracked.get("c") == nil)
+        try await other.set("c", to: 1)
+        #expect(await invalidations.next() == .keys(["c"]))
+        await setup.close()
+        #expect(await invalidations.next() == .everything(.disconnected))
+        #expect(await invalidations.next() == nil)
+    }
+
+    @Test func ownChangesAreNotTold() async throws {
+        let setup = try await Setup()
+        let (client, other) = (setup.client, setup.other)
+        var invalidations = client.invalidations.makeAsyncIterator()
+        for key in ["mine", "theirs"] { _ = try await client.tracked.get(key) }
+        try await client.set("mine", to: 1)
+        try await other.set("theirs", to: 1)
+        #expect(await invalidations.next() == .keys(["theirs"]))
+        await setup.close()
+    }
+
+    @Test func whatAScriptReadsIsTracked() async throws {
+        let setup = try await Setup()
+        let (client, other) = (setup.client, setup.other)
+        var invalidations = client.invalidations.makeAsyncIterator()
+        let script = RedisScript("return redis.call('GET', KEYS[1])", isReadOnly: true)
+        for _ in 0..<2 {
+            _ = try await client.tracked.evaluate(script, keys: ["a"])
+            try await other.incr("a")
+            #expect(await invalidations.next() == .keys(["a"]))
+            try await other.execute(RESPCommand("SCRIPT", "FLUSH"))
+        }
+        await setup.close()
+    }
+
+    @Test func aFlushIsEverything() async throws {
+        let setup = try await Setup()
+        let (client, other) = (setup.client, setup.other)
+        var invalidations = client.invalidations.makeAsyncIterator()
+        _ = try await client.tracked.get("a")
+        try await other.execute(RESPCommand("FLUSHALL"))
+        #expect(await invalidations.next() == .everything(.flushed))
+        await setup.close()
+    }
+
+    @Test func aLostConnectionIsEverythingAndIsTrackedAgain() async throws {
+        let setup = try await Setup()
+        let (server, client, other) = (setup.server, setup.client, setup.other)
+        var invalidations = client.invalidations.makeAsyncIterator()
+        _ = try await client.tracked.get("a")
+        try await server.restart()
+        #expect(await invalidations.next() == .everything(.disconnected))
+        #expect(await eventually { (try? await client.tracked.execute(RESPCommand("GET", "b"))) != nil })
+        try await other.set("b", to: 1)
+        #expect(await invalidations.next() == .keys(["b"]))
+        await setup.close()
+    }
+
+    @Test func aSlowReaderLosesTheDetailsOnly() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) {
+            $0.clientSideCaching = true
+            $0.maxBufferedMessages = 10
+        }
+        let other = RedisClient(server)
+        var invalidations = client.invalidations.makeAsyncIterator()
+        try await client.tracked.execute(pipeline: (0..<20).map { RESPCommand("GET", "\($0)") })
+        try await other.execute(pipeline: (0..<20).map { RESPCommand("SET", "\($0)", 1) })
+        // Whatever the server sent for the others is here before this.
+        #expect(try await eventually { try await client.info("tracking_total_keys") == 0 })
+        #expect(await invalidations.next() == .everything(.overflowed))
+        for client in [client, other] { await client.close() }
+    }
+
+    @Test func aCancelledReaderStops() async throws {
+        let client = RedisClient(port: 1)
+        let invalidations = client.invalidations
+        let task = Task {
+            var iterator = invalidations.makeAsyncIterator()
+            return await iterator.next()
+        }
+        task.cancel()
+        #expect(await task.value == nil)
+        let refused = try await clientError { try await client.tracked.get("a") }
+        #expect(refused?.code == .unsupportedCommand)
+        await client.close()
+        #expect(await client.invalidations.first { _ in true } == nil)
+    }
+
+    @Test func needsRESP3() async throws {
+        let server = try await RedisServer.start()
+        let old = try await RedisServer.start(arguments: ["--rename-command", "HELLO", ""])
+        let clients = [
+            RedisClient(server) {
+                $0.clientSideCaching = true
+                $0.version = .resp2
+            },
+            RedisClient(old) { $0.clientSideCaching = true },
+        ]
+        for client in clients {
+            let error = try await clientError { try await client.connect() }
+            #expect(error?.code == .connectFailed)
+            #expect(error?.message.contains("RESP3") == true)
+            await client.close()
+        }
+    }
+}

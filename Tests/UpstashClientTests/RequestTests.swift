@@ -1,0 +1,129 @@
+import Foundation
+import NIOCore
+import RESP
+import Testing
+
+@testable import UpstashClient
+
+@Suite struct RequestTests {
+    private let binary = ByteBuffer(bytes: [0xFF, 0x00, 0x22])
+
+    private func json(_ command: RESPCommand) -> String? {
+        var buffer = ByteBuffer(string: "before")
+        guard CommandJSON.write(command, to: &buffer) else {
+            #expect(buffer == ByteBuffer(string: "before"))
+            return nil
+        }
+        return String(String(buffer: buffer).dropFirst(6))
+    }
+
+    private func limits(_ change: (inout UpstashClient.Configuration) -> Void = { _ in }) throws
+        -> UpstashClient.Configuration
+    {
+        var configuration = try UpstashClient.Configuration(url: "https://h", token: "t")
+        change(&configuration)
+        return configuration
+    }
+
+    @Test func writesJSON() throws {
+        #expect(json(RESPCommand("SET", "k", 12_345_678_901_234)) == #"["SET","k","12345678901234"]"#)
+        let odd = "\"\\\u{0}\u{1F}\n/ñ😀\u{7F}"
+        let text = try #require(json(RESPCommand("SET", odd, ByteBuffer(string: odd))))
+        let parsed = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String]
+        #expect(parsed == ["SET", odd, odd])
+        #expect(json(RESPCommand("SET", "k", binary)) == nil)
+        #expect(json(RESPCommand("PING")) == #"["PING"]"#)
+    }
+
+    @Test("bytes that are not UTF-8 are the body of a path")
+    func writesPaths() throws {
+        let set = try PathForm(RESPCommand("SET", "a/b ñ", binary, "PX", 100, "NX"))
+        #expect(set.target == "/SET/a%2Fb%20%C3%B1?PX=100&NX")
+        #expect(set.body == binary)
+        #expect(try PathForm(RESPCommand("SET", "k", binary, "NX", "PX", 100)).target == "/SET/k?NX&PX=100")
+        #expect(try PathForm(RESPCommand("GET", binary)).target == "/GET")
+        #expect(try PathForm(RESPCommand("HSET", "..", "f", binary)).target == "/HSET/%2E%2E/f")
+        let refused = [
+            RESPCommand("MSET", binary, binary), RESPCommand("SET", "", binary), RESPCommand("SET", "k", binary, ""),
+            RESPCommand("HSET", "h", "f", binary, "_token", "5"),
+        ]
+        for command in refused {
+            let error = #expect(throws: UpstashError.self) { try PathForm(command) }
+            #expect(error?.code == .unsupportedCommand)
+        }
+    }
+
+    private func sizes(_ pieces: [Piece]) -> [Int] {
+        pieces.map { piece in
+            guard piece.form == .list else { return 0 }
+            let text = "[\(String(buffer: piece.body))]"
+            let list = (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [Any]
+            #expect(list?.count == piece.commands.count)
+            return piece.commands.count
+        }
+    }
+
+    @Test func splitsBelowTheLimits() throws {
+        let command = RESPCommand("SET", "k", String(repeating: "x", count: 40))
+        let size = try #require(json(command)).utf8.count
+        let limits = try limits { $0.maxRequestBytes = size * 3 + 2 + 2 }
+        for count in 0...10 {
+            let pieces = try RequestPlan.pieces(Array(repeating: command, count: count), limits: limits)
+            #expect(sizes(pieces).reduce(0, +) == count)
+            #expect(sizes(pieces).dropLast().allSatisfy { $0 == 3 })
+        }
+        let few = try self.limits { $0.maxCommandsPerRequest = 2 }
+        #expect(try sizes(RequestPlan.pieces(Array(repeating: command, count: 5), limits: few)) == [2, 2, 1])
+        let mixed = [command, RESPCommand("SET", "k", binary), command, command]
+        #expect(try sizes(RequestPlan.pieces(mixed, limits: limits)) == [1, 0, 2])
+    }
+
+    @Test("the limit is that of a command's own bytes, not of the JSON that carries them")
+    func countsACommandsOwnBytes() throws {
+        // Escaped they are six times as many.
+        let quotes = RESPCommand("SET", "k", String(repeating: "\u{1}", count: 96))
+        let limits = try limits { $0.maxRequestBytes = 100 }
+        #expect(try Piece(quotes, limits: limits).body.readableBytes > 500)
+        let several = try RequestPlan.pieces([RESPCommand("PING"), quotes, RESPCommand("PING")], limits: limits)
+        #expect(sizes(several) == [1, 1, 1])
+        #expect(try RequestPlan.transaction([quotes, quotes], limits: limits).commands.count == 2)
+        let binary = RESPCommand("SET", "ñ/ñ/ñ/ñ/", ByteBuffer(repeating: 0xFF, count: 80))
+        #expect(try Piece(binary, limits: limits).form != .list)
+    }
+
+    @Test func refusesWhatNoRequestCanHold() throws {
+        let large = RESPCommand("SET", "k", String(repeating: "x", count: 97))
+        let limits = try limits { $0.maxRequestBytes = 100 }
+        for body in [
+            { _ = try Piece(large, limits: limits) },
+            { _ = try RequestPlan.pieces([RESPCommand("PING"), large], limits: limits) },
+            { _ = try RequestPlan.pieces([large, RESPCommand("PING")], limits: limits) },
+            { _ = try Piece(RESPCommand("SET", "k", ByteBuffer(repeating: 0xFF, count: 97)), limits: limits) },
+            { _ = try RequestPlan.transaction([large], limits: limits) },
+        ] as [() throws -> Void] {
+            let error = #expect(throws: UpstashError.self) { try body() }
+            #expect(error?.code == .requestTooLarge)
+            #expect(error?.isRefusal == true)
+            #expect(error?.mayHaveExecuted == false)
+        }
+    }
+
+    @Test func keepsTheNewestToken() {
+        var token = SyncToken()
+        let first = token.send()
+        let second = token.send()
+        #expect(first.token == nil)
+        token.receive("second", by: second.number, isWrite: true)
+        token.receive("first", by: first.number, isWrite: true)
+        let third = token.send()
+        #expect(third.token == "second")
+        let fourth = token.send()
+        // A write's, though it was sent earlier than the read that was answered before.
+        token.receive("fourth", by: fourth.number, isWrite: false)
+        token.receive("third", by: third.number, isWrite: true)
+        let fifth = token.send()
+        #expect(fifth.token == "third")
+        token.receive("fifth", by: fifth.number, isWrite: false)
+        #expect(token.send().token == "fifth")
+    }
+}

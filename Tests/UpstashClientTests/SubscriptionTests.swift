@@ -1,0 +1,226 @@
+import NIOCore
+import NIOHTTP1
+import RESP
+import TestSupport
+import Testing
+
+@testable import UpstashClient
+
+@Suite struct SubscriptionTests {
+    private func payload(_ event: RedisSubscriptionEvent?) -> String? {
+        guard case .message(let message) = event else { return nil }
+        return String(buffer: message.payload)
+    }
+
+    @Test(arguments: [1, 2, 7, 1000])
+    func cutsStreamsIntoEvents(pieceSize: Int) throws {
+        let text =
+            "data: a,1\n\ndata:b\r\ndata: c\r\n\r\n: comment\n\nevent: x\nid: 4\ndata\ndata: d\r\rdatum: no\n\ndata: half"
+        var parser = ServerSentEvents(maxBytes: 100)
+        var events: [String] = []
+        var rest = ByteBuffer(string: text)
+        while let piece = rest.readSlice(length: min(pieceSize, rest.readableBytes)), piece.readableBytes > 0 {
+            events += try parser.receive(piece).map { String(buffer: $0) }
+        }
+        #expect(events == ["a,1", "b\nc", "\nd"])
+        #expect(throws: ServerSentEvents.TooLong.self) {
+            _ = try parser.receive(ByteBuffer(repeating: 0x61, count: 101))
+        }
+    }
+
+    @Test func readsWhatIsTold() {
+        let channel = SubscriptionTarget.channel("a,b")
+        #expect(channel.path == "/subscribe/a%2Cb")
+        #expect(channel.event(ByteBuffer(string: "subscribe,a,b,1")) == .confirmed)
+        #expect(channel.event(ByteBuffer(string: "message,other,hi")) == nil)
+        let message = RedisMessage(channel: "a,b", payload: ByteBuffer(string: "x,y"))
+        #expect(channel.event(ByteBuffer(string: "message,a,b,x,y")) == .message(message))
+        let pattern = SubscriptionTarget.pattern("n*")
+        let matched = RedisMessage(channel: "news", pattern: "n*", payload: ByteBuffer(string: "x,y"))
+        #expect(pattern.event(ByteBuffer(string: "psubscribe,n*,1")) == .confirmed)
+        #expect(pattern.event(ByteBuffer(string: "pmessage,n*,news,x,y")) == .message(matched))
+    }
+
+    @Test func deliversMessagesAndTellsOfGaps() async throws {
+        let standIn = try await StandIn.start { request, _ in
+            #expect(request.method == "POST")
+            #expect(request.target == "/subscribe/news")
+            #expect(request.headers["accept"] == ["text/event-stream"])
+            #expect(request.headers["authorization"] == ["Bearer sesame"])
+            return .stream("data: subscribe,news,1\n\n")
+        }
+        let client = try standIn.client()
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        standIn.push("data: message,news,one\n\ndata: message,ne")
+        #expect(try await payload(events.next()) == "one")
+        standIn.push("ws,two\n\n")
+        #expect(try await payload(events.next()) == "two")
+        for round in 0..<2 {
+            standIn.cut()
+            #expect(try await events.next() == .disconnected)
+            #expect(try await events.next() == .resubscribed)
+            standIn.push("data: message,news,after \(round)\n\n")
+            #expect(try await payload(events.next()) == "after \(round)")
+        }
+        await client.close()
+        #expect(try await events.next() == nil)
+        #expect(try await upstashError { try await client.subscribe(to: ["news"]) }?.code == .closed)
+        try await standIn.stop()
+    }
+
+    @Test("a stream of which nothing is heard is made again")
+    func noticesSilence() async throws {
+        let standIn = try await StandIn.start { _, _ in .stream("data: subscribe,news,1\n\n") }
+        let client = try standIn.client { $0.subscriptionIdleTimeout = .milliseconds(50) }
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        await client.close()
+        try await standIn.stop()
+    }
+
+    @Test func listensToSeveral() async throws {
+        let standIn = try await StandIn.start { request, _ in
+            let name = request.target.split(separator: "/").last ?? ""
+            return .stream("data: subscribe,\(name),1\n\n")
+        }
+        let client = try standIn.client()
+        let subscription = try await client.subscribe(to: ["a", "b"])
+        #expect(Set(standIn.requests.map(\.target)) == ["/subscribe/a", "/subscribe/b"])
+        _ = subscription
+        await client.close()
+        try await standIn.stop()
+    }
+
+    @Test(arguments: [1, 3, 1 << 20])
+    func boundsALine(pieceSize: Int) throws {
+        for (text, isTooLong) in [
+            ("data:" + String(repeating: "x", count: 95) + "\n\n", false), (String(repeating: "x", count: 101), true),
+            ("data:" + String(repeating: "x", count: 96) + "\n\n", true),
+            (String(repeating: "data:" + String(repeating: "x", count: 49) + "\n", count: 3), true),
+        ] {
+            var parser = ServerSentEvents(maxBytes: 100)
+            var rest = ByteBuffer(string: text)
+            var result = Result<Int, any Error>.success(0)
+            while let piece = rest.readSlice(length: min(pieceSize, rest.readableBytes)), piece.readableBytes > 0 {
+                result = result.flatMap { count in Result { try parser.receive(piece).count + count } }
+            }
+            #expect((try? result.get()) == (isTooLong ? nil : 1))
+        }
+    }
+
+    @Test("a long line that comes in many pieces is searched once", .timeLimit(.minutes(5)))
+    func readsLongLines() throws {
+        let length = 8 << 20
+        var parser = ServerSentEvents(maxBytes: length + 10)
+        let piece = ByteBuffer(repeating: 0x61, count: 64)
+        #expect(try parser.receive(ByteBuffer(string: "data:")).isEmpty)
+        for _ in 0..<length / 64 { _ = try parser.receive(piece) }
+        #expect(try parser.receive(ByteBuffer(string: "\n\n")).map(\.readableBytes) == [length])
+    }
+
+    private static let spent = "{\"error\":\"ERR max requests limit exceeded. Limit: 1, Usage: 2\"}"
+    private static let notPermitted =
+        "{\"error\":\"NOPERM this user has no permissions to run the 'subscribe' command or its subcommand\"}"
+
+    @Test("the first refusal is told as what it is, and nothing is asked again")
+    func tellsWhyThereIsNoSubscription() async throws {
+        let refusals: [(StandIn.Reply, UpstashError.Code)] = [
+            (.json("{\"error\":\"WRONGPASS no\"}", status: 401), .unauthorized),
+            (.json("{\"error\":\"Unauthorized\"}", status: 401), .unauthorized),
+            (.json("who are you", status: 401), .unauthorized),
+            (.json(Self.spent, status: 400), .quotaExceeded),
+            (.json(Self.spent, status: 429), .quotaExceeded),
+            (.json(Self.spent), .quotaExceeded),
+            (.json("{\"result\":\"OK\"}"), .invalidAnswer),
+            (.json("no", status: 404), .invalidAnswer),
+        ]
+        for (reply, code) in refusals {
+            let standIn = try await StandIn.start { _, _ in reply }
+            let client = try standIn.client()
+            #expect(try await upstashError { try await client.subscribe(to: ["a"]) }?.code == code)
+            #expect(standIn.requests.count == 1)
+            await client.close()
+            try await standIn.stop()
+        }
+        for status in [200, 400, 403] {
+            let standIn = try await StandIn.start { _, _ in .json(Self.notPermitted, status: status) }
+            let client = try standIn.client()
+            let error = try await errorReply { try await client.subscribe(to: ["a"]) }
+            #expect(error?.code == .noPermission)
+            #expect(standIn.requests.count == 1)
+            await client.close()
+            try await standIn.stop()
+        }
+    }
+
+    @Test("faults that pass are waited out; those that do not are told, not the time that went by")
+    func tellsWhatStoodInTheWay() async throws {
+        let faulty = try await StandIn.start { _, count in
+            count < 2 ? .json("oops", status: 503) : .stream("data: subscribe,a,1\n\n")
+        }
+        let patient = try faulty.client()
+        _ = try await patient.subscribe(to: ["a"])
+        #expect(faulty.requests.count == 3)
+        let broken = try await StandIn.start { _, _ in .json("oops", status: 503) }
+        #expect(try await Self.obstacle(to: broken) == .serverFailed)
+        try await broken.stop()
+        #expect(try await Self.obstacle(to: broken) == .connectFailed)
+        await patient.close()
+        try await faulty.stop()
+    }
+
+    /// Why there is no subscription; on a busy machine it may take some time until it is known.
+    private static func obstacle(to standIn: StandIn) async throws -> UpstashError.Code? {
+        for timeout in [100, 1000, 10_000] {
+            let client = try standIn.client { $0.subscribeTimeout = .milliseconds(timeout) }
+            let error = try await upstashError { try await client.subscribe(to: ["a"]) }
+            await client.close()
+            if error?.code != .timedOut { return error?.code }
+        }
+        return .timedOut
+    }
+
+    @Test("a quota that is spent meanwhile interrupts a subscription, and does not end it")
+    func outlivesASpentQuota() async throws {
+        let standIn = try await StandIn.start { _, count in
+            count == 1 ? .json(Self.spent, status: 400) : .stream("data: subscribe,news,1\n\n")
+        }
+        let client = try standIn.client()
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        standIn.cut()
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        #expect(standIn.requests.count == 3)
+        await client.close()
+        try await standIn.stop()
+    }
+
+    @Test func endsWithItsCaller() async throws {
+        let silent = try await StandIn.start { _, _ in .silence }
+        let hasty = try silent.client { $0.subscribeTimeout = .milliseconds(30) }
+        #expect(try await upstashError { try await hasty.subscribe(to: ["a"]) }?.code == .timedOut)
+        let patient = try silent.client()
+        let sent = silent.requests.count
+        let task = Task { try await upstashError { try await patient.subscribe(to: ["a"]) } }
+        #expect(await eventually { silent.requests.count > sent })
+        task.cancel()
+        #expect(try await task.value?.code == .cancelled)
+        await hasty.close()
+        await patient.close()
+        try await silent.stop()
+    }
+
+    @Test func closesTheStreamWhenNobodyReads() async throws {
+        let standIn = try await StandIn.start { _, _ in .stream("data: subscribe,news,1\n\n") }
+        let client = try standIn.client()
+        do {
+            let subscription = try await client.subscribe(to: ["news"])
+            #expect(standIn.openCount == 1)
+            _ = subscription
+        }
+        #expect(await eventually { standIn.openCount == 0 })
+        await client.close()
+        try await standIn.stop()
+    }
+}

@@ -1,0 +1,210 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+import RESP
+import TestSupport
+import Testing
+
+@testable import FreshetServer
+
+@Suite("Access")
+struct AccessTests {
+    @Test("a token is needed: in the header, alone or as a bearer, or in the query, which wins")
+    func tokens() async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            func status(_ header: String?, _ query: String? = nil) async throws -> Int {
+                var headers: HTTPHeaders = ["Authorization": header ?? ""]
+                if header == nil { headers = ["X-No": "token"] }
+                let path = "/ping" + (query.map { "?_token=\($0)" } ?? "?_token=")
+                return try await endpoint.ask(.GET, query == nil && header != nil ? "/ping" : path, headers: headers)
+                    .status
+            }
+            #expect(try await status("Bearer \(Endpoint.token)") == 200)
+            #expect(try await status("bearer  \(Endpoint.token)") == 200)
+            #expect(try await status(Endpoint.token) == 200)
+            #expect(try await status("Bearer \(Endpoint.readOnlyToken)") == 200)
+            #expect(try await status(nil, Endpoint.token) == 200)
+            #expect(try await status("Bearer wrong", Endpoint.token) == 200)
+            #expect(try await status("Bearer \(Endpoint.token)", "wrong") == 401)
+            #expect(try await status(nil) == 401)
+            for wrong in ["Bearer", "Bearer ", "Bearer full-toke", "Bearer full-tokenx", "Basic \(Endpoint.token)"] {
+                #expect(try await status(wrong) == 401, "\(wrong)")
+            }
+            let refused = try await endpoint.ask(
+                .POST,
+                "/",
+                #"["SET","k","v"]"#,
+                headers: ["Authorization": "Bearer x"]
+            )
+            #expect(
+                refused.error == "WRONGPASS invalid or missing auth token. "
+                    + "See https://docs.upstash.com/redis/troubleshooting/http_unauthorized for details."
+            )
+            #expect(try await endpoint.ask(.GET, "/exists/k").body == #"{"result":0}"#)
+        }
+    }
+
+    @Test("other methods get 405, and preflights are answered")
+    func methods() async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            for method in [HTTPMethod.DELETE, .PATCH, .TRACE] {
+                let answer = try await endpoint.ask(method, "/ping")
+                #expect(answer.status == 405)
+                #expect(answer.body.isEmpty)
+            }
+            let preflight = try await endpoint.ask(
+                .OPTIONS,
+                "/ping",
+                headers: ["Origin": "https://x", "Authorization": ""]
+            )
+            #expect(preflight.status == 200)
+            #expect(preflight["Access-Control-Allow-Origin"] == "*")
+        }
+    }
+
+    @Test("the read-only token reads, and nothing else")
+    func readOnlyToken() async throws {
+        @Sendable func refusal(_ command: String) -> String {
+            "NOPERM this user has no permissions to run the '\(command)' command or its subcommand"
+        }
+        try await Endpoint.overRedis { endpoint, _ in
+            _ = try await endpoint.ask(.POST, "/", #"["SET","k","v"]"#)
+            #expect(try await endpoint.ask(.GET, "/get/k", headers: readOnly).body == #"{"result":"v"}"#)
+            #expect(try await endpoint.ask(.POST, "/", #"["EVAL_RO","return 1",0]"#, headers: readOnly).status == 200)
+            #expect(
+                try await endpoint.ask(.POST, "/", #"["XREAD","STREAMS","x","0"]"#, headers: readOnly).status == 200
+            )
+            let writing = [
+                #"["SET","k","w"]"#, #"["del","k"]"#, #"["EVAL","return redis.call('DEL','k')",0]"#, #"["KEYS","*"]"#,
+                #"["SCAN","0"]"#, #"["FLUSHALL"]"#, #"["GETDEL","k"]"#, #"["GETEX","k","EX",1]"#, #"["SORT","k"]"#,
+                #"["PUBLISH","c","m"]"#, #"["XREADGROUP","GROUP","g","c","STREAMS","x",">"]"#, #"["SCRIPT","FLUSH"]"#,
+            ]
+            for command in writing {
+                let answer = try await endpoint.ask(.POST, "/", command, headers: readOnly)
+                #expect(answer.status == 400, "\(command)")
+                #expect(answer.error?.hasPrefix("NOPERM ") == true, "\(command)")
+            }
+            #expect(try await endpoint.ask(.GET, "/set/k/w", headers: readOnly).error == refusal("set"))
+            let pipeline = try await endpoint.ask(.POST, "/pipeline", #"[["GET","k"],["INCR","k"]]"#, headers: readOnly)
+            #expect(pipeline.body == "[{\"result\":\"v\"},{\"error\":\"\(refusal("incr"))\"}]")
+            let transaction = try await endpoint.ask(
+                .POST,
+                "/multi-exec",
+                #"[["GET","k"],["DEL","k"]]"#,
+                headers: readOnly
+            )
+            #expect(transaction.error == refusal("del"))
+            #expect(try await endpoint.ask(.POST, "/subscribe/c", headers: readOnly).error == refusal("subscribe"))
+            #expect(try await endpoint.ask(.GET, "/get/k").body == #"{"result":"v"}"#)
+        }
+    }
+
+    @Test(
+        "commands of connections, and those with a path of their own, are refused",
+        arguments: [
+            "AUTH", "client", "DISCARD", "EXEC", "HELLO", "MONITOR", "multi", "PSUBSCRIBE", "QUIT", "RESET", "SELECT",
+            "SUBSCRIBE", "UNWATCH", "WATCH",
+        ]
+    )
+    func connections(name: String) throws {
+        let refusal = UpstashCommandRules.refusal(
+            of: try UpstashCommand(name: ByteBuffer(string: name)),
+            isReadOnly: false,
+            limits: UpstashEndpointLimits()
+        )
+        let expected = "ERR Command \"\(name.uppercased())\" is not allowed in REST or it has a special context path"
+        #expect(refusal?.text == expected)
+        #expect(refusal?.status == .badRequest)
+    }
+
+    @Test(
+        "commands that block, govern the server or leave the database are not available",
+        arguments: [
+            "BLPOP", "blmove", "BZPOPMIN", "WAIT", "CONFIG", "SHUTDOWN", "DEBUG", "ACL", "MODULE", "REPLICAOF",
+            "MIGRATE",
+            "SWAPDB", "ROLE",
+        ]
+    )
+    func unavailable(name: String) throws {
+        let refusal = UpstashCommandRules.refusal(
+            of: try UpstashCommand(name: ByteBuffer(string: name)),
+            isReadOnly: false,
+            limits: UpstashEndpointLimits()
+        )
+        #expect(
+            refusal?.text == "ERR Command is not available: '\(name.uppercased())'. "
+                + "See https://upstash.com/docs/redis/overall/rediscompatibility for details"
+        )
+    }
+
+    @Test("the read-only token writes in no form of request, by no name, and sees no events")
+    func readOnlyForms() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            for (path, body) in [
+                ("/set/k/v", ""), ("/SeT/k", "v"), ("/set?k&v", ""), ("/%73et/k/v", ""),
+                ("/", #"["\u0073et","k","v"]"#),
+                ("/eval/return%201/0", ""), ("/multi-exec", #"[["SET","k","v"]]"#), ("/publish/c", "m"),
+                ("/subscribe/c", ""), ("/psubscribe/c", ""), ("/monitor", ""), ("/flushall", ""),
+                ("/multi-exec", #"[["CLIENT","SETINFO","LIB-NAME","x"],["SET","k","v"]]"#),
+            ] {
+                let answer = try await endpoint.ask(.POST, path, body, headers: readOnly)
+                #expect(answer.error?.hasPrefix("NOPERM ") == true, "\(path) \(body) \(answer.body)")
+                #expect([400, 403].contains(answer.status), "\(path)")
+            }
+            // Letters of other alphabets are not taken for those of ASCII.
+            let dotless = try await endpoint.ask(.POST, "/", #"["ıncr","k"]"#)
+            #expect(dotless.error?.hasPrefix("ERR Command is not available: ") == true)
+            let own = try await endpoint.ask(.POST, "/", #"["CLIENT","SETINFO","LIB-NAME","x"]"#, headers: readOnly)
+            #expect(own.body == #"{"result":"OK"}"#)
+            #expect(try await endpoint.ask(.GET, "/exists/k").body == #"{"result":0}"#)
+        }
+    }
+
+    @Test("every command of Redis that writes, governs or runs scripts that write is refused to the read-only token")
+    func readOnlyCatalogue() async throws {
+        try await Endpoint.overRedis { _, server in
+            let categories = ["write", "admin", "scripting", "blocking", "transaction", "pubsub"]
+            let mayRun: Set<String> = ["EVAL_RO", "EVALSHA_RO", "FCALL_RO"]
+            for category in categories {
+                let lines = try server.command("ACL CAT \(category)").split(whereSeparator: \.isNewline)
+                let listed = lines.filter { $0.first?.isLetter == true }
+                let names = Set(listed.compactMap { $0.split(separator: "|").first?.uppercased() })
+                #expect(names.count > 3)
+                for name in names.subtracting(mayRun) where name != "XREAD" {
+                    let refusal = UpstashCommandRules.refusal(
+                        of: try UpstashCommand(name: ByteBuffer(string: name)),
+                        isReadOnly: true,
+                        limits: UpstashEndpointLimits()
+                    )
+                    #expect(refusal != nil, "\(name)")
+                }
+            }
+        }
+    }
+
+    @Test("only an option BLOCK blocks, not a stream of that name; SDKs may introduce themselves")
+    func options() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let answer = try await endpoint.ask(
+                .POST,
+                "/pipeline",
+                """
+                [["XREAD","BLOCK","0","STREAMS","s","$"],
+                 ["XREADGROUP","GROUP","STREAMS","c","BLOCK","0","STREAMS","s",">"],["XADD","block","1-1","f","v"],["XREAD","STREAMS","block","0"],
+                 ["CLIENT","SETINFO","LIB-NAME","sdk"],["SCRIPT","DEBUG","YES"],["SUBSCRIBEX","c"],["ECHO","on"]]
+                """
+            )
+            #expect(
+                answer.body == """
+                    [{"error":"ERR BLOCK option is not allowed in REST"},\
+                    {"error":"ERR BLOCK option is not allowed in REST"},{"result":"1-1"},\
+                    {"result":[["block",[["1-1",["f","v"]]]]]},{"result":"OK"},\
+                    {"error":"ERR Command is not available: 'SCRIPT'. See \
+                    https://upstash.com/docs/redis/overall/rediscompatibility for details"},\
+                    {"error":"ERR Command is not available: 'SUBSCRIBEX'. See \
+                    https://upstash.com/docs/redis/overall/rediscompatibility for details"},{"result":"on"}]
+                    """
+            )
+        }
+    }
+}

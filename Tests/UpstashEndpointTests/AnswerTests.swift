@@ -1,0 +1,167 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+import RESP
+import TestSupport
+import Testing
+
+@testable import FreshetServer
+
+@Suite("Answers")
+struct AnswerTests {
+    @Test("results have the shapes of RESP2")
+    func shapes() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let answer = try await endpoint.ask(
+                .POST,
+                "/pipeline",
+                """
+                [["HSET","h","a",1],["HGETALL","h"],["ZADD","z",1.5,"m"],["ZRANGE","z",0,-1,"WITHSCORES"],["SADD","s","x"],
+                 ["SMEMBERS","s"],["TYPE","s"],["EXISTS","none"],["LRANGE","none",0,-1],["EVAL","return {1,{'a',false}}",0],
+                 ["XADD","x","1-1","f","v"],["XRANGE","x","-","+"]]
+                """
+            )
+            #expect(
+                answer.body == """
+                    [{"result":1},{"result":["a","1"]},{"result":1},{"result":["m","1.5"]},{"result":1},{"result":["x"]},\
+                    {"result":"set"},{"result":0},{"result":[]},{"result":[1,["a",null]]},{"result":"1-1"},\
+                    {"result":[["1-1",["f","v"]]]}]
+                    """
+            )
+        }
+    }
+
+    @Test("base64 encodes every string but the status OK at the top")
+    func encoded() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let script = "return {{ok='OK'},{'a',1,false},'OK'}"
+            let answer = try await endpoint.ask(
+                .POST,
+                "/pipeline",
+                """
+                [["SET","k","OK"],["GET","k"],["PING"],["INCR","n"],["GET","none"],["EVAL","\(script)",0],["INCR","k"],
+                 ["ECHO",""],["ECHO","a"],["ECHO","ab"],["ECHO","abc"],["ECHO","\\u00ff\\u00fe"]]
+                """,
+                headers: base64
+            )
+            #expect(
+                answer.body == """
+                    [{"result":"OK"},{"result":"T0s="},{"result":"UE9ORw=="},{"result":1},{"result":null},\
+                    {"result":["T0s=",["YQ==",1,null],"T0s="]},{"error":"ERR value is not an integer or out of range"},\
+                    {"result":""},{"result":"YQ=="},{"result":"YWI="},{"result":"YWJj"},{"result":"w7/Dvg=="}]
+                    """
+            )
+            #expect(
+                try await endpoint.ask(.POST, "/", #"["SET","k","v"]"#, headers: base64).body == #"{"result":"OK"}"#
+            )
+        }
+    }
+
+    @Test("resp2 gives replies as a server sends them, and excludes base64 and transactions")
+    func raw() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let answer = try await endpoint.ask(
+                .POST,
+                "/pipeline",
+                #"[["SET","k","v"],["GET","k"],["INCR","k"],["GET","none"],["EVAL","return {1,{'a'}}",0],["MULTI"]]"#,
+                headers: resp2
+            )
+            #expect(
+                answer.body == "+OK\r\n$1\r\nv\r\n-ERR value is not an integer or out of range\r\n$-1\r\n"
+                    + "*2\r\n:1\r\n*1\r\n$1\r\na\r\n"
+                    + "-ERR Command \"MULTI\" is not allowed in REST or it has a special context path\r\n"
+            )
+            var both = resp2
+            both.add(contentsOf: base64)
+            #expect(try await endpoint.ask(.GET, "/get/k", headers: both).status == 400)
+            #expect(try await endpoint.ask(.POST, "/multi-exec", #"[["GET","k"]]"#, headers: resp2).status == 400)
+            #expect(try await endpoint.ask(.GET, "/get/k", headers: ["Upstash-Response-Format": "xml"]).status == 400)
+            #expect(try await endpoint.ask(.GET, "/get/k", headers: ["Upstash-Encoding": "hex"]).status == 400)
+        }
+    }
+
+    @Test("no text ends a line of resp2 before its end")
+    func lines() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let commands = #"[["NO\r\n+OK"],["EVAL","return redis.error_reply('ERR a\\nb')",0],["PING"]]"#
+            let answer = try await endpoint.ask(.POST, "/pipeline", commands, headers: resp2)
+            let lines = answer.body.components(separatedBy: "\r\n")
+            #expect(lines.count == 4, "\(answer.body)")
+            #expect(lines[0].hasPrefix("-ERR Command is not available: 'NO  +OK'."))
+            #expect(lines[1].hasPrefix("-ERR a b"))
+            #expect(lines[2...] == ["+PONG", ""])
+            #expect(!lines[0].contains("\n") && !lines[1].contains("\n"))
+        }
+        for text in ["a\r\nb", "a\nb", "a\rb", "\r\n"] {
+            for value in [RESPValue.error(RESPError(text)), .simpleString(text)] {
+                var buffer = ByteBuffer()
+                buffer.writeRESP2(value)
+                let bytes = Array(buffer.readableBytesView)
+                #expect(bytes.suffix(2) == [13, 10])
+                #expect(!bytes.dropLast(2).contains { $0 == 13 || $0 == 10 })
+            }
+        }
+    }
+
+    @Test("strings are written as JSON has them, wherever a byte stands in its word of eight")
+    func strings() throws {
+        for length in 0...17 {
+            for byte in UInt8.min...UInt8.max {
+                for place in 0...length {
+                    var bytes = [UInt8](repeating: UInt8(ascii: "x"), count: length)
+                    bytes.insert(byte, at: place)
+                    var buffer = ByteBuffer()
+                    buffer.writeJSONString(ByteBuffer(bytes: bytes))
+                    let text = "[\"ECHO\",\(String(buffer: buffer))]"
+                    let limits = UpstashEndpointLimits()
+                    let read = try JSONCommandReader.command(ByteBuffer(string: text), limits: limits)
+                    let expected = String(decoding: bytes, as: UTF8.self)
+                    guard read.command.arguments == [.bytes(ByteBuffer(string: expected))],
+                        try JSONDecoder().decode([String].self, from: Data(text.utf8)) == ["ECHO", expected]
+                    else {
+                        Issue.record("\(bytes)")
+                        continue
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("bytes that are not UTF-8 become U+FFFD, and a null byte does not")
+    func replacement() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            _ = try await endpoint.ask(.POST, "/set/k", ByteBuffer(bytes: [0x61, 0xFF, 0x00, 0xC3, 0xA9]))
+            #expect(try await endpoint.ask(.GET, "/get/k").body == "{\"result\":\"a\u{FFFD}\\u0000é\"}")
+        }
+    }
+
+    @Test("RESP3 values would be written in the shapes of RESP2 too")
+    func conversion() {
+        var writer = UpstashAnswerWriter()
+        let map = RESPValue.map([RESPValue.Pair(key: .simpleString("a"), value: .double(1.5))])
+        writer.beginList()
+        for entry in [map, .boolean(true), .bigNumber("12"), .set([.integer(1)]), .double(2)] { writer.write(entry) }
+        writer.endList()
+        #expect(
+            String(buffer: writer.buffer)
+                == #"[{"result":["a","1.5"]},{"result":1},{"result":"12"},{"result":[1]},{"result":"2.0"}]"#
+        )
+    }
+
+    @Test("the sync token changes with every write, and with writes only")
+    func syncToken() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            func token(_ path: String, _ body: String) async throws -> String {
+                try #require(try await endpoint.ask(.POST, path, body)["Upstash-Sync-Token"])
+            }
+            let first = try await token("/", #"["SET","k",1]"#)
+            #expect(try await token("/", #"["GET","k"]"#) == first)
+            #expect(try await token("/pipeline", #"[["GET","k"],["PING"]]"#) == first)
+            let second = try await token("/pipeline", #"[["GET","k"],["INCR","k"]]"#)
+            #expect(second != first)
+            let third = try await token("/multi-exec", #"[["INCR","k"]]"#)
+            #expect(![first, second].contains(third))
+            #expect(try await token("/get/k", "") == third)
+        }
+    }
+}

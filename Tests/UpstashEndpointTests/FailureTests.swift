@@ -1,0 +1,258 @@
+import Freshet
+import Logging
+import NIOCore
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import FreshetServer
+
+@Suite("Failures and limits")
+struct FailureTests {
+    @Test("a Redis that is away is an error that says so, and recovers by itself")
+    func away() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.reconnectWait = .milliseconds(200)
+        try await Endpoint.overRedis(limits: limits) { endpoint, server in
+            #expect(try await endpoint.ask(.POST, "/", #"["SET","k","v"]"#).status == 200)
+            await server.stop()
+            for (path, body) in [
+                ("/", #"["GET","k"]"#), ("/", #"["SET","k","w"]"#), ("/pipeline", #"[["GET","k"],["INCR","n"]]"#),
+                ("/multi-exec", #"[["INCR","n"]]"#),
+            ] {
+                let answer = try await endpoint.ask(.POST, path, body)
+                #expect([502, 503].contains(answer.status), "\(answer.status)")
+                #expect(answer.error?.hasPrefix("ERR Redis is not available: ") == true)
+                #expect(answer["Retry-After"] == (answer.status == 503 ? "1" : nil))
+            }
+            try await server.restart()
+            let isBack = try await eventually {
+                try await endpoint.ask(.POST, "/", #"["SET","k","w"]"#).body == #"{"result":"OK"}"#
+            }
+            #expect(isBack)
+            let transaction = try await endpoint.ask(.POST, "/multi-exec", #"[["GET","k"]]"#)
+            #expect(transaction.body == #"[{"result":"w"}]"#)
+        }
+    }
+
+    @Test("a Redis that hangs is a time-out, and only for as long as it hangs")
+    func hung() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.commandTimeout = .milliseconds(100)
+        try await Endpoint.overRedis(limits: limits) { endpoint, server in
+            server.pause()
+            let answer = try await endpoint.ask(.POST, "/", #"["GET","k"]"#)
+            #expect(answer.status == 504)
+            #expect(answer.error?.contains("timedOut") == true)
+            server.resume()
+            let isBack = try await eventually { try await endpoint.ask(.GET, "/ping").status == 200 }
+            #expect(isBack)
+        }
+    }
+
+    @Test("a store that is not there at the start is thrown")
+    func noStore() async throws {
+        let server = try await RedisServer.start()
+        await server.stop()
+        let error = await #expect(throws: CacheError.self) {
+            try await Endpoint.serving(server.url) { _ in }
+        }
+        #expect(error?.code == .storeUnavailable)
+    }
+
+    @Test("a command that is too large is refused with its size; beside others, alone")
+    func largeCommand() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxCommandBytes = 100
+        try await Endpoint.overRedis(limits: limits) { endpoint, _ in
+            let large = String(repeating: "x", count: 100)
+            let error = "ERR max request size exceeded. Limit: 100 bytes, Actual: 104 bytes"
+            let single = try await endpoint.ask(.POST, "/", "[\"SET\",\"k\",\"\(large)\"]")
+            #expect(single.status == 413)
+            #expect(single.error == error)
+            #expect(try await endpoint.ask(.POST, "/set/k", large).error == error)
+            let pipeline = try await endpoint.ask(.POST, "/pipeline", "[[\"SET\",\"k\",\"\(large)\"],[\"PING\"]]")
+            #expect(pipeline.status == 200)
+            #expect(pipeline.body == "[{\"error\":\"\(error)\"},{\"result\":\"PONG\"}]")
+            let transaction = try await endpoint.ask(.POST, "/multi-exec", "[[\"PING\"],[\"SET\",\"k\",\"\(large)\"]]")
+            #expect(transaction.error == error)
+        }
+    }
+
+    @Test("a result that is too large is an error, and the others stay", arguments: [[:], base64, resp2])
+    func largeResult(headers: HTTPHeaders) async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxCommandBytes = 100
+        try await Endpoint.overRedis(limits: limits) { endpoint, _ in
+            for _ in 0..<2 {
+                _ = try await endpoint.ask(.POST, "/append/k", String(repeating: "x", count: 90))
+            }
+            let answer = try await endpoint.ask(.POST, "/pipeline", #"[["GET","k"],["STRLEN","k"]]"#, headers: headers)
+            #expect(answer.status == 200)
+            #expect(answer.body.contains("ERR max request size exceeded. Limit: 100 bytes, Actual: "))
+            #expect(!answer.body.contains("xxx"))
+            #expect(answer.body.contains("180"))
+            #expect(try await endpoint.ask(.GET, "/get/k").status == 200)
+        }
+    }
+
+    @Test("bodies, headers and numbers of commands have limits")
+    func requests() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxBodyBytes = 1000
+        limits.maxCommands = 3
+        try await Endpoint.serving("memory://", limits: limits) { endpoint in
+            let large = try await endpoint.ask(.POST, "/", String(repeating: " ", count: 1001))
+            #expect(large.status == 413)
+            #expect(large.error == "ERR max request size exceeded. Limit: 1000 bytes")
+            let many = try await endpoint.ask(.POST, "/pipeline", #"[["PING"],["PING"],["PING"],["PING"]]"#)
+            #expect(many.status == 400)
+            #expect(many.error == "ERR more than 3 commands")
+            let header = String(repeating: "x", count: 40_000)
+            let headers = try await RawConnection(port: endpoint.port)
+            try await headers.send("GET /ping HTTP/1.1\r\nHost: x\r\nX-Large: \(header)\r\n\r\n")
+            #expect(await eventually { headers.isClosed })
+            #expect(try await endpoint.ask(.GET, "/ping").status == 200)
+        }
+    }
+
+    @Test("arguments are counted while they are read, over all commands of a request")
+    func manyArguments() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxArguments = 6
+        try await Endpoint.serving("memory://", limits: limits) { endpoint in
+            let three = #"["EXISTS","a","b"]"#
+            #expect(try await endpoint.ask(.POST, "/pipeline", "[\(three),\(three)]").status == 200)
+            for (path, body) in [
+                ("/pipeline", "[\(three),\(three),[\"PING\"]]"), ("/", #"["EXISTS","a","b","c","d","e","f"]"#),
+                // What follows is not looked at.
+                ("/", #"["EXISTS",1,2,3,4,5,6,{"# + String(repeating: "[", count: 10_000)),
+            ] {
+                let answer = try await endpoint.ask(.POST, path, body)
+                #expect(answer.status == 400)
+                #expect(answer.error == "ERR more than 6 arguments")
+            }
+        }
+    }
+
+    @Test("all bodies under way together have a limit, and their room is free again afterwards")
+    func bodiesInAll() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxBytesInFlight = 10_000
+        try await Endpoint.overRedis(limits: limits) { endpoint, _ in
+            let slow = try await RawConnection(port: endpoint.port)
+            let authorization = "Authorization: Bearer \(Endpoint.token)\r\n"
+            try await slow.send("POST /set/k HTTP/1.1\r\nHost: x\r\n\(authorization)Content-Length: 8001\r\n\r\n")
+            try await slow.send(String(repeating: "x", count: 8000))
+            let body = String(repeating: "y", count: 4000)
+            let isFull = try await eventually {
+                try await endpoint.ask(.POST, "/set/l", body).status == 503
+            }
+            #expect(isFull)
+            let refused = try await endpoint.ask(.POST, "/set/l", body)
+            #expect(refused.error == "ERR too much is under way; send less at a time")
+            #expect(refused["Retry-After"] == "1")
+            #expect(try await endpoint.ask(.POST, "/set/l", "small").status == 200)
+            try await slow.send("x")
+            #expect(await slow.receives(#"{"result":"OK"}"#))
+            #expect(try await endpoint.ask(.POST, "/set/l", body).body == #"{"result":"OK"}"#)
+            // Results count, too; what was run for them is not denied.
+            let results = try await endpoint.ask(.POST, "/pipeline", #"[["GET","l"],["GET","l"],["GET","l"]]"#)
+            #expect(results.status == 502)
+            #expect(results.error == "ERR the answers under way are too large; commands were run")
+            #expect(results["Retry-After"] == nil)
+            await slow.close()
+        }
+    }
+
+    @Test("an answer has a limit: beyond it results are errors, and every command was run")
+    func longAnswers() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxAnswerBytes = 50_000
+        try await Endpoint.overRedis(limits: limits) { endpoint, _ in
+            _ = try await endpoint.ask(.POST, "/set/k", String(repeating: "x", count: 1000))
+            let pair = #"["GET","k"],["INCR","n"]"#
+            let pairs = Array(repeating: pair, count: 500).joined(separator: ",")
+            for headers in [HTTPHeaders(), resp2] {
+                _ = try await endpoint.ask(.GET, "/del/n")
+                let answer = try await endpoint.ask(.POST, "/pipeline", "[\(pairs)]", headers: headers)
+                #expect(answer.status == 200)
+                #expect(answer.body.contains("ERR max request size exceeded. Limit: 50000 bytes, Actual: "))
+                #expect((40_000...200_000).contains(answer.body.utf8.count), "\(answer.body.utf8.count)")
+                #expect(try await endpoint.ask(.GET, "/get/n").body == #"{"result":"500"}"#)
+            }
+        }
+    }
+
+    @Test("long pipelines are answered in order, whatever the pieces are in which they run")
+    func longPipelines() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let commands = (0..<5000).map { "[\"ECHO\",\($0)]" }.joined(separator: ",")
+            let answer = try await endpoint.ask(.POST, "/pipeline", "[\(commands)]")
+            let expected = (0..<5000).map { "{\"result\":\"\($0)\"}" }.joined(separator: ",")
+            #expect(answer.body == "[\(expected)]")
+        }
+    }
+
+    @Test("errors of a server that will soon take commands again are 503, those of a command 400")
+    func transient() async throws {
+        try await Endpoint.overRedis { endpoint, server in
+            let primary = try await RedisServer.start()
+            try server.command("REPLICAOF 127.0.0.1 \(primary.port)")
+            let body = #"["SET","k","v"]"#
+            for (path, body) in [("/", body), ("/multi-exec", "[\(body)]")] {
+                let answer = try await endpoint.ask(.POST, path, body)
+                #expect(answer.status == 503)
+                #expect(answer.error?.hasPrefix("READONLY ") == true, "\(answer.body)")
+                #expect(answer["Retry-After"] == "1")
+            }
+            let beside = try await endpoint.ask(.POST, "/pipeline", "[\(body),[\"PING\"]]")
+            #expect(beside.status == 200)
+            #expect(beside.body.hasPrefix(#"[{"error":"READONLY "#))
+            await primary.stop()
+            try server.command("CONFIG SET replica-serve-stale-data no")
+            for (path, body) in [("/", #"["GET","k"]"#), ("/multi-exec", #"[["GET","k"]]"#)] {
+                var answer = try await endpoint.ask(.POST, path, body)
+                _ = try await eventually {
+                    answer = try await endpoint.ask(.POST, path, body)
+                    return answer.status == 503
+                }
+                #expect(answer.error?.hasPrefix("MASTERDOWN ") == true, "\(answer.body)")
+            }
+            try server.command("REPLICAOF NO ONE")
+            #expect(try await endpoint.ask(.POST, "/multi-exec", "[\(body)]").body == #"[{"result":"OK"}]"#)
+        }
+    }
+
+    @Test("more requests than are allowed at a time get 503")
+    func overload() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxConcurrentRequests = 0
+        try await Endpoint.serving("memory://", limits: limits) { endpoint in
+            let answer = try await endpoint.ask(.GET, "/ping")
+            #expect(answer.status == 503)
+            #expect(answer.error == "ERR too many requests are under way")
+        }
+    }
+
+    @Test("every mistake of a configuration is reported, and no token with it")
+    func configuration() throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try UpstashEndpointConfiguration(
+                store: StoreLocation(url: "https://x?_token=secret", origin: .flag),
+                token: "with space",
+                readOnlyToken: "",
+                host: "",
+                port: 70_000
+            )
+        }
+        #expect(error?.problems.map(\.origin) == ["--store", "--token", "--read-only-token", "--host", "--port"])
+        #expect(error?.description.contains("secret") == false)
+        #expect(error?.description.contains("with space") == false)
+        let same = #expect(throws: ConfigurationError.self) {
+            try UpstashEndpointConfiguration(store: .memory, token: "a", readOnlyToken: "a")
+        }
+        #expect(same?.problems.count == 1)
+        #expect(throws: ConfigurationError.self) { try UpstashEndpointConfiguration(store: .memory, token: nil) }
+    }
+}

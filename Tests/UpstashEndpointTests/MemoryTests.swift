@@ -1,0 +1,68 @@
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import FreshetServer
+
+@Suite("Over memory")
+struct MemoryTests {
+    @Test("what the embedded store can do is answered as Redis answers it")
+    func likeRedis() async throws {
+        let commands = """
+            [["PING"],["PING","x"],["ECHO","x"],["GET","k"],["SET","k","v"],["SET","k","w","NX"],["SET","k","w","XX","EX",100],
+             ["SET","k","v","KEEPTTL"],["GET","k"],["SET","k","v","NX","XX"],["SET","k","v","EX",0],
+             ["SET","k","v","EX","x"],["SET","k","v","EX"],["SET","k","v","EX",9999999999999999],["SET","k","v","EX",1,"PX",1],
+             ["SETNX","k","v"],["SETNX","l","v"],["SETEX","k",50,"v"],["SETEX","k",-1,"v"],["PSETEX","k",50000,"v"],["STRLEN","k"],
+             ["MGET","k","none","h"],["INCR","n"],["INCRBY","n",41],["DECR","n"],["DECRBY","n",2],["INCRBY","n","x"],
+             ["INCRBY","n","9223372036854775807"],["DECRBY","n","-9223372036854775808"],["INCR","k"],
+             ["EXPIRE","k",1000],["EXPIRE","none",1],["PEXPIRE","k",-1],["EXISTS","k","l","l"],["PTTL","none"],
+             ["TTL","l"],["HSET","h","a","1"],["HSET","h","a","2","b","3"],["HSET","h","a"],["HGET","h","a"],["HGET","h","c"],
+             ["HGETALL","h"],["HMGET","h","a","c"],["HEXISTS","h","a"],["HEXISTS","h","c"],["HLEN","h"],["HDEL","h","a","c"],
+             ["HMSET","h","x","y"],["GET","h"],["INCR","h"],["HGET","l","x"],["HSET","l","a","b"],["DEL","k","l","l"],["UNLINK","h"],
+             ["GET"],["GET","a","b"],["DEL"],["EXPIRE","k","x"],["hgetall","none"]]
+            """
+        try await Endpoint.overRedis { redis, _ in
+            try await Endpoint.serving("memory://") { memory in
+                let expected = try await redis.ask(.POST, "/pipeline", commands).body.split(separator: "},")
+                let given = try await memory.ask(.POST, "/pipeline", commands).body.split(separator: "},")
+                #expect(given.count == expected.count)
+                for (given, expected) in zip(given, expected) { #expect(given == expected) }
+            }
+        }
+    }
+
+    @Test("times to live are kept, and end", arguments: ["EX\",100", "PX\",100000"])
+    func expiry(option: String) async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            _ = try await endpoint.ask(.POST, "/", "[\"SET\",\"k\",\"v\",\"\(option)]")
+            _ = try await endpoint.ask(.POST, "/", #"["SET","k","w","KEEPTTL"]"#)
+            let left = try await endpoint.ask(.GET, "/ttl/k").body.split { !$0.isNumber }.first.flatMap { Int($0) }
+            #expect((1...100).contains(left ?? 0))
+            _ = try await endpoint.ask(.GET, "/pexpire/k/1")
+            #expect(try await eventually { try await endpoint.ask(.GET, "/get/k").body == #"{"result":null}"# })
+        }
+    }
+
+    @Test("values are binary-safe, and pipelines, base64 and tokens work")
+    func service() async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            #expect(try await endpoint.ask(.GET, "/set/k/v", headers: readOnly).status == 400)
+            _ = try await endpoint.ask(.POST, "/set/k", "\u{0}\u{1}")
+            #expect(try await endpoint.ask(.GET, "/get/k", headers: base64).body == #"{"result":"AAE="}"#)
+        }
+    }
+
+    @Test("the rest is an error that says what to do")
+    func rest() async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            let advice = "; run the endpoint with --store redis://… for all commands"
+            let list = try await endpoint.ask(.GET, "/lpush/l/1")
+            #expect(list.status == 400)
+            #expect(list.error == "ERR memory:// has no LPUSH" + advice)
+            let transaction = try await endpoint.ask(.POST, "/multi-exec", #"[["PING"]]"#)
+            #expect(transaction.error == "ERR memory:// has no transactions" + advice)
+            #expect(try await endpoint.ask(.POST, "/subscribe/c").error == "ERR memory:// has no SUBSCRIBE" + advice)
+            #expect(try await endpoint.ask(.GET, "/set/k/v/GET").error == "ERR memory:// has no option GET of SET")
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@testable import FreshetServer
+
+@Suite("Streams of messages")
+struct SubscriptionTests {
+    /// A reader that sends its request itself, so that it can leave at any moment.
+    private static func reader(_ endpoint: Endpoint, _ path: String) async throws -> RawConnection {
+        let connection = try await RawConnection(port: endpoint.port)
+        try await connection.send(
+            "POST \(path) HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(Endpoint.token)\r\n"
+                + "Accept: text/event-stream\r\nContent-Length: 0\r\n\r\n"
+        )
+        return connection
+    }
+
+    private static func subscribers(_ endpoint: Endpoint, _ channel: String) async throws -> String {
+        try await endpoint.ask(.GET, "/pubsub/numsub/\(channel)").body
+    }
+
+    @Test("channels and patterns: the first event comes at once, messages as they are published")
+    func messages() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let channels = try await Self.reader(endpoint, "/subscribe/chat/news")
+            #expect(await channels.receives("data: subscribe,chat,1\n\ndata: subscribe,news,2\n\n"))
+            #expect(channels.received.contains("Content-Type: text/event-stream"))
+            let patterns = try await Self.reader(endpoint, "/psubscribe/ch%2A")
+            #expect(await patterns.receives("data: psubscribe,ch*,1\n\n"))
+            #expect(try await endpoint.ask(.POST, "/publish/chat", "hello, you").body == #"{"result":2}"#)
+            #expect(await channels.receives("data: message,chat,hello, you\n\n"))
+            #expect(await patterns.receives("data: pmessage,ch*,chat,hello, you\n\n"))
+            _ = try await endpoint.ask(.POST, "/publish/news", "one\ntwo\r\nthree\rfour")
+            #expect(await channels.receives("data: message,news,one\ndata: two\ndata: three\ndata: four\n\n"))
+            await channels.close()
+            await patterns.close()
+        }
+    }
+
+    @Test("a reader that leaves takes its subscription along")
+    func leaving() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            for _ in 0..<5 {
+                let reader = try await Self.reader(endpoint, "/subscribe/chat")
+                #expect(await reader.receives("data: subscribe,chat,1"))
+                #expect(try await Self.subscribers(endpoint, "chat") == #"{"result":["chat",1]}"#)
+                await reader.close()
+                let isGone = try await eventually {
+                    try await Self.subscribers(endpoint, "chat") == #"{"result":["chat",0]}"#
+                }
+                #expect(isGone)
+            }
+        }
+    }
+
+    @Test("monitor tells of every command, on a connection of its own that ends with the reader")
+    func monitor() async throws {
+        try await Endpoint.overRedis { endpoint, server in
+            let reader = try await Self.reader(endpoint, "/monitor")
+            #expect(await reader.receives("data: \"OK\"\n\n"))
+            #expect(reader.received.contains("Content-Type: text/event-stream"))
+            _ = try await endpoint.ask(.POST, "/", #"["SET","k","a\r\n\ndata: b"]"#)
+            #expect(await reader.receives(#""SET" "k" "a\r\n\ndata: b""# + "\n\n"))
+            func monitors() throws -> Int {
+                let clients = try server.command("CLIENT LIST")
+                return clients.split(separator: "\n").count { $0.contains("flags=O ") }
+            }
+            #expect(try monitors() == 1)
+            await reader.close()
+            #expect(try await eventually { try monitors() == 0 })
+        }
+    }
+
+    @Test("a store that refuses a subscription says why, and a channel's name is text")
+    func refused() async throws {
+        try await Endpoint.overRedis { endpoint, server in
+            try server.command("ACL SETUSER default resetchannels &open -monitor")
+            for (path, command) in [("/subscribe/closed", "NOPERM "), ("/monitor", "NOPERM ")] {
+                let answer = try await endpoint.ask(.POST, path)
+                #expect(answer.status == 400)
+                #expect(answer.error?.hasPrefix(command) == true, "\(answer.body)")
+            }
+            let open = try await Self.reader(endpoint, "/subscribe/open")
+            #expect(await open.receives("data: subscribe,open,1"))
+            await open.close()
+            let raw = try await Self.reader(endpoint, "/subscribe/%ff")
+            #expect(await raw.receives("ERR the name of a channel is not UTF-8"))
+            await raw.close()
+        }
+    }
+
+    @Test("signs of life are comments")
+    func heartbeat() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.heartbeat = .milliseconds(10)
+        try await Endpoint.overRedis(limits: limits) { endpoint, _ in
+            let reader = try await Self.reader(endpoint, "/subscribe/chat")
+            #expect(await reader.receives(":\n\n"))
+            await reader.close()
+        }
+    }
+
+    @Test("there are so many places, and one that is left is free again")
+    func limit() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxSubscriptions = 1
+        try await Endpoint.overRedis(limits: limits) { endpoint, _ in
+            let first = try await Self.reader(endpoint, "/subscribe/chat")
+            #expect(await first.receives("data: subscribe,chat,1"))
+            let second = try await endpoint.ask(.POST, "/subscribe/chat")
+            #expect(second.status == 503)
+            #expect(second.error == "ERR too many subscriptions are open")
+            await first.close()
+            let isFree = try await eventually {
+                let next = try await Self.reader(endpoint, "/subscribe/chat")
+                _ = await eventually { next.received.contains("\r\n\r\n") }
+                defer { Task { await next.close() } }
+                return next.received.contains("200 OK")
+            }
+            #expect(isFree)
+        }
+    }
+
+    @Test("a stream ends when the server goes away, since messages may be missed")
+    func serverGone() async throws {
+        try await Endpoint.overRedis { endpoint, server in
+            let reader = try await Self.reader(endpoint, "/subscribe/chat")
+            #expect(await reader.receives("data: subscribe,chat,1"))
+            await server.stop()
+            #expect(await eventually { reader.isClosed })
+        }
+    }
+}
