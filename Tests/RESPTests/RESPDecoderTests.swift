@@ -46,6 +46,18 @@ import Testing
         #expect(Decoded(text) == Decoded(values: [value]))
     }
 
+    @Test func copiesDoNotShareWhatTheyDecode() throws {
+        var decoder = RESPDecoder()
+        decoder.append(ByteBuffer(string: "$5\r\nfirst\r\n"))
+        let first = try decoder.next()
+        var copy = decoder
+        decoder.append(ByteBuffer(string: "$8\r\noriginal\r\n"))
+        let original = try decoder.next()
+        copy.append(ByteBuffer(string: "$6\r\ncopied\r\n"))
+        let copied = try copy.next()
+        #expect([first, original, copied] == [.bulk("first"), .bulk("original"), .bulk("copied")])
+    }
+
     @Test func decodesNotANumber() {
         let values = Decoded(",nan\r\n").values
         #expect(values.count == 1)

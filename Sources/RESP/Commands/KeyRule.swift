@@ -7,8 +7,8 @@ package enum KeyRule: Sendable, Equatable {
     case range(first: Int, last: Int, step: Int = 1)
     /// Their number stands at a position, they behind it; there may be a destination as first argument.
     case counted(at: Int, hasDestination: Bool = false)
-    /// The first half of what follows `STREAMS`.
-    case streams
+    /// The first half of what follows `STREAMS`, which is looked for behind so many arguments.
+    case streams(behind: Int)
     /// The first, and those behind `STORE` or `STOREDIST`.
     case firstAndStored
 
@@ -55,7 +55,9 @@ package enum KeyRule: Sendable, Equatable {
         add(.counted(at: 0), "LMPOP SINTERCARD ZDIFF ZINTER ZINTERCARD ZMPOP ZUNION")
         add(.counted(at: 1), "BLMPOP BZMPOP EVAL EVALSHA EVALSHA_RO EVAL_RO FCALL FCALL_RO")
         add(.counted(at: 1, hasDestination: true), "ZDIFFSTORE ZINTERSTORE ZUNIONSTORE")
-        add(.streams, "XREAD XREADGROUP")
+        add(.streams(behind: 0), "XREAD")
+        // A group and a consumer may have any name.
+        add(.streams(behind: 3), "XREADGROUP")
         add(.firstAndStored, "GEORADIUS GEORADIUSBYMEMBER SORT")
         return rules
     }()
@@ -73,8 +75,9 @@ package enum KeyRule: Sendable, Equatable {
             if hasDestination, count > 0 { body(0) }
             let keys = command.argument(at: place).flatMap { $0.string.flatMap { Int($0) } } ?? 0
             for position in (place + 1)..<(place + 1 + max(0, min(keys, count - place - 1))) { body(position) }
-        case .streams:
-            guard let word = (0..<count).first(where: { command.hasWord("STREAMS", at: $0) }) else { return }
+        case .streams(let start):
+            guard let word = (start..<max(start, count)).first(where: { command.hasWord("STREAMS", at: $0) })
+            else { return }
             for position in (word + 1)..<(word + 1 + (count - word - 1) / 2) { body(position) }
         case .firstAndStored:
             if count > 0 { body(0) }

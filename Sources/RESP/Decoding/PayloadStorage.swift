@@ -5,8 +5,12 @@ struct PayloadStorage: Sendable {
     private static let chunkSize = 2048
     private static let largestShared = 256
 
+    /// Shared by copies of this storage, so that they notice each other.
+    private final class Owner: Sendable {}
+
     private var chunk = ByteBuffer()
     private var used = 0
+    private var owner = Owner()
 
     /// The bytes at `range` of `bytes`, which are the readable bytes of `input`.
     mutating func keep(
@@ -26,9 +30,12 @@ struct PayloadStorage: Sendable {
 
     private mutating func share(_ payload: UnsafeRawBufferPointer) -> ByteBuffer {
         guard !payload.isEmpty else { return ByteBuffer() }
-        if chunk.readableBytes - used < payload.count {
+        let isOwn = isKnownUniquelyReferenced(&owner)
+        if !isOwn || chunk.readableBytes - used < payload.count {
             chunk = ByteBuffer(repeating: 0, count: Self.chunkSize)
             used = 0
+            // A copy would write behind the same `used`.
+            if !isOwn { owner = Owner() }
         }
         let start = used
         used += payload.count
