@@ -43,7 +43,7 @@ extension RedisClient {
 
         /// Commands that may be on the connection. More are refused as ``RedisClientError/Code/overloaded``.
         public var maxInFlight = 65_536
-        /// Commands that may wait while there is no connection.
+        /// Commands that may wait while there is no connection. A pipeline that waits alone may be longer.
         public var maxQueuedOffline = 8192
         /// Bytes that may wait for a server that does not read.
         public var maxBufferedBytes = 64 << 20

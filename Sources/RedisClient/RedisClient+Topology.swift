@@ -16,7 +16,8 @@ extension RedisClient {
     /// over several slots, and pipelines, are sent in parts and answered as one; they are not atomic. Other commands
     /// and transactions with keys in several slots are refused as ``RedisClientError/Code/crossSlot`` before anything
     /// is sent. `DBSIZE`, `KEYS`, `FLUSHDB` and `FLUSHALL` speak of all primaries; other commands without keys go to
-    /// any.
+    /// any. `SCAN` goes through one primary after the other, with cursors that are no numbers; keys whose slots move
+    /// meanwhile may be missed.
     public struct Cluster: Sendable, Hashable {
         /// Who answers commands that change nothing.
         public enum Reads: String, Sendable, Hashable {

@@ -155,7 +155,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
         while true {
             do {
                 let replies = try await node.run(tracked, deadline: deadline, isTracked: isTracked)
-                return isTracked ? stride(from: 1, to: replies.count, by: 2).map { replies[$0] } : replies
+                return isTracked ? try RedisTrackedExecutor.separate(replies) : replies
             } catch let error as RedisClientError
                 where error.allowsRetry(isReadOnly: pipeline.allSatisfy(\.isReadOnly)) && retries < Self.maxRetries
             {

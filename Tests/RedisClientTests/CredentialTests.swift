@@ -48,6 +48,30 @@ import Testing
         withExtendedLifetime(server) {}
     }
 
+    @Test func connectionsOnLeaseAreNotLeasedAgain() async throws {
+        let (server, admin, client) = try await setUp()
+        try await admin.execute(RESPCommand("ACL", "SETUSER", "app", ">new"))
+        /// Connections that were made up to and with a lease.
+        func made(within body: () async throws -> Void = {}) async throws -> Int? {
+            try await client.withConnection { connection in
+                try await connection.execute(whoAmI)
+                try await body()
+            }
+            return try await admin.info("total_connections_received")
+        }
+        let first = try #require(try await made())
+        #expect(try await made() == first)
+        try await client.authenticate(username: "app", password: "new")
+        // The idle one is gone.
+        #expect(try await made() == first + 1)
+        // As is one that was on lease meanwhile, once it is given back.
+        #expect(try await made { try await client.authenticate(username: "app", password: "new") } == first + 1)
+        #expect(try await made() == first + 2)
+        #expect(try await made() == first + 2)
+        for client in [client, admin] { await client.close() }
+        withExtendedLifetime(server) {}
+    }
+
     @Test func bringBackAClientThatWasLockedOut() async throws {
         let (server, admin, client) = try await setUp()
         try await admin.execute(RESPCommand("ACL", "SETUSER", "app", "<old", ">new"))

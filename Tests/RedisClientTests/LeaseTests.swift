@@ -28,9 +28,10 @@ import Testing
     @Test func connectionsAreUsedAgainIfTheyAreAsNew() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server)
-        func isKept(after commands: [RESPCommand]) async throws -> Bool {
+        func isKept(after commands: [RESPCommand], inOneWrite: Bool = false) async throws -> Bool {
             try await client.withConnection { connection in
-                for command in commands { try await connection.execute(command) }
+                if inOneWrite { try await connection.execute(pipeline: commands) }
+                for command in inOneWrite ? [] : commands { try await connection.execute(command) }
             }
             let before = try await client.info("total_connections_received")
             try await client.withConnection { _ = try await $0.execute(RESPCommand("PING")) }
@@ -42,13 +43,17 @@ import Testing
             [RESPCommand("WATCH", "a"), RESPCommand("MULTI"), RESPCommand("DISCARD")],
         ] {
             #expect(try await isKept(after: clean), "\(clean)")
+            #expect(try await isKept(after: clean, inOneWrite: true), "\(clean)")
         }
         for dirty in [
             [RESPCommand("WATCH", "a")], [RESPCommand("MULTI")], [RESPCommand("SELECT", 1)],
             [RESPCommand("CLIENT", "SETNAME", "x")],
             [RESPCommand("WATCH", "a"), RESPCommand("MULTI"), RESPCommand("UNWATCH")],
+            [RESPCommand("MULTI"), RESPCommand("SET", "a", 1), RESPCommand("EXEC"), RESPCommand("MULTI")],
+            [RESPCommand("MULTI"), RESPCommand("EXEC"), RESPCommand("WATCH", "a")],
         ] {
             #expect(try await !isKept(after: dirty), "\(dirty)")
+            #expect(try await !isKept(after: dirty, inOneWrite: true), "\(dirty)")
         }
         await client.close()
     }

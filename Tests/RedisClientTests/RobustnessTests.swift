@@ -90,11 +90,13 @@ import Testing
         }
         await server.stop()
         #expect(await eventually { !client.isConnected })
-        let offline = try await clientError {
-            try await client.execute(pipeline: Array(repeating: RESPCommand("PING"), count: 6))
-        }
+        // One pipeline alone may be as long as it likes, but nothing fits behind it.
+        let commands = Array(repeating: RESPCommand("PING"), count: 6)
+        let waiting = Task.immediate { try await clientError { try await client.execute(pipeline: commands) } }
+        let offline = try await clientError { try await client.execute(RESPCommand("PING")) }
         #expect(offline?.code == .overloaded)
         await client.close()
+        #expect(try await waiting.value?.code == .closed)
     }
 
     @Test func memoryStaysBoundedWhenTheServerStopsReading() async throws {

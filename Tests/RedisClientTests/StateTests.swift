@@ -167,6 +167,21 @@ import Testing
         #expect(isWanted)
     }
 
+    @Test func givesOnlyNewOnesAfterARenewal() throws {
+        var state = State(limit: 2)
+        let out = try #require(take(&state))
+        let idle = try #require(take(&state))
+        guard case .keep = state.giveBack(idle, isClean: true) else { return #expect(Bool(false)) }
+        let renewed = state.renew()
+        #expect(renewed.count == 1 && renewed.first === idle)
+        state.wait(1, 1)
+        guard case .discardAndMake(1) = state.giveBack(out, isClean: true) else { return #expect(Bool(false)) }
+        let new = Connection()
+        let isWanted = state.made(new)
+        #expect(isWanted)
+        guard case .keep = state.giveBack(new, isClean: true) else { return #expect(Bool(false)) }
+    }
+
     @Test func closesEverythingOnce() throws {
         var state = State(limit: 3)
         let out = try #require(take(&state))

@@ -1,8 +1,9 @@
 import NIOCore
 import RESP
-import RedisClient
 import TestSupport
 import Testing
+
+@testable import RedisClient
 
 @Suite struct TrackingTests {
     /// A client that caches, another one, and the server that ends with them.
@@ -106,6 +107,24 @@ import Testing
         #expect(try await eventually { try await client.info("tracking_total_keys") == 0 })
         #expect(await invalidations.next() == .everything(.overflowed))
         for client in [client, other] { await client.close() }
+    }
+
+    @Test func nothingDoesNotEndAReader() async {
+        let mailbox = InvalidationMailbox(limit: 10)
+        // Waits from here on.
+        let reader = Task.immediate { await mailbox.next() }
+        mailbox.put(.keys([]))
+        mailbox.put(.keys(["a"]))
+        #expect(await reader.value == .keys(["a"]))
+    }
+
+    @Test func aKeyWithoutANameIsEverything() async {
+        let broadcast = InvalidationBroadcast()
+        var invalidations = broadcast.listen(limit: 10).makeAsyncIterator()
+        broadcast.put(["a", "b"], otherwise: .moved)
+        #expect(await invalidations.next() == .keys(["a", "b"]))
+        broadcast.put(["a", nil], otherwise: .moved)
+        #expect(await invalidations.next() == .everything(.moved))
     }
 
     @Test func aCancelledReaderStops() async throws {

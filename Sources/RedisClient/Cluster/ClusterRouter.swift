@@ -118,7 +118,7 @@ final class ClusterRouter: NodeRouter {
             return state.move(redirect.slot, to: redirect.target, make: makeNode)
         }
         if isNews { slotsMoved() }
-        refresher.request()
+        refresher.request(isNews: isNews)
     }
 
     /// Who had a slot no longer tells what becomes of its keys.
@@ -126,9 +126,9 @@ final class ClusterRouter: NodeRouter {
         if configuration.clientSideCaching { invalidations.put(.everything(.moved)) }
     }
 
-    func suspect(_ node: RedisNode) {
+    func suspect(_ node: RedisNode, hasAnswered: Bool) {
         state.withLockedValue { _ = $0.suspects.insert(node.configuration.address) }
-        refresher.request()
+        refresher.request(isNews: hasAnswered)
     }
 
     func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void) {

@@ -9,8 +9,8 @@ struct CommandRule: Sendable {
         case parts(ReplyMerge)
         /// Speaks of the whole data set, so that every primary is asked.
         case everyPrimary(ReplyMerge)
-        /// Makes no sense without saying which node is meant.
-        case refused
+        /// Goes through the whole data set, one primary after the other.
+        case primariesInTurn
     }
 
     var keys: KeyRule
@@ -31,7 +31,7 @@ struct CommandRule: Sendable {
         spread(.everyPrimary(.sum), "DBSIZE")
         spread(.everyPrimary(.concatenate), "KEYS")
         spread(.everyPrimary(.allSucceeded), "FLUSHALL FLUSHDB")
-        spread(.refused, "SCAN")
+        spread(.primariesInTurn, "SCAN")
         spread(.parts(.byPosition), "MGET")
         spread(.parts(.sum), "DEL EXISTS TOUCH UNLINK")
         spread(.parts(.allSucceeded), "MSET")

@@ -13,6 +13,8 @@ final class CommandStream: ConnectionReceiver {
     private var liveness: Liveness
     private var timer: (scheduled: Scheduled<Void>, at: NIODeadline)?
     private var isClosing = false
+    /// Whether the server has answered anything that was asked after the handshake.
+    private var hasAnswered = false
 
     // Kept for their capacity.
     private var taken: [Waiter] = []
@@ -35,8 +37,12 @@ final class CommandStream: ConnectionReceiver {
     func drain() {
         // While the socket is full, bytes gather where they are counted, and leave as one write later.
         node.take(withBytes: connection.isWritable, into: &taken, bytes: &bytes)
-        for waiter in taken { replies.append(waiter) }
-        if let first = taken.first { wakeUp(by: first.deadline) }
+        var earliest = NIODeadline.distantFuture
+        for waiter in taken {
+            earliest = min(earliest, waiter.deadline)
+            replies.append(waiter)
+        }
+        if earliest < .distantFuture { wakeUp(by: earliest) }
         taken.removeAll(keepingCapacity: true)
         guard !bytes.isEmpty else { return }
         for segment in bytes { connection.write(segment) }
@@ -61,10 +67,18 @@ final class CommandStream: ConnectionReceiver {
     func received(_ value: RESPValue) {
         if case .push(let elements) = value { return node.invalidations.receive(push: elements) }
         switch replies.receive(value, counter: node.replies) {
-        case .command: break
-        case .probe: liveness.probeAnswered()
+        case .command:
+            hasAnswered = true
+        case .probe:
+            hasAnswered = true
+            liveness.probeAnswered()
         case .unexpected:
-            connection.close(RedisClientError(.protocolViolation, "The server sent a reply to no command."))
+            let error = RedisClientError(
+                .protocolViolation,
+                "The server sent a reply to no command.",
+                mayHaveExecuted: true
+            )
+            connection.close(error)
         }
     }
 
@@ -111,9 +125,9 @@ final class CommandStream: ConnectionReceiver {
     }
 
     private func probe() {
+        // Through the same buffer as all commands, some of which may wait there for the socket.
+        node.submitProbe()
         drain()
-        replies.append(Waiter(token: 0, deadline: .distantFuture, completion: .probe))
-        connection.send([RESPCommand("PING")])
     }
 
     /// Starts watching; called once.
@@ -145,7 +159,7 @@ final class CommandStream: ConnectionReceiver {
         timer?.scheduled.cancel()
         timer = nil
         // First the node, so that whoever tries again at once does not meet this connection.
-        let unwritten = node.connectionLost(error)
+        let unwritten = node.connectionLost(error, hasAnswered: hasAnswered)
         replies.failAll(error)
         for waiter in unwritten {
             waiter.fail(RedisClientError(error.code, error.message, underlying: error.underlying))

@@ -61,18 +61,12 @@ final class ConnectionHandler: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
+    /// Called when the channel is connected already.
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if context.channel.isActive { greet() }
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        greet()
-    }
-
-    private func greet() {
-        guard let commands = handshake?.start() else { return }
-        send(commands)
+        // Whoever wanted the connection may have given it up while it was made.
+        if failure != nil { return context.close(promise: nil) }
+        if let commands = handshake?.start() { send(commands) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -84,7 +78,13 @@ final class ConnectionHandler: ChannelInboundHandler {
                 if handshake == nil { receiver?.received(value) } else { receivedInHandshake(value) }
             }
         } catch {
-            close(RedisClientError(.protocolViolation, "The server does not speak RESP.", underlying: error))
+            let violation = RedisClientError(
+                .protocolViolation,
+                "The server does not speak RESP.",
+                mayHaveExecuted: handshake == nil,
+                underlying: error
+            )
+            close(violation)
         }
     }
 

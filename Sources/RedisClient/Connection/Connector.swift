@@ -12,6 +12,8 @@ import Musl
 /// Opens connections: TCP or Unix socket, TLS, handshake, all within one time limit.
 struct Connector: Sendable {
     let configuration: RedisClient.Configuration
+    /// Finds the addresses of host names; `nil` is the system's.
+    var resolver: (any Resolver & Sendable)?
 
     /// Must be called on the event loop, which is also the connection's.
     func connect(on eventLoop: any EventLoop) -> EventLoopFuture<NIOLoopBound<ConnectionHandler>> {
@@ -28,19 +30,24 @@ struct Connector: Sendable {
             return ready.futureResult.map { _ in handler }
         }
         let limit = TimeAmount(clamping: configuration.connectTimeout)
-        let bootstrap = bootstrap(on: eventLoop, limit: limit).channelInitializer { channel in
-            channel.eventLoop.makeCompletedFuture {
-                let pipeline = channel.pipeline.syncOperations
-                if let security { try pipeline.addHandler(security.makeHandler()) }
-                try pipeline.addHandler(handler.value)
-            }
-        }
+        let bootstrap = bootstrap(on: eventLoop, limit: limit)
         let connected =
             switch configuration.address {
             case .hostname(let host, let port): bootstrap.connect(host: host, port: port)
             case .unixSocket(let path): bootstrap.connect(unixDomainSocketPath: path)
             }
-        connected.whenFailure { ready.fail(Self.describe($0)) }
+        // Not before: a host with several addresses has a channel for each that is tried, and one of them is kept.
+        let equipped = connected.flatMapThrowing { channel in
+            do {
+                let pipeline = channel.pipeline.syncOperations
+                if let security { try pipeline.addHandler(security.makeHandler()) }
+                try pipeline.addHandler(handler.value)
+            } catch {
+                channel.close(promise: nil)
+                throw error
+            }
+        }
+        equipped.whenFailure { ready.fail(Self.describe($0)) }
         let timer = eventLoop.scheduleTask(in: limit) {
             let isSilent = security != nil && handler.value.isOpen && !handler.value.hasReceived
             let error =
@@ -56,6 +63,7 @@ struct Connector: Sendable {
 
     private func bootstrap(on eventLoop: any EventLoop, limit: TimeAmount) -> ClientBootstrap {
         let bootstrap = ClientBootstrap(group: eventLoop)
+            .resolver(resolver)
             .connectTimeout(limit)
             // Level-triggered polling comes back for more; asking again at once costs a call that finds nothing.
             .channelOption(.maxMessagesPerRead, value: 1)

@@ -33,7 +33,7 @@ extension RedisClient {
     /// Replaces user and password: on the connections that commands share, and for all that are made from now on.
     ///
     /// No command is lost by it. Connections on lease and for subscriptions that are open stay as they are, as servers
-    /// keep them. If there is no connection, one is made.
+    /// keep them; those on lease are not leased again. If there is no connection, one is made.
     ///
     /// - Throws: ``RedisClientError/Code/authenticationFailed`` if the server refuses them, or another
     ///   ``RedisClientError`` if it does not answer; then those before are kept.
@@ -43,22 +43,8 @@ extension RedisClient {
         let credentials = Credentials(username: username, password: password)
         rotation.current = credentials
         do {
-            let nodes =
-                switch backend {
-                case .one(let node): [node]
-                case .several(let executor): executor.router.servers
-                }
-            let connected = nodes.filter(\.isConnected)
-            if connected.isEmpty {
-                do {
-                    return try await connect()
-                } catch let error as RedisClientError where error.code == .authenticationFailed {
-                    // That attempt may have begun with what was replaced.
-                    return try await connect()
-                }
-            }
-            let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
-            for node in connected { _ = try await node.run(credentials.command, deadline: deadline) }
+            try await announce(credentials)
+            for node in servers { node.leases.renew() }
         } catch {
             rotation.current = before
             guard let refusal = error as? RESPError else { throw error }
@@ -68,5 +54,26 @@ extension RedisClient {
                 underlying: refusal
             )
         }
+    }
+
+    private var servers: [RedisNode] {
+        switch backend {
+        case .one(let node): [node]
+        case .several(let executor): executor.router.servers
+        }
+    }
+
+    private func announce(_ credentials: Credentials) async throws {
+        let connected = servers.filter(\.isConnected)
+        if connected.isEmpty {
+            do {
+                return try await connect()
+            } catch let error as RedisClientError where error.code == .authenticationFailed {
+                // That attempt may have begun with what was replaced.
+                return try await connect()
+            }
+        }
+        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
+        for node in connected { _ = try await node.run(credentials.command, deadline: deadline) }
     }
 }

@@ -14,9 +14,7 @@ struct ConnectionCleanness {
         unanswered += commands.count
         for command in commands {
             switch command.name.uppercased() {
-            case "WATCH": isWatching = true
-            case "MULTI": isQueueing = true
-            case "EXEC", "DISCARD", "UNWATCH": break
+            case "WATCH", "MULTI", "EXEC", "DISCARD", "UNWATCH": break
             case "ASKING", "AUTH", "CLIENT", "HELLO", "QUIT", "READONLY", "READWRITE", "RESET", "SELECT":
                 isSpoilt = true
                 continue
@@ -31,6 +29,10 @@ struct ConnectionCleanness {
         unanswered -= commands.count
         for (command, reply) in zip(commands, replies) {
             switch command.name.uppercased() {
+            case "WATCH" where reply.error == nil:
+                isWatching = true
+            case "MULTI" where reply.error == nil:
+                isQueueing = true
             case "EXEC" where reply.error == nil || reply.error?.code == .executionAborted,
                 "DISCARD" where reply.error == nil:
                 (isWatching, isQueueing) = (false, false)

@@ -115,6 +115,11 @@ final class ConnectionPool: Sendable {
         }
     }
 
+    /// Has new connections made: those that nobody has are closed now, those on lease when they are given back.
+    func renew() {
+        for node in state.withLockedValue({ $0.renew() }) { node.abandon() }
+    }
+
     /// Closes all connections; those on lease when their commands under way have ended.
     func close() async {
         for node in end() { await node.close() }

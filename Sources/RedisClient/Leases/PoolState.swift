@@ -23,6 +23,8 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
     private let limit: Int
     private var idle: [(connection: Connection, stamp: UInt64)] = []
     private var out: [ObjectIdentifier: Connection] = [:]
+    /// Those of ``out`` that are not to come back.
+    private var outdated: Set<ObjectIdentifier> = []
     /// Places taken by connections that are about to be made.
     private var promised = 0
     private var waiting: [UInt64: Waiter] = [:]
@@ -72,10 +74,12 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
     }
 
     mutating func giveBack(_ connection: Connection, isClean: Bool) -> Return {
-        guard out.removeValue(forKey: ObjectIdentifier(connection)) != nil, !isClosed else { return .discard }
+        let id = ObjectIdentifier(connection)
+        guard out.removeValue(forKey: id) != nil, !isClosed else { return .discard }
+        let isClean = outdated.remove(id) == nil && isClean
         let waiter = nextWaiter()
         if let waiter, isClean {
-            out[ObjectIdentifier(connection)] = connection
+            out[id] = connection
             return .hand(to: waiter)
         }
         if let waiter {
@@ -101,9 +105,18 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
         return idle.remove(at: index).connection
     }
 
+    /// From now on only new connections are given out.
+    ///
+    /// - Returns: those that wait to be taken.
+    mutating func renew() -> [Connection] {
+        outdated = Set(out.keys)
+        defer { idle = [] }
+        return idle.map(\.connection)
+    }
+
     mutating func close() -> (connections: [Connection], waiters: [Waiter]) {
         isClosed = true
-        defer { (idle, out, waiting, order, promised) = ([], [:], [:], [], 0) }
+        defer { (idle, out, outdated, waiting, order, promised) = ([], [:], [], [:], [], 0) }
         return (idle.map(\.connection) + Array(out.values), Array(waiting.values))
     }
 }

@@ -72,7 +72,9 @@ extension RedisClient {
                     try await node.runAlone(pipeline, deadline: deadline)
                 }
             }
-        // Nothing is watched, so there is an answer.
-        return try RedisConnection.results(ofTransaction: replies) ?? []
+        guard let results = try RedisConnection.results(ofTransaction: replies) else {
+            throw RedisClientError(.protocolViolation, "The server dropped a transaction that watches nothing.")
+        }
+        return results
     }
 }

@@ -90,11 +90,7 @@ extension RedisNode {
         guard isWanted else { return connection.close(RedisClientError(.closed, "The client was closed.")) }
         connection.report(to: stream)
         stream.start()
-        let waiters = link.withLockedValue { link in
-            link.backoff.succeeded()
-            return link.takeConnectWaiters()
-        }
-        for waiter in waiters { waiter.resume() }
+        for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume() }
         logger.debug("Connected to the Redis server.", metadata: metadata)
         observers.notify(.connected)
         watch(.connected)
@@ -132,17 +128,25 @@ extension RedisNode {
         }
     }
 
+    /// - Parameter hasAnswered: whether the server was of use. One that only ever shakes hands is not, and is turned to
+    ///   less and less often.
     /// - Returns: those whose commands were never written.
-    func connectionLost(_ error: RedisClientError) -> [Waiter] {
+    func connectionLost(_ error: RedisClientError, hasAnswered: Bool) -> [Waiter] {
         let (unwritten, wasClosing) = state.withLockedValue { state -> ([Waiter], Bool) in
             let unwritten = state.takeUnwritten()
             if case .closing = state.phase {
                 state.phase = .closed
                 return (unwritten, true)
             }
-            if isRenewed { state.phase = .waitingToReconnect } else { state.end(error) }
+            if isRenewed {
+                state.phase = .waitingToReconnect
+                state.lastFailure = error
+            } else {
+                state.end(error)
+            }
             return (unwritten, false)
         }
+        if hasAnswered { link.withLockedValue { $0.backoff.succeeded() } }
         observers.notify(.disconnected)
         if configuration.clientSideCaching { invalidations.put(.everything(.disconnected)) }
         if wasClosing {

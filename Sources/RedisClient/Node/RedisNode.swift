@@ -151,6 +151,10 @@ final class RedisNode: Sendable {
 
     // MARK: The event loop
 
+    func submitProbe() {
+        state.withLockedValue { $0.submitProbe() }
+    }
+
     func holdWakes() {
         state.withLockedValue { $0.holdWakes() }
     }

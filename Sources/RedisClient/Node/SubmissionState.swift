@@ -78,6 +78,12 @@ struct SubmissionState {
         return enqueue(waiter)
     }
 
+    /// Asks for a sign of life, behind all commands so far. It counts for no caller.
+    mutating func submitProbe() {
+        encoder.append(RESPCommand("PING"))
+        submitted.append(Waiter(token: 0, deadline: .distantFuture, completion: .probe))
+    }
+
     private func refusal(_ replies: Int) -> RedisClientError? {
         if inFlight + replies > limits.inFlight, inFlight + replies - unaccounted.count > limits.inFlight {
             return RedisClientError(.overloaded, "Too many commands are waiting for their replies.")
@@ -101,7 +107,8 @@ struct SubmissionState {
         case .closing, .closed: return .refuse(refusalWhenClosed)
         case .idle, .connecting, .ready, .waitingToReconnect: break
         }
-        guard offlineCount + commands.count <= limits.offline else {
+        // One alone is no backlog, whatever its length.
+        guard offlineCount == 0 || offlineCount + commands.count <= limits.offline else {
             return .refuse(RedisClientError(.overloaded, "Too many commands are waiting for a connection."))
         }
         offline.append(Offline(waiter: waiter, commands: commands))

@@ -114,7 +114,6 @@ final class SubscriptionHub {
         )
         connection.report(to: stream)
         phase = .ready(stream)
-        backoff.succeeded()
         lastFailure = nil
         stream.start()
         stream.subscribe(to: table.targets)
@@ -146,8 +145,10 @@ final class SubscriptionHub {
         }
     }
 
-    func connectionLost(_ error: RedisClientError) {
+    /// - Parameter hasAnswered: whether the server was of use.
+    func connectionLost(_ error: RedisClientError, hasAnswered: Bool) {
         guard case .ready = phase else { return }
+        if hasAnswered { backoff.succeeded() }
         for id in table.disconnect() { listeners[id]?.continuation.yield(.disconnected) }
         logger.info(
             "The connection for subscriptions was lost.",

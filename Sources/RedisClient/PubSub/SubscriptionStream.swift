@@ -18,6 +18,7 @@ final class SubscriptionStream: ConnectionReceiver {
     private var sent = CircularBuffer<Sent>()
     private var liveness: Liveness
     private var timer: Scheduled<Void>?
+    private var hasAnswered = false
 
     init(
         hub: SubscriptionHub,
@@ -106,6 +107,7 @@ final class SubscriptionStream: ConnectionReceiver {
     }
 
     private func answered() {
+        hasAnswered = true
         switch sent.popFirst() {
         case .subscribe(let target):
             // If it was left and subscribed to again since, the later answer counts.
@@ -134,6 +136,6 @@ final class SubscriptionStream: ConnectionReceiver {
 
     func closed(_ error: RedisClientError) {
         timer?.cancel()
-        hub.connectionLost(error)
+        hub.connectionLost(error, hasAnswered: hasAnswered)
     }
 }

@@ -13,18 +13,17 @@ enum CommandRoute: Sendable, Equatable {
     /// In parts by the slots of its keys.
     case parts(KeyRule, ReplyMerge)
     case everyPrimary(ReplyMerge)
+    /// To the primary that the cursor names.
+    case primariesInTurn
 
     /// The route of a command in a cluster.
     ///
-    /// - Throws: ``RedisClientError/Code/crossSlot``, ``RedisClientError/Code/unsupportedCommand``.
+    /// - Throws: ``RedisClientError/Code/crossSlot``.
     static func inCluster(_ command: RESPCommand) throws(RedisClientError) -> CommandRoute {
         let rule = CommandRule.of(command)
         switch rule.spread {
-        case .refused:
-            throw RedisClientError(
-                .unsupportedCommand,
-                "\(command.name) speaks of one node and a cluster has many; connect to that node."
-            )
+        case .primariesInTurn:
+            return .primariesInTurn
         case .everyPrimary(let merge):
             return .everyPrimary(merge)
         case .oneSlot, .parts:

@@ -30,7 +30,9 @@ protocol NodeRouter: Sendable {
     func follow(_ redirect: Redirect)
 
     /// A node did not take a command; things may have changed.
-    func suspect(_ node: RedisNode)
+    ///
+    /// - Parameter hasAnswered: whether it said so itself.
+    func suspect(_ node: RedisNode, hasAnswered: Bool)
 
     // MARK: The client's connections as a whole
 

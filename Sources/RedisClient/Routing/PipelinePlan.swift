@@ -6,10 +6,11 @@ struct PipelinePlan {
         let command: RESPCommand
         let place: Place
 
-        var keys: [String] {
-            var keys: [String] = []
+        /// `nil` where a key is no text.
+        var keys: [String?] {
+            var keys: [String?] = []
             CommandRule.of(command).keys.forEachPosition(in: command) { position in
-                if let key = command.argument(at: position)?.string { keys.append(key) }
+                keys.append(command.argument(at: position)?.string)
             }
             return keys
         }
@@ -41,10 +42,22 @@ struct PipelinePlan {
             case .everyPrimary(let merge):
                 for primary in primaries { parts.append(Part(command: command, place: .node(primary))) }
                 sources.append(.merged(merge, positions: primaries.map { _ in [] }))
+            case .primariesInTurn:
+                sources.append(turn(command, primaries))
             case .parts(let keys, let merge):
                 sources.append(.merged(merge, positions: split(command, keys)))
             }
         }
+    }
+
+    private mutating func turn(_ command: RESPCommand, _ primaries: [RedisClient.Configuration.Address]) -> Source {
+        let cursor = ClusterCursor(command.argument(at: 0)?.string ?? "", primaries: primaries)
+        guard let primary = cursor.primary else { return .merged(.page(cursor), positions: []) }
+        var page = RESPCommand(command.name, cursor.cursor)
+        page.append(contentsOf: command.arguments.dropFirst())
+        page.isReadOnly = command.isReadOnly
+        parts.append(Part(command: page, place: .node(primary)))
+        return .merged(.page(cursor), positions: [[]])
     }
 
     /// - Returns: the places of each part's keys among all keys.

@@ -73,8 +73,13 @@ struct PipelineWork: Sendable {
             var latest: RESPError?
             var next = values.startIndex
             for index in batch {
-                if preface(ofPart: index) != nil { next += 1 }
-                guard next < values.endIndex else { break }
+                let hasPreface = preface(ofPart: index) != nil
+                guard next + (hasPreface ? 1 : 0) < values.endIndex else { break }
+                if hasPreface {
+                    // A value that is not tracked must not be taken for one that is.
+                    if isTracked { failure = failure ?? values[next].error }
+                    next += 1
+                }
                 if let error = receive(values[next], forPart: index, from: node) { latest = error }
                 next += 1
             }

@@ -1,3 +1,4 @@
+import NIOCore
 import RESP
 
 /// How the answers to the parts of one command become one answer. An error of any part is the answer of the whole.
@@ -7,6 +8,8 @@ enum ReplyMerge: Sendable, Equatable {
     case sum
     case concatenate
     case allSucceeded
+    /// The answer of the one primary that was asked, with the cursor for the next.
+    case page(ClusterCursor)
 
     /// - Parameter positions: for each reply, the places of its keys among all keys.
     func merge(_ replies: [RESPValue], positions: [[Int]]) -> RESPValue {
@@ -18,6 +21,10 @@ enum ReplyMerge: Sendable, Equatable {
             return .array(replies.flatMap { $0.array ?? [] })
         case .allSucceeded:
             return replies.first ?? .null
+        case .page(let cursor):
+            guard var page = replies.first?.array else { return replies.first ?? .array([.bulk("0"), .array([])]) }
+            if let next = page.first?.string { page[0] = .bulk(cursor.next(next)) }
+            return .array(page)
         case .byPosition:
             var merged = [RESPValue](repeating: .null, count: positions.reduce(0) { $0 + $1.count })
             for (reply, positions) in zip(replies, positions) {
@@ -29,4 +36,8 @@ enum ReplyMerge: Sendable, Equatable {
             return .array(merged)
         }
     }
+}
+
+extension RESPValue {
+    fileprivate static func bulk(_ text: String) -> RESPValue { .bulkString(ByteBuffer(string: text)) }
 }

@@ -9,7 +9,7 @@ extension RoutedExecutor {
         }
         let routes = try pipeline.map { command throws(RedisClientError) in try router.route(command) }
         var primaries: [NodeRouter.Address] = []
-        if routes.contains(where: \.isForEveryPrimary) {
+        if routes.contains(where: \.isForAllPrimaries) {
             _ = try await node(for: .anyPrimary, false, deadline)
             primaries = router.primaries
         }
@@ -73,7 +73,7 @@ extension RoutedExecutor {
                 if !(latest?.error is RedisClientError) { latest = (error, batch.node) }
             }
             if !work.untracked.isEmpty {
-                router.invalidations.put(.keys(work.untracked.flatMap { work.parts[$0].keys }))
+                router.invalidations.put(work.untracked.flatMap { work.parts[$0].keys }, otherwise: .moved)
             }
             if let failure = work.failure { throw work.whole(failure) }
             for redirect in work.redirects { router.follow(redirect) }
@@ -151,8 +151,10 @@ extension RoutedExecutor {
 }
 
 extension CommandRoute {
-    fileprivate var isForEveryPrimary: Bool {
-        if case .everyPrimary = self { return true }
-        return false
+    fileprivate var isForAllPrimaries: Bool {
+        switch self {
+        case .everyPrimary, .primariesInTurn: true
+        case .one, .parts: false
+        }
     }
 }

@@ -65,7 +65,7 @@ struct Attempts {
             try await moved(orThrow: error)
             return redirect
         case .wait:
-            executor.router.suspect(node)
+            executor.router.suspect(node, hasAnswered: true)
             try await pause(budget.wait(), orThrow: error)
             return nil
         }
@@ -73,7 +73,7 @@ struct Attempts {
 
     /// A connection was lost with nothing done.
     mutating func lost(_ error: RedisClientError, _ node: RedisNode) async throws {
-        executor.router.suspect(node)
+        executor.router.suspect(node, hasAnswered: false)
         try await moved(orThrow: error)
     }
 

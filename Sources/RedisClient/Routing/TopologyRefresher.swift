@@ -8,6 +8,8 @@ final class TopologyRefresher: Sendable {
     private struct State {
         var isRunning = false
         var isWantedAgain = false
+        /// Whether the pause after a look that found something wrong is over.
+        var isHurried = false
         var isClosed = false
         var rounds = 0
         var timer: RepeatedTask?
@@ -17,7 +19,7 @@ final class TopologyRefresher: Sendable {
 
     /// Between looks, so that many redirections at once do not make many.
     private static let spacing = TimeAmount.milliseconds(20)
-    private static let pauses = Duration.milliseconds(50)...Duration.seconds(1)
+    private let pauses: ClosedRange<Duration>
 
     private let eventLoop: any EventLoop
     private let interval: TimeAmount
@@ -25,9 +27,15 @@ final class TopologyRefresher: Sendable {
     private let looked: WaitList
     private let wanted: WaitList
 
-    init(eventLoop: any EventLoop, interval: Duration) {
+    /// - Parameter pauses: between looks that find something wrong.
+    init(
+        eventLoop: any EventLoop,
+        interval: Duration,
+        pauses: ClosedRange<Duration> = .milliseconds(50)...Duration.milliseconds(500)
+    ) {
         self.eventLoop = eventLoop
         self.interval = TimeAmount(clamping: interval)
+        self.pauses = pauses
         looked = WaitList(eventLoop: eventLoop)
         wanted = WaitList(eventLoop: eventLoop)
     }
@@ -38,18 +46,23 @@ final class TopologyRefresher: Sendable {
     }
 
     /// Asks for a look soon.
-    func request() {
+    ///
+    /// - Parameter isNews: whether a server told of a change, for which no pause is kept. Looks themselves make
+    ///   connections, and what becomes of those must not bring on the next look: servers that are all away would be
+    ///   tried without end.
+    func request(isNews: Bool = false) {
         let starts = state.withLockedValue { state in
             guard !state.isClosed else { return false }
             if state.isRunning {
                 state.isWantedAgain = true
+                state.isHurried = state.isHurried || isNews
                 return false
             }
             state.isRunning = true
             if state.timer == nil { state.timer = startTimer() }
             return true
         }
-        if starts { Task.detached { await self.run() } } else { wanted.resumeAll() }
+        if starts { Task.detached { await self.run() } } else if isNews { wanted.resumeAll() }
     }
 
     /// Asks for a look and returns when one has ended, or at the deadline.
@@ -99,7 +112,7 @@ final class TopologyRefresher: Sendable {
     }
 
     private func run() async {
-        var backoff = Backoff(Self.pauses)
+        var backoff = Backoff(pauses)
         while true {
             let isWell = await state.withLockedValue({ $0.look })?() ?? true
             let goesOn = state.withLockedValue { state in
@@ -115,10 +128,10 @@ final class TopologyRefresher: Sendable {
             } else {
                 await wanted.wait(until: .now() + backoff.next()) { self.isHurried }
             }
-            state.withLockedValue { $0.isWantedAgain = false }
+            state.withLockedValue { ($0.isWantedAgain, $0.isHurried) = (false, false) }
         }
     }
 
-    /// Whether somebody asked since the last look began.
-    private var isHurried: Bool { state.withLockedValue { $0.isWantedAgain || $0.isClosed } }
+    /// Whether there was news since the last look began.
+    private var isHurried: Bool { state.withLockedValue { $0.isHurried || $0.isClosed } }
 }

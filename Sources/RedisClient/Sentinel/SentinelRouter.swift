@@ -98,8 +98,8 @@ final class SentinelRouter: NodeRouter {
     /// There are no slots here, so that no server redirects.
     func follow(_ redirect: Redirect) {}
 
-    func suspect(_ node: RedisNode) {
-        refresher.request()
+    func suspect(_ node: RedisNode, hasAnswered: Bool) {
+        refresher.request(isNews: hasAnswered)
     }
 
     func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void) {
@@ -108,7 +108,7 @@ final class SentinelRouter: NodeRouter {
 
     /// Asks all sentinels that can be reached.
     private func look() async -> Bool {
-        alarm.listen { [weak self] in self?.refresher.request() }
+        alarm.listen { [weak self] in self?.refresher.request(isNews: true) }
         let sentinels = state.withLockedValue { state in
             state.view.beginRound()
             return state.view.sentinels

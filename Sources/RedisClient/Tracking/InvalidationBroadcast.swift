@@ -29,13 +29,16 @@ final class InvalidationBroadcast: Sendable {
     /// Reads `invalidate` with an array of keys, or with nothing, which means all keys. Other messages are none.
     func receive(push: [RESPValue]) {
         guard push.count == 2, push[0].string == "invalidate" else { return }
-        let keys = push[1].array?.map(\.string)
-        // A key that is no text has no name here that could be told.
-        if let keys, keys.allSatisfy({ $0 != nil }) {
-            put(.keys(keys.compactMap(\.self)))
-        } else {
-            put(.everything(.flushed))
-        }
+        guard let keys = push[1].array?.map(\.string) else { return put(.everything(.flushed)) }
+        put(keys, otherwise: .flushed)
+    }
+
+    /// - Parameters:
+    ///   - keys: a key that is no text has no name here that could be told; with one of them everything is meant.
+    ///   - reason: for everything.
+    func put(_ keys: [String?], otherwise reason: RedisInvalidation.Reason) {
+        let names = keys.compactMap(\.self)
+        put(names.count == keys.count ? .keys(names) : .everything(reason))
     }
 
     func put(_ invalidation: RedisInvalidation) {

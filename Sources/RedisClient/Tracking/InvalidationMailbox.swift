@@ -29,7 +29,7 @@ final class InvalidationMailbox: Sendable {
     }
 
     func put(_ invalidation: RedisInvalidation) {
-        let (reader, taken) = state.withLockedValue { state in
+        let served = state.withLockedValue { state -> (Reader, RedisInvalidation)? in
             switch invalidation {
             case .everything(let reason):
                 state.everything = reason
@@ -40,10 +40,12 @@ final class InvalidationMailbox: Sendable {
                 state.everything = state.everything ?? .overflowed
                 state.keys = []
             }
-            guard let reader = state.readers.popLast() else { return (Reader?.none, RedisInvalidation?.none) }
-            return (reader, state.take())
+            // To a reader nothing is the end.
+            guard let reader = state.readers.last, let taken = state.take() else { return nil }
+            state.readers.removeLast()
+            return (reader, taken)
         }
-        reader?.resume(returning: taken)
+        if let (reader, taken) = served { reader.resume(returning: taken) }
     }
 
     private typealias Reader = UnsafeContinuation<RedisInvalidation?, Never>

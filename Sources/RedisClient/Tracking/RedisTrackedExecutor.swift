@@ -3,7 +3,8 @@ public import RESP
 
 /// Runs commands of a client so that the server tells when a key that they read changes.
 ///
-/// Each command goes out behind `CLIENT CACHING YES`, in the same write; a script's reads are tracked too.
+/// Each command goes out behind `CLIENT CACHING YES`, in the same write; a script's reads are tracked too. Where the
+/// server refuses that, the refusal is thrown, though the command was run.
 public struct RedisTrackedExecutor: CommandExecutor {
     let client: RedisClient
 
@@ -32,6 +33,16 @@ public struct RedisTrackedExecutor: CommandExecutor {
         command.isReadOnly = true
         return command
     }()
+
+    /// The replies to commands each of which went out behind ``caching``.
+    ///
+    /// - Throws: `RESPError` if the server does not track one of them. Their values would never be told to be outdated.
+    static func separate(_ replies: [RESPValue]) throws -> [RESPValue] {
+        try stride(from: 0, to: replies.count - 1, by: 2).map { preface in
+            _ = try replies[preface].get()
+            return replies[preface + 1]
+        }
+    }
 }
 
 extension RedisClient {

@@ -58,6 +58,9 @@ extension RedisClient {
         #expect(replies.last?.string == "PONG")
         #expect(try await client.execute(RESPCommand("DBSIZE")).integer ?? 0 >= keys.count)
         #expect(try await client.execute(RESPCommand("KEYS", "key-*")).array?.count == keys.count)
+        var scanned: Set<String> = []
+        for try await key in client.scan(matching: "key-*", count: 3) { scanned.insert(key.string ?? "") }
+        #expect(scanned == Set(keys))
         #expect(try await client.execute(RESPCommand("DEL", arguments: keys)).integer == keys.count)
         await client.close()
     }

@@ -37,6 +37,9 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
         (RESPCommand("ZUNIONSTORE", "a", 2, "b", "c", "WEIGHTS", 1, 2), ["a", "b", "c"]),
         (RESPCommand("ZINTER", 2, "b", "c", "WITHSCORES"), ["b", "c"]),
         (RESPCommand("XREAD", "COUNT", 2, "streams", "a", "b", "0", "0"), ["a", "b"]),
+        (RESPCommand("XREADGROUP", "GROUP", "streams", "c", "STREAMS", "a", "b", ">", ">"), ["a", "b"]),
+        (RESPCommand("XREADGROUP", "GROUP", "g", "streams", "STREAMS", "a", ">"), ["a"]),
+        (RESPCommand("XREADGROUP", "GROUP"), []),
         (RESPCommand("SORT", "a", "LIMIT", 0, 1, "STORE", "b"), ["a", "b"]),
         (RESPCommand("BITOP", "AND", "a", "b", "c"), ["a", "b", "c"]),
         (RESPCommand("OBJECT", "ENCODING", "a"), ["a"]),
@@ -72,9 +75,48 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
         #expect(error?.message.contains(command.name) == true)
     }
 
-    @Test func refusesWhatIsMeantForOneNode() {
-        let error = #expect(throws: RedisClientError.self) { try CommandRoute.inCluster(RESPCommand("SCAN", 0)) }
-        #expect(error?.code == .unsupportedCommand)
+}
+
+@Suite struct ClusterCursorTests {
+    private let primaries = [address(2), address(1)]
+
+    /// The page that a cursor leads to, and the cursor behind it.
+    private func turn(
+        _ cursor: String,
+        _ primaries: [Address],
+        answered next: String
+    ) throws -> (Place, String, String) {
+        let command = RESPCommand("SCAN", cursor, "COUNT", 9)
+        let plan = PipelinePlan([command], routes: [.primariesInTurn], primaries: primaries)
+        let part = try #require(plan.parts.first)
+        #expect(part.command.argument(at: 2)?.string == "9")
+        let page = plan.assemble([.array([.simpleString(next), .array([])])])
+        return (part.place, part.command.argument(at: 0)?.string ?? "", page.first?.array?.first?.string ?? "")
+    }
+
+    @Test func goesThroughAllPrimaries() throws {
+        let first = try turn("0", primaries, answered: "17")
+        #expect(first.0 == .node(address(1)) && first.1 == "0")
+        // In whatever order they are told.
+        let second = try turn(first.2, primaries.reversed(), answered: "0")
+        #expect(second.0 == .node(address(1)) && second.1 == "17")
+        let third = try turn(second.2, primaries, answered: "18446744073709551615")
+        #expect(third.0 == .node(address(2)) && third.1 == "0")
+        let fourth = try turn(third.2, primaries, answered: "0")
+        #expect(fourth.0 == .node(address(2)) && fourth.1 == "18446744073709551615")
+        #expect(fourth.2 == "0")
+    }
+
+    @Test func beginsAnewAmongOthers() throws {
+        let cursor = try turn("0", primaries, answered: "17").2
+        let other = try turn(cursor, [address(1), address(3)], answered: "0")
+        #expect(other.0 == .node(address(1)) && other.1 == "0")
+    }
+
+    @Test func anErrorIsTheAnswer() {
+        let plan = PipelinePlan([RESPCommand("SCAN", 0)], routes: [.primariesInTurn], primaries: primaries)
+        let error = RESPValue.error(RESPError("ERR no"))
+        #expect(plan.assemble([error]) == [error])
     }
 }
 
@@ -150,6 +192,20 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
         #expect(writes.receive(.failure(lost), of: [0, 1], from: address(1)) == nil)
         #expect(writes.failure != nil)
         #expect(writes.beginRound().isEmpty)
+    }
+
+    @Test func whatIsNotTrackedIsNotAnswered() {
+        let part = PipelinePlan.Part(command: RESPCommand("GET", "a"), place: .anyPrimary)
+        var work = PipelineWork(parts: [part], isTracked: true)
+        _ = work.beginRound()
+        let refusal = RESPError("NOPERM no caching")
+        _ = work.receive(.success([.error(refusal), .integer(1)]), of: [0], from: address(1))
+        #expect(work.failure as? RESPError == refusal)
+    }
+
+    @Test func keysThatAreNoTextAreTold() {
+        let command = RESPCommand("MGET", "a", ByteBuffer(bytes: [0xFF]))
+        #expect(PipelinePlan.Part(command: command, place: .anyPrimary).keys == ["a", nil])
     }
 
     @Test func theWholeKnowsThatPartsOfItWereDone() {

@@ -1,0 +1,32 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import TestSupport
+import Testing
+
+@testable import RedisClient
+
+@Suite struct TopologyRefresherTests {
+    @Test func onlyNewsEndThePauseAfterALookThatFoundSomethingWrong() async throws {
+        let refresher = TopologyRefresher(
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            interval: .seconds(3600),
+            pauses: .seconds(3600)...Duration.seconds(3600)
+        )
+        let looks = NIOLockedValueBox(0)
+        refresher.use { [weak refresher] in
+            looks.withLockedValue { $0 += 1 }
+            // As an attempt to connect does that belongs to the look, and comes to nothing.
+            refresher?.request()
+            return false
+        }
+        await refresher.look(until: .now() + .seconds(60)) { false }
+        #expect(looks.withLockedValue { $0 } == 1)
+        // Callers that ask again while nothing is known get no look of their own.
+        await refresher.look(until: .now() + .milliseconds(200)) { false }
+        #expect(looks.withLockedValue { $0 } == 1)
+        refresher.request(isNews: true)
+        #expect(await eventually { looks.withLockedValue { $0 } == 2 })
+        refresher.close()
+    }
+}

@@ -1,0 +1,59 @@
+import NIOCore
+import NIOPosix
+import RESP
+import TestSupport
+import Testing
+
+@testable import RedisClient
+
+@Suite struct ConnectorTests {
+    /// Finds more than one address for each name.
+    private struct SeveralAddresses: Resolver, Sendable {
+        let eventLoop: any EventLoop
+        let ports: [Int]
+
+        func initiateAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> {
+            eventLoop.makeCompletedFuture {
+                try ports.map { try SocketAddress(ipAddress: "127.0.0.1", port: $0) }
+            }
+        }
+
+        func initiateAAAAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> {
+            eventLoop.makeSucceededFuture([])
+        }
+
+        func cancelQueries() {}
+    }
+
+    /// The first address refuses, as that of a server which listens on IPv4 alone does for `localhost`.
+    @Test(arguments: [false, true])
+    func triesAllAddressesOfAHost(isSecure: Bool) async throws {
+        let certificates = try await TestCertificates()
+        let server = try await RedisServer.start(certificates: certificates)
+        let gone = try await RedisServer.start()
+        await gone.stop()
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        var configuration = RedisClient.configuration(port: 1)
+        configuration.address = .hostname("redis.test", port: 1)
+        if isSecure {
+            configuration.tls = .init(trust: .file(certificates.authority), verification: .certificateOnly)
+        }
+        let port = isSecure ? try #require(server.tlsPort) : server.port
+        let connector = Connector(
+            configuration: configuration,
+            resolver: SeveralAddresses(eventLoop: eventLoop, ports: [gone.port, port])
+        )
+        let isOpen = try await eventLoop.flatSubmit {
+            connector.connect(on: eventLoop).map { connection in
+                defer { connection.value.close(RedisClientError(.closed, "The test is over.")) }
+                return connection.value.isOpen
+            }
+        }.get()
+        #expect(isOpen)
+        // Nothing is left of the attempts; the length and the connection that asks are told.
+        let isAlone = try await eventually {
+            try server.command("CLIENT LIST").split(whereSeparator: \.isNewline).count == 2
+        }
+        #expect(isAlone)
+    }
+}

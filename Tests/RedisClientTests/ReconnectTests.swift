@@ -1,0 +1,106 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import RESP
+import TestSupport
+import Testing
+
+@testable import RedisClient
+
+@Suite(.serialized) struct ReconnectTests {
+    /// A server that takes connections and says nothing is no better than one that is gone.
+    @Test func aLostServerIsFailingUntilItAnswersAgain() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        let node = RedisNode(
+            configuration: RedisClient.configuration(port: proxy.port),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: .init(label: "test")
+        )
+        try await node.connect()
+        #expect(!node.isFailing)
+        var faults = FaultProxy.Faults()
+        faults.swallowsRequests = true
+        proxy.faults = faults
+        proxy.cut()
+        let isTrying = await eventually {
+            node.state.withLockedValue { if case .connecting = $0.phase { true } else { false } }
+        }
+        #expect(isTrying)
+        #expect(node.isFailing)
+        proxy.faults = .init()
+        proxy.cut()
+        try await node.connect()
+        #expect(!node.isFailing)
+        await node.close()
+        try await proxy.stop()
+    }
+
+    @Test func aLongPipelineWaitsForTheFirstConnection() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { $0.maxQueuedOffline = 5 }
+        let replies = try await client.execute(pipeline: (0..<50).map { RESPCommand("ECHO", $0) })
+        #expect(replies.map(\.integer) == Array(0..<50))
+        await client.close()
+    }
+
+    /// Bytes that wait for the socket must not be overtaken, or all replies go to the wrong callers.
+    @Test func aProbeOvertakesNothing() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        let keys = (0..<12).map { "key\($0)" }
+        for key in keys { try await client.execute(RESPCommand("SET", key, "value of \(key)")) }
+        server.pause()
+        let large = (0..<4).map { RESPCommand("SET", "large\($0)", ByteBuffer(repeating: 1, count: 8 << 20)) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for command in large {
+                group.addTask {
+                    let error = try await clientError {
+                        try await client.execute(command, timeout: .milliseconds(500))
+                    }
+                    #expect(error?.code == .timedOut)
+                }
+            }
+            for key in keys {
+                group.addTask {
+                    let value = try await client.execute(RESPCommand("GET", key), timeout: .seconds(60))
+                    #expect(value.string == "value of \(key)")
+                }
+            }
+            for _ in large { try await group.next() }
+            // The probe went out with the deadlines, in the same turn of the event loop.
+            await withTaskExecutorPreference(client.taskExecutor) {}
+            server.resume()
+            try await group.waitForAll()
+        }
+        #expect(try await client.execute(RESPCommand("ECHO", "after")).string == "after")
+        await client.close()
+    }
+
+    @Test func theEarliestDeadlineOfABatchCounts() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        let client = RedisClient(port: proxy.port) { $0.keepAliveInterval = .seconds(3600) }
+        try await client.connect()
+        var faults = FaultProxy.Faults()
+        faults.swallowsRequests = true
+        proxy.faults = faults
+        // On the event loop itself both are there before it takes what was submitted.
+        try await withTaskExecutorPreference(client.taskExecutor) {
+            async let patient = client.execute(RESPCommand("ECHO", "patient"), timeout: .seconds(60))
+            async let hasty = clientError {
+                try await client.execute(RESPCommand("ECHO", "hasty"), timeout: .milliseconds(50))
+            }
+            let late = try await hasty
+            #expect(late?.code == .timedOut)
+            // Sent again over a new connection, unless its time was over too.
+            proxy.faults = .init()
+            proxy.cut()
+            let reply = try await patient
+            #expect(reply.string == "patient")
+        }
+        await client.close()
+        try await proxy.stop()
+    }
+}

@@ -1,0 +1,79 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import RESP
+
+/// A server that says what a test tells it to, for what a real one does not do.
+final class ScriptedServer: Sendable {
+    private struct State {
+        var accepted = 0
+        var links: [any Channel] = []
+        var listener: (any Channel)?
+    }
+
+    /// The reply to a command as it goes over the wire; `nil` closes the connection.
+    typealias Script = @Sendable ([String]) -> String?
+
+    private let state = NIOLockedValueBox(State())
+
+    /// Where clients connect to.
+    var port: Int { state.withLockedValue { $0.listener?.localAddress?.port } ?? 0 }
+    /// Connections that clients made so far.
+    var acceptedCount: Int { state.withLockedValue { $0.accepted } }
+
+    /// - Parameter script: asked about all commands but those of the handshake.
+    static func start(_ script: @escaping Script) async throws -> ScriptedServer {
+        let server = ScriptedServer()
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                server.state.withLockedValue { state in
+                    state.accepted += 1
+                    state.links.append(channel)
+                }
+                return channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Answerer(script: script))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        server.state.withLockedValue { $0.listener = listener }
+        return server
+    }
+
+    /// Closes all connections.
+    func cut() {
+        for link in state.withLockedValue({ $0.links }) { link.close(promise: nil) }
+    }
+
+    func stop() async throws {
+        cut()
+        try await state.withLockedValue { $0.listener }?.close().get()
+    }
+}
+
+private final class Answerer: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let script: ScriptedServer.Script
+    private var decoder = RESPDecoder()
+
+    init(script: @escaping ScriptedServer.Script) {
+        self.script = script
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        decoder.append(unwrapInboundIn(data))
+        while let command = try? decoder.next() {
+            let words = (command.array ?? []).map { $0.string ?? "" }
+            guard let reply = Self.greeting(words) ?? script(words) else { return context.close(promise: nil) }
+            context.channel.writeAndFlush(ByteBuffer(string: reply), promise: nil)
+        }
+    }
+
+    private static func greeting(_ words: [String]) -> String? {
+        switch words.first {
+        case "HELLO": "%0\r\n"
+        case "CLIENT" where ["SETINFO", "TRACKING"].contains(words[1]): "+OK\r\n"
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import RESP
+import TestSupport
+import Testing
+
+@testable import RedisClient
+
+/// What becomes of commands when a server does what no real one does on demand.
+@Suite struct ScriptedServerTests {
+    @Test func whatIsNoRESPMayFollowAnExecutedCommand() async throws {
+        let server = try await ScriptedServer.start { _ in "?\r\n" }
+        let client = RedisClient(port: server.port)
+        let error = try await clientError { try await client.execute(RESPCommand("INCR", "n")) }
+        #expect(error?.code == .protocolViolation)
+        #expect(error?.mayHaveExecuted == true)
+        await client.close()
+        try await server.stop()
+    }
+
+    @Test func aReplyToNoCommandMayHideThatOfTheNext() async throws {
+        let server = try await ScriptedServer.start { _ in "+OK\r\n+OK\r\n" }
+        let node = RedisNode(
+            configuration: RedisClient.configuration(port: server.port),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: .init(label: "test"),
+            isRenewed: false
+        )
+        _ = try await node.run(RESPCommand("SET", "a", 1), deadline: .now() + .seconds(20))
+        #expect(await eventually { !node.isConnected })
+        let reason = node.state.withLockedValue { $0.refusalWhenClosed }
+        #expect(reason.code == .protocolViolation)
+        await node.close()
+        try await server.stop()
+    }
+
+    @Test func aTransactionThatIsDroppedIsNoSuccess() async throws {
+        let server = try await ScriptedServer.start { $0[0] == "EXEC" ? "_\r\n" : "+QUEUED\r\n" }
+        let client = RedisClient(port: server.port)
+        let error = try await clientError {
+            try await client.execute(transaction: [RESPCommand("SET", "a", 1)], timeout: .seconds(20))
+        }
+        #expect(error?.code == .protocolViolation)
+        #expect(error?.mayHaveExecuted == false)
+        await client.close()
+        try await server.stop()
+    }
+
+    @Test func whatTheServerDoesNotTrackIsNotAnswered() async throws {
+        let server = try await ScriptedServer.start { $0[0] == "CLIENT" ? "-NOPERM no caching\r\n" : "+value\r\n" }
+        let client = RedisClient(port: server.port) { $0.clientSideCaching = true }
+        let refusal = await #expect(throws: RESPError.self) { try await client.tracked.get("a") }
+        #expect(refusal?.code == .noPermission)
+        #expect(try await client.execute(RESPCommand("GET", "a")).string == "value")
+        await client.close()
+        try await server.stop()
+    }
+
+    /// Shaking hands is not enough for a server to be turned to again at once.
+    @Test func aServerThatAnswersNothingIsTriedLessAndLess() async throws {
+        let isHelpful = NIOLockedValueBox(false)
+        let server = try await ScriptedServer.start { _ in isHelpful.withLockedValue { $0 } ? "+PONG\r\n" : nil }
+        var configuration = RedisClient.configuration(port: server.port)
+        configuration.reconnectBackoff = .milliseconds(1)...Duration.seconds(3600)
+        let node = RedisNode(
+            configuration: configuration,
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: .init(label: "test")
+        )
+        func nextPause() -> TimeAmount { node.link.withLockedValue { $0.backoff.next(jitter: 0) } }
+        func ping() async throws { _ = try await node.run(RESPCommand("PING"), deadline: .now() + .seconds(20)) }
+        for _ in 0..<3 {
+            let error = try await clientError { try await ping() }
+            #expect(error?.code == .connectionLost)
+        }
+        // Each time twice as long as before.
+        #expect(nextPause() >= .milliseconds(8))
+        isHelpful.withLockedValue { $0 = true }
+        try await ping()
+        server.cut()
+        #expect(await eventually { server.acceptedCount > 4 })
+        #expect(nextPause() <= .milliseconds(2))
+        await node.close()
+        try await server.stop()
+    }
+}
