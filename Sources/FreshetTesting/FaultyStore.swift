@@ -20,6 +20,8 @@ public final class FaultyStore: CacheStore {
         case hang
         /// Does what was asked this much later.
         case delay(Duration)
+        /// Does what was asked, and answers this much later.
+        case delayAfterwards(Duration)
     }
 
     private struct State {
@@ -87,6 +89,10 @@ public final class FaultyStore: CacheStore {
         case .delay(let time):
             try await spawner.sleep(for: time)
             return try await body()
+        case .delayAfterwards(let time):
+            let value = try await body()
+            try await spawner.sleep(for: time)
+            return value
         }
     }
 }

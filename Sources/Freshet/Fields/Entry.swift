@@ -76,8 +76,10 @@ final class Entry: Sendable {
     }
 
     /// The same value, stale from now on, to be checked with the store before it is served.
-    func expired(at now: MonotonicInstant) -> Entry {
-        with(freshUntil: min(freshUntil, now), checkedAt: .distantPast)
+    ///
+    /// - Parameter generation: that the key has since, where that is known.
+    func expired(at now: MonotonicInstant, of generation: Generation? = nil) -> Entry {
+        with(generation: generation ?? self.generation, freshUntil: min(freshUntil, now), checkedAt: .distantPast)
     }
 
     /// The same, to be checked with the store before it is served.

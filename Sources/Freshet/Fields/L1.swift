@@ -37,12 +37,12 @@ final class L1: Sendable {
 
     /// Makes what is held stale or drops it, as an invalidation wants it.
     ///
-    /// - Parameter generation: spares what is of the generation that the invalidation has brought.
+    /// - Parameter generation: that the invalidation has brought; what is of it already is spared.
     func invalidate(_ key: String, _ invalidation: Invalidation, unlessOf generation: Generation? = nil) {
         guard let entry = entries.peek(key), generation == nil || entry.generation != generation else { return }
         let now = spawner.now()
         switch entry.freshness(at: now).action(on: invalidation == .expire ? .expired : .removed) {
-        case .makeStale: hold(entry.expired(at: now), of: key)
+        case .makeStale: hold(entry.expired(at: now, of: generation), of: key)
         default: entries.remove(key)
         }
     }

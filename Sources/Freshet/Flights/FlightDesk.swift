@@ -109,11 +109,13 @@ final class FlightDesk: Sendable {
     /// Changes what is held, with no flight and no message in between.
     func change(_ body: () -> Void) { state.withLockedValue { _ in body() } }
 
-    /// The load of a flight begins, under a lease of the generation.
-    func begin(_ id: FlightID, under generation: Generation) {
+    /// The load of a flight begins, under a lease of the generation or without one.
+    func begin(_ id: FlightID, under generation: Generation?) {
         run(
             state.withLockedValue { state in
-                if let interim = state.runs[id]?.interim, interim.answer.entry.generation != generation {
+                if let generation, let interim = state.runs[id]?.interim,
+                    interim.answer.entry.generation != generation
+                {
                     state.runs[id]?.isDoubtful = true
                 }
                 return state.table.begin(id, under: generation, at: spawner.now())
@@ -147,6 +149,11 @@ final class FlightDesk: Sendable {
         state.withLockedValue { state in
             if state.table.isCurrent(id) { change() }
         }
+    }
+
+    /// Whether what a flight brings may be kept, as ``keep(_:of:_:)`` has it.
+    func mayKeep(_ id: FlightID, of generation: Generation?) -> Bool {
+        state.withLockedValue { $0.table.mayKeep(id, of: generation) }
     }
 
     /// Whether no invalidation has overtaken the flight.

@@ -9,7 +9,7 @@ extension FlightRunner {
     ///   - failures: how many loads in a row have failed, as the store remembers it.
     func fetch(under lease: Lease?, known: Entry?, failures: Int? = nil) async throws -> FlightOutcome {
         let begunAt = tools.spawner.now()
-        if let lease { desk.begin(id, under: lease.generation) }
+        desk.begin(id, under: lease?.generation)
         // A schedule says nothing of when somebody reads.
         if !isScheduled { tools.journal.beginLoad(of: field, at: begunAt) }
         let context = LoadContext(
@@ -55,8 +55,10 @@ extension FlightRunner {
             }
             guard details.isCacheable else { return await passOn(payload, lease, freshness, begunAt) }
             let ttl = details.ttl ?? known?.sourceTTL
+            // By the time the fill comes, the store may have let go of what it held when the load began.
+            let isStillStored = known.map { $0.staleUntil > tools.spawner.now() + Self.fillTime } ?? false
             let fill = EntryFill(
-                content: .unchanged,
+                content: isStillStored ? .unchanged : .value(payload.bytes, digest: payload.digest),
                 freshFor: jittered(ttl ?? policy.ttl),
                 staleFor: policy.staleWindow,
                 etag: details.etag ?? known?.sourceETag,

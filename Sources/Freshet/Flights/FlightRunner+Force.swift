@@ -38,8 +38,17 @@ extension FlightRunner {
         var (snapshot, askedAt) = (snapshot, askedAt)
         var last = decoded(snapshot, held: held, askedAt: askedAt)?.entry
         var wait = leaseWait()
-        while snapshot.leaseFor != nil {
-            guard try await wait.again() else { return .failed(tools.timedOut(field), kept: kept(last)) }
+        var attempts = 0
+        while true {
+            if snapshot.leaseFor != nil {
+                guard try await wait.again() else { return .failed(tools.timedOut(field), kept: kept(last)) }
+            } else {
+                tools.note(snapshot, of: field)
+                guard let entry = last, entry.freshUntil > tools.spawner.now() else { break }
+                if believes(entry, &attempts) {
+                    return .answered(FlightAnswer(entry: entry, origin: .cached(.l2), isCooldown: true))
+                }
+            }
             askedAt = tools.spawner.now()
             do {
                 snapshot = try await tools.store.readEntry(field.key, EntryRead(freshFor: field.policy.ttl))
@@ -50,11 +59,6 @@ extension FlightRunner {
             }
             last = decoded(snapshot, held: held, askedAt: askedAt)?.entry
         }
-        tools.note(snapshot, of: field)
-        if let entry = last, entry.freshUntil > tools.spawner.now() {
-            hold(entry)
-            return .answered(FlightAnswer(entry: entry, origin: .cached(.l2), isCooldown: true))
-        }
         if snapshot.failure != nil, let failure = tools.lastFailure(of: field) {
             return .failed(failure, kept: kept(last))
         }
@@ -63,8 +67,9 @@ extension FlightRunner {
 
     private func forceWithoutStore(_ invalidation: Invalidation, held: Entry?) async throws -> FlightOutcome {
         if tools.isCoolingDown(field) {
-            if let held, held.freshUntil > tools.spawner.now() {
-                desk.keep(id) { tools.l1.hold(held, of: field.key) }
+            if let held, held.freshUntil > tools.spawner.now(),
+                desk.keep(id, of: held.generation, { tools.l1.hold(held, of: field.key) })
+            {
                 return .answered(FlightAnswer(entry: held, origin: .cached(.l1), isCooldown: true))
             }
             if let failure = tools.lastFailure(of: field) {

@@ -3,9 +3,11 @@ import Metrics
 
 /// What the store said or a load brought, as L1 holds it.
 extension FlightRunner {
-    /// What readers may have although the load failed.
+    /// What readers may have although the load failed; where the key has been invalidated since, what that has left.
     func kept(_ entry: Entry?) -> Entry? {
-        guard let entry else { return nil }
+        guard let known = entry,
+            let entry = desk.mayKeep(id, of: known.generation) ? known : tools.l1.entry(field.key)
+        else { return nil }
         let freshness = entry.freshness(at: tools.spawner.now(), under: field.policy)
         return freshness.action(on: .loadFailed) == .answer ? entry : nil
     }
@@ -38,6 +40,13 @@ extension FlightRunner {
             tools.l1.hold(entry, of: field.key)
             tools.journal.hold(entry, of: field.key)
         }
+    }
+
+    /// Holds what the store said, and tells whether to answer with it. Where another process has changed the key since,
+    /// it may be what was invalidated, and the store is to be asked again; not for ever.
+    func believes(_ entry: Entry?, _ attempts: inout Int) -> Bool {
+        attempts += 1
+        return hold(entry) || !desk.isCurrent(id) || attempts == 3
     }
 
     /// The answer to those whom a value out of a cache will do.

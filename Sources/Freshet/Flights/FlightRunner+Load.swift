@@ -3,6 +3,7 @@ extension FlightRunner {
     func load(_ purpose: LeaseRequest.Purpose, known: Entry?) async throws -> FlightOutcome {
         var (purpose, known) = (purpose, known)
         var hasWaited = false
+        var attempts = 0
         var wait = leaseWait()
         while true {
             let askedAt = tools.spawner.now()
@@ -20,11 +21,15 @@ extension FlightRunner {
                     !desk.wantsMore(id, than: stored.loadedAt)
                 {
                     await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+                    guard believes(stored, &attempts) else { continue }
                     return answer(with: stored)
                 }
                 return try await fetch(under: lease, known: stored, failures: snapshot.failure?.count)
             case .fresh(let snapshot), .notDue(let snapshot):
-                if let entry = decoded(snapshot, held: known, askedAt: askedAt)?.entry { return answer(with: entry) }
+                if let entry = decoded(snapshot, held: known, askedAt: askedAt)?.entry {
+                    guard believes(entry, &attempts) else { continue }
+                    return answer(with: entry)
+                }
                 if let failure = tools.failure(of: field) { return .failed(failure, kept: nil) }
                 purpose = .renew
             case .failing(let snapshot), .coolingDown(let snapshot):
@@ -62,12 +67,14 @@ extension FlightRunner {
     }
 
     private func answer(with entry: Entry) -> FlightOutcome {
-        hold(entry)
-        return .answered(FlightAnswer(entry: entry, origin: .cached(.l2)))
+        .answered(FlightAnswer(entry: entry, origin: .cached(.l2)))
     }
 
+    /// What a fill may take, with a margin.
+    static var fillTime: Duration { .seconds(5) }
+
     /// A lease outlives its load by what the fill may take.
-    var leaseTime: Duration { field.policy.hardDeadline + .seconds(5) }
+    var leaseTime: Duration { field.policy.hardDeadline + Self.fillTime }
 
     /// Long enough to outlast a holder that has died, and the one that comes after it.
     func leaseWait() -> LeaseWait { LeaseWait(limit: leaseTime * 2, spawner: tools.spawner) }

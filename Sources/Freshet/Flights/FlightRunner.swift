@@ -21,7 +21,6 @@ struct FlightRunner: Sendable {
     private func lookUp() async throws -> FlightOutcome {
         var attempts = 0
         while true {
-            attempts += 1
             let held = tools.l1.entry(field.key)
             let askedAt = tools.spawner.now()
             let snapshot: EntrySnapshot
@@ -34,23 +33,26 @@ struct FlightRunner: Sendable {
             } catch {
                 try Self.rethrowCancellation(error)
                 tools.noteStoreError(error, .read)
-                return try await goOnWithoutStore(held)
+                return try await goOnWithoutStore()
             }
             tools.note(snapshot, of: field)
             guard let stored = decoded(snapshot, held: held, askedAt: askedAt) else {
                 return try await replaceBadBytes()
             }
-            // Another process has changed the key since: what was read may be what was invalidated.
-            guard hold(stored.entry) || !desk.isCurrent(id) || attempts == 3 else { continue }
+            guard believes(stored.entry, &attempts) else { continue }
             return try await decide(on: stored.entry, in: .l2) { try await load($0, known: stored.entry) }
         }
     }
 
-    /// The store is away: what L1 holds goes on.
-    private func goOnWithoutStore(_ held: Entry?) async throws -> FlightOutcome {
+    /// The store is away: what L1 holds by now goes on, since it has heard what was invalidated meanwhile.
+    private func goOnWithoutStore() async throws -> FlightOutcome {
         let now = tools.spawner.now()
-        let entry = held?.unverified(at: now)
-        if let entry, entry.freshUntil > now { desk.keep(id) { tools.l1.hold(entry, of: field.key) } }
+        let held = tools.l1.entry(field.key)
+        let unverified = held?.unverified(at: now)
+        let isHeld = desk.keep(id, of: held?.generation) {
+            if let unverified, unverified.freshUntil > now { tools.l1.hold(unverified, of: field.key) }
+        }
+        let entry = isHeld ? unverified : nil
         return try await decide(on: entry, in: .l1) { _ in try await fetch(under: nil, known: entry) }
     }
 

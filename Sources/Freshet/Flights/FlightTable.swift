@@ -25,6 +25,8 @@ enum FlightWant: Sendable, Hashable {
     /// A load that begins now, unless a forced one began since the instant.
     case force(Invalidation, unlessBegunSince: MonotonicInstant)
 
+    var isForced: Bool { if case .force = self { true } else { false } }
+
     /// Whether a value out of a cache will do.
     func accepts(loadedAt instant: MonotonicInstant) -> Bool {
         switch self {
@@ -74,7 +76,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         var seats: [SeatID: Seat] = [:]
         /// Goes on though nobody waits.
         var isBackground = false
-        /// Of the lease under which its load has begun.
+        var hasBegun = false
+        /// Of the lease under which its load has begun; nil where it has begun without one.
         var generation: Generation?
         /// The generations that other processes have told of since it was opened, as far as they still say anything.
         var told: [Generation] = []
@@ -111,13 +114,15 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         goesOn: Bool = false,
         at now: MonotonicInstant
     ) -> Joined {
-        let (id, joined) = place(key, want, at: now)
+        let found = find(key, want)
+        let parent = seat?.parent.flatMap { flights[$0] == nil ? nil : $0 }
+        if let parent, (found.map { [$0.id] } ?? blockers(key, want)).contains(where: { waits($0, for: parent) }) {
+            return .circular
+        }
+        let (id, joined) = place(key, want, found, at: now)
         if seat == nil || goesOn { flights[id]?.isBackground = true }
         guard let seat else { return joined }
-        if let parent = seat.parent, flights[parent] != nil {
-            guard !waits(id, for: parent) else { return .circular }
-            flights[parent]?.waitsFor[id, default: 0] += 1
-        }
+        if let parent { flights[parent]?.waitsFor[id, default: 0] += 1 }
         flightOfSeat[seat.id] = id
         flights[id]?.seats[seat.id] = Seat(want: want, waiter: seat.waiter, parent: seat.parent)
         return joined
@@ -196,16 +201,20 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     }
 
     /// The flight's load begins. Whoever invalidated the key after the lease was granted has overtaken it.
-    mutating func begin(_ id: FlightID, under generation: Generation, at now: MonotonicInstant) -> [Start] {
+    ///
+    /// - Parameter generation: of the lease; nil where it begins without one, since the store is away.
+    mutating func begin(_ id: FlightID, under generation: Generation?, at now: MonotonicInstant) -> [Start] {
         guard let flight = flights[id] else { return [] }
+        flights[id]?.hasBegun = true
         flights[id]?.generation = generation
         flights[id]?.told.removeFirst(max(0, flight.told.count - 1))
-        guard flight.told.contains(generation), flight.told.last != generation, isCurrent(id) else { return [] }
+        guard let generation, flight.told.contains(generation), flight.told.last != generation, isCurrent(id)
+        else { return [] }
         return overtake(id, of: flight.key, at: now)
     }
 
-    /// Another process has changed the key. A flight whose load began under another generation is overtaken if that was
-    /// an invalidation; one whose load has not begun yet will see the change.
+    /// Another process has changed the key. A flight whose load began under another generation, or under none, is
+    /// overtaken if that was an invalidation; one whose load has not begun yet will see the change.
     mutating func tell(
         _ key: String,
         _ generation: Generation,
@@ -216,7 +225,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         var starts: [Start] = []
         for id in [slot.current, slot.aside].compactMap(\.self) {
             note(generation, toldTo: id)
-            guard isInvalidation, let begun = flights[id]?.generation, begun != generation else { continue }
+            guard isInvalidation, let flight = flights[id], flight.hasBegun, flight.generation != generation
+            else { continue }
             starts += overtake(id, of: key, at: now)
         }
         return starts
@@ -233,7 +243,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     func isLoading(_ key: String) -> Bool {
         guard let slot = slots[key] else { return false }
         // One that loads on schedule may only have asked whether to.
-        let isLoadingAside = slot.aside.map { flights[$0]?.generation != nil } ?? false
+        let isLoadingAside = slot.aside.map { flights[$0]?.hasBegun ?? false } ?? false
         return slot.current != nil || slot.queued != nil || isLoadingAside
     }
 
@@ -249,26 +259,55 @@ struct FlightTable<Waiter: Sendable>: Sendable {
 }
 
 extension FlightTable {
-    /// Finds or makes the flight.
-    private mutating func place(_ key: String, _ want: FlightWant, at now: MonotonicInstant) -> (FlightID, Joined) {
-        let slot = slots[key] ?? Slot()
-        guard case .force(let invalidation, let since) = want else {
-            if let id = slot.current ?? slot.queued { return (id, .joined(id, isCooldown: false)) }
-            return open(key, .read, at: now)
+    private typealias Found = (id: FlightID, isCooldown: Bool)
+
+    /// The flight that will do, if there is one.
+    private func find(_ key: String, _ want: FlightWant) -> Found? {
+        guard let slot = slots[key] else { return nil }
+        guard case .force(_, let since) = want else { return (slot.current ?? slot.queued).map { ($0, false) } }
+        if let id = slot.current, let flight = flights[id], flight.purpose.isForced, flight.begunAt >= since {
+            return (id, true)
         }
-        if let id = slot.current, let flight = flights[id], flight.purpose.isForced {
-            if flight.begunAt >= since { return (id, .joined(id, isCooldown: true)) }
-            return harden(key, invalidation) ?? enqueue(key, .force(invalidation), at: now)
-        }
-        slots[key]?.current = nil
-        slots[key]?.aside = nil
-        return harden(key, invalidation) ?? open(key, .force(invalidation), at: now)
+        return slot.queued.map { ($0, false) }
     }
 
-    /// Makes a forced flight of the one that waits, if one does.
-    private mutating func harden(_ key: String, _ invalidation: Invalidation) -> (FlightID, Joined)? {
-        guard let id = slots[key]?.queued, let flight = flights[id] else { return nil }
-        flights[id]?.purpose = FlightPurpose.force(invalidation).merged(with: flight.purpose)
+    /// What a new flight would wait for: those that run if it has to queue behind them, and a load on schedule that
+    /// holds the lease it wants to read under.
+    private func blockers(_ key: String, _ want: FlightWant) -> [FlightID] {
+        guard let slot = slots[key] else { return [] }
+        let isQueued = slot.running.count >= Self.mostRunning || isForced(slot.current)
+        let aside = want.isForced ? nil : slot.aside
+        return (isQueued ? Array(slot.running) : []) + [aside].compactMap(\.self)
+    }
+
+    /// Joins the flight that was found, or makes one.
+    private mutating func place(
+        _ key: String,
+        _ want: FlightWant,
+        _ found: Found?,
+        at now: MonotonicInstant
+    ) -> (FlightID, Joined) {
+        guard case .force(let invalidation, _) = want else {
+            return found.map { ($0.id, .joined($0.id, isCooldown: false)) } ?? open(key, .read, at: now)
+        }
+        if let found, found.isCooldown { return (found.id, .joined(found.id, isCooldown: true)) }
+        let isBehindForced = isForced(slots[key]?.current)
+        if !isBehindForced {
+            slots[key]?.current = nil
+            slots[key]?.aside = nil
+        }
+        if let found { return harden(found.id, invalidation) }
+        return isBehindForced
+            ? enqueue(key, .force(invalidation), at: now) : open(key, .force(invalidation), at: now)
+    }
+
+    private func isForced(_ id: FlightID?) -> Bool { id.flatMap { flights[$0]?.purpose.isForced } ?? false }
+
+    /// Makes a forced flight of the one that waits.
+    private mutating func harden(_ id: FlightID, _ invalidation: Invalidation) -> (FlightID, Joined) {
+        if let flight = flights[id] {
+            flights[id]?.purpose = FlightPurpose.force(invalidation).merged(with: flight.purpose)
+        }
         return (id, .joined(id, isCooldown: false))
     }
 
@@ -302,7 +341,7 @@ extension FlightTable {
 
     private mutating func note(_ generation: Generation, toldTo id: FlightID) {
         guard let flight = flights[id], flight.told.last != generation else { return }
-        let most = flight.generation == nil ? Self.mostTold : 1
+        let most = flight.hasBegun ? 1 : Self.mostTold
         flights[id]?.told.append(generation)
         flights[id]?.told.removeFirst(max(0, flight.told.count + 1 - most))
     }

@@ -103,6 +103,19 @@ import Testing
     }
 
     /// C3
+    @Test(.timeLimit(.minutes(1)))
+    func aRefreshInsideItselfLeavesNothingBehind() async throws {
+        let cache = try await CacheBench.ready().cache
+        let failure = await code {
+            _ = try await cache.refresh(key: "k", ttl: .seconds(60)) {
+                try await cache.refresh(key: "k", ttl: .seconds(60)) { 1 }
+            }
+        }
+        #expect(failure == .circularLoad)
+        #expect(try await cache.getOrLoad(key: "k", ttl: .seconds(60)) { 2 } == 2)
+    }
+
+    /// C3
     @Test func loadsThatWaitForEachOtherGetAnError() async throws {
         let cache = try await CacheBench.ready().cache
         let gate = gate

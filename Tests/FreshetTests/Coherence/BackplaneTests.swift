@@ -31,7 +31,7 @@ struct BackplaneTests {
         let run: Task<Void, any Error>
 
         init(_ fleet: Fleet) async throws {
-            let store = FaultyStore(fleet.store)
+            let store = FaultyStore(fleet.store, spawner: fleet.spawner)
             let cache = CacheService(store: store, spawner: fleet.spawner, logger: Logger(label: "test"))
             try await cache.initialize()
             let fields = FieldCache(
@@ -54,6 +54,12 @@ struct BackplaneTests {
                 let snapshot = try await fleet.store.readEntry("agents_list", EntryRead(freshFor: .seconds(60)))
                 return try #require(snapshot.generation)
             }
+        }
+
+        /// Another node invalidates, and this one hears of it.
+        func hear(_ invalidation: Invalidation) async throws {
+            try await fleet.store.invalidateEntry("agents_list", invalidation)
+            backplane.send(.changed(key: "agents_list", .invalidated(invalidation), try await generation))
         }
     }
 
@@ -220,6 +226,126 @@ struct BackplaneTests {
         #expect(try await late.value.value == "v3")
         fleet.source.end(2, value: "v2")
         _ = try await loading.value
+        node.run.cancel()
+    }
+
+    @Test(
+        "C1: what is removed while the store does not answer a read does not come back out of L1",
+        arguments: [true, false]
+    )
+    func removedDuringRead(sourceFails: Bool) async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        try await fleet.load(1, on: node.cache)
+        await fleet.spawner.advance(by: .seconds(21))
+        node.store.inject(.hang, into: [.read])
+        let early = Task { try await node.cache.read(fleet.field) }
+        try await waitUntil("the read") { node.store.hangingCalls == 1 }
+        try await node.hear(.remove)
+        let late = Task { try await node.cache.read(fleet.field) }
+        try await waitUntil("the late reader") { node.cache.waiters(of: fleet.field.erased) == 2 }
+        await fleet.spawner.advance(by: .milliseconds(500))
+        try await fleet.source.waitForLoads(2)
+        #expect(node.cache.cached(fleet.field.erased) == nil)
+        fleet.source.end(2, sourceFails ? .failure(SourceIsDown()) : .success(.value("v2")))
+        for reader in [early, late] {
+            let answer = try? await reader.value.value
+            #expect(answer == (sourceFails ? nil : "v2"))
+        }
+        node.store.recover()
+        node.run.cancel()
+    }
+
+    @Test("C5: what is expired while the store does not answer a read is kept for a source that fails")
+    func expiredDuringRead() async throws {
+        let node = try await Node(Fleet { $0.staleIfError = .seconds(600) })
+        let fleet = node.fleet
+        try await fleet.load(1, on: node.cache)
+        await fleet.spawner.advance(by: .seconds(21))
+        node.store.inject(.hang, into: [.read])
+        let reader = Task { try await node.cache.read(fleet.field) }
+        try await waitUntil("the read") { node.store.hangingCalls == 1 }
+        try await node.hear(.expire)
+        await fleet.spawner.advance(by: .milliseconds(500))
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, .failure(SourceIsDown()))
+        let reading = try await reader.value
+        #expect((reading.value, reading.status) == ("v1", .stale))
+        node.store.recover()
+        node.run.cancel()
+    }
+
+    @Test("C1: what is removed while the store does not answer a forced refresh does not answer it")
+    func removedDuringForce() async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        let first = Task { try await node.cache.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "v1")
+        #expect(try await first.value.value == "v1")
+        node.store.inject(.hang, into: [.lease])
+        let second = Task { try await node.cache.refresh(fleet.field) }
+        try await waitUntil("the lease") { node.store.hangingCalls == 1 }
+        try await node.hear(.remove)
+        await fleet.spawner.advance(by: .milliseconds(500))
+        try await fleet.source.waitForLoads(2)
+        #expect(node.cache.cached(fleet.field.erased) == nil)
+        fleet.source.end(2, value: "v2")
+        #expect(try await second.value.value == "v2")
+        node.store.recover()
+        node.run.cancel()
+    }
+
+    @Test(
+        "C1: what is removed while the store's answer is on its way does not answer those who ask later",
+        arguments: [true, false]
+    )
+    func removedBeforeAnswer(forced: Bool) async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        let other = try await fleet.node()
+        let late = FaultyStore.Fault.delayAfterwards(.milliseconds(100))
+        let reads = node.store.calls(of: .read)
+        node.store.inject(late, into: [.read, .lease])
+        // Reads that there is nothing, and finds the other's value when it asks for a lease.
+        let early = forced ? nil : Task { try await node.cache.read(fleet.field) }
+        if !forced { try await waitUntil("the read") { node.store.calls(of: .read) > reads } }
+        let loading = Task { try await other.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "v1")
+        #expect(try await loading.value.value == "v1")
+        let forcing = forced ? Task { try await node.cache.refresh(fleet.field) } : nil
+        if !forced { await fleet.spawner.advance(by: .milliseconds(100)) }
+        try await waitUntil("the lease") { node.store.calls(of: .lease) == 1 }
+        await fleet.spawner.settle()
+        try await node.hear(.remove)
+        let reader = Task { try await node.cache.read(fleet.field) }
+        try await waitUntil("the reader") { node.cache.waiters(of: fleet.field.erased) == 2 }
+        let clock = fleet.runClock()
+        defer { clock.cancel() }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        #expect(try await reader.value.value == "v2")
+        if let early { #expect(try await early.value.value == "v2") }
+        if let forcing { #expect(try await forcing.value.value == "v2") }
+        node.run.cancel()
+    }
+
+    @Test("C1: a load without a lease is overtaken by what another node invalidates", arguments: [true, false])
+    func invalidatedWithoutLease(hard: Bool) async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        node.store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        let early = Task { try await node.cache.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        try await node.hear(hard ? .remove : .expire)
+        let late = Task { try await node.cache.read(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        #expect(try await late.value.value == "v2")
+        fleet.source.end(1, value: "v1")
+        #expect(try await early.value.isStored == false)
+        #expect(try await node.cache.read(fleet.field).value == "v2")
         node.run.cancel()
     }
 

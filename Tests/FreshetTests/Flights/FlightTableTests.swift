@@ -156,6 +156,34 @@ struct FlightTableTests {
     mutating func queuedCircle() {
         #expect(join(force()) == .opened(1, .force(.expire)))
         #expect(join(force(since: 1), parent: 1, at: 5) == .circular)
+        #expect(table.land(1, at: at(6)).starts.isEmpty)
+        #expect(join(at: 6) == .opened(2, .read), "nothing was queued for it")
+    }
+
+    @Test("C3: a load that waits for itself leaves the key's flights as they were")
+    mutating func circleLeavesNothing() {
+        let aside = table.openAside("k", at: at(0))
+        #expect(join(parent: aside) == .circular)
+        #expect(join() == .opened(2, .read))
+        #expect(join(key: "other", parent: 2) == .opened(3, .read))
+        #expect(join(force(), parent: 3) == .opened(4, .force(.expire)), "a forced load waits for nobody")
+        _ = table.invalidate("k", at: at(0))
+        #expect(join(force(.remove), parent: 3) == .circular, "two run, and one of them waits for this")
+        #expect(join() == .queued(5))
+        #expect(table.land(4, at: at(1)).starts == [.init(id: 5, purpose: .read)], "nor has it been hardened")
+    }
+
+    @Test("C1: a load that began without a lease is overtaken by any invalidation told of since")
+    mutating func withoutLease() {
+        _ = join()
+        _ = table.tell("k", Generation("g1"), isInvalidation: true, at: at(0))
+        _ = table.begin(1, under: nil, at: at(0))
+        #expect(table.isCurrent(1), "it began after the invalidation")
+        _ = table.tell("k", Generation("g2"), isInvalidation: false, at: at(0))
+        #expect(table.isCurrent(1))
+        _ = table.tell("k", Generation("g3"), isInvalidation: true, at: at(0))
+        #expect(!table.isCurrent(1))
+        #expect(join() == .opened(2, .read))
     }
 
     @Test("nothing is left of a key when its flights have landed")
