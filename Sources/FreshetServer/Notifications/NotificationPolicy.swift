@@ -36,7 +36,13 @@ struct NotificationPolicy: Sendable {
         return notice
     }
 
-    /// Somebody else tells of a subject; if that comes to nothing, it may be told of here then.
+    /// A notice has come to nothing, so far as is known here: it may be told of again from an instant on.
+    mutating func takeBack(_ notice: Notice, until instant: MonotonicInstant) {
+        quiet(notice.subject, until: instant)
+        if notice.event == toldOfStore { toldOfStore = nil }
+    }
+
+    /// Somebody else has told of a subject.
     mutating func quiet(_ subject: String, until instant: MonotonicInstant) { quietUntil[subject] = instant }
 
     /// What is left of a subject's quiet period.

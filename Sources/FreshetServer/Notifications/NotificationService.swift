@@ -19,7 +19,7 @@ public final class NotificationService: CoreService {
         var queue = NoticeQueue(capacity: 64)
         var sending: SpawnedTask?
         /// Waits until what was last told of the store may be put right.
-        var correction: SpawnedTask?
+        var correction: (due: MonotonicInstant, task: SpawnedTask)?
     }
 
     /// Over about a minute.
@@ -78,7 +78,7 @@ public final class NotificationService: CoreService {
             state.queue.close()
             return (state.sending, state.correction)
         }
-        correction?.cancel()
+        correction?.task.cancel()
         guard let sending else { return }
         let isLate = CacheError(.shuttingDown, "notices are left")
         if (try? await withDeadline(Self.farewell, on: spawner, orThrow: isLate) { await sending.wait() }) == nil {
@@ -92,14 +92,13 @@ public final class NotificationService: CoreService {
 extension NotificationService {
     private func enqueue(_ decide: (inout NotificationPolicy) -> Notice?) {
         let dropped: Notice? = state.withLockedValue { state in
-            let decision = decide(&state.policy)
-            correctLater(&state)
-            guard let notice = decision else { return nil }
+            defer { correctLater(&state) }
+            guard let notice = decide(&state.policy) else { return nil }
             switch state.queue.add(notice) {
             case .start: state.sending = spawner.spawn { await self.sendAll() }
             case .waits: break
             case .dropped:
-                state.policy.quiet(notice.subject, until: spawner.now())
+                state.policy.takeBack(notice, until: spawner.now())
                 return notice
             }
             return nil
@@ -111,14 +110,17 @@ extension NotificationService {
 
     /// What was last told of the store may be wrong for a quiet period, but not for longer.
     private func correctLater(_ state: inout State) {
-        guard state.correction == nil, !state.queue.isClosed, let due = state.policy.lastWordDue else { return }
+        guard !state.queue.isClosed, let due = state.policy.lastWordDue, due < state.correction?.due ?? .distantFuture
+        else { return }
+        state.correction?.task.cancel()
         let spawner = spawner
-        state.correction = spawner.spawn { [weak self] in
+        let task = spawner.spawn { [weak self] in
             // By then the claims of this process have ended in the store, too.
             guard (try? await spawner.sleep(until: due + .seconds(1))) != nil, let self else { return }
-            self.state.withLockedValue { $0.correction = nil }
+            self.state.withLockedValue { if $0.correction?.due == due { $0.correction = nil } }
             enqueue { $0.lastWord(at: spawner.now()) }
         }
+        state.correction = (due, task)
     }
 
     private func sendAll() async {
@@ -135,25 +137,37 @@ extension NotificationService {
 
     /// Whether this process is the one to tell. While the store is away, every process is.
     ///
-    /// If it is not, it is quiet for as long as the other one has claimed.
+    /// If it is not, it is quiet for as long as the other one has claimed, and looks again unless that one has told.
     private func claim(_ notice: Notice) async -> Bool {
-        do {
-            if try await set(notice, for: min(Self.claim, settings.quiet), .ifMissing) { return true }
-            let rest = try await cache.strict.ttl(Self.key(notice))
-            let end = spawner.now() + (rest == -1 ? settings.quiet : .seconds(max(0, rest)))
-            state.withLockedValue { $0.policy.quiet(notice.subject, until: end) }
-            return false
-        } catch {
-            return true
+        let isOurs = try? await set(notice, isTold: false, for: min(Self.claim, settings.quiet), .ifMissing)
+        if isOurs ?? true { return true }
+        let isTold: Bool? = try? await cache.strict.get(Self.key(notice))
+        let rest = try? await cache.strict.ttl(Self.key(notice))
+        let end = spawner.now() + (rest.map { $0 == -1 ? settings.quiet : .seconds(max(0, $0)) } ?? Self.claim)
+        state.withLockedValue { state in
+            if isTold ?? false {
+                state.policy.quiet(notice.subject, until: end)
+            } else {
+                state.policy.takeBack(notice, until: end)
+                correctLater(&state)
+            }
         }
+        return false
     }
 
     /// Nobody else tells for so long.
-    private func hold(_ notice: Notice, for time: Duration) async { _ = try? await set(notice, for: time, .always) }
+    private func hold(_ notice: Notice, isTold: Bool, for time: Duration) async {
+        _ = try? await set(notice, isTold: isTold, for: time, .always)
+    }
 
-    private func set(_ notice: Notice, for time: Duration, _ condition: CacheOptions.Condition) async throws -> Bool {
+    private func set(
+        _ notice: Notice,
+        isTold: Bool,
+        for time: Duration,
+        _ condition: CacheOptions.Condition
+    ) async throws -> Bool {
         let options = CacheOptions(expiry: .after(max(time, .seconds(1))), condition: condition)
-        return try await cache.strict.set(Self.key(notice), true, options: options) == .stored
+        return try await cache.strict.set(Self.key(notice), isTold, options: options) == .stored
     }
 
     private static func key(_ notice: Notice) -> String { "freshet:notice:\(notice.subject)" }
@@ -165,18 +179,19 @@ extension NotificationService {
             switch try await webhook.post(body) {
             case .delivered:
                 let now = spawner.now()
-                await hold(notice, for: state.withLockedValue { $0.policy.rest(of: notice.subject, at: now) })
+                let rest = state.withLockedValue { $0.policy.rest(of: notice.subject, at: now) }
+                await hold(notice, isTold: true, for: rest)
                 logger.info("told of trouble", metadata: ["notice.subject": "\(notice.subject)"])
                 return
             case .refused(let reason):
-                return report(notice, reason)
+                return giveUp(notice, for: settings.quiet, reason)
             case .failed(let reason, let retryAfter):
                 attempt += 1
                 guard attempt < Self.attempts, !state.withLockedValue({ $0.queue.isClosed }) else {
-                    return report(notice, reason)
+                    return giveUp(notice, for: Self.claim, reason)
                 }
                 try await spawner.sleep(for: pause(after: attempt, retryAfter))
-                await hold(notice, for: Self.claim)
+                await hold(notice, isTold: false, for: Self.claim)
             }
         }
     }
@@ -186,6 +201,16 @@ extension NotificationService {
         let limit = min(Duration.seconds(1) * (1 << (attempt - 1)), Self.longestPause)
         let fraction = Double(spawner.random() >> 11) / Double(1 << 53)
         return max(limit * (0.5 + fraction / 2), min(retryAfter ?? .zero, .seconds(60)))
+    }
+
+    /// Nobody was told: what is still true is told of once the pause is over.
+    private func giveUp(_ notice: Notice, for pause: Duration, _ problem: String) {
+        let end = spawner.now() + pause
+        state.withLockedValue { state in
+            state.policy.takeBack(notice, until: end)
+            correctLater(&state)
+        }
+        report(notice, problem)
     }
 
     private func report(_ notice: Notice, _ problem: String) {

@@ -108,6 +108,21 @@ struct NotificationPolicyTests {
         #expect(policy.lastWordDue == at(901))
     }
 
+    @Test("what came to nothing is told of again, if it is still true")
+    func takenBack() throws {
+        var policy = NotificationPolicy(Self.settings)
+        func at(_ seconds: Int64) -> MonotonicInstant { MonotonicInstant(nanoseconds: seconds * 1_000_000_000) }
+        let first = policy.notice(of: .lost, at: at(0))
+        let lost = try #require(first)
+        policy.takeBack(lost, until: at(90))
+        #expect(policy.lastWordDue == at(90))
+        #expect(policy.lastWord(at: at(90)) == lost)
+        #expect(policy.lastWordDue == nil)
+        #expect(policy.notice(of: .back, at: at(91))?.event == .storeBack)
+        policy.takeBack(lost, until: at(180))
+        #expect(policy.lastWordDue == nil, "it is not true any more")
+    }
+
     @Test("what is no trouble is not told of")
     func others() {
         var policy = NotificationPolicy(Self.settings)

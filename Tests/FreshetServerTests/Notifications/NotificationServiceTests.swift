@@ -157,6 +157,49 @@ struct NotificationServiceTests {
         await fixture.fields.shutdown()
     }
 
+    @Test("that a store is lost is told in the end, though the webhook is down at first")
+    func lostWithWebhook() async throws {
+        let fixture = try await Fixture(
+            answers: Array(repeating: .status(500), count: 6),
+            source: ScriptedSource { _ in "v" }
+        )
+        try await fixture.loseStore()
+        let (spawner, webhook, logs) = (fixture.spawner, fixture.webhook, fixture.logs)
+        try await waitUntil("the end of its attempts") {
+            if spawner.sleepers > 0 { await spawner.advance(by: .seconds(10)) }
+            return logs.entries.contains { $0.message == "a notification could not be delivered" }
+        }
+        try await waitUntil("the delivery") {
+            await spawner.advance(by: .seconds(10))
+            return logs.entries.contains { $0.message == "told of trouble" }
+        }
+        let bodies = try await fixture.bodies(7)
+        #expect(bodies.count == 7 && bodies.allSatisfy { $0["event"]?.string == "storeLost" })
+        await spawner.advance(by: .seconds(2000))
+        #expect(webhook.bodies.count == 7, "and once")
+        try await fixture.service.shutdown()
+        await fixture.fields.shutdown()
+    }
+
+    @Test("what another process has claimed, and not told, is told of here when its claim is over")
+    func claimedInVain() async throws {
+        let fixture = try await Fixture(source: ScriptedSource { _ in "v" })
+        try await fixture.loseStore()
+        _ = try await fixture.bodies(1)
+        let (store, logs) = (fixture.store, fixture.logs)
+        let claim = CacheOptions(expiry: .after(.seconds(90)))
+        store.recover()
+        _ = try await store.set("freshet:notice:storeBack", ByteBuffer(string: "false"), options: claim)
+        await fixture.spawner.advance(by: .seconds(30))
+        try await waitUntil("the claim") { store.calls(of: .ttl) == 1 }
+        #expect(fixture.webhook.bodies.count == 1)
+        await fixture.spawner.advance(by: .seconds(91))
+        #expect(try await fixture.bodies(2)[1]["event"]?.string == "storeBack")
+        try await waitUntil("the deliveries") { logs.entries.count { $0.message == "told of trouble" } == 2 }
+        try await fixture.service.shutdown()
+        await fixture.fields.shutdown()
+    }
+
     @Test("a process that dies while it tells is silent no longer than its claim")
     func deadTeller() async throws {
         let fixture = try await Fixture(answers: [.hang])
