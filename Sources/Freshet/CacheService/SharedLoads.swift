@@ -16,7 +16,14 @@ package final class SharedLoads: Sendable {
         var lastSeat: SeatID = 0
         /// Keys being stored by flights, and who waits until that is over.
         var storing: [String: (flights: Set<FlightID>, waiters: [UnsafeContinuation<Void, Never>])] = [:]
+        /// How many write to a key.
+        var writers: [String: Int] = [:]
         var isClosed = false
+
+        mutating func count(_ change: Int, writersTo key: String) {
+            let count = (writers[key] ?? 0) + change
+            writers[key] = count > 0 ? count : nil
+        }
     }
 
     private struct Departure {
@@ -52,16 +59,20 @@ package final class SharedLoads: Sendable {
     /// Writes to keys. Loads of them that begin before it is over are not stored from now on, and not joined once it
     /// is.
     func withWrite<Answer>(to keys: [String], _ write: () async throws -> Answer) async rethrows -> Answer {
-        overtake(keys)
+        overtake(keys, writers: 1)
         for key in keys { await waitForStoring(of: key) }
         // A load that began meanwhile may have read what has been overwritten.
-        defer { overtake(keys) }
+        defer { overtake(keys, writers: -1) }
         return try await write()
     }
 
-    private func overtake(_ keys: [String]) {
+    /// - Parameter change: how many more write to the keys from now on.
+    private func overtake(_ keys: [String], writers change: Int) {
         let now = spawner.now()
-        let starts = state.withLockedValue { state in keys.flatMap { state.table.invalidate($0, at: now) } }
+        let starts = state.withLockedValue { state in
+            for key in keys { state.count(change, writersTo: key) }
+            return keys.flatMap { state.table.invalidate($0, at: now) }
+        }
         start(starts)
     }
 
@@ -111,8 +122,8 @@ extension SharedLoads {
         /// Waits until the loads that this one has overtaken are no longer being stored.
         func waitForOvertaken() async { await owner.waitForStoring(of: key) }
 
-        /// Stores what was loaded, unless the load has been overtaken; whoever overtakes it from now on waits for the
-        /// end of that.
+        /// Stores what was loaded, unless the load has been overtaken or is about to be, by a write that is under way;
+        /// whoever overtakes it from now on waits for the end of that.
         func whileCurrent(_ store: () async throws -> Void) async throws {
             guard owner.beginStoring(key, id) else { return }
             defer { owner.endStoring(key, id) }
@@ -122,7 +133,7 @@ extension SharedLoads {
 
     private func beginStoring(_ key: String, _ id: FlightID) -> Bool {
         state.withLockedValue { state in
-            guard state.table.isCurrent(id) else { return false }
+            guard state.table.isCurrent(id), state.writers[key] == nil else { return false }
             state.storing[key, default: ([], [])].flights.insert(id)
             return true
         }

@@ -74,6 +74,26 @@ import Testing
         #expect(try await bench.text("k") == nil)
     }
 
+    @Test(arguments: [true, false])
+    func aLoadThatBeginsAndEndsDuringAWriteIsNotStoredAfterIt(increments: Bool) async throws {
+        let bench = try await CacheBench.ready()
+        bench.store.inject(.delay(.milliseconds(100)), into: [.set, .incr])
+        let write = Task {
+            if increments { _ = try await bench.cache.incr("k", by: 5) } else { try await bench.cache.set("k", 5) }
+        }
+        let operation = increments ? StoreOperation.incr : .set
+        try await waitUntil("the write") { bench.store.calls(of: operation) == 1 }
+        let reader = Task { try await load(bench) }
+        try await waitUntil("the load") { gate.started == 1 }
+        gate.finish(1, with: 1)
+        await bench.spawner.settle()
+        await bench.spawner.advance(by: .milliseconds(300))
+        try await write.value
+        #expect(try await reader.value == 1)
+        #expect(try await bench.text("k") == "5")
+        #expect(try await bench.cache.getOrLoad(key: "k", ttl: .seconds(1)) { 0 } == 5)
+    }
+
     @Test func aReadThatMayHaveSeenTheOldValueIsNotJoinedOnceTheWriteIsOver() async throws {
         let bench = try await CacheBench.ready()
         try await bench.cache.set("k", 1)
