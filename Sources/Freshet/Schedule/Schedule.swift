@@ -7,10 +7,11 @@ final class Schedule: Sendable {
     private let fields: [String: FieldSchedule]
 
     init(of catalog: FieldCatalog, tools: FlightTools, desk: FlightDesk) {
-        let clock = StoreClock(tools.spawner)
         let schedules = catalog.fields.compactMap { field in
             field.policy.refreshEvery.map { schedule in
-                (field.key, FieldSchedule(schedule, of: field, clock: clock, tools: tools, desk: desk))
+                // Of its own: keys may live on different nodes of a cluster, whose clocks differ.
+                let clock = StoreClock(tools.spawner)
+                return (field.key, FieldSchedule(schedule, of: field, clock: clock, tools: tools, desk: desk))
             }
         }
         fields = Dictionary(schedules) { first, _ in first }

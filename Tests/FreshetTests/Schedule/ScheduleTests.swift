@@ -1,6 +1,7 @@
 import FreshetTesting
 import Logging
 import NIOConcurrencyHelpers
+import NIOCore
 import TestSupport
 import Testing
 
@@ -392,6 +393,45 @@ struct ScheduleTests {
         cache.withLockedValue { $0 = node.cache }
         await fleet.spawner.advance(by: .seconds(2))
         #expect(error.withLockedValue { $0 } == .circularLoad)
+        cache.withLockedValue { $0 = nil }
+        await fleet.spawner.advance(by: .seconds(61))
+        let reader = Task { try? await node.cache.read(field) }
+        try await waitUntil("the reader") { node.cache.waiters(of: field.erased) == 1 }
+        await fleet.spawner.advance(by: .seconds(2))
+        #expect(node.cache.waiters(of: field.erased) == 0, "nor is the key stuck")
+        node.run.cancel()
+        await fleet.spawner.settle()
+        _ = await reader.value
+    }
+
+    @Test("C6: fields whose keys are on nodes with different clocks go by their own each")
+    func clocks() async throws {
+        let spawner = TestSpawner()
+        let ahead = MemoryStore(spawner: SpawnerAhead(base: spawner, by: .seconds(333)))
+        let fields = ["here", "there"].map { name in
+            var policy = FieldPolicy(ttl: .seconds(60))
+            policy.refreshEvery = .every(.seconds(1000))
+            return Field<String>(name, policy: policy) { _ in .value("v") }
+        }
+        func nextRefreshes(of fields: [Field<String>]) async throws -> [Duration?] {
+            let store = TwoNodeStore(here: MemoryStore(spawner: spawner), there: ahead)
+            let cache = CacheService(store: store, spawner: spawner, logger: Logger(label: "test"))
+            try await cache.initialize()
+            let catalog = try FieldCatalog(fields)
+            let node = FieldCache(cache: cache, catalog: catalog, spawner: spawner, logger: Logger(label: "test"))
+            let run = Task { try await node.run() }
+            let tasks = spawner.startedTasks
+            try await waitUntil("the schedule") { spawner.startedTasks > tasks }
+            await spawner.settle()
+            var times: [Duration?] = []
+            for field in fields { times.append(await node.state(of: field.erased).nextRefresh) }
+            run.cancel()
+            try await run.value
+            return times
+        }
+        var alone: [Duration?] = []
+        for field in fields { alone += try await nextRefreshes(of: [field]) }
+        #expect(try await nextRefreshes(of: fields) == alone)
     }
 
     @Test("a store that is away is asked again; the slot is not lost")
@@ -424,5 +464,65 @@ struct ScheduleTests {
         let day = 86_400_000_000_000
         let timesOfDay = fleet.source.begun.dropFirst().map { Int($0.nanoseconds) % day }
         #expect(timesOfDay == Array(repeating: day / 48 * 13, count: 4))
+    }
+}
+
+/// A spawner whose wall clock is ahead.
+private struct SpawnerAhead: Spawner {
+    let base: TestSpawner
+    let by: Duration
+
+    func now() -> MonotonicInstant { base.now() }
+    func wallTime() -> Duration { base.wallTime() + by }
+    func sleep(until instant: MonotonicInstant) async throws { try await base.sleep(until: instant) }
+    func random() -> UInt64 { base.random() }
+    func spawn(_ operation: @escaping @Sendable () async -> Void) -> SpawnedTask { base.spawn(operation) }
+}
+
+/// A cluster of two nodes: one has the key "there", the other one all others.
+private struct TwoNodeStore: CacheStore {
+    let here: MemoryStore
+    let there: MemoryStore
+
+    private func node(of key: String) -> MemoryStore { key == "there" ? there : here }
+
+    func ping() async throws {}
+    func get(_ key: String) async throws -> ByteBuffer? { try await node(of: key).get(key) }
+    func mget(_ keys: [String]) async throws -> [ByteBuffer?] { try await here.mget(keys) }
+    func set(_ key: String, _ value: ByteBuffer, options: CacheOptions) async throws -> Bool {
+        try await node(of: key).set(key, value, options: options)
+    }
+    func del(_ keys: [String]) async throws -> Int { try await here.del(keys) }
+    func exists(_ keys: [String]) async throws -> Int { try await here.exists(keys) }
+    func incr(_ key: String, by amount: Int64) async throws -> Int64 { try await node(of: key).incr(key, by: amount) }
+    func expire(_ key: String, after time: Duration) async throws -> Bool {
+        try await node(of: key).expire(key, after: time)
+    }
+    func ttl(_ key: String) async throws -> TimeToLive { try await node(of: key).ttl(key) }
+    func hget(_ key: String, _ field: String) async throws -> ByteBuffer? { try await node(of: key).hget(key, field) }
+    func hset(_ key: String, _ fields: [String: ByteBuffer]) async throws -> Int {
+        try await node(of: key).hset(key, fields)
+    }
+    func hgetall(_ key: String) async throws -> [String: ByteBuffer] { try await node(of: key).hgetall(key) }
+    func hdel(_ key: String, _ fields: [String]) async throws -> Int { try await node(of: key).hdel(key, fields) }
+
+    func readEntry(_ key: String, _ request: EntryRead) async throws -> EntrySnapshot {
+        try await node(of: key).readEntry(key, request)
+    }
+    func checkEntries(_ keys: [String]) async throws -> [EntryRead.Known?] { try await here.checkEntries(keys) }
+    func leaseEntry(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
+        try await node(of: key).leaseEntry(key, request)
+    }
+    func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome {
+        try await node(of: key).fillEntry(key, lease, with: fill)
+    }
+    func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws {
+        try await node(of: key).failEntry(key, lease, with: failure)
+    }
+    func releaseEntry(_ key: String, token: String) async throws {
+        try await node(of: key).releaseEntry(key, token: token)
+    }
+    func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws {
+        try await node(of: key).invalidateEntry(key, invalidation)
     }
 }
