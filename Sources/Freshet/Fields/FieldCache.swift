@@ -404,19 +404,23 @@ extension FieldCache: Service {
         }
     }
 
-    /// Refuses new loads, cancels those under way, and waits for every task to end, ten seconds at most.
+    /// Refuses new loads, cancels those under way, and waits for every task to end, ten seconds at most, even if the
+    /// caller is cancelled.
     public func shutdown() async {
         schedule.stop()
         desk.close()
         tools.backlog.close()
         tools.settling.close()
-        do {
-            let spawner = spawner
-            try await withDeadline(.seconds(10), on: base, orThrow: CacheError(.shuttingDown, "tasks go on")) {
-                await spawner.drain()
+        let (base, spawner, logger) = (base, spawner, tools.logger)
+        let draining = base.spawn {
+            do {
+                try await withDeadline(.seconds(10), on: base, orThrow: CacheError(.shuttingDown, "tasks go on")) {
+                    await spawner.drain()
+                }
+            } catch {
+                logger.warning("a fetcher does not end; the shutdown goes on without it")
             }
-        } catch {
-            tools.logger.warning("a fetcher does not end; the shutdown goes on without it")
         }
+        await draining.wait()
     }
 }

@@ -1,6 +1,8 @@
 import FreshetTesting
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Freshet
@@ -24,7 +26,11 @@ struct Fleet {
         field = Field("agents", key: "agents_list", policy: policy, load: source.load)
     }
 
-    func node(_ store: (any CacheStore)? = nil, name: String = "") async throws -> FieldCache {
+    func node(
+        _ store: (any CacheStore)? = nil,
+        name: String = "",
+        logger: Logger = Logger(label: "test")
+    ) async throws -> FieldCache {
         var configuration = FieldCache.Configuration()
         configuration.nodeName = name
         let cache = CacheService(store: store ?? self.store, spawner: spawner, logger: Logger(label: "test"))
@@ -34,7 +40,7 @@ struct Fleet {
             catalog: try FieldCatalog([field]),
             configuration: configuration,
             spawner: spawner,
-            logger: Logger(label: "test")
+            logger: logger
         )
     }
 }
@@ -120,6 +126,26 @@ struct FieldCacheTests {
         #expect(try await node.read(fleet.field).status == .hit)
         #expect(try await fleet.node().read(fleet.field).tier == .l2)
         #expect(fleet.source.loads == 2)
+    }
+
+    @Test("a source that says 'not modified' after the value has ended gives it a new life all the same")
+    func notModifiedTooLate() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        let first = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, .success(.value("v1", .init(etag: "e1"))))
+        #expect(try await first.value == "v1")
+        await fleet.spawner.advance(by: .seconds(50))
+        let reader = Task { try await node.read(fleet.field, maxAge: .seconds(10)) }
+        try await fleet.source.waitForLoads(2)
+        await fleet.spawner.advance(by: .seconds(20))
+        fleet.source.end(2, .success(.notModified))
+        let renewed = try await reader.value
+        #expect((renewed.value, renewed.isStored) == ("v1", true))
+        let elsewhere = try await fleet.node().read(fleet.field)
+        #expect((elsewhere.value, elsewhere.tier) == ("v1", .l2))
+        #expect(fleet.source.contexts.map(\.etag) == [nil, "e1"])
     }
 
     @Test("'not modified' of a value that is not held is a failure")
@@ -246,16 +272,28 @@ struct FieldCacheTests {
         #expect(try await node.value(of: other) == .string("text"))
     }
 
-    @Test("shutting down cancels loads, answers who waits, and refuses who comes")
-    func shutdown() async throws {
+    @Test(
+        "shutting down cancels loads, answers who waits, and refuses who comes; a cancelled caller waits too",
+        arguments: [true, false]
+    )
+    func shutdown(isCancelled: Bool) async throws {
         let fleet = Fleet()
-        let node = try await fleet.node()
+        let logs = RecordedLogs()
+        let node = try await fleet.node(logger: logs.logger)
         let reader = Task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
-        let end = Task { await node.shutdown() }
+        let hasEnded = NIOLockedValueBox(false)
+        let end = Task {
+            if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
+            await node.shutdown()
+            hasEnded.withLockedValue { $0 = true }
+        }
         try await waitUntil("the load's cancellation") { fleet.source.cancelled == [1] }
+        try await waitUntil("the deadline's timer") { fleet.spawner.sleepers == 1 }
+        #expect(!hasEnded.withLockedValue { $0 })
         fleet.source.end(1, value: "late")
         await end.value
+        #expect(!logs.entries.contains { $0.level >= .warning })
         for error in [
             await errorOf { try await reader.value }, await errorOf { try await node.value(of: fleet.field) },
         ] {
