@@ -66,17 +66,22 @@ public final class CacheService: CoreService {
 
     /// Waits for the store to answer, for five seconds at most. Doing so again does nothing.
     ///
-    /// - Throws: ``CacheError`` with `storeUnavailable`, `storeTimedOut` or, without waiting, `storeRejected`; with
-    ///   `shuttingDown` if it has been shut down, or is meanwhile. A store that refuses the credentials is not waited
+    /// - Throws: ``CacheError`` with `storeUnavailable`, `storeTimedOut` or, without waiting, `storeRejected`, which
+    ///   says what the store last failed with; with `shuttingDown` if it has been shut down, or is meanwhile. A store that refuses the credentials is not waited
     ///   for.
     public func initialize() async throws {
         if try isReady() { return }
+        let lastFailure = NIOLockedValueBox<CacheError?>(nil)
         try await withDeadline(
             .seconds(5),
             on: spawner,
-            orThrow: CacheError(.storeTimedOut, "the store did not answer within 5 seconds")
+            orThrow: CacheError(
+                .storeTimedOut,
+                "the store did not answer within 5 seconds",
+                underlying: lastFailure.withLockedValue { $0 }
+            )
         ) { [self] in
-            try await waitForAnswer()
+            try await waitForAnswer { failure in lastFailure.withLockedValue { $0 = failure } }
         }
         let isFirst = phase.withLockedValue { phase in
             guard case .new = phase else { return false }
@@ -96,19 +101,20 @@ public final class CacheService: CoreService {
         }
     }
 
-    private func waitForAnswer() async throws {
+    private func waitForAnswer(_ note: (CacheError) -> Void) async throws {
         var pause = Duration.milliseconds(250)
         // Fewer tries than open the circuit breaker.
         for _ in 1...3 {
             do {
-                return try await store.ping()
+                return try await store.firstPing()
             } catch let error as CacheError where error.code != .storeRejected && error.refusal == nil {
+                note(error)
                 try await spawner.sleep(for: pause)
                 if try isReady() { return }
                 pause *= 2
             }
         }
-        try await store.ping()
+        try await store.firstPing()
     }
 
     /// Cancels the loads that are under way, and waits for their end. Every operation throws `notInitialized` from now

@@ -14,15 +14,15 @@ extension RedisStore {
         } catch {
             if error is CancellationError || Task.isCancelled { throw CancellationError() }
             let refusal = (error as? any CommandTransportError)?.obstacle.map(Refusal.init)
+            let cause = (error as? any CommandTransportError).map { ": \($0.hint ?? "\($0)")" } ?? ""
             if let error = error as? any CommandTransportError, error.isTimeout {
-                throw CacheError(.storeTimedOut, "the store did not answer in time", underlying: error)
+                throw CacheError(.storeTimedOut, "the store did not answer in time\(cause)", underlying: error)
             }
             if let error = error as? any CommandTransportError, error.isRefusal {
                 throw CacheError(.storeRejected, "the store does not take this: \(error)", underlying: error)
                     .because(of: refusal)
             }
-            let hint = (error as? any CommandTransportError)?.hint.map { ": \($0)" } ?? ""
-            throw CacheError(.storeUnavailable, "the store cannot be reached\(hint)", underlying: error)
+            throw CacheError(.storeUnavailable, "the store cannot be reached\(cause)", underlying: error)
                 .because(of: refusal)
         }
     }

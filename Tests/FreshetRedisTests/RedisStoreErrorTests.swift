@@ -81,9 +81,13 @@ import Testing
     }
 
     @Test func transportErrorsAreUnavailableOrTimedOut() async {
-        for error in await error({ _ in throw StubTransportError() }) { #expect(error.code == .storeUnavailable) }
+        for error in await error({ _ in throw StubTransportError() }) {
+            #expect(error.code == .storeUnavailable)
+            #expect(error.message == "the store cannot be reached: connection refused")
+        }
         for error in await error({ _ in throw StubTransportError(isTimeout: true) }) {
             #expect(error.code == .storeTimedOut)
+            #expect(error.message == "the store did not answer in time: connection refused")
         }
     }
 

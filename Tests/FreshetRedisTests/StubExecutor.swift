@@ -15,7 +15,8 @@ struct StubExecutor: CommandExecutor {
     }
 }
 
-struct StubTransportError: CommandTransportError {
+struct StubTransportError: CommandTransportError, CustomStringConvertible {
+    var description: String { "connection refused" }
     var mayHaveExecuted = true
     var isTimeout = false
     var obstacle: CommandObstacle?

@@ -42,12 +42,14 @@ package final class GuardedStore: CacheStore, Sendable {
     /// Frees what has expired, where that is this process' affair.
     func sweep() { (store as? MemoryStore)?.sweep() }
 
+    /// - Parameter patience: time beyond the timeout.
     private func call<Value: Sendable>(
         _ operation: StoreOperation,
+        patience: Duration = .zero,
         _ body: @escaping @Sendable (any CacheStore) async throws -> Value
     ) async throws -> Value {
         do {
-            return isLocal ? try await body(store) : try await callRemote(operation, body)
+            return isLocal ? try await body(store) : try await callRemote(operation, within: timeout + patience, body)
         } catch let error as CacheError {
             metrics.countError(operation)
             if let refusal = error.refusal { tell(.refused(refusal)) }
@@ -62,6 +64,7 @@ package final class GuardedStore: CacheStore, Sendable {
 
     private func callRemote<Value: Sendable>(
         _ operation: StoreOperation,
+        within timeout: Duration,
         _ body: @escaping @Sendable (any CacheStore) async throws -> Value
     ) async throws -> Value {
         let start = spawner.now()
@@ -72,7 +75,6 @@ package final class GuardedStore: CacheStore, Sendable {
             throw CacheError(.storeUnavailable, "the store has failed and is given a pause", retryAfter: pause)
         }
         let store = store
-        let timeout = timeout
         do {
             let value = try await withDeadline(
                 timeout,
@@ -124,6 +126,9 @@ package final class GuardedStore: CacheStore, Sendable {
 
 extension GuardedStore {
     package func ping() async throws { try await call(.ping) { try await $0.ping() } }
+
+    /// Waits a little longer, so that a driver with the same timeout can say why there is no answer.
+    func firstPing() async throws { try await call(.ping, patience: .milliseconds(250)) { try await $0.ping() } }
 
     package func get(_ key: String) async throws -> ByteBuffer? { try await call(.get) { try await $0.get(key) } }
 

@@ -47,6 +47,36 @@ import Testing
         bench.store.recover()
     }
 
+    @Test func whatTheStoreLastFailedWithIsSaid() async throws {
+        let cache = CacheService(
+            store: bench.store,
+            timeout: .seconds(60),
+            spawner: bench.spawner,
+            logger: bench.logs.logger
+        )
+        bench.store.inject(.fail(CacheError(.storeUnavailable, "connection refused")))
+        let start = Task { try await cache.initialize() }
+        try await bench.spawner.waitForSleepers(2)
+        bench.store.inject(.hang)
+        await bench.spawner.advance(by: .seconds(5))
+        let error = await #expect(throws: CacheError.self) { try await start.value }
+        #expect(error?.code == .storeTimedOut)
+        #expect(error?.description.contains("connection refused") == true)
+        bench.store.recover()
+    }
+
+    @Test func aDriverWithTheSameTimeoutSaysWhyThereIsNoAnswer() async throws {
+        bench.store.inject(.fail(CacheError(.storeTimedOut, "connection refused")))
+        let driver = FaultyStore(bench.store, spawner: bench.spawner)
+        driver.inject(.delay(.milliseconds(501)))
+        let cache = CacheService(store: driver, spawner: bench.spawner, logger: bench.logs.logger)
+        let start = Task { try await cache.initialize() }
+        try await bench.spawner.waitForSleepers(3)
+        await bench.spawner.advance(by: .seconds(5))
+        let error = await #expect(throws: CacheError.self) { try await start.value }
+        #expect(error?.message == "connection refused")
+    }
+
     @Test func aStoreThatHangsFailsItWithinFiveSecondsWhateverTheTimeout() async throws {
         let cache = CacheService(
             store: bench.store,
