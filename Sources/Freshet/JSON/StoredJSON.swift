@@ -27,10 +27,43 @@ public enum StoredJSON {
     public static func decode<Value: Decodable>(_ type: Value.Type, from bytes: ByteBuffer) throws -> Value {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
+        let value: Value
         do {
-            return try decoder.decode(type, from: bytes)
+            value = try decoder.decode(type, from: bytes)
         } catch {
             throw CacheError(.invalidValue, "the bytes are no \(type): \(summary(of: error))", underlying: error)
+        }
+        // Foundation's decoder takes it, other programs do not.
+        guard !hasTrailingComma(bytes) else {
+            throw CacheError(.invalidValue, "the bytes are no \(type): a comma before a closing bracket")
+        }
+        return value
+    }
+
+    /// Whether well-formed JSON but for that has a comma before a closing bracket.
+    private static func hasTrailingComma(_ bytes: ByteBuffer) -> Bool {
+        bytes.withUnsafeReadableBytes { bytes in
+            var (isInString, isEscaped, isAfterComma) = (false, false, false)
+            for byte in bytes {
+                if isInString {
+                    if isEscaped {
+                        isEscaped = false
+                    } else if byte == UInt8(ascii: "\"") {
+                        isInString = false
+                    } else {
+                        isEscaped = byte == UInt8(ascii: "\\")
+                    }
+                    continue
+                }
+                switch byte {
+                case UInt8(ascii: "]"), UInt8(ascii: "}"): if isAfterComma { return true }
+                case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"): break
+                default:
+                    isInString = byte == UInt8(ascii: "\"")
+                    isAfterComma = byte == UInt8(ascii: ",")
+                }
+            }
+            return false
         }
     }
 
