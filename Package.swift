@@ -32,6 +32,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // Floor 0
@@ -100,6 +101,7 @@ let package = Package(
                 "Freshet", "FreshetServer", "FreshetTesting", "RESP", .asyncHTTPClient, .nio("NIOCore"),
                 .nio("NIOPosix"), .nio("NIOHTTP1"), .logging, .metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]
         ),
         // Tests

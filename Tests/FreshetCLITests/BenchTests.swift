@@ -2,8 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import FreshetCLI
-
 @Suite struct BenchTests {
     private struct Line: Decodable {
         let operation: String
@@ -39,33 +37,5 @@ import Testing
     @Test("numbers that make no sense are wrong usage", arguments: ["--tasks=0", "--size=1,x", "--seconds=-1"])
     func usage(option: String) async throws {
         #expect(try await Run(["bench", "--store", "redis://127.0.0.1:1", option]).code == 64)
-    }
-}
-
-@Suite struct LatencyHistogramTests {
-    @Test func quantilesAreOffByLessThanOnePercent() {
-        var histogram = LatencyHistogram()
-        var other = LatencyHistogram()
-        for step in 1...50_000 {
-            histogram.add(.nanoseconds(step * 1000))
-            other.add(.nanoseconds((50_000 + step) * 1000))
-        }
-        histogram.add(other)
-        #expect(histogram.count == 100_000)
-        for share in [0.001, 0.5, 0.9, 0.99, 0.999] {
-            let exact = share * 100_000_000
-            #expect(abs(Double(histogram.quantile(share)) - exact) < exact * 0.01)
-        }
-        #expect(histogram.quantile(1) == 100_000_000)
-        #expect(histogram.longest == 100_000_000)
-    }
-
-    @Test func extremesHaveTheirPlace() {
-        var histogram = LatencyHistogram()
-        #expect(histogram.quantile(0.5) == 0)
-        for value in [-5, 0, 1, 127, 128, 255, 256] { histogram.add(.nanoseconds(value)) }
-        histogram.add(.seconds(100_000))
-        #expect(histogram.quantile(0.01) == 0)
-        #expect(histogram.quantile(1) == (1 << 40) - 1)
     }
 }

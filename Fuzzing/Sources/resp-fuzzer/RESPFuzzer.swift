@@ -3,8 +3,9 @@ import RESP
 
 /// Bytes that nobody vouches for, to the decoder: as a whole and in pieces. Both must come to the same, and to an end.
 ///
-///     swift build -c release --package-path Fuzzing --sanitize fuzzer --sanitize address
-///     Fuzzing/.build/release/resp-fuzzer -max_len=4096 -max_total_time=60
+///     swift build --package-path Fuzzing --sanitize fuzzer --sanitize address \
+///         -Xswiftc -sanitize-coverage=edge,inline-8bit-counters,pc-table,trace-cmp
+///     Fuzzing/.build/debug/resp-fuzzer -max_len=4096 -max_total_time=60
 ///
 /// The first byte says how large the pieces are.
 @_cdecl("LLVMFuzzerTestOneInput")
