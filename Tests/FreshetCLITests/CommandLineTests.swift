@@ -118,6 +118,37 @@ struct CommandLineTests {
     }
 
     @Test(
+        "a URL with a password, and a token that is none, are usage errors that show neither",
+        arguments: [
+            ["--url", "http://user:SECRET@127.0.0.1:1"], ["--url", "http://SECRET@127.0.0.1:1"],
+            ["--url", "http://127.0.0.1:1?token=SECRET"], ["--url", "ftp://user:SECRET@127.0.0.1"],
+            ["--token", "adm\u{1}SECRET"], ["--token", "SECRET\r\nX: y"], ["--token", "SECRETñ"],
+        ]
+    )
+    func secrets(options: [String]) async throws {
+        for command in [["fields"], ["refresh", "a"], ["explain", "a"]] {
+            let run = try await Run(command + options)
+            #expect(run.code == 64)
+            #expect(!run.errors.isEmpty)
+            #expect(!(run.output + run.errors).contains("SECRET"), "\(run.errors)")
+        }
+    }
+
+    @Test("an address that cannot be found exits with 69, none at all with 78", arguments: ["serve", "upstash"])
+    func listener(command: String) async throws {
+        let folder = try Folder()
+        try folder.write("fields: {}", to: "freshet.yaml")
+        let token = command == "upstash" ? ["--token", "t"] : []
+        let arguments = [command, "--store", "memory://", "--port", "0"] + token
+        let unknown = try await Run(arguments + ["--host", "no-such-host.invalid"], directory: folder.url)
+        #expect(unknown.code == 69)
+        #expect(unknown.errors.contains("cannot listen on http://no-such-host.invalid:0"))
+        let empty = try await Run(arguments + ["--host", ""], directory: folder.url)
+        #expect(empty.code == 78)
+        #expect(empty.errors.contains("--host: there is no address to listen on"))
+    }
+
+    @Test(
         "field commands exit with 69 where no service listens",
         arguments: ["fields", "warm", "refresh a", "remove a", "explain a"]
     )
@@ -178,6 +209,20 @@ struct KeyCommandTests {
         #expect(run.code == 65)
         #expect(run.output.isEmpty)
         #expect(run.errors.contains("WRONGTYPE"))
+    }
+
+    @Test("a value that is no text is written byte for byte, and not as JSON")
+    func bytes() async throws {
+        let server = try await RedisServer.start()
+        try server.command(#"SET k "a\xff""#)
+        let run = try await Run(["get", "k", "--store", server.url])
+        #expect(run.code == 0)
+        // Read as UTF-8, which it is not; replaced bytes would be.
+        #expect(run.output.isEmpty)
+        let json = try await Run(["get", "k", "--store", server.url, "--json"])
+        #expect(json.code == 65)
+        #expect(json.output.isEmpty)
+        #expect(json.errors.contains("the value of 'k' is not UTF-8"))
     }
 
     @Test(

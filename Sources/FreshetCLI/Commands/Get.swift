@@ -15,14 +15,21 @@ struct Get: AsyncParsableCommand {
         try await store.withStore { store in
             let value = try await store.get(key)
             if output.json {
-                let text = value.map { JSONValue.string(String(buffer: $0)) } ?? .null
-                return try Output.json(JSONValue.object(["key": .string(key), "value": text]))
+                let member = try value.map { JSONValue.string(try text(of: $0)) } ?? .null
+                return try Output.json(JSONValue.object(["key": .string(key), "value": member]))
             }
             if let value {
-                Output.line(String(buffer: value))
+                Output.line(value)
             } else {
                 Output.error("freshet: there is no key '\(key)'")
             }
         }
+    }
+
+    private func text(of value: ByteBuffer) throws -> String {
+        guard let text = String(validating: value.readableBytesView, as: UTF8.self) else {
+            throw Failure(.badData, "the value of '\(key)' is not UTF-8, so JSON cannot hold it; leave --json out")
+        }
+        return text
     }
 }

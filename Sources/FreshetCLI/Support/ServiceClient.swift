@@ -38,12 +38,19 @@ struct ServiceClient: Sendable {
     private let url: String
     private let token: String?
 
-    /// - Throws: ``Failure`` with `usage` for what is no URL.
+    /// - Throws: ``Failure`` with `usage` for what is no URL, and what cannot be a token. Both may hold a secret, so its
+    ///   message repeats neither.
     init(url: String, token: String?) throws {
-        guard let parsed = URL(string: url), ["http", "https"].contains(parsed.scheme?.lowercased()),
-            parsed.host() != nil
+        guard let parsed = URLComponents(string: url), ["http", "https"].contains(parsed.scheme?.lowercased()),
+            parsed.host?.isEmpty == false, parsed.query == nil, parsed.fragment == nil
         else {
-            throw Failure(.usage, "'\(url)' is no URL of a service; write http://host:port")
+            throw Failure(.usage, "the URL is none of a service; write http://host:port")
+        }
+        guard parsed.user == nil, parsed.password == nil else {
+            throw Failure(.usage, "the URL holds a user or password; the token belongs in --token")
+        }
+        guard token?.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) != false else {
+            throw Failure(.usage, "the token has characters that no token has")
         }
         self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
         self.token = token
@@ -100,7 +107,7 @@ struct ServiceClient: Sendable {
 
     private static func code(of status: Int) -> Exit {
         switch status {
-        case 400, 404: .badData
+        case 400, 404, 409: .badData
         case 401, 403: .configuration
         case 502, 503, 504: .unavailable
         default: .internal

@@ -26,9 +26,14 @@ enum ServiceRunner {
     static func listening(host: String, port: Int, _ run: () async throws -> Void) async throws {
         do {
             try await run()
-        } catch let error where error is IOError || error is NIOConnectionError || error is SocketAddressError {
+        } catch let error where isOfAddress(error) {
             throw Failure(.unavailable, "cannot listen on \(url(host: host, port: port)): \(error)")
         }
+    }
+
+    private static func isOfAddress(_ error: any Error) -> Bool {
+        error is IOError || error is NIOConnectionError || error is SocketAddressError
+            || error is SocketAddressError.UnknownHost
     }
 
     static func url(host: String, port: Int) -> String {

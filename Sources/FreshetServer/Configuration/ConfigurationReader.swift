@@ -86,6 +86,9 @@ private struct ConfigurationReader {
             server.cors = mapping["cors"].map(readOrigins) ?? []
         }
         if let host = overrides.host ?? scope.environment["FRESHET_HOST"] { server.host = host }
+        if server.host.allSatisfy(\.isWhitespace) {
+            scope.report(origin: "--host", "there is no address to listen on", "write 127.0.0.1")
+        }
         if let port = overrides.port {
             if (0...65535).contains(port) {
                 server.port = port
