@@ -80,6 +80,17 @@ struct RouteChangeTests {
         #expect(kept["Cache-Status"] == "freshet; hit; ttl=-1; detail=source-failed")
     }
 
+    @Test("a key that holds something else is 409, not worth another try")
+    func foreign() async throws {
+        let fixture = try await Self.fixture()
+        _ = try await fixture.store.hset("agents_list", ["a": ByteBuffer(string: "1")])
+        for path in ["/api/fields/agents", "/api/fields/agents?soft=true"] {
+            let answer = try await fixture.send(.delete, path, Self.admin)
+            #expect(answer.status == 409)
+            #expect(answer["Retry-After"] == nil)
+        }
+    }
+
     @Test("no value is 404; an overloaded source is 503 and says when to come back")
     func absent() async throws {
         let source = ScriptedSource { _ in nil }
@@ -143,7 +154,9 @@ struct AccessTests {
         "without a token, what comes from elsewhere may not",
         arguments: [
             ("X-Forwarded-For", "127.0.0.1"), ("Forwarded", "for=127.0.0.1"), ("X-Real-IP", "127.0.0.1"),
-            ("Via", "1.1 p"),
+            ("Via", "1.1 p"), ("X-Forwarded-Prefix", "/"), ("X-Forwarded", "127.0.0.1"),
+            ("x-original-forwarded-for", "127.0.0.1"), ("Sec-Fetch-Site", "same-origin, cross-site"),
+            ("Host", "evil.example"),
             ("Origin", "https://evil.example"), ("Origin", "null"), ("Sec-Fetch-Site", "cross-site"),
             ("Origin", "http://localhost.evil.example"),
         ]
@@ -162,6 +175,21 @@ struct AccessTests {
     func open() async throws {
         let fixture = try await RouteFixture(access: AccessPolicy())
         #expect(try await fixture.send(.post, Self.refresh).status == 403)
+    }
+
+    @Test("headers that contradict each other do not speak for this machine")
+    func contradictions() async throws {
+        let fixture = try await RouteFixture()
+        for (name, values) in [
+            ("Sec-Fetch-Site", ["same-origin", "cross-site"]), ("Sec-Fetch-Site", ["none", "same-origin"]),
+            ("Origin", ["http://localhost", "https://evil.example"]),
+        ] {
+            var headers = HTTPFields()
+            for value in values { headers.add(HTTPField.Name(name), value) }
+            #expect(try await fixture.send(.post, Self.refresh, headers).status == 403, "\(name) \(values)")
+        }
+        let target = "http://evil.example\(Self.refresh)"
+        #expect(try await fixture.send(.post, target).status == 403)
     }
 
     @Test(

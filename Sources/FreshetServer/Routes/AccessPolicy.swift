@@ -62,19 +62,39 @@ public struct AccessPolicy: Sendable {
 
 extension AccessPolicy {
     private static let forwardingHeaders: [HTTPField.Name] = [
-        "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
-        "X-Forwarded-Server",
-        "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Fly-Client-IP", "Via",
+        "Forwarded", "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP",
+        "Fly-Client-IP", "Via",
     ].compactMap { HTTPField.Name($0) }
 
-    /// Whether a request was made by a program or a page of this machine, as far as it tells.
+    private static let forwardingPrefixes = ["x-forwarded", "x-original-forwarded"]
+
+    /// Whether a request was made by a program or a page of this machine, as far as it tells. Where it has several
+    /// values of a header, all of them have to say so.
     private static func isLocal(_ request: Request) -> Bool {
-        guard let host = request.head.authority, isLoopback(authority: host) else { return false }
-        guard !forwardingHeaders.contains(where: request.headers.contains) else { return false }
-        if let name = HTTPField.Name?.secFetchSite, request.headers[name]?.lowercased() == "cross-site" { return false }
-        guard let origin = request.headers[.origin] else { return true }
-        guard let scheme = origin.firstRange(of: "://") else { return false }
-        return isLoopback(authority: String(origin[scheme.upperBound...]))
+        namesLoopbackOnly(request) && !isForwarded(request.headers) && !isOfAnotherSite(request.headers)
+    }
+
+    private static func namesLoopbackOnly(_ request: Request) -> Bool {
+        // A target with a host of its own is what proxies are sent.
+        guard request.head.path?.hasPrefix("/") == true, let host = request.head.authority else { return false }
+        return ([host] + request.headers.values(of: .furtherHost)).allSatisfy(isLoopback)
+    }
+
+    private static func isForwarded(_ headers: HTTPFields) -> Bool {
+        headers.contains { header in
+            forwardingHeaders.contains(header.name)
+                || forwardingPrefixes.contains(where: header.name.canonicalName.hasPrefix)
+        }
+    }
+
+    private static func isOfAnotherSite(_ headers: HTTPFields) -> Bool {
+        let sites = Set(headers.values(of: .secFetchSite))
+        guard sites.isEmpty || sites.count == 1 && sites.isSubset(of: ["same-origin", "same-site", "none"]) else {
+            return true
+        }
+        return !headers[values: .origin].allSatisfy { origin in
+            origin.firstRange(of: "://").map { isLoopback(authority: String(origin[$0.upperBound...])) } ?? false
+        }
     }
 
     /// Whether `host` or `host:port` is a loopback one.

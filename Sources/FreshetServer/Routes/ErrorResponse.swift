@@ -58,8 +58,9 @@ enum ErrorResponse {
         case .invalidArgument: .badRequest
         case .sourceFailed, .invalidValue: .badGateway
         case .sourceTimedOut: .gatewayTimeout
-        case .overloaded, .shuttingDown, .notInitialized, .storeUnavailable, .storeTimedOut, .storeRejected:
-            .serviceUnavailable
+        // The key holds something else, or the store does not take the operation: asking again changes nothing.
+        case .storeRejected: .conflict
+        case .overloaded, .shuttingDown, .notInitialized, .storeUnavailable, .storeTimedOut: .serviceUnavailable
         default: .internalServerError
         }
     }

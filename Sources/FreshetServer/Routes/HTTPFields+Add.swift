@@ -5,11 +5,18 @@ extension HTTPFields {
     mutating func add(_ name: HTTPField.Name?, _ value: String) {
         if let name { append(HTTPField(name: name, value: value)) }
     }
+
+    /// One a line.
+    func values(of name: HTTPField.Name?) -> [String] {
+        name.map { self[values: $0] } ?? []
+    }
 }
 
 extension Optional<HTTPField.Name> {
     /// RFC 9211.
     static let cacheStatus = HTTPField.Name("Cache-Status")
+    /// The first one is the request's authority, and no field.
+    static let furtherHost = HTTPField.Name("Host")
     static let pragma = HTTPField.Name("Pragma")
     static let secFetchSite = HTTPField.Name("Sec-Fetch-Site")
 }
