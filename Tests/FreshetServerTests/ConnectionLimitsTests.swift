@@ -1,6 +1,7 @@
 import HTTPTypes
 import NIOCore
 import NIOEmbedded
+import NIOHTTP1
 import NIOHTTPTypes
 import Testing
 
@@ -98,6 +99,58 @@ struct ConnectionLimitsTests {
         #expect(head.status == .contentTooLarge)
         // What the route answers afterwards goes nowhere.
         #expect(throws: ChannelError.self) { try Self.answer(channel) }
+    }
+
+    @Test("a body whose sender waits for leave is let come, unless it is too large or not next in line")
+    func expectation() throws {
+        func head(length: String) -> HTTPRequestPart {
+            guard case .head(var head) = Self.head(length: length) else { return .end(nil) }
+            head.headerFields[.expect] = "100-Continue"
+            return .head(head)
+        }
+        func status(_ channel: EmbeddedChannel) throws -> Int? {
+            guard case .head(let head)? = try channel.readOutbound(as: HTTPResponsePart.self) else { return nil }
+            return head.status.code
+        }
+        let channel = try Self.channel()
+        try channel.writeInbound(head(length: "10"))
+        #expect(try status(channel) == 100)
+        try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "0123456789")))
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        try channel.writeInbound(head(length: "10"))
+        #expect(try status(channel) == nil)
+        try Self.answer(channel)
+        _ = try channel.finish()
+
+        let refused = try Self.channel()
+        try refused.writeInbound(head(length: "11"))
+        #expect(try status(refused) == 413)
+        #expect(!refused.isActive)
+    }
+
+    @Test("the framework's answer to a head that is too long is 431 with words; others stay", arguments: [true, false])
+    func longHead(isTooLong: Bool) throws {
+        let channel = try Self.channel()
+        let error = isTooLong ? HTTPParserError.headerOverflow : .invalidMethod
+        channel.pipeline.fireErrorCaught(error)
+        #expect(throws: HTTPParserError.self) { try channel.throwIfErrorCaught() }
+        try channel.writeOutbound(
+            HTTPResponsePart.head(HTTPResponse(status: .badRequest, headerFields: [.contentLength: "0"]))
+        )
+        try channel.writeOutbound(HTTPResponsePart.end(nil))
+        guard case .head(let head)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
+            return #expect(Bool(false))
+        }
+        #expect(head.status == (isTooLong ? .requestHeaderFieldsTooLarge : .badRequest))
+        if isTooLong {
+            guard case .body(let body)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
+                return #expect(Bool(false))
+            }
+            #expect(head.headerFields[.contentLength] == String(body.readableBytes))
+            #expect(String(buffer: body).contains("32768 bytes"))
+        }
+        guard case .end? = try channel.readOutbound(as: HTTPResponsePart.self) else { return #expect(Bool(false)) }
+        _ = try channel.finish(acceptAlreadyClosed: true)
     }
 
     @Test("a client that leaves its answer unread is cut off")

@@ -162,6 +162,12 @@ struct AnswerTests {
             let third = try await token("/multi-exec", #"[["INCR","k"]]"#)
             #expect(![first, second].contains(third))
             #expect(try await token("/get/k", "") == third)
+            // Refusals have one, too.
+            for (path, body) in [("/", "x"), ("/", #"["AUTH","x"]"#), ("/multi-exec", #"[["AUTH","x"]]"#)] {
+                #expect(try await token(path, body) == third)
+            }
+            let stranger = try await endpoint.ask(.GET, "/get/k", headers: ["Authorization": "Bearer x"])
+            #expect(stranger["Upstash-Sync-Token"] == nil)
         }
     }
 }

@@ -22,6 +22,7 @@ struct Endpoint: Sendable {
     static func serving(
         _ store: String,
         limits: UpstashEndpointLimits = UpstashEndpointLimits(),
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         _ body: @Sendable (Endpoint) async throws -> Void
     ) async throws {
         let configuration = try UpstashEndpointConfiguration(
@@ -34,7 +35,7 @@ struct Endpoint: Sendable {
         let endpoint = try await buildUpstashEndpoint(
             configuration: configuration,
             limits: limits,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            logger: logger,
             onReady: { continuation.yield($0) }
         )
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -40,9 +40,13 @@ struct FailureTests {
         var limits = UpstashEndpointLimits()
         limits.commandTimeout = .milliseconds(100)
         try await Endpoint.overRedis(limits: limits) { endpoint, server in
+            let token = try await endpoint.ask(.GET, "/ping")["Upstash-Sync-Token"]
             server.pause()
-            let answer = try await endpoint.ask(.POST, "/", #"["GET","k"]"#)
+            let answer = try await endpoint.ask(.POST, "/", #"["SET","k","v"]"#)
             #expect(answer.status == 504)
+            // It may have been done.
+            #expect(answer["Upstash-Sync-Token"] != nil)
+            #expect(answer["Upstash-Sync-Token"] != token)
             #expect(answer.error?.contains("timedOut") == true)
             server.resume()
             let isBack = try await eventually { try await endpoint.ask(.GET, "/ping").status == 200 }
@@ -96,6 +100,22 @@ struct FailureTests {
         }
     }
 
+    @Test("what was taken can be read, however long it is once written", arguments: [[:], base64, resp2])
+    func readable(headers: HTTPHeaders) async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxCommandBytes = 100
+        try await Endpoint.overRedis(limits: limits) { endpoint, _ in
+            let value = String(repeating: "\u{1}", count: 96)
+            #expect(try await endpoint.ask(.POST, "/set/k", value).status == 200)
+            let answer = try await endpoint.ask(.GET, "/get/k", headers: headers)
+            #expect(answer.status == 200)
+            #expect(!answer.body.contains("ERR"), "\(answer.body)")
+            _ = try await endpoint.ask(.POST, "/append/k", "12345")
+            let larger = try await endpoint.ask(.GET, "/get/k", headers: headers)
+            #expect(larger.body.contains("ERR max request size exceeded. Limit: 100 bytes, Actual: 101 bytes"))
+        }
+    }
+
     @Test("bodies, headers and numbers of commands have limits")
     func requests() async throws {
         var limits = UpstashEndpointLimits()
@@ -108,11 +128,77 @@ struct FailureTests {
             let many = try await endpoint.ask(.POST, "/pipeline", #"[["PING"],["PING"],["PING"],["PING"]]"#)
             #expect(many.status == 400)
             #expect(many.error == "ERR more than 3 commands")
-            let header = String(repeating: "x", count: 40_000)
-            let headers = try await RawConnection(port: endpoint.port)
-            try await headers.send("GET /ping HTTP/1.1\r\nHost: x\r\nX-Large: \(header)\r\n\r\n")
-            #expect(await eventually { headers.isClosed })
+            let header = String(repeating: "x", count: 140_000)
+            for head in ["GET /ping HTTP/1.1\r\nHost: x\r\nX-Large: \(header)", "GET /get/\(header) HTTP/1.1"] {
+                let connection = try await RawConnection(port: endpoint.port)
+                try await connection.send("\(head)\r\n\r\n")
+                #expect(await eventually { connection.isClosed })
+                #expect(connection.received.hasPrefix("HTTP/1.1 431 "))
+                let error = #"{"error":"ERR max size of URL and headers exceeded. Limit: 131072 bytes"#
+                #expect(connection.received.contains(error))
+            }
             #expect(try await endpoint.ask(.GET, "/ping").status == 200)
+        }
+    }
+
+    @Test("a key of 32 KB has room in a path, however it is escaped")
+    func longKey() async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            let key = String(repeating: "%C3%B1", count: 16_384)
+            for (path, result) in [("/set/\(key)/v", "OK"), ("/get/\(key)", "v")] {
+                let answer = try await endpoint.ask(.GET, path)
+                #expect(answer.body == "{\"result\":\"\(result)\"}")
+            }
+        }
+    }
+
+    @Test("a client that waits for leave to send its body gets it")
+    func expectation() async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            let client = try await RawConnection(port: endpoint.port)
+            let authorization = "Authorization: Bearer \(Endpoint.token)\r\n"
+            let head = "POST /set/k HTTP/1.1\r\nHost: x\r\n\(authorization)Content-Length: 5\r\n"
+            for _ in 0..<2 {
+                try await client.send("\(head)Expect: 100-continue\r\n\r\n")
+                #expect(await client.receives("HTTP/1.1 100 Continue\r\n\r\n"))
+                try await client.send("value")
+                #expect(await client.receives(#"{"result":"OK"}"#))
+                client.forget()
+            }
+            await client.close()
+        }
+    }
+
+    @Test("the connection of a client of HTTP/1.0 ends with its answer, which has no chunks")
+    func oldClients() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let client = try await RawConnection(port: endpoint.port)
+            let token = "Authorization: Bearer \(Endpoint.token)\r\n"
+            let request = "POST /set/k HTTP/1.0\r\n\(token)Content-Length: 1\r\nExpect: 100-continue\r\n"
+            try await client.send("\(request)Connection: keep-alive\r\n\r\nv")
+            #expect(await eventually { client.isClosed })
+            #expect(client.received.hasPrefix("HTTP/1.0 200 OK\r\n"))
+            #expect(client.received.lowercased().contains("\r\nconnection: close\r\n"))
+            #expect(client.received.hasSuffix("\r\n\r\n{\"result\":\"OK\"}"))
+
+            let reader = try await RawConnection(port: endpoint.port)
+            try await reader.send("GET /subscribe/c HTTP/1.0\r\n\(token)\r\n")
+            #expect(await reader.receives("\r\n\r\ndata: subscribe,c,1\n\n"))
+            await reader.close()
+        }
+    }
+
+    @Test("an upload that its client breaks off is no error of the endpoint")
+    func brokenOff() async throws {
+        let logs = RecordedLogs()
+        try await Endpoint.serving("memory://", logger: logs.logger) { endpoint in
+            let client = try await RawConnection(port: endpoint.port)
+            let authorization = "Authorization: Bearer \(Endpoint.token)\r\n"
+            try await client.send("POST /set/k HTTP/1.1\r\nHost: x\r\n\(authorization)Content-Length: 50\r\n\r\nhalf")
+            await client.close()
+            #expect(await eventually { logs.entries.contains { $0.message == "A request broke off" } })
+            #expect(!logs.entries.contains { $0.level >= .warning })
+            #expect(try await endpoint.ask(.GET, "/exists/k").body == #"{"result":0}"#)
         }
     }
 

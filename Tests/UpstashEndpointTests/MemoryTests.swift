@@ -14,6 +14,8 @@ struct MemoryTests {
              ["SET","k","v","EX","x"],["SET","k","v","EX"],["SET","k","v","EX",9999999999999999],["SET","k","v","EX",1,"PX",1],
              ["SETNX","k","v"],["SETNX","l","v"],["SETEX","k",50,"v"],["SETEX","k",-1,"v"],["PSETEX","k",50000,"v"],["STRLEN","k"],
              ["MGET","k","none","h"],["INCR","n"],["INCRBY","n",41],["DECR","n"],["DECRBY","n",2],["INCRBY","n","x"],
+             ["INCRBY","n","+5"],["INCRBY","n","05"],["INCRBY","n","-0"],["INCRBY","n"," 5"],["EXPIRE","k","+5"],["SET","k","v","EX","05"],
+             ["EXPIRE","k",1000,"ZZ"],
              ["INCRBY","n","9223372036854775807"],["DECRBY","n","-9223372036854775808"],["INCR","k"],
              ["EXPIRE","k",1000],["EXPIRE","none",1],["PEXPIRE","k",-1],["EXISTS","k","l","l"],["PTTL","none"],
              ["TTL","l"],["HSET","h","a","1"],["HSET","h","a","2","b","3"],["HSET","h","a"],["HGET","h","a"],["HGET","h","c"],
@@ -62,6 +64,9 @@ struct MemoryTests {
             let transaction = try await endpoint.ask(.POST, "/multi-exec", #"[["PING"]]"#)
             #expect(transaction.error == "ERR memory:// has no transactions" + advice)
             #expect(try await endpoint.ask(.POST, "/subscribe/c").error == "ERR memory:// has no SUBSCRIBE" + advice)
+            for (path, option) in [("/expire/k/5/nx", "NX of EXPIRE"), ("/pexpire/k/5/GT", "GT of PEXPIRE")] {
+                #expect(try await endpoint.ask(.GET, path).error == "ERR memory:// has no option \(option)")
+            }
             #expect(try await endpoint.ask(.GET, "/set/k/v/GET").error == "ERR memory:// has no option GET of SET")
         }
     }

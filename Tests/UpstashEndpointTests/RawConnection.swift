@@ -27,6 +27,9 @@ final class RawConnection: Sendable {
 
     func close() async { try? await channel.close() }
 
+    /// What comes from now on is looked at.
+    func forget() { inbox.withLockedValue { $0.bytes.clear() } }
+
     var received: String { inbox.withLockedValue { String(buffer: $0.bytes) } }
     var isClosed: Bool { inbox.withLockedValue { $0.isClosed } }
 

@@ -22,13 +22,14 @@ struct ScriptTests {
             let before = name == "SCRIPT" ? [ByteBuffer(string: "LOAD")] : []
             let arguments = before + [ByteBuffer(string: script), ByteBuffer(string: "0")]
             let command = RESPCommand(name, arguments: arguments)
-            let sent = command.forRedis
+            let scripts = UpstashScripts()
+            let sent = scripts.forRedis(command)
             #expect(sent.argument(at: before.count)?.string == expected ?? script)
             #expect(sent.argumentCount == command.argumentCount)
-            #expect([RESPCommand("PING"), command].forRedis == [RESPCommand("PING"), sent])
+            #expect(scripts.forRedis([RESPCommand("PING"), command]) == [RESPCommand("PING"), sent])
         }
         let other = RESPCommand("SET", ByteBuffer(string: script), ByteBuffer(string: script))
-        #expect(other.forRedis == other)
+        #expect(UpstashScripts().forRedis(other) == other)
     }
 
     @Test("scripts for Upstash run on Redis")
@@ -42,5 +43,47 @@ struct ScriptTests {
             }
             #expect(try await endpoint.ask(.POST, "/", "[\"EVAL\",\(script),1,\"n\"]").body == #"{"result":3}"#)
         }
+    }
+
+    private static let flagged = RedisScript("#!lua flags=allow-key-locking\nreturn redis.call('INCR',KEYS[1])")
+
+    @Test("a script is known by the digest that its sender computes", arguments: ["/", "/pipeline", "/multi-exec"])
+    func digests(path: String) async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let quoted = ##""#!lua flags=allow-key-locking\nreturn redis.call('INCR',KEYS[1])""##
+            let digest = Self.flagged.sha1
+            func run(_ command: String) async throws -> String {
+                let answer = try await endpoint.ask(.POST, path, path == "/" ? command : "[\(command)]").body
+                return path == "/" ? answer : String(answer.dropFirst().dropLast())
+            }
+            let unknown = try await run("[\"EVALSHA\",\"\(digest)\",1,\"n\"]")
+            #expect(unknown.hasPrefix(#"{"error":"NOSCRIPT"#))
+            #expect(try await run("[\"script\",\"load\",\(quoted)]") == "{\"result\":\"\(digest)\"}")
+            #expect(try await run("[\"EVALSHA\",\"\(digest)\",1,\"n\"]") == #"{"result":1}"#)
+            #expect(try await run("[\"evalsha\",\"\(digest.uppercased())\",1,\"n\"]") == #"{"result":2}"#)
+            let exists = "[\"SCRIPT\",\"EXISTS\",\"\(digest)\",\"\(String(repeating: "0", count: 40))\"]"
+            #expect(try await run(exists) == #"{"result":[1,0]}"#)
+            #expect(try await run(#"["SCRIPT","FLUSH"]"#) == #"{"result":"OK"}"#)
+            #expect(try await run(exists) == #"{"result":[0,0]}"#)
+            #expect(try await run("[\"EVAL\",\(quoted),1,\"n\"]") == #"{"result":3}"#)
+            #expect(try await run("[\"EVALSHA\",\"\(digest)\",1,\"n\"]") == #"{"result":4}"#)
+        }
+    }
+
+    @Test("scripts without the flag keep their digests, and no more than the limit are remembered")
+    func limit() {
+        let scripts = UpstashScripts(limit: 2)
+        func source(_ number: Int) -> String { "#!lua flags=allow-key-locking\nreturn \(number)" }
+        func call(_ number: Int) -> RESPCommand { RESPCommand("EVALSHA", RedisScript(source(number)).sha1, 0) }
+        for number in 0..<3 {
+            _ = scripts.forRedis(RESPCommand("EVAL", ByteBuffer(string: source(number)), 0))
+            let changed = RedisScript("#!lua\nreturn \(number)").sha1
+            #expect(scripts.forRedis(call(number)).arguments == [.string(changed), 0])
+        }
+        #expect(scripts.forRedis(call(0)) == call(0))
+        let plain = RESPCommand("SCRIPT", ByteBuffer(string: "LOAD"), ByteBuffer(string: "return 1"))
+        #expect(scripts.forRedis(plain) == plain)
+        let reply = RESPValue.bulkString(ByteBuffer(string: RedisScript("return 1").sha1))
+        #expect(scripts.replies([reply], to: [plain]) == [reply])
     }
 }

@@ -1,8 +1,10 @@
 import HTTPTypes
 import NIOCore
+import NIOHTTP1
 import NIOHTTPTypes
 
-/// Closes a connection whose client sends a request too slowly or too large, or stops reading its answer.
+/// Closes a connection whose client sends a request too slowly or too large, or stops reading its answer; and lets
+/// bodies come whose senders wait for leave.
 ///
 /// One timer a connection: requests note instants, and the timer looks at them when it comes round.
 final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
@@ -21,6 +23,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var isAnswering = false
     private var bodyBytes = 0
     private var isRefusing = false
+    private var hasHeadTooLarge = false
     private var timer: Scheduled<Void>?
 
     /// - Parameter bufferedBytes: how much of the answers the client has not taken; tests say it.
@@ -35,6 +38,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
+        OldClients.add(to: context.pipeline.syncOperations)
         owedSince = context.eventLoop.now
         schedule(context)
     }
@@ -61,6 +65,9 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             {
                 return refuse(context, isNext: requestsUnanswered == 0)
             }
+            if requestsUnanswered == 0, head.headerFields[.expect]?.lowercased() == "100-continue" {
+                context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+            }
             requestsUnanswered += 1
         case .body(let part):
             bodyBytes += part.readableBytes
@@ -73,10 +80,19 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .headerOverflow? = error as? HTTPParserError { hasHeadTooLarge = true }
+        context.fireErrorCaught(error)
+    }
+
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard !isRefusing else {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
+        }
+        // What cannot be read is answered by the framework, behind the requests before it, without a word.
+        if hasHeadTooLarge, requestsUnanswered == 0, case .head = unwrapOutboundIn(data) {
+            return writeRefusal(context, .requestHeaderFieldsTooLarge, limits.refusalOfHead, promise: promise)
         }
         switch unwrapOutboundIn(data) {
         case .head: isAnswering = true
@@ -98,18 +114,27 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private func refuse(_ context: ChannelHandlerContext, isNext: Bool) {
         isRefusing = true
         guard isNext else { return context.close(promise: nil) }
-        let body = limits.refusalOfBody
+        writeRefusal(context, .contentTooLarge, limits.refusalOfBody)
+        let loopBound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in loopBound.value.close(promise: nil) }
+    }
+
+    /// All but its end.
+    private func writeRefusal(
+        _ context: ChannelHandlerContext,
+        _ status: HTTPResponse.Status,
+        _ body: ByteBuffer,
+        promise: EventLoopPromise<Void>? = nil
+    ) {
         let head = HTTPResponse(
-            status: .contentTooLarge,
+            status: status,
             headerFields: [
                 .contentType: ErrorResponse.contentType, .contentLength: String(body.readableBytes),
                 .connection: "close",
             ]
         )
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.head(head)), promise: promise)
         context.write(wrapOutboundOut(.body(body)), promise: nil)
-        let loopBound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in loopBound.value.close(promise: nil) }
     }
 
     private func schedule(_ context: ChannelHandlerContext) {

@@ -5,8 +5,9 @@ package import NIOCore
 package struct ServerLimits: Sendable {
     /// Further requests get 503.
     package var maxConcurrentRequests = 16_384
-    /// All header fields of one request together; more get 431 or 400, and the connection is closed.
+    /// Target and header fields of one request together; more get 431, and the connection is closed.
     package var maxHeaderBytes = 32 * 1024
+    package var maxHeaderFields = 200
     /// No route needs a body; what exceeds this gets 413, and the connection is closed.
     package var maxBodyBytes = 64 * 1024
     /// How long a client may take to send a whole request, and to begin the next one on an open connection.
@@ -14,13 +15,23 @@ package struct ServerLimits: Sendable {
     /// How long a client may leave its answer unread.
     package var writeTimeout = TimeAmount.seconds(30)
 
-    /// What such a 413 says, where it is not ``ErrorResponse``'s words.
+    /// What such a 431 and 413 say, where it is not ``ErrorResponse``'s words.
+    package var ownRefusalOfHead: ByteBuffer?
     package var ownRefusalOfBody: ByteBuffer?
 
     package init() {}
 }
 
 extension ServerLimits {
+    /// As JSON.
+    var refusalOfHead: ByteBuffer {
+        ownRefusalOfHead
+            ?? ErrorResponse.body(
+                "Request header fields too large",
+                "a request may have \(maxHeaderFields) header fields, of \(maxHeaderBytes) bytes with its target"
+            )
+    }
+
     /// As JSON.
     var refusalOfBody: ByteBuffer {
         ownRefusalOfBody
@@ -31,7 +42,7 @@ extension ServerLimits {
         HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: maxHeaderBytes,
             maxHeaderListSize: maxHeaderBytes,
-            maxHeaderFieldCount: 200
+            maxHeaderFieldCount: maxHeaderFields
         )
     }
 }

@@ -2,6 +2,8 @@
 package struct UpstashEndpointLimits: Sendable {
     /// Name and arguments of one command, and the strings of its result, in bytes. The service's own figure.
     package var maxCommandBytes = 10 << 20
+    /// Target and header fields of one request; more get 431. A key of 32 KiB takes up to 96 in a path.
+    package var maxHeaderBytes = 128 << 10
     /// A request's body; more gets 413, and the connection is closed.
     package var maxBodyBytes = 64 << 20
     /// An answer; results beyond become errors.
@@ -30,7 +32,9 @@ package struct UpstashEndpointLimits: Sendable {
 
     var server: ServerLimits {
         var limits = ServerLimits()
+        limits.maxHeaderBytes = maxHeaderBytes
         limits.maxBodyBytes = maxBodyBytes
+        limits.ownRefusalOfHead = UpstashRefusal.headTooLarge(limit: maxHeaderBytes).body
         limits.ownRefusalOfBody = UpstashRefusal.requestTooLarge(limit: maxBodyBytes).body
         return limits
     }

@@ -29,47 +29,82 @@ struct UpstashResponder: HTTPResponder {
     }
 
     func respond(to request: Request, context: Context) async throws -> Response {
-        var response: Response
-        do {
-            response = try await answer(request)
-        } catch let refusal as UpstashRefusal {
-            response = Response(refusal)
-        } catch {
-            context.logger.error("A request failed", metadata: ["error": "\(error)"])
-            response = Response(UpstashRefusal(.internalServerError, "ERR internal error"))
-        }
+        var response = await answer(request, context.logger)
         response.headers.add(.accessControlAllowOrigin, "*")
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func answer(_ request: Request) async throws -> Response {
+    private func answer(_ request: Request, _ logger: Logger) async -> Response {
         switch request.method {
         case .head, .get, .post, .put: break
         case .options: return Response(status: .ok, headers: .preflight)
         default: return Response(status: .methodNotAllowed, headers: [.allow: "HEAD, GET, POST, PUT"])
         }
-        let target = try UpstashTarget(request.head.path ?? "/")
-        guard let access = tokens.access(query: target.token, header: request.headers[.authorization]) else {
-            throw UpstashRefusal.unauthorized
+        do {
+            let target = try UpstashTarget(request.head.path ?? "/")
+            guard let access = tokens.access(query: target.token, header: request.headers[.authorization]) else {
+                throw UpstashRefusal.unauthorized
+            }
+            return await answer(request, target, isReadOnly: access == .readOnly, logger)
+        } catch {
+            return Response(refusal(of: error, logger))
         }
-        let format = try UpstashAnswerFormat(request.headers)
-        guard requests.enter() else { throw UpstashRefusal.unavailable("too many requests are under way") }
-        defer { requests.leave() }
-        let share = memory.share()
-        let call = try await UpstashCall.read(target, limits: limits) { try await collect(request.body, share) }
-        return try await run(call, isReadOnly: access == .readOnly, format, request, share)
     }
 
-    private func collect(_ body: RequestBody, _ share: ByteBudget.Share) async throws -> ByteBuffer {
+    /// Answers somebody who has a token.
+    private func answer(
+        _ request: Request,
+        _ target: UpstashTarget,
+        isReadOnly: Bool,
+        _ logger: Logger
+    ) async -> Response {
+        var response: Response
+        var mayHaveWritten = false
+        do {
+            let format = try UpstashAnswerFormat(request.headers)
+            guard requests.enter() else { throw UpstashRefusal.unavailable("too many requests are under way") }
+            defer { requests.leave() }
+            let share = memory.share()
+            let call = try await UpstashCall.read(target, limits: limits) {
+                try await collect(request.body, share, logger)
+            }
+            response = try await run(call, isReadOnly: isReadOnly, format, request, share)
+            mayHaveWritten = !call.changesNothing
+        } catch {
+            let refusal = refusal(of: error, logger)
+            response = Response(refusal)
+            mayHaveWritten = refusal.mayHaveRun
+        }
+        response.headers.add(.upstashSyncToken, syncToken.current(afterWrite: mayHaveWritten))
+        return response
+    }
+
+    private func refusal(of error: any Error, _ logger: Logger) -> UpstashRefusal {
+        if let refusal = error as? UpstashRefusal { return refusal }
+        logger.error("A request failed", metadata: ["error": "\(error)"])
+        return UpstashRefusal(.internalServerError, "ERR internal error")
+    }
+
+    private func collect(
+        _ body: RequestBody,
+        _ share: ByteBudget.Share,
+        _ logger: Logger
+    ) async throws -> ByteBuffer {
         var collected = ByteBuffer()
-        for try await var part in body {
-            guard collected.readableBytes + part.readableBytes <= limits.maxBodyBytes else {
-                throw UpstashRefusal.requestTooLarge(limit: limits.maxBodyBytes)
+        do {
+            for try await var part in body {
+                guard collected.readableBytes + part.readableBytes <= limits.maxBodyBytes else {
+                    throw UpstashRefusal.requestTooLarge(limit: limits.maxBodyBytes)
+                }
+                guard share.take(part.readableBytes) else {
+                    throw UpstashRefusal.unavailable("too much is under way; send less at a time")
+                }
+                if collected.readableBytes == 0 { collected = part } else { collected.writeBuffer(&part) }
             }
-            guard share.take(part.readableBytes) else {
-                throw UpstashRefusal.unavailable("too much is under way; send less at a time")
-            }
-            if collected.readableBytes == 0 { collected = part } else { collected.writeBuffer(&part) }
+        } catch let error where !(error is UpstashRefusal) {
+            // Its client went away, or sent what is no body; nothing is wrong here.
+            logger.debug("A request broke off", metadata: ["error": "\(error)"])
+            throw UpstashRefusal.brokenOff
         }
         return collected
     }
@@ -87,10 +122,10 @@ struct UpstashResponder: HTTPResponder {
             let reply = try await runner.run(command, isReadOnly: isReadOnly)
             writer.write(reply)
             try hold(writer, share)
-            return response(status: reply.error?.serviceStatus ?? .ok, format, writer, [command], share)
+            return response(status: reply.error?.serviceStatus ?? .ok, format, writer, share)
         case .pipeline(let commands):
             try await runner.run(pipeline: commands, isReadOnly: isReadOnly, to: &writer, share)
-            return response(format, writer, commands, share)
+            return response(format, writer, share)
         case .transaction(let commands):
             let format = try format.checkedForTransaction()
             let replies = try await runner.run(transaction: commands, isReadOnly: isReadOnly)
@@ -98,7 +133,7 @@ struct UpstashResponder: HTTPResponder {
             for reply in replies { writer.write(reply) }
             writer.endList()
             try hold(writer, share)
-            return response(format, writer, commands, share)
+            return response(format, writer, share)
         case .events(let events):
             if isReadOnly { throw UpstashRefusal.noPermission(events.command) }
             return try await UpstashEventStream(backend: runner.backend, limits: limits, gate: subscriptions)
@@ -114,13 +149,10 @@ struct UpstashResponder: HTTPResponder {
         status: HTTPResponse.Status = .ok,
         _ format: UpstashAnswerFormat,
         _ writer: UpstashAnswerWriter,
-        _ commands: [UpstashCommand],
         _ share: ByteBudget.Share
     ) -> Response {
         var headers: HTTPFields = [.contentType: format.contentType]
         if status == .serviceUnavailable { headers[.retryAfter] = "1" }
-        let isWrite = !commands.allSatisfy { $0.traits.contains(.changesNothing) }
-        headers.add(.upstashSyncToken, syncToken.current(afterWrite: isWrite))
         let bytes = writer.buffer
         guard bytes.readableBytes > Self.longAnswer else {
             return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: bytes))

@@ -30,12 +30,18 @@ struct UpstashAnswerWriter {
         if !isFirst, format != .resp2 { buffer.writeStaticString(",") }
         isFirst = false
         if case .error(let error) = entry { return write(error: error.serviceText) }
+        // As commands are measured, however long their strings are once written: what was taken can be read.
+        let size = entry.byteCount
+        if size > maxEntryBytes { return write(tooLarge: size, limit: maxEntryBytes) }
         let start = buffer.writerIndex
         writeResult(entry)
-        let size = buffer.writerIndex - start
-        guard size > maxEntryBytes || buffer.writerIndex > maxBytes else { return }
+        guard buffer.writerIndex > maxBytes else { return }
+        let length = buffer.writerIndex - start
         buffer.moveWriterIndex(to: start)
-        let limit = size > maxEntryBytes ? maxEntryBytes : maxBytes
+        write(tooLarge: length, limit: maxBytes)
+    }
+
+    private mutating func write(tooLarge size: Int, limit: Int) {
         write(error: UpstashRefusal.commandTooLarge(limit: limit, actual: size).text)
     }
 
@@ -83,6 +89,20 @@ struct UpstashAnswerWriter {
             buffer.writeBase64String(ByteBuffer(string: string))
         } else {
             buffer.writeJSONString(string)
+        }
+    }
+}
+
+extension RESPValue {
+    /// The strings in it, in bytes.
+    fileprivate var byteCount: Int {
+        switch self {
+        case .null, .integer, .boolean, .double: 0
+        case .simpleString(let string), .bigNumber(let string): string.utf8.count
+        case .bulkString(let bytes), .verbatimString(_, let bytes): bytes.readableBytes
+        case .error(let error): error.text.utf8.count
+        case .array(let values), .set(let values), .push(let values): values.reduce(0) { $0 + $1.byteCount }
+        case .map(let pairs): pairs.reduce(0) { $0 + $1.key.byteCount + $1.value.byteCount }
         }
     }
 }

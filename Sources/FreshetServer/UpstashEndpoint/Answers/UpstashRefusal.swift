@@ -19,6 +19,7 @@ struct UpstashRefusal: Error, Sendable, Hashable {
         "WRONGPASS invalid or missing auth token. "
             + "See https://docs.upstash.com/redis/troubleshooting/http_unauthorized for details."
     )
+    static let brokenOff = Self("ERR the request broke off before its end")
     static let emptyBody = Self("EOF")
     static let noArray = Self("expected JSON array")
     static let emptyCommand = Self("ERR empty command")
@@ -60,6 +61,13 @@ struct UpstashRefusal: Error, Sendable, Hashable {
         Self(.contentTooLarge, "ERR max request size exceeded. Limit: \(limit) bytes")
     }
 
+    static func headTooLarge(limit: Int) -> Self {
+        Self(
+            .requestHeaderFieldsTooLarge,
+            "ERR max size of URL and headers exceeded. Limit: \(limit) bytes; send what is longer in the body"
+        )
+    }
+
     static let answersTooLarge = unavailable("the answers under way are too large; commands were run", .badGateway)
 
     /// - Parameter status: 503 where nothing was done, 502 and 504 where it may have been.
@@ -88,6 +96,9 @@ extension UpstashRefusal {
         self.init(error.serviceStatus, error.serviceText)
         isTransient = status == .serviceUnavailable
     }
+
+    /// Commands may have been run for it.
+    var mayHaveRun: Bool { status == .badGateway || status == .gatewayTimeout }
 
     /// The same where something had been run before.
     var afterwards: Self {

@@ -69,11 +69,13 @@ struct UpstashMemoryCommands {
         "DEL": Self(1...many) { store, arguments in .integer(try await store.del(arguments.map(text))) },
         "UNLINK": Self(1...many) { store, arguments in .integer(try await store.del(arguments.map(text))) },
         "EXISTS": Self(1...many) { store, arguments in .integer(try await store.exists(arguments.map(text))) },
-        "EXPIRE": Self(2...2) { store, arguments in
+        "EXPIRE": Self(2...3) { store, arguments in
+            try refuseOption(arguments.dropFirst(2), of: "EXPIRE")
             let time = try UpstashSetOptions.duration(seconds: arguments[1], of: "expire")
             return .integer(try await store.expire(text(arguments[0]), after: time) ? 1 : 0)
         },
-        "PEXPIRE": Self(2...2) { store, arguments in
+        "PEXPIRE": Self(2...3) { store, arguments in
+            try refuseOption(arguments.dropFirst(2), of: "PEXPIRE")
             let time = try UpstashSetOptions.duration(milliseconds: arguments[1], of: "pexpire")
             return .integer(try await store.expire(text(arguments[0]), after: time) ? 1 : 0)
         },
@@ -122,11 +124,21 @@ struct UpstashMemoryCommands {
         return text
     }
 
+    /// Only as Redis writes it: `+5` and `05` are none.
     static func integer(_ bytes: ByteBuffer) throws -> Int64 {
-        guard let number = Int64(String(buffer: bytes)) else {
+        let text = String(buffer: bytes)
+        guard let number = Int64(text), String(number) == text else {
             throw RESPError("ERR value is not an integer or out of range")
         }
         return number
+    }
+
+    private static func refuseOption(_ options: ArraySlice<ByteBuffer>, of command: String) throws {
+        guard let option = options.first.map({ String(buffer: $0) }) else { return }
+        guard ["NX", "XX", "GT", "LT"].contains(option.uppercased()) else {
+            throw RESPError("ERR Unsupported option \(option)")
+        }
+        throw RESPError("ERR memory:// has no option \(option.uppercased()) of \(command)")
     }
 
     private static func fields(_ arguments: [ByteBuffer], of command: String) throws -> [String: ByteBuffer] {

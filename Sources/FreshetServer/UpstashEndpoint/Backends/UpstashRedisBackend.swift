@@ -9,6 +9,7 @@ import RedisClient
 final class UpstashRedisBackend: UpstashBackend {
     private let client: RedisClient
     private let limits: UpstashEndpointLimits
+    private let scripts = UpstashScripts()
 
     init(url: String, limits: UpstashEndpointLimits, logger: Logger) throws {
         var configuration = try RedisClient.Configuration(url: url)
@@ -35,9 +36,13 @@ final class UpstashRedisBackend: UpstashBackend {
     private var timeout: Duration { client.isConnected ? limits.commandTimeout : limits.reconnectWait }
 
     func execute(_ commands: [RESPCommand]) async throws -> [RESPValue] {
+        scripts.replies(try await send(scripts.forRedis(commands)), to: commands)
+    }
+
+    private func send(_ commands: [RESPCommand]) async throws -> [RESPValue] {
         do {
-            if commands.count == 1 { return [try await client.execute(commands[0].forRedis, timeout: timeout)] }
-            return try await client.execute(pipeline: commands.forRedis, timeout: timeout)
+            if commands.count == 1 { return [try await client.execute(commands[0], timeout: timeout)] }
+            return try await client.execute(pipeline: commands, timeout: timeout)
         } catch let error as RESPError {
             return [.error(error)]
         } catch let error as RedisClientError {
@@ -45,9 +50,9 @@ final class UpstashRedisBackend: UpstashBackend {
             if commands.count == 1 { return [.error(refusal)] }
             // Nothing was sent. The ones that cannot be must not take the others with them.
             let half = commands.count / 2
-            let first = try await execute(Array(commands[..<half]))
+            let first = try await send(Array(commands[..<half]))
             do {
-                return first + (try await execute(Array(commands[half...])))
+                return first + (try await send(Array(commands[half...])))
             } catch let refusal as UpstashRefusal {
                 throw refusal.afterwards
             }
@@ -56,7 +61,8 @@ final class UpstashRedisBackend: UpstashBackend {
 
     func transaction(_ commands: [RESPCommand]) async throws -> [RESPValue] {
         do {
-            return try await client.execute(transaction: commands.forRedis, timeout: timeout)
+            let replies = try await client.execute(transaction: scripts.forRedis(commands), timeout: timeout)
+            return scripts.replies(replies, to: commands)
         } catch let error as RESPError {
             throw UpstashRefusal(error)
         } catch let error as RedisClientError {

@@ -45,6 +45,15 @@ extension UpstashCall {
         }
     }
 
+    var changesNothing: Bool {
+        switch self {
+        case .command(let command): command.traits.contains(.changesNothing)
+        case .pipeline(let commands), .transaction(let commands):
+            commands.allSatisfy { $0.traits.contains(.changesNothing) }
+        case .events: true
+        }
+    }
+
     private static func channel(_ name: ByteBuffer) throws -> String {
         guard let name = name.withUnsafeReadableBytes({ String(validating: $0, as: UTF8.self) }) else {
             throw UpstashRefusal("ERR the name of a channel is not UTF-8")
