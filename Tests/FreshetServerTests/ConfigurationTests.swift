@@ -204,8 +204,26 @@ struct ConfigurationTests {
         #expect(wrong.contains { $0.contains("did you mean 'quiet'?") })
     }
 
-    @Test("a name given twice is found wherever it is, and the rest is read all the same")
-    func duplicates() {
+    @Test("a soft deadline that is no shorter than the hard one is found", arguments: ["60s", "2m"])
+    func deadlines(soft: String) {
+        func yaml(_ soft: String, _ more: String = "") -> String {
+            """
+            fields:
+              a: { ttl: 1m, source: { file: { path: x } }, softDeadline: \(soft)\(more) }
+            """
+        }
+        let problems = Self.problems(yaml(soft))
+        #expect(problems.count == 1)
+        #expect(problems.first?.hasPrefix("freshet.yaml:2:62: softDeadline is ") == true, "\(problems)")
+        #expect(Self.problems(yaml(soft, ", hardDeadline: 3m")).isEmpty)
+        #expect(Self.problems(yaml("59s")).isEmpty)
+    }
+
+    @Test(
+        "a name given twice is found wherever it is, and the rest is read all the same",
+        arguments: ["\n", "\r\n", "\r"]
+    )
+    func duplicates(lineEnd: String) {
         let yaml = """
             fields:
               a: { ttl: 1m, source: { file: { path: x } } }
@@ -216,7 +234,7 @@ struct ConfigurationTests {
               port: nine
               port: 8080
             """
-        let problems = Self.problems(yaml)
+        let problems = Self.problems(yaml.split(separator: "\n").joined(separator: lineEnd))
         #expect(
             problems.map { String($0.prefix(while: { $0 != "–" })) } == [
                 "freshet.yaml:4:3: 'a' is given twice ", "freshet.yaml:5:3: 'b' is given twice ",

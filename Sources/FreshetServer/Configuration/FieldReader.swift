@@ -63,6 +63,12 @@ struct FieldReader {
         policy.softDeadline = mapping["softDeadline"]?.duration(atLeast: .milliseconds(1))
         policy.backgroundCompletion = mapping["backgroundCompletion"]?.bool() ?? policy.backgroundCompletion
         read("hardDeadline", into: \.hardDeadline, atLeast: .milliseconds(1))
+        if let soft = policy.softDeadline, soft >= policy.hardDeadline {
+            mapping["softDeadline"]?.report(
+                "softDeadline is \(soft.configurationText), and the load is cancelled no later than that",
+                "make it shorter than hardDeadline, which is \(policy.hardDeadline.configurationText)"
+            )
+        }
         read("minRefreshInterval", into: \.minRefreshInterval)
         policy.settle = mapping["settle"]?.duration(atLeast: .milliseconds(1))
         policy.refreshEvery = mapping["refreshEvery"].flatMap { readSchedule($0, ttl: ttl) }

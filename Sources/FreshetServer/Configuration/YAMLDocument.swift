@@ -8,7 +8,7 @@ enum YAMLDocument {
     /// - Returns: the root, nil for an empty document or one that cannot be read; the reason is then in the scope.
     static func parse(_ text: String, in scope: ReadingScope) -> YAMLValue? {
         let hidden = VariableSubstitution.hide(text)
-        var lines = hidden.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        var lines = hidden.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
         var marks = duplicateMarks.makeIterator()
         while true {
             do {
