@@ -40,6 +40,9 @@ enum Endpoint {
         if text.contains(":") {
             throw invalid("The REST token looks like user:password; the token of the REST API has no colon.")
         }
+        if text.contains(where: { "\"'".contains($0) }) {
+            throw invalid("The REST token holds a quote; copy it without the quotes around it.")
+        }
         guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw invalid("The REST token has characters that no token has.")
         }

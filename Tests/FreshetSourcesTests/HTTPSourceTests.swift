@@ -271,7 +271,9 @@ struct HTTPSourceTests {
         arguments: [
             ("", [:]), ("example.com", [:]), ("ftp://example.com", [:]), ("https://", [:]),
             ("https://user:s3cr3t@example.com", [:]), ("https://example.com", ["": "x"]),
-            ("https://example.com", ["a b": "x"]), ("https://example.com", ["X-Key": "s3cr3t\r\nEvil: 1"]),
+            ("https://example.com", ["a b": "x"]), ("https://example.com", ["X(Key)": "x"]),
+            ("https://example.com", ["X-Ñ": "x"]), ("https://example.com", ["a,b": "x"]),
+            ("https://example.com", ["X-Key": "s3cr3t\r\nEvil: 1"]),
         ] as [(String, [String: String])]
     )
     func badConfiguration(_ url: String, _ headers: [String: String]) async {

@@ -50,6 +50,7 @@ import Testing
 
     @Test(arguments: [
         ("rediss://default:sesame@h:6379", "is a URL"), ("default:sesame", "user:password"), ("ses ame", "characters"),
+        ("\"sesame", "quote"), ("sesame'", "quote"),
     ])
     func refusesWhatIsNoToken(token: String, words: String) throws {
         let text = try #require(problem(["KV_REST_API_URL": "https://h", "KV_REST_API_TOKEN": token]))

@@ -48,15 +48,19 @@ public struct HTTPSource: FieldSource {
     private static func validated(_ headers: [String: String]) throws -> HTTPHeaders {
         var result = HTTPHeaders()
         for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
-            let isToken =
-                !name.isEmpty && name.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: ":") }
-            guard isToken else { throw CacheError(.configuration, "'\(name.prefix(50))' is no name of a header") }
+            guard isToken(name) else { throw CacheError(.configuration, "'\(name.prefix(50))' is no name of a header") }
             guard !value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) else {
                 throw CacheError(.configuration, "the value of the header \(name) has control characters")
             }
             result.add(name: name, value: value)
         }
         return result
+    }
+
+    /// RFC 9110, section 5.6.2.
+    private static func isToken(_ text: String) -> Bool {
+        let marks = "!#$%&'*+-.^_`|~"
+        return !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || marks.contains($0)) }
     }
 }
 
