@@ -275,6 +275,27 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    @Test("C1: what is removed while the store grants no lease is not kept for a source that fails")
+    func removedDuringLease() async throws {
+        let node = try await Node(Fleet { $0.staleIfError = .seconds(600) })
+        let fleet = node.fleet
+        try await fleet.load(1, on: node.cache)
+        await fleet.spawner.advance(by: .seconds(61))
+        node.store.inject(.hang, into: [.lease])
+        let early = Task { try await node.cache.read(fleet.field) }
+        try await waitUntil("the lease") { node.store.hangingCalls == 1 }
+        try await node.hear(.remove)
+        let late = Task { try await node.cache.read(fleet.field) }
+        try await waitUntil("the late reader") { node.cache.waiters(of: fleet.field.erased) == 2 }
+        await fleet.spawner.advance(by: .milliseconds(500))
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, .failure(SourceIsDown()))
+        await #expect(throws: CacheError.self) { try await late.value }
+        _ = try? await early.value
+        node.store.recover()
+        node.run.cancel()
+    }
+
     @Test("C1: what is removed while the store does not answer a forced refresh does not answer it")
     func removedDuringForce() async throws {
         let node = try await Node(Fleet())

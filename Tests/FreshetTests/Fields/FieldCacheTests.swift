@@ -143,6 +143,7 @@ struct FieldCacheTests {
         fleet.source.end(2, .success(.notModified))
         let renewed = try await reader.value
         #expect((renewed.value, renewed.isStored) == ("v1", true))
+        fleet.source.answerFromNowOn { _ in .success(.value("v2")) }
         let elsewhere = try await fleet.node().read(fleet.field)
         #expect((elsewhere.value, elsewhere.tier) == ("v1", .l2))
         #expect(fleet.source.contexts.map(\.etag) == [nil, "e1"])

@@ -400,7 +400,7 @@ struct ScheduleTests {
         await fleet.spawner.advance(by: .seconds(2))
         #expect(node.cache.waiters(of: field.erased) == 0, "nor is the key stuck")
         node.run.cancel()
-        await fleet.spawner.settle()
+        reader.cancel()
         _ = await reader.value
     }
 
