@@ -11,7 +11,12 @@ struct UpstashCommand: Sendable, Hashable {
     init(name: ByteBuffer) throws {
         if name.readableBytes == 0 { throw UpstashRefusal.emptyCommand }
         let name = String(inCapitals: name)
-        traits = UpstashCommandTraits.of(name)
+        self.init(name: name, UpstashCommandTraits.of(name))
+    }
+
+    /// - Parameter name: in capitals; `traits` are its own.
+    init(name: String, _ traits: UpstashCommandTraits) {
+        self.traits = traits
         command = RESPCommand(name)
         // Nobody has to look the name up again.
         command.isReadOnly = traits.contains(.changesNothing)

@@ -4,6 +4,7 @@ import NIOCore
 struct JSONCommandReader {
     private var scanner: JSONScanner
     private var argumentsLeft: Int
+    private var last: KnownName?
     private let limits: UpstashEndpointLimits
 
     /// Reads `["SET","key","value"]`.
@@ -17,11 +18,13 @@ struct JSONCommandReader {
     static func commands(_ body: ByteBuffer, limits: UpstashEndpointLimits) throws -> [UpstashCommand] {
         try read(body, limits) { reader in
             var commands: [UpstashCommand] = []
-            try reader.array { reader in
+            var isOpen = try reader.enterArray()
+            while isOpen {
                 guard commands.count < limits.maxCommands else {
                     throw UpstashRefusal("ERR more than \(limits.maxCommands) commands")
                 }
                 commands.append(try reader.command())
+                isOpen = try reader.goOn()
             }
             guard !commands.isEmpty else { throw UpstashRefusal.emptyCommand }
             return commands
@@ -48,31 +51,44 @@ struct JSONCommandReader {
         }
     }
 
-    private mutating func array(_ element: (inout Self) throws -> Void) throws {
+    /// At an array's bracket; tells whether it has an element.
+    private mutating func enterArray() throws -> Bool {
         guard scanner.next == UInt8(ascii: "[") else { throw UpstashRefusal.noArray }
         scanner.skip()
         scanner.skipSpace()
-        if scanner.next == UInt8(ascii: "]") { return scanner.skip() }
-        while true {
+        guard scanner.next == UInt8(ascii: "]") else { return true }
+        scanner.skip()
+        return false
+    }
+
+    /// Behind an element of an array; tells whether there is another one.
+    private mutating func goOn() throws -> Bool {
+        scanner.skipSpace()
+        switch scanner.next {
+        case UInt8(ascii: ","):
+            scanner.skip()
             scanner.skipSpace()
-            try element(&self)
-            scanner.skipSpace()
-            switch scanner.next {
-            case UInt8(ascii: ","): scanner.skip()
-            case UInt8(ascii: "]"): return scanner.skip()
-            case nil: throw scanner.invalid("unexpected end")
-            default: throw scanner.invalid("a comma or bracket is missing")
-            }
+            return true
+        case UInt8(ascii: "]"):
+            scanner.skip()
+            return false
+        case nil: throw scanner.invalid("unexpected end")
+        default: throw scanner.invalid("a comma or bracket is missing")
         }
     }
 
     private mutating func command() throws -> UpstashCommand {
-        var command: UpstashCommand?
-        try array { reader in
-            let argument = try reader.argument()
-            if command == nil { command = try UpstashCommand(name: argument) } else { command?.append(argument) }
-        }
-        guard let command else { throw UpstashRefusal.emptyCommand }
+        guard try enterArray() else { throw UpstashRefusal.emptyCommand }
+        var command = try self.command(named: argument())
+        while try goOn() { command.append(try argument()) }
+        return command
+    }
+
+    /// Looks a name up once where it is repeated, as it is in most pipelines.
+    private mutating func command(named name: ByteBuffer) throws -> UpstashCommand {
+        if let last, last.text == name { return UpstashCommand(name: last.name, last.traits) }
+        let command = try UpstashCommand(name: name)
+        last = KnownName(text: name, name: command.name, traits: command.traits)
         return command
     }
 
@@ -93,4 +109,11 @@ struct JSONCommandReader {
         default: throw scanner.invalid("a value is missing")
         }
     }
+}
+
+/// What was found out of a name as it is written.
+private struct KnownName {
+    let text: ByteBuffer
+    let name: String
+    let traits: UpstashCommandTraits
 }
