@@ -24,24 +24,19 @@ struct PythonSDKTests {
     }
 }
 
-/// Runs a program to its end, in another thread than those that tests run in.
+/// Runs a program to its end, which `waitUntilExit` may miss.
 private func run(_ program: String, _ arguments: [String]) async throws -> (status: Int32, output: String) {
-    try await withUnsafeThrowingContinuation { continuation in
-        DispatchQueue.global().async {
-            let process = Process()
-            process.executableURL = URL(filePath: program)
-            process.arguments = arguments
-            let pipe = Pipe()
-            process.standardOutput = pipe
-            process.standardError = pipe
-            do {
-                try process.run()
-                let output = pipe.fileHandleForReading.readDataToEndOfFile()
-                process.waitUntilExit()
-                continuation.resume(returning: (process.terminationStatus, String(decoding: output, as: UTF8.self)))
-            } catch {
-                continuation.resume(throwing: error)
-            }
-        }
+    let process = Process()
+    process.executableURL = URL(filePath: program)
+    process.arguments = arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    // In another thread than those that tests run in.
+    let output = await withUnsafeContinuation { continuation in
+        DispatchQueue.global().async { continuation.resume(returning: pipe.fileHandleForReading.readDataToEndOfFile()) }
     }
+    try #require(await eventually { !process.isRunning })
+    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
 }
