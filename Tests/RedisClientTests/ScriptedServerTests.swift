@@ -20,7 +20,7 @@ import Testing
         try await server.stop()
     }
 
-    @Test func aReplyToNoCommandMayHideThatOfTheNext() async throws {
+    @Test func aReplyToNoCommandEndsTheConnection() async throws {
         let server = try await ScriptedServer.start { _ in "+OK\r\n+OK\r\n" }
         let node = RedisNode(
             configuration: RedisClient.configuration(port: server.port),
