@@ -21,7 +21,8 @@ struct StoreOptions: ParsableArguments {
         let environment = Environment()
         let logger = try Logs.start(environment, quiet: true)
         let location = try locate(environment)
-        let open = try OpenStore(location, timeout: .seconds(5), logger: logger)
+        // Shorter than the cache's, so that the driver says why there is no answer.
+        let open = try OpenStore(location, timeout: .seconds(4), logger: logger)
         let cache = CacheService(store: open.store, timeout: .seconds(5), logger: logger)
         do {
             try await cache.initialize()
