@@ -75,8 +75,7 @@ extension AccessPolicy {
     }
 
     private static func namesLoopbackOnly(_ request: Request) -> Bool {
-        // A target with a host of its own is what proxies are sent.
-        guard request.head.path?.hasPrefix("/") == true, let host = request.head.authority else { return false }
+        guard let host = request.head.authority else { return false }
         return ([host] + request.headers.values(of: .furtherHost)).allSatisfy(isLoopback)
     }
 

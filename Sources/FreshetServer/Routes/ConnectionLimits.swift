@@ -38,7 +38,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        OldClients.add(to: context.pipeline.syncOperations)
+        RequestHeads.add(to: context.pipeline.syncOperations)
         owedSince = context.eventLoop.now
         schedule(context)
     }

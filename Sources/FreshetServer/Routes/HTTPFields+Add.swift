@@ -15,7 +15,7 @@ extension HTTPFields {
 extension Optional<HTTPField.Name> {
     /// RFC 9211.
     static let cacheStatus = HTTPField.Name("Cache-Status")
-    /// The first one is the request's authority, and no field.
+    /// The first one, or the target's host, is the request's authority, and no field.
     static let furtherHost = HTTPField.Name("Host")
     static let pragma = HTTPField.Name("Pragma")
     static let secFetchSite = HTTPField.Name("Sec-Fetch-Site")

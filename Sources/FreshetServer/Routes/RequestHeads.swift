@@ -1,0 +1,52 @@
+import NIOCore
+import NIOHTTP1
+
+/// Sees what the shared types of HTTP leave out of a request's head: the host in its target, and its version.
+///
+/// Clients of HTTP/1.0 are answered as they understand it: no chunks, no leave for bodies, and the connection ends with
+/// the answer.
+final class RequestHeads: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private var isOld = false
+
+    /// Adds one where heads are still whole; a pipeline without a decoder gets none.
+    static func add(to pipeline: ChannelPipeline.SynchronousOperations) {
+        guard let decoder = try? pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self) else { return }
+        try? pipeline.addHandler(RequestHeads(), position: .after(decoder))
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
+        isOld = (head.version.major, head.version.minor) < (1, 1)
+        let host = Self.host(inTarget: head.uri)
+        guard isOld || host != nil else { return context.fireChannelRead(data) }
+        if let host {
+            // It goes before the header (RFC 9112, section 3.2.2), which stays for those whom a contradiction warns.
+            head.headers = HTTPHeaders([("Host", host)] + head.headers.map { ($0.name, $0.value) })
+        }
+        if isOld {
+            head.headers.remove(name: "Expect")
+            // The framework closes behind the answer to such a request.
+            head.headers.replaceOrAdd(name: "Connection", value: "close")
+        }
+        context.fireChannelRead(wrapInboundOut(.head(head)))
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard isOld, case .head(var head) = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
+        head.version = .http1_0
+        head.headers.replaceOrAdd(name: "Connection", value: "close")
+        context.write(wrapOutboundOut(.head(head)), promise: promise)
+    }
+
+    /// - Returns: nil for a path, empty for what is neither a path nor a URL with a host.
+    private static func host(inTarget target: String) -> String? {
+        guard !target.hasPrefix("/"), target != "*" else { return nil }
+        guard let start = target.firstRange(of: "://")?.upperBound else { return "" }
+        return String(target[start...].prefix { !"/?#".contains($0) })
+    }
+}

@@ -1,0 +1,53 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+import Testing
+
+@testable import FreshetServer
+
+@Suite("Heads of requests")
+struct RequestHeadsTests {
+    /// What routes see of a head that comes over the wire.
+    private static func head(_ text: String) throws -> HTTPRequest? {
+        let channel = EmbeddedChannel()
+        try channel.pipeline.syncOperations.addHandlers(
+            HTTPResponseEncoder(),
+            ByteToMessageHandler(HTTPRequestDecoder()),
+            HTTP1ToHTTPServerCodec(secure: false),
+            ConnectionLimits(limits: ServerLimits())
+        )
+        try channel.connect(to: SocketAddress(unixDomainSocketPath: "/x")).wait()
+        try channel.writeInbound(ByteBuffer(string: "\(text)\r\n\r\n"))
+        guard case .head(let head)? = try channel.readInbound(as: HTTPRequestPart.self) else { return nil }
+        _ = try channel.finish(acceptAlreadyClosed: true)
+        return head
+    }
+
+    @Test(
+        "without a token, a host in the target and every Host line must be a loopback one",
+        arguments: [
+            ("/", "localhost", true), ("http://localhost/", "localhost", true),
+            ("HTTP://evil.example/", "localhost", false), ("http://localhost@evil.example/", "localhost", false),
+            ("http://evil.example?x=/", "localhost", false), ("ftp://evil.example/", "localhost", false),
+            ("http://localhost/", "evil.example", false), ("/", "localhost\r\nHost: evil.example", false),
+        ]
+    )
+    func hosts(target: String, host: String, isAllowed: Bool) throws {
+        let head = try #require(try Self.head("POST \(target) HTTP/1.1\r\nHost: \(host)"))
+        let request = Request(head: head, body: RequestBody(buffer: ByteBuffer()))
+        let refusal = AccessPolicy(listensOnLoopback: true).refusalToChange(request)
+        #expect((refusal == nil) == isAllowed)
+        #expect(head.path?.hasPrefix("/") == true)
+    }
+
+    @Test("a client of HTTP/1.0 is not given leave, and its connection is to be closed")
+    func oldClients() throws {
+        let head = try #require(try Self.head("POST / HTTP/1.0\r\nExpect: 100-continue\r\nConnection: keep-alive"))
+        #expect(head.headerFields[.expect] == nil)
+        #expect(head.headerFields[.connection] == "close")
+    }
+}
