@@ -67,8 +67,8 @@ public final class CacheService: CoreService {
     /// Waits for the store to answer, for five seconds at most. Doing so again does nothing.
     ///
     /// - Throws: ``CacheError`` with `storeUnavailable`, `storeTimedOut` or, without waiting, `storeRejected`, which
-    ///   says what the store last failed with; with `shuttingDown` if it has been shut down, or is meanwhile. A store that refuses the credentials is not waited
-    ///   for.
+    ///   says what the store last failed with; with `shuttingDown` if it has been shut down, or is meanwhile. A store
+    ///   that refuses the credentials is not waited for.
     public func initialize() async throws {
         if try isReady() { return }
         let lastFailure = NIOLockedValueBox<CacheError?>(nil)
