@@ -109,7 +109,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"),
-                .logging,
+                .lifecycle, .logging,
             ],
             path: "Tests/TestSupport"
         ),
@@ -154,8 +154,8 @@ let package = Package(
         .testTarget(
             name: "FreshetSourcesTests",
             dependencies: [
-                "Freshet", "FreshetSources", .hummingbird, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"),
-                .nio("NIOHTTP1"), .lifecycle, .logging,
+                "Freshet", "FreshetSources", "TestSupport", .hummingbird, .nio("NIOCore"),
+                .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .logging,
             ],
             exclude: ["locale_order.js"]
         ),

@@ -3,7 +3,7 @@ import Hummingbird
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
-import ServiceLifecycle
+import TestSupport
 import Testing
 
 /// An HTTP server on a free port, for as long as the closure takes. It keeps the requests it gets.
@@ -35,19 +35,9 @@ final class TestServer: Sendable {
             onServerRunning: { listening.yield($0.localAddress?.port ?? 0) },
             logger: logger
         )
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { listening.finish() }
-                try await application.run()
-            }
-            for await port in ports {
-                try await body(TestServer(port: port, received: received))
-                break
-            }
-            group.cancelAll()
-            while let result = await group.nextResult() {
-                if case .failure(let error) = result, !(error is CancellationError) { throw error }
-            }
+        try await withRunning(application) {
+            guard let port = await ports.first(where: { _ in true }) else { return }
+            try await body(TestServer(port: port, received: received))
         }
     }
 }

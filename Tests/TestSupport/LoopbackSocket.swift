@@ -1,4 +1,5 @@
 import Foundation
+import NIOConcurrencyHelpers
 
 #if canImport(Glibc)
 import Glibc
@@ -9,19 +10,31 @@ private let streamType = SOCK_STREAM
 
 /// Plain sockets on 127.0.0.1, for what a test needs before it has a client.
 public enum LoopbackSocket {
-    /// A port that nobody listens on at the moment.
+    /// A port that nobody listens on, and that nobody is likely to take before it is used: systems give higher ones to
+    /// outgoing connections, and no other caller in this process gets it.
     static func freePort() throws -> Int {
+        for _ in ports {
+            let port = lastPort.withLockedValue { last in
+                last = last + 1 < ports.upperBound ? last + 1 : ports.lowerBound
+                return last
+            }
+            if isFree(port) { return port }
+        }
+        throw RedisServer.StartError(description: "No free port.")
+    }
+
+    private static let ports = 10_000..<32_000
+    private static let lastPort = NIOLockedValueBox(Int.random(in: ports))
+
+    private static func isFree(_ port: Int) -> Bool {
         let descriptor = socket(AF_INET, streamType, 0)
         defer { close(descriptor) }
-        var address = loopback(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                bind(descriptor, generic, length) == 0 ? getsockname(descriptor, generic, &length) : -1
+        var address = loopback(port: port)
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        guard result == 0 else { throw RedisServer.StartError(description: "No free port.") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     /// Sends a line and gives what comes back within a moment; nothing if nobody listens.

@@ -38,9 +38,7 @@ struct Endpoint: Sendable {
             logger: logger,
             onReady: { continuation.yield($0) }
         )
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await endpoint.run() }
-            defer { group.cancelAll() }
+        try await withRunning(endpoint) {
             guard let port = await ports.first(where: { _ in true }) else { return }
             try await body(Endpoint(url: "http://127.0.0.1:\(port)", port: port))
         }

@@ -26,6 +26,7 @@ struct SubscriptionTests {
             let channels = try await Self.reader(endpoint, "/subscribe/chat/news")
             #expect(await channels.receives("data: subscribe,chat,1\n\ndata: subscribe,news,2\n\n"))
             #expect(channels.received.contains("Content-Type: text/event-stream"))
+            #expect(channels.received.lowercased().contains("connection: close"))
             let patterns = try await Self.reader(endpoint, "/psubscribe/ch%2A")
             #expect(await patterns.receives("data: psubscribe,ch*,1\n\n"))
             #expect(try await endpoint.ask(.POST, "/publish/chat", "hello, you").body == #"{"result":2}"#)

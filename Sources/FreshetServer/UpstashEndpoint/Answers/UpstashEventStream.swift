@@ -25,7 +25,10 @@ struct UpstashEventStream {
         guard gate.enter() else { throw UpstashRefusal.unavailable("too many subscriptions are open") }
         let seat = Seat(gate: gate)
         let source = try await open(events)
-        let headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-cache"]
+        // The connection ends with the stream, so that no client sends its next request into that end.
+        let headers: HTTPFields = [
+            .contentType: "text/event-stream", .cacheControl: "no-cache", .connection: "close",
+        ]
         let heartbeat = limits.heartbeat
         let body = ResponseBody { writer in
             defer { withExtendedLifetime(seat) {} }
