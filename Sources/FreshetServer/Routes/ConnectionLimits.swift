@@ -65,7 +65,8 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             {
                 return refuse(context, isNext: requestsUnanswered == 0)
             }
-            if requestsUnanswered == 0, head.headerFields[.expect]?.lowercased() == "100-continue" {
+            if requestsUnanswered == 0, head.method != .get, head.headerFields[.expect]?.lowercased() == "100-continue"
+            {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }
             requestsUnanswered += 1

@@ -5,13 +5,11 @@ import NIOHTTP1
 ///
 /// Clients of HTTP/1.0 are answered as they understand it: no chunks, no leave for bodies, and the connection ends with
 /// the answer.
-final class RequestHeads: ChannelDuplexHandler, RemovableChannelHandler {
+final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
-    typealias OutboundIn = HTTPServerResponsePart
-    typealias OutboundOut = HTTPServerResponsePart
 
-    private var isOld = false
+    private var hasOldClient = false
 
     /// Adds one where heads are still whole; a pipeline without a decoder gets none.
     static func add(to pipeline: ChannelPipeline.SynchronousOperations) {
@@ -21,7 +19,7 @@ final class RequestHeads: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
-        isOld = (head.version.major, head.version.minor) < (1, 1)
+        let isOld = (head.version.major, head.version.minor) < (1, 1)
         let host = Self.host(inTarget: head.uri)
         guard isOld || host != nil else { return context.fireChannelRead(data) }
         if let host {
@@ -32,21 +30,34 @@ final class RequestHeads: ChannelDuplexHandler, RemovableChannelHandler {
             head.headers.remove(name: "Expect")
             // The framework closes behind the answer to such a request.
             head.headers.replaceOrAdd(name: "Connection", value: "close")
+            answerOldClient(context)
         }
         context.fireChannelRead(wrapInboundOut(.head(head)))
     }
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard isOld, case .head(var head) = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
-        head.version = .http1_0
-        head.headers.replaceOrAdd(name: "Connection", value: "close")
-        context.write(wrapOutboundOut(.head(head)), promise: promise)
+    private func answerOldClient(_ context: ChannelHandlerContext) {
+        guard !hasOldClient else { return }
+        hasOldClient = true
+        try? context.pipeline.syncOperations.addHandler(OldAnswers(), position: .after(self))
     }
 
     /// - Returns: nil for a path, empty for what is neither a path nor a URL with a host.
     private static func host(inTarget target: String) -> String? {
-        guard !target.hasPrefix("/"), target != "*" else { return nil }
+        guard target.utf8.first != UInt8(ascii: "/"), target != "*" else { return nil }
         guard let start = target.firstRange(of: "://")?.upperBound else { return "" }
         return String(target[start...].prefix { !"/?#".contains($0) })
+    }
+}
+
+/// Answers in the words of HTTP/1.0; apart, so that answers to others take no step more.
+private final class OldAnswers: ChannelOutboundHandler {
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard case .head(var head) = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
+        head.version = .http1_0
+        head.headers.replaceOrAdd(name: "Connection", value: "close")
+        context.write(wrapOutboundOut(.head(head)), promise: promise)
     }
 }
