@@ -72,20 +72,20 @@ extension FieldAnswers {
         let timeToLive = CacheStatus.seconds(reading.timeToLive)
         return made.withLockedValue { made in
             if made?.etag != etag { made = Made(etag: etag) }
-            let path: WritableKeyPath<Made, Head?> = isCompressed ? \.compressed : \.plain
             if let head = isCompressed ? made?.compressed : made?.plain, head.age == age, head.timeToLive == timeToLive,
                 head.status == reading.status, head.detail == reading.detail
             {
                 return head.headers
             }
             let headers = makeHeaders(of: reading, length: length, isCompressed: isCompressed)
-            made?[keyPath: path] = Head(
+            let head = Head(
                 status: reading.status,
                 detail: reading.detail,
                 age: age,
                 timeToLive: timeToLive,
                 headers: headers
             )
+            if isCompressed { made?.compressed = head } else { made?.plain = head }
             return headers
         }
     }

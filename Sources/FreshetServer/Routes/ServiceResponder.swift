@@ -17,9 +17,12 @@ public struct ServiceResponder: HTTPResponder {
 
     public func respond(to request: Request, context: Context) async throws -> Response {
         if let answer = crossOrigin?.preflight(request) { return answer }
-        guard gate.enter() else { return finish(Self.overloaded, request) }
-        defer { gate.leave() }
-        return finish(try await routes.respond(to: request, context: context), request)
+        let isLetIn = gate.enter()
+        defer { if isLetIn { gate.leave() } }
+        var response = isLetIn ? try await routes.respond(to: request, context: context) : Self.overloaded
+        crossOrigin?.decorate(&response, for: request)
+        // The framework would send the body of an answer to HEAD that no route has taken off.
+        return request.method == .head ? response.createHeadResponse() : response
     }
 
     private static var overloaded: Response {
@@ -29,12 +32,5 @@ public struct ServiceResponder: HTTPResponder {
             "too many requests are under way",
             retryAfter: .seconds(1)
         )
-    }
-
-    private func finish(_ response: Response, _ request: Request) -> Response {
-        var response = response
-        crossOrigin?.decorate(&response, for: request)
-        // The framework would send the body of an answer to HEAD that no route has taken off.
-        return request.method == .head ? response.createHeadResponse() : response
     }
 }
