@@ -146,7 +146,7 @@ let package = Package(
         .testTarget(
             name: "FreshetAirtableTests",
             dependencies: [
-                "Freshet", "FreshetAirtable", "FreshetTesting", .asyncHTTPClient, .nio("NIOCore"),
+                "Freshet", "FreshetAirtable", "FreshetTesting", "TestSupport", .asyncHTTPClient, .nio("NIOCore"),
                 .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .logging,
             ],
             exclude: ["pyairtable_check.py"]
