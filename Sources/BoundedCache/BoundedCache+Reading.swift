@@ -26,7 +26,7 @@ extension BoundedCache {
             }
             if idleLife != .max { putOff(slot, reported: reported) }
         }
-        time.pointee.note(entry(slot).pointee.head.uses)
+        time.pointee.note(head(slot).pointee.uses)
         stripe.state.pointee.hits &+= 1
         let hits = stripe.state.pointee.hits
         let value = entry(slot).pointee.value

@@ -32,7 +32,7 @@ extension BoundedCache {
         valuePointer(slot).initialize(to: candidate.value)
         storage.setDeadline(slot, candidate.deadline)
         storage.limit(slot)?.pointee = candidate.limit
-        time.pointee.note(entry(slot).pointee.head.uses)
+        time.pointee.note(head(slot).pointee.uses)
         shard.lock()
         core.pointee.changeWeight(of: slot, to: UInt32(candidate.weight))
         shard.countTaken(-1)

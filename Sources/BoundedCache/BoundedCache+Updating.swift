@@ -127,7 +127,7 @@ extension BoundedCache {
         shard.countUpdates(1)
         let slot = find(update.key, update.hash, in: shard.table)
         guard slot != .none, let entry = liveEntry(slot, now: now) else { return nil }
-        time.pointee.note(self.entry(slot).pointee.head.uses)
+        time.pointee.note(head(slot).pointee.uses)
         let deadline = storage.deadline(slot)
         let limit = storage.limit(slot)?.pointee ?? deadline
         let left: Duration? = limit == .max ? nil : .nanoseconds(Int64(limit - min(now, limit)))

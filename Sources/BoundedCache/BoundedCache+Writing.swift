@@ -178,9 +178,8 @@ extension BoundedCache {
         }
         makeRoom(for: candidate.weight, sparing: .none, now: now, into: &departures)
         let slot = takeSlot(candidate, now: now, into: &departures)
-        entry(slot).initialize(
-            to: Entry(hash: candidate.hash, key: candidate.key, value: candidate.value)
-        )
+        head(slot).initialize(to: SlotHead(hash: candidate.hash))
+        entry(slot).initialize(to: Entry(key: candidate.key, value: candidate.value))
         core.pointee.index(slot, candidate.hash, isMain: isMain)
     }
 
@@ -210,6 +209,6 @@ extension BoundedCache {
             storage.setDeadline(slot, candidate.deadline)
             storage.limit(slot)?.pointee = candidate.limit
         }
-        time.pointee.note(entry(slot).pointee.head.uses)
+        time.pointee.note(head(slot).pointee.uses)
     }
 }

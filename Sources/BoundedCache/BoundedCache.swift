@@ -6,15 +6,14 @@
 /// Keys are compared, and hashed, under a lock: `==` of the key type must not call the cache. Weighers, listeners,
 /// clocks, update closures and the destructors of keys and values run under none.
 public final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
+    /// What a slot holds behind its ``SlotHead``.
     @usableFromInline
     struct Entry: ~Copyable {
-        @usableFromInline var head: SlotHead
         @usableFromInline var key: Key
         @usableFromInline var value: Value
 
         @inlinable
-        init(hash: UInt32, key: Key, value: Value) {
-            head = SlotHead(hash: hash)
+        init(key: Key, value: Value) {
             self.key = key
             self.value = value
         }
@@ -39,7 +38,7 @@ public final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: @unc
 
     public init(_ configuration: Configuration) {
         let capacity = configuration.capacity
-        storage = SlotStorage(entryStride: MemoryLayout<Entry>.stride)
+        storage = SlotStorage(slotStride: Self.slotStride)
         shards = ShardArray(count: Self.shardCount(for: capacity), stripeCount: Self.stripeCount)
         time = .allocate(capacity: 1)
         time.initialize(to: UseTime())
@@ -56,7 +55,7 @@ public final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: @unc
                 policy: EvictionPolicy(storage: storage, time: time, limit: capacity.limit),
                 allocator: SlotAllocator(
                     storage: storage,
-                    entryAlignment: MemoryLayout<Entry>.alignment,
+                    slotAlignment: Self.slotAlignment,
                     keepsLimits: configuration.timeToIdle != nil
                 ),
                 shards: shards,
@@ -96,10 +95,32 @@ public final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: @unc
         return count
     }
 
+    @inlinable static var slotAlignment: Int {
+        max(MemoryLayout<SlotHead>.alignment, MemoryLayout<Entry>.alignment)
+    }
+
+    /// Where in its slot an entry begins.
+    @inlinable static var entryOffset: Int { max(MemoryLayout<SlotHead>.size, MemoryLayout<Entry>.alignment) }
+
+    @inlinable static var slotStride: Int {
+        (entryOffset + MemoryLayout<Entry>.size + slotAlignment - 1) / slotAlignment * slotAlignment
+    }
+
     @inlinable
     func entry(_ slot: UInt32) -> UnsafeMutablePointer<Entry> {
+        (start(of: slot) + Self.entryOffset).assumingMemoryBound(to: Entry.self)
+    }
+
+    /// The uses of the entry in `slot`. Another thread may look at them while this one changes the entry.
+    @inlinable
+    func head(_ slot: UInt32) -> UnsafeMutablePointer<SlotHead> {
+        start(of: slot).assumingMemoryBound(to: SlotHead.self)
+    }
+
+    @inlinable
+    func start(of slot: UInt32) -> UnsafeMutableRawPointer {
         let (segment, offset) = SlotStorage.locate(slot)
-        return storage.segments[segment].entries.assumingMemoryBound(to: Entry.self) + offset
+        return storage.segments[segment].slots + offset &* Self.slotStride
     }
 
     @inlinable

@@ -3,23 +3,23 @@ internal import Synchronization
 /// Hands out slots of a storage and takes them back. Guarded by the policy's lock.
 struct SlotAllocator {
     let storage: SlotStorage
-    let entryAlignment: Int
+    let slotAlignment: Int
     let keepsLimits: Bool
     private var segmentCount = 0
     /// Slots handed out at least once.
     private(set) var used: UInt32 = 0
     private var firstFree: UInt32 = .none
 
-    init(storage: SlotStorage, entryAlignment: Int, keepsLimits: Bool) {
+    init(storage: SlotStorage, slotAlignment: Int, keepsLimits: Bool) {
         self.storage = storage
-        self.entryAlignment = entryAlignment
+        self.slotAlignment = slotAlignment
         self.keepsLimits = keepsLimits
     }
 
     func deallocate() {
         for number in 0..<segmentCount {
             let segment = storage.segments[number]
-            segment.entries.deallocate()
+            segment.slots.deallocate()
             segment.links.deallocate()
             segment.deadlines.deallocate()
             segment.limits?.deallocate()
@@ -54,7 +54,7 @@ struct SlotAllocator {
         let size = 1 << (segmentCount + SlotStorage.firstBits)
         (storage.segments + segmentCount).initialize(
             to: SlotStorage.Segment(
-                entries: .allocate(byteCount: size * storage.entryStride, alignment: max(64, entryAlignment)),
+                slots: .allocate(byteCount: size * storage.slotStride, alignment: max(64, slotAlignment)),
                 links: .allocate(capacity: size),
                 deadlines: .allocate(capacity: size),
                 limits: keepsLimits ? .allocate(capacity: size) : nil

@@ -3,13 +3,14 @@ public import Synchronization
 /// What only the policy needs of an entry. 12 bytes. Guarded by the core's lock but for the weight.
 @usableFromInline
 struct SlotLinks {
-    /// Written under the core's lock and the shard's, read under either.
-    @usableFromInline var weight: UInt32
     /// The neighbour in the entry's queue; in the highest bit, whether that is the main queue.
     private var newerAndQueue: UInt32
     var older: UInt32 = .none
+    /// Written under the core's lock and the shard's, read under either. Not first: the thread sanitizer takes a change
+    /// of any field by way of a pointer for one of the first.
+    @usableFromInline var weight: UInt32
 
-    init(weight: UInt32, isMain: Bool = false) {
+    init(weight: UInt32) {
         self.weight = weight
         newerAndQueue = .none
     }
@@ -71,7 +72,7 @@ struct SlotStorage {
     @usableFromInline
     struct Segment {
         /// Heads with their keys and values.
-        @usableFromInline let entries: UnsafeMutableRawPointer
+        @usableFromInline let slots: UnsafeMutableRawPointer
         @usableFromInline let links: UnsafeMutablePointer<SlotLinks>
         /// Nanoseconds on the cache's clock; `.max` where the entry does not expire. Written under the shard's lock,
         /// read by the sweep without it.
@@ -85,10 +86,10 @@ struct SlotStorage {
 
     @usableFromInline let segments = UnsafeMutablePointer<Segment>.allocate(capacity: maximumSegments)
 
-    let entryStride: Int
+    let slotStride: Int
 
     @usableFromInline
-    init(entryStride: Int) { self.entryStride = entryStride }
+    init(slotStride: Int) { self.slotStride = slotStride }
 
     @inlinable
     static func locate(_ slot: UInt32) -> (segment: Int, offset: Int) {
@@ -100,7 +101,7 @@ struct SlotStorage {
     @usableFromInline
     func head(_ slot: UInt32) -> UnsafeMutablePointer<SlotHead> {
         let (segment, offset) = Self.locate(slot)
-        return (segments[segment].entries + offset * entryStride).assumingMemoryBound(to: SlotHead.self)
+        return (segments[segment].slots + offset * slotStride).assumingMemoryBound(to: SlotHead.self)
     }
 
     @inlinable
