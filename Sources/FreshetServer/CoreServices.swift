@@ -66,6 +66,8 @@ package final class OpenStore: CoreService {
         } else {
             var configuration = try RedisClient.Configuration(url: location.url)
             configuration.clientName = "freshet"
+            // Shorter than what waits for a first connection, so that its error says why there is none.
+            configuration.connectTimeout = .seconds(3)
             configuration.commandTimeout = timeout
             let client = RedisClient(configuration, logger: logger)
             store = RedisStore(client, dialect: configuration.isUpstash ? .upstash : .redis)

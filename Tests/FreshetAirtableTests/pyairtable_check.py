@@ -1,10 +1,10 @@
-"""Reads the stand-in with pyairtable, a client that knows nothing of it. Arguments: endpoint, token."""
+"""Reads the stand-in with pyairtable, a client that knows nothing of it. Arguments: what to check, endpoint, token."""
 
 import sys
 
-from pyairtable import Api
+from pyairtable import Api, retry_strategy
 from pyairtable.formulas import match
-from requests.exceptions import HTTPError
+from requests.exceptions import HTTPError, RetryError
 
 BASE, PEOPLE, CHANGES = "appPeople00000001", "Personas", "Altas/Bajas 2024"
 
@@ -17,7 +17,7 @@ def status_of(call):
     raise AssertionError("no error was raised")
 
 
-def main(endpoint, token):
+def check_reading(endpoint, token):
     api = Api(token, endpoint_url=endpoint, retry_strategy=False, timeout=(10, 10))
     people = api.table(BASE, PEOPLE)
 
@@ -49,8 +49,34 @@ def main(endpoint, token):
     assert status_of(lambda: api.table("nonsense", PEOPLE).all()) == (404, "'NOT_FOUND'")
     assert status_of(lambda: api.table(BASE, "Nobody").all())[0] == 403
     assert status_of(lambda: Api("other", endpoint_url=endpoint, retry_strategy=False).table(BASE, PEOPLE).all())[0] == 401
-    print("pyairtable agrees")
+
+
+def check_rate_limit(endpoint, token):
+    """The base locks itself once, at the second page."""
+    people = Api(token, endpoint_url=endpoint, retry_strategy=retry_strategy(total=10)).table(BASE, PEOPLE)
+    assert len(people.all()) == 400
+
+
+def check_quota(endpoint, token):
+    """One call is left this month."""
+    people = Api(token, endpoint_url=endpoint, retry_strategy=retry_strategy(total=2, backoff_factor=0)).table(BASE, PEOPLE)
+    assert people.first() is not None
+    try:
+        people.first()
+    except RetryError as error:
+        assert "too many 429 error responses" in str(error), error
+    else:
+        raise AssertionError("no error was raised")
+    hasty = Api(token, endpoint_url=endpoint, retry_strategy=False).table(BASE, PEOPLE)
+    try:
+        hasty.first()
+    except HTTPError as error:
+        assert error.response.status_code == 429
+        assert error.response.json()["errors"][0]["error"] == "PUBLIC_API_BILLING_LIMIT_EXCEEDED"
+    else:
+        raise AssertionError("no error was raised")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    {"reading": check_reading, "rate-limit": check_rate_limit, "quota": check_quota}[sys.argv[1]](*sys.argv[2:])
+    print("pyairtable agrees")

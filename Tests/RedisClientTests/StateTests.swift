@@ -103,6 +103,12 @@ import Testing
         (RESPCommand("BLMPOP", 3, 1, "a", "LEFT"), .time(.seconds(3))),
         (RESPCommand("WAIT", 1, 250), .time(.milliseconds(250))),
         (RESPCommand("XREAD", "BLOCK", 40, "STREAMS", "s", "$"), .time(.milliseconds(40))),
+        (
+            RESPCommand(
+                "XREADGROUP",
+                arguments: ["GROUP", "BLOCK", "BLOCK", "COUNT", "1", "BLOCK", "40", "STREAMS", "s", ">"]
+            ), .time(.milliseconds(40))
+        ),
         (RESPCommand("BZPOPMIN", "a", 0), .forever),
         (RESPCommand("XREAD", "block", 0, "STREAMS", "s", "$"), .forever),
         (RESPCommand("BRPOP", "a", "inf"), .forever),
@@ -112,7 +118,12 @@ import Testing
     }
 
     @Test func othersDoNot() {
-        for command in [RESPCommand("GET", "a"), RESPCommand("XREAD", "STREAMS", "s", "0"), RESPCommand("LPOP", "a")] {
+        for command in [
+            RESPCommand("GET", "a"),
+            RESPCommand("XREAD", "STREAMS", "BLOCK", "0"),
+            RESPCommand("XREADGROUP", arguments: ["GROUP", "BLOCK", "5", "STREAMS", "s", ">"]),
+            RESPCommand("LPOP", "a"),
+        ] {
             #expect(BlockingCommand.limit(of: command) == nil)
         }
     }

@@ -13,8 +13,11 @@ enum BlockingCommand {
         case "WAIT", "WAITAOF":
             return milliseconds(arguments.last)
         case "XREAD", "XREADGROUP":
-            guard let option = arguments.firstIndex(where: { $0.string?.uppercased() == "BLOCK" }) else { return nil }
-            return milliseconds(arguments.dropFirst(option + 1).first)
+            // Not what a group, a consumer or a stream is called.
+            let options = arguments.dropFirst(arguments.first?.isWord("GROUP") == true ? 3 : 0)
+                .prefix { !$0.isWord("STREAMS") }
+            guard let option = options.firstIndex(where: { $0.isWord("BLOCK") }) else { return nil }
+            return milliseconds(options.dropFirst(option + 1 - options.startIndex).first)
         default:
             return nil
         }
@@ -35,4 +38,8 @@ enum BlockingCommand {
 enum BlockingLimit: Equatable {
     case time(Duration)
     case forever
+}
+
+extension RESPArgument {
+    fileprivate func isWord(_ word: String) -> Bool { string?.uppercased() == word }
 }
