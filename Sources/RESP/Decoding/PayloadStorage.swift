@@ -12,16 +12,11 @@ struct PayloadStorage: Sendable {
     private var used = 0
     private var owner = Owner()
 
-    /// The bytes at `range` of `bytes`, which are the readable bytes of `input`.
-    mutating func keep(
-        _ bytes: UnsafeRawBufferPointer,
-        _ range: Range<Int>,
-        of input: ByteBuffer
-    ) -> ByteBuffer {
-        let payload = UnsafeRawBufferPointer(rebasing: bytes[range])
+    /// A payload that stands at `position` of the readable bytes of `input`.
+    mutating func keep(_ payload: UnsafeRawBufferPointer, at position: Int, of input: ByteBuffer) -> ByteBuffer {
         if payload.count <= Self.largestShared { return share(payload) }
         if payload.count >= input.storageCapacity / 4,
-            let slice = input.getSlice(at: input.readerIndex + range.lowerBound, length: payload.count)
+            let slice = input.getSlice(at: input.readerIndex + position, length: payload.count)
         {
             return slice
         }

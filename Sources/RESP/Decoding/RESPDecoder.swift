@@ -59,45 +59,86 @@ public struct RESPDecoder: Sendable {
 
     /// The next complete value, or `nil` until more bytes are appended.
     public mutating func next() throws(RESPDecodingError) -> RESPValue? {
+        var next: RESPValue?
+        try decode { value in
+            next = value
+            return false
+        }
+        return next
+    }
+
+    /// Appends all complete values, also those before an error.
+    package mutating func next(into values: inout [RESPValue]) throws(RESPDecodingError) {
+        try decode { value in
+            values.append(value)
+            return true
+        }
+    }
+
+    /// Hands over complete values while more are wanted.
+    private mutating func decode(_ wantsMore: (consuming RESPValue) -> Bool) throws(RESPDecodingError) {
         if let failure { throw failure }
         do {
-            while let value = try nextElement() {
-                if let complete = fold(value) { return complete }
-            }
+            repeat {
+                guard try endBlob(wantsMore) else { break }
+            } while try readTokens(wantsMore)
         } catch {
             failure = error
             throw error
         }
         // The storage goes back to the channel, which reads into it again if nobody else holds it.
         if input.readableBytes == 0 { input = ByteBuffer() }
-        return nil
     }
 
-    /// Reads one value that is no aggregate, or an empty one; opens aggregates on the way to it.
-    private mutating func nextElement() throws(RESPDecodingError) -> RESPValue? {
-        while true {
-            if let blob {
-                guard let value = try finish(blob) else { return nil }
-                self.blob = nil
-                return value
-            }
-            tokenReads &+= 1
-            switch try Token.read(from: &input, scan: &scan, payloads: &payloads, limits: limits) {
-            case .value(let value):
-                return value
-            case .incomplete:
-                return nil
-            case .blob(let kind, let length):
-                blob = PartialBlob(kind: kind, length: length, input: &input)
-            case .aggregate(.attribute, count: 0):
-                continue
-            case .aggregate(let kind, count: 0):
-                return PartialAggregate(kind: kind, count: 0).value
-            case .aggregate(let kind, let count):
-                guard stack.count < limits.depth else { throw RESPDecodingError(.tooDeep) }
-                stack.append(PartialAggregate(kind: kind, count: count))
+    /// Ends the long string that has begun, if there is one. Whether to read on.
+    private mutating func endBlob(_ wantsMore: (consuming RESPValue) -> Bool) throws(RESPDecodingError) -> Bool {
+        guard let blob else { return true }
+        guard let value = try finish(blob) else { return false }
+        self.blob = nil
+        guard let complete = fold(value) else { return true }
+        return wantsMore(complete)
+    }
+
+    /// Reads tokens until there is no whole one, no more are wanted, or a long string begins. Whether to read on.
+    private mutating func readTokens(_ wantsMore: (consuming RESPValue) -> Bool) throws(RESPDecodingError) -> Bool {
+        let whole = input
+        let (begun, consumed) = try whole.withUnsafeReadableBytes { bytes throws(RESPDecodingError) in
+            var position = 0
+            while true {
+                tokenReads &+= 1
+                let (token, length) = try Token.read(
+                    UnsafeRawBufferPointer(rebasing: bytes[position...]),
+                    at: position,
+                    of: whole,
+                    scan: &scan,
+                    payloads: &payloads,
+                    limits: limits
+                )
+                position += length
+                let value: RESPValue
+                switch token {
+                case .incomplete:
+                    return (nil as (BlobKind, Int)?, position)
+                case .blob(let kind, let length):
+                    return ((kind, length), position)
+                case .value(let scalar):
+                    value = scalar
+                case .aggregate(.attribute, count: 0):
+                    continue
+                case .aggregate(let kind, count: 0):
+                    value = PartialAggregate(kind: kind, count: 0).value
+                case .aggregate(let kind, let count):
+                    guard stack.count < limits.depth else { throw RESPDecodingError(.tooDeep) }
+                    stack.append(PartialAggregate(kind: kind, count: count))
+                    continue
+                }
+                if let complete = fold(value), !wantsMore(complete) { return (nil, position) }
             }
         }
+        input.moveReaderIndex(forwardBy: consumed)
+        guard let (kind, length) = begun else { return false }
+        blob = PartialBlob(kind: kind, length: length, input: &input)
+        return true
     }
 
     private mutating func finish(_ blob: PartialBlob) throws(RESPDecodingError) -> RESPValue? {
@@ -107,8 +148,7 @@ public struct RESPDecoder: Sendable {
     }
 
     /// Puts a value into the aggregate that waits for it and closes what that completes.
-    private mutating func fold(_ value: RESPValue) -> RESPValue? {
-        var value = value
+    private mutating func fold(_ value: consuming RESPValue) -> RESPValue? {
         while !stack.isEmpty {
             let top = stack.count - 1
             stack[top].elements.append(value)

@@ -11,24 +11,14 @@ enum Token {
     /// Shorter strings wait in the input until they are complete.
     static let partialBlobThreshold = 4096
 
-    static func read(
-        from input: inout ByteBuffer,
-        scan: inout LineScan,
-        payloads: inout PayloadStorage,
-        limits: RESPDecoder.Limits
-    ) throws(RESPDecodingError) -> Token {
-        let whole = input
-        let (token, consumed) = try input.withUnsafeReadableBytes { bytes throws(RESPDecodingError) in
-            try parse(bytes, in: whole, scan: &scan, payloads: &payloads, limits: limits)
-        }
-        input.moveReaderIndex(forwardBy: consumed)
-        return token
-    }
-
+    /// - Parameters:
+    ///   - bytes: what is left of `input` from `position` on.
+    ///   - scan: of the line that `bytes` begin with.
     /// - Returns: the token and the number of bytes it took.
-    private static func parse(
+    static func read(
         _ bytes: UnsafeRawBufferPointer,
-        in input: ByteBuffer,
+        at position: Int,
+        of input: ByteBuffer,
         scan: inout LineScan,
         payloads: inout PayloadStorage,
         limits: RESPDecoder.Limits
@@ -41,7 +31,7 @@ enum Token {
         let next = end + 2
         switch type {
         case UInt8(ascii: "$"):
-            return try blob(.bulkString, line, next, bytes, input, &scan, &payloads, limits)
+            return try blob(.bulkString, line, next, bytes, position, input, &payloads, limits)
         case UInt8(ascii: ":"):
             return (.value(.integer(try Scalars.integer(line))), next)
         case UInt8(ascii: "+"):
@@ -68,9 +58,9 @@ enum Token {
         case UInt8(ascii: "("):
             return (.value(.bigNumber(try Scalars.bigNumber(line))), next)
         case UInt8(ascii: "="):
-            return try blob(.verbatimString, line, next, bytes, input, &scan, &payloads, limits)
+            return try blob(.verbatimString, line, next, bytes, position, input, &payloads, limits)
         case UInt8(ascii: "!"):
-            return try blob(.error, line, next, bytes, input, &scan, &payloads, limits)
+            return try blob(.error, line, next, bytes, position, input, &payloads, limits)
         default:
             throw RESPDecodingError(.malformed)
         }
@@ -105,8 +95,8 @@ enum Token {
         _ line: UnsafeRawBufferPointer,
         _ start: Int,
         _ bytes: UnsafeRawBufferPointer,
+        _ position: Int,
         _ input: ByteBuffer,
-        _ scan: inout LineScan,
         _ payloads: inout PayloadStorage,
         _ limits: RESPDecoder.Limits
     ) throws(RESPDecodingError) -> (Token, consumed: Int) {
@@ -124,7 +114,11 @@ enum Token {
         guard bytes[end] == UInt8(ascii: "\r"), bytes[end + 1] == UInt8(ascii: "\n") else {
             throw RESPDecodingError(.malformed)
         }
-        let payload = payloads.keep(bytes, start..<end, of: input)
+        let payload = payloads.keep(
+            UnsafeRawBufferPointer(rebasing: bytes[start..<end]),
+            at: position + start,
+            of: input
+        )
         return (.value(try kind.value(payload)), end + 2)
     }
 }

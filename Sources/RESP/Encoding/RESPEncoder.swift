@@ -26,7 +26,8 @@ public struct RESPEncoder: Sendable {
             appendSegmented(command)
         } else {
             tail.writeWithUnsafeMutableBytes(minimumWritableBytes: plan.upperBound) { target in
-                var writer = RawWriter(target)
+                guard let start = target.baseAddress else { return 0 }
+                var writer = RawWriter(start)
                 writer.write(command)
                 return writer.count
             }

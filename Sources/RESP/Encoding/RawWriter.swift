@@ -28,12 +28,18 @@ struct EncodingPlan {
 
 /// Writes commands into memory that an ``EncodingPlan`` found to be large enough.
 struct RawWriter {
-    private let target: UnsafeMutableRawBufferPointer
-    private(set) var count = 0
+    private static let lineEnd: UInt16 = 0x0D0A
 
-    init(_ target: UnsafeMutableRawBufferPointer) {
-        self.target = target
+    private let start: UnsafeMutableRawPointer
+    private var next: UnsafeMutableRawPointer
+
+    init(_ start: UnsafeMutableRawPointer) {
+        self.start = start
+        next = start
     }
+
+    /// Bytes written.
+    var count: Int { next - start }
 
     mutating func write(_ command: RESPCommand) {
         writeHead(UInt8(ascii: "*"), command.argumentCount + 1)
@@ -45,7 +51,7 @@ struct RawWriter {
             case .bytes(let buffer):
                 writeHead(UInt8(ascii: "$"), buffer.readableBytes)
                 buffer.withUnsafeReadableBytes { write($0) }
-                writeLineEnd()
+                store(Self.lineEnd)
             }
         }
     }
@@ -53,49 +59,51 @@ struct RawWriter {
     private mutating func write(_ string: String) {
         writeHead(UInt8(ascii: "$"), string.utf8.count)
         let isContiguous: Void? = string.utf8.withContiguousStorageIfAvailable { write(UnsafeRawBufferPointer($0)) }
-        if isContiguous == nil { for byte in string.utf8 { write(byte) } }
-        writeLineEnd()
+        if isContiguous == nil { for byte in string.utf8 { store(byte) } }
+        store(Self.lineEnd)
     }
 
     private mutating func write(_ integer: Int) {
         writeHead(UInt8(ascii: "$"), Self.digitCount(integer.magnitude) + (integer < 0 ? 1 : 0))
-        if integer < 0 { write(UInt8(ascii: "-")) }
+        if integer < 0 { store(UInt8(ascii: "-")) }
         writeDigits(integer.magnitude)
-        writeLineEnd()
+        store(Self.lineEnd)
     }
 
     private mutating func writeHead(_ type: UInt8, _ length: Int) {
-        write(type)
-        writeDigits(length.magnitude)
-        writeLineEnd()
-    }
-
-    private mutating func writeLineEnd() {
-        write(UInt8(ascii: "\r"))
-        write(UInt8(ascii: "\n"))
+        if length < 10 {
+            // Most heads, with one store.
+            let digit = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: length)
+            store(UInt32(type) << 24 | UInt32(digit) << 16 | UInt32(Self.lineEnd))
+        } else {
+            store(type)
+            writeDigits(length.magnitude)
+            store(Self.lineEnd)
+        }
     }
 
     private mutating func writeDigits(_ number: UInt) {
-        let end = count + Self.digitCount(number)
-        var index = end
+        let end = next + Self.digitCount(number)
+        var place = end
         var rest = number
         repeat {
             let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            index -= 1
-            target[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+            place -= 1
+            place.storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit), as: UInt8.self)
             rest = quotient
         } while rest > 0
-        count = end
+        next = end
     }
 
-    private mutating func write(_ byte: UInt8) {
-        target[count] = byte
-        count += 1
+    private mutating func store<Word: FixedWidthInteger & BitwiseCopyable>(_ word: Word) {
+        next.storeBytes(of: word.bigEndian, as: Word.self)
+        next += MemoryLayout<Word>.size
     }
 
     private mutating func write(_ bytes: UnsafeRawBufferPointer) {
-        UnsafeMutableRawBufferPointer(rebasing: target[count...]).copyMemory(from: bytes)
-        count += bytes.count
+        guard let base = bytes.baseAddress else { return }
+        next.copyMemory(from: base, byteCount: bytes.count)
+        next += bytes.count
     }
 
     private static func digitCount(_ number: UInt) -> Int {

@@ -64,15 +64,12 @@ final class CommandStream: ConnectionReceiver {
         liveness.received()
     }
 
-    func received(_ value: RESPValue) {
-        if case .push(let elements) = value { return node.invalidations.receive(push: elements) }
-        switch replies.receive(value, counter: node.replies) {
-        case .command:
-            hasAnswered = true
-        case .probe:
-            hasAnswered = true
-            liveness.probeAnswered()
-        case .unexpected:
+    func received(_ values: [RESPValue]) {
+        let invalidations = node.invalidations
+        let receipt = replies.receive(values, counter: node.replies) { invalidations.receive(push: $0) }
+        if receipt.hasAnswer { hasAnswered = true }
+        if receipt.hasProbe { liveness.probeAnswered() }
+        if receipt.isUnexpected {
             let error = RedisClientError(
                 .protocolViolation,
                 "The server sent a reply to no command.",

@@ -20,22 +20,41 @@ struct ReplyQueue {
         waiters.append(waiter)
     }
 
-    enum Receipt {
-        /// A reply that nobody waits for.
-        case unexpected
-        case command
-        case probe
+    struct Receipt {
+        /// Whether a reply was to a command, or a probe, that was sent.
+        var hasAnswer = false
+        var hasProbe = false
+        /// Whether there was a reply that nobody waits for; nothing is taken after it.
+        var isUnexpected = false
     }
 
-    /// Hands a reply to the first waiter.
+    /// Hands replies to those who wait for them, in order.
     ///
-    /// - Parameter counter: counts it before anybody is told.
-    mutating func receive(_ value: RESPValue, counter: ReplyCounter) -> Receipt {
-        guard let first = waiters.first else { return .unexpected }
-        if case .probe = first.completion {} else { counter.add() }
-        let isLast = first.replies == 1
-        if isLast { waiters.removeFirst() } else { waiters[waiters.startIndex].replies -= 1 }
-        switch first.completion {
+    /// - Parameters:
+    ///   - counter: counts each before anybody is told.
+    ///   - push: takes what is no reply, at its place between the replies.
+    mutating func receive(_ values: [RESPValue], counter: ReplyCounter, push: ([RESPValue]) -> Void) -> Receipt {
+        var receipt = Receipt()
+        for value in values {
+            if case .push(let elements) = value {
+                push(elements)
+                continue
+            }
+            guard let first = waiters.first else {
+                receipt.isUnexpected = true
+                break
+            }
+            receipt.hasAnswer = true
+            if case .probe = first.completion { receipt.hasProbe = true } else { counter.add() }
+            let isLast = first.replies == 1
+            if isLast { waiters.removeFirst() } else { waiters[waiters.startIndex].replies -= 1 }
+            answer(first, value, isLast: isLast)
+        }
+        return receipt
+    }
+
+    private mutating func answer(_ waiter: Waiter, _ value: RESPValue, isLast: Bool) {
+        switch waiter.completion {
         case .single(let continuation):
             if case .error(let error) = value {
                 continuation.resume(throwing: error)
@@ -43,7 +62,7 @@ struct ReplyQueue {
                 continuation.resume(returning: value)
             }
         case .pipeline(let continuation):
-            if collected.isEmpty { collected.reserveCapacity(first.replies) }
+            if collected.isEmpty { collected.reserveCapacity(waiter.replies) }
             collected.append(value)
             guard isLast else { break }
             let values = collected
@@ -52,9 +71,8 @@ struct ReplyQueue {
         case .detached:
             collected = []
         case .probe:
-            return .probe
+            break
         }
-        return .command
     }
 
     /// Lets one waiter go on; its place stays. Nothing happens if it has its reply already.

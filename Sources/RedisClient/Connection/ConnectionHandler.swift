@@ -5,7 +5,8 @@ import RESP
 /// What a connection that is ready reports to. Called on the connection's event loop only.
 protocol ConnectionReceiver: AnyObject {
     func readStarted()
-    func received(_ value: RESPValue)
+    /// Called once a read, with all that it completed.
+    func received(_ values: [RESPValue])
     func readCompleted()
     func becameWritable()
     /// Called once; nothing is called after it.
@@ -73,11 +74,13 @@ final class ConnectionHandler: ChannelInboundHandler {
         hasReceived = true
         receiver?.readStarted()
         decoder.append(unwrapInboundIn(data))
+        var values: [RESPValue] = []
         do throws(RESPDecodingError) {
-            while let value = try decoder.next() {
-                if handshake == nil { receiver?.received(value) } else { receivedInHandshake(value) }
-            }
+            while handshake != nil, let value = try decoder.next() { receivedInHandshake(value) }
+            if handshake == nil { try decoder.next(into: &values) }
+            receiver?.received(values)
         } catch {
+            receiver?.received(values)
             let violation = RedisClientError(
                 .protocolViolation,
                 "The server does not speak RESP.",

@@ -1,8 +1,12 @@
+import NIOConcurrencyHelpers
 package import NIOCore
 
 /// Runs tasks on an event loop.
+///
+/// Those that become ready together, such as the callers whose replies came with one read, take one turn of the loop.
 package final class EventLoopTaskExecutor: TaskExecutor {
     private let eventLoop: any EventLoop
+    private let jobs = NIOLockedValueBox<[UnownedJob]>([])
 
     package init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
@@ -10,25 +14,20 @@ package final class EventLoopTaskExecutor: TaskExecutor {
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
-    }
-}
-
-extension RedisClient {
-    /// Runs tasks on the client's own event loop.
-    ///
-    /// A task that prefers it saves two changes of thread a command, which is most of the time of commands that are
-    /// sent one after the other. It must not compute for long there: replies to others wait meanwhile.
-    ///
-    /// ```swift
-    /// try await withTaskExecutorPreference(client.taskExecutor) { … }
-    /// ```
-    ///
-    /// With several servers it is one of the client's event loops, and the gain less.
-    public var taskExecutor: any TaskExecutor {
-        switch backend {
-        case .one(let node): EventLoopTaskExecutor(node.eventLoop)
-        case .several(let executor): EventLoopTaskExecutor(executor.eventLoop)
+        let isFirst = jobs.withLockedValue { jobs in
+            jobs.append(job)
+            return jobs.count == 1
         }
+        if isFirst { eventLoop.execute { self.runJobs() } }
+    }
+
+    private func runJobs() {
+        let ready = jobs.withLockedValue { jobs in
+            let ready = jobs
+            jobs = []
+            jobs.reserveCapacity(ready.count)
+            return ready
+        }
+        for job in ready { job.runSynchronously(on: asUnownedTaskExecutor()) }
     }
 }

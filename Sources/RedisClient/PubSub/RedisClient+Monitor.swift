@@ -71,7 +71,11 @@ private final class MonitorReceiver: ConnectionReceiver {
         }
     }
 
-    func received(_ value: RESPValue) {
+    func received(_ values: [RESPValue]) {
+        for value in values { received(value) }
+    }
+
+    private func received(_ value: RESPValue) {
         switch value {
         case .simpleString(let line) where isConfirmed:
             if case .dropped = lines.yield(line) { lines.finish() }

@@ -79,7 +79,11 @@ final class SubscriptionStream: ConnectionReceiver {
         liveness.received()
     }
 
-    func received(_ value: RESPValue) {
+    func received(_ values: [RESPValue]) {
+        for value in values { received(value) }
+    }
+
+    private func received(_ value: RESPValue) {
         let parts: [RESPValue]
         switch value {
         case .push(let elements), .array(let elements):
