@@ -87,6 +87,12 @@ extension BoundedCache {
     @usableFromInline
     func maintain(after hits: UInt64, expires: Bool) {
         if hits % UseTime.hitsPerTick == 0 { _ = time.pointee.advance() }
+        maintain(expires: expires)
+    }
+
+    /// The share of upkeep that falls to every 64th of a stripe's misses and replacements.
+    @usableFromInline
+    func maintain(expires: Bool) {
         guard expires || time.pointee.now >= UseWord.tickLimit else { return }
         var departures = Departures<Key, Value>()
         let now = clock.now
@@ -118,6 +124,9 @@ extension BoundedCache {
     }
 
     /// Changes the limit and evicts what no longer fits; a negative limit counts as zero.
+    ///
+    /// The number of locks stays: a cache that is to grow from hundreds of entries to many thousands, read by many
+    /// threads, is better made with that limit.
     public func resize(to limit: Int) {
         var departures = Departures<Key, Value>()
         let now = clock.now

@@ -10,13 +10,16 @@ extension BoundedCache {
         let stripe = shards.stripe(for: hash)
         stripe.lock.pointee.lock()
         let slot = find(key, hash, in: stripe.state.pointee.table)
-        guard slot != .none else {
-            stripe.state.pointee.misses &+= 1
-            let isTaken = stripe.state.pointee.taken > 0
-            stripe.lock.pointee.unlock()
-            return isTaken && isBack(key, hash) ? get(key) : nil
-        }
         let expires = time.pointee.hasDeadlines
+        guard slot != .none else {
+            let isTaken = stripe.state.pointee.taken > 0
+            if !isTaken { stripe.state.pointee.misses &+= 1 }
+            let misses = stripe.state.pointee.misses
+            stripe.lock.pointee.unlock()
+            if isTaken { return getTaken(key, hash) }
+            if expires, misses & 63 == 0 { maintain(expires: true) }
+            return nil
+        }
         if expires {
             if isOver(slot, reported: reported) {
                 stripe.state.pointee.misses &+= 1
@@ -33,6 +36,17 @@ extension BoundedCache {
         stripe.lock.pointee.unlock()
         if hits & 63 == 0 { maintain(after: hits, expires: expires) }
         return value
+    }
+
+    /// The value under `key`, which is with an update, if there is one after that.
+    @usableFromInline
+    func getTaken(_ key: Key, _ hash: UInt32) -> Value? {
+        if isBack(key, hash) { return get(key) }
+        let stripe = shards.stripe(for: hash)
+        stripe.lock.pointee.lock()
+        stripe.state.pointee.misses &+= 1
+        stripe.lock.pointee.unlock()
+        return nil
     }
 
     /// The live value under `key`, without counting as use or in the statistics. O(1).

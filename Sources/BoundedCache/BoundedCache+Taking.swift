@@ -48,12 +48,13 @@ extension BoundedCache {
         _ cause: EvictionCause,
         into departures: inout Departures<Key, Value>
     ) {
-        guard update.taken != .none else { return }
-        let shard = shards[hash: update.hash]
-        shard.lock()
-        release(update, cause)
-        shard.unlock()
-        if let value { departures.append(update.key, value, cause) }
+        if update.taken != .none {
+            let shard = shards[hash: update.hash]
+            shard.lock()
+            release(update, cause)
+            shard.unlock()
+        }
+        if let value, let cause = update.lost { departures.append(update.key, value, cause) }
     }
 
     /// Lets the entry in `slot` go if its value is with an update; the core's lock and the shard's are held.
@@ -67,6 +68,7 @@ extension BoundedCache {
     private func release(_ update: RunningUpdate<Key, Value>, _ cause: EvictionCause) {
         let slot = update.taken
         update.taken = .none
+        update.lost = cause
         shards[hash: update.hash].countTaken(-1)
         core.pointee.release(slot, cause)
         keyPointer(slot).deinitialize(count: 1)

@@ -116,7 +116,9 @@ extension BoundedCache {
         }
         exchange(slot, with: &candidate)
         stripe.state.pointee.replacements &+= 1
+        let replacements = stripe.state.pointee.replacements
         shards[hash: candidate.hash].unlock()
+        if replacements & 63 == 0 { maintain(expires: expires) }
         return true
     }
 

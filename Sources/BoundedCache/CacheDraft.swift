@@ -6,7 +6,10 @@ public struct CacheDraft<Value: Sendable>: ~Copyable {
     /// is not copied.
     public var value: Value? {
         get { content }
-        set { content = newValue }
+        set {
+            content = newValue
+            isOriginal = false
+        }
         _modify {
             takeOut()
             yield &content
@@ -22,6 +25,8 @@ public struct CacheDraft<Value: Sendable>: ~Copyable {
 
     private(set) var isTimeToLiveSet = false
     private var content: Value?
+    /// Whether the value is the one that is in the cache, or was until it was changed in place.
+    private var isOriginal = true
     private let original: DraftOriginal
 
     init(value: Value?, timeToLive: Duration?, original: DraftOriginal) {
@@ -32,7 +37,7 @@ public struct CacheDraft<Value: Sendable>: ~Copyable {
 
     private mutating func takeOut() {
         // Nothing is shared where nothing is counted; then the entry stays, and stays readable.
-        if !_isPOD(Value.self), content != nil { original.takeOut() }
+        if !_isPOD(Value.self), isOriginal, content != nil { original.takeOut() }
     }
 }
 

@@ -96,12 +96,20 @@ import Testing
         #expect(cache.count == 800)
     }
 
-    @Test func hitsSweep() {
+    /// Sixteen slots for every 64 calls of a kind by one processor, of which there may be several.
+    @Test(arguments: ["hits", "misses", "replacements"])
+    func allCallsSweep(_ calls: String) {
         let cache = cache(20_000)
         for key in 0..<1000 { cache.set(key, "short", timeToLive: .seconds(1)) }
         cache.set(-1, "for ever")
         clock.advance(by: .seconds(1))
-        for _ in 0..<(64 * 1001 / 16 + 128) { _ = cache.get(-1) }
+        for _ in 0..<(2 * 64 * 1001 / 16) where cache.count > 1 {
+            switch calls {
+            case "hits": _ = cache.get(-1)
+            case "misses": _ = cache.get(-2)
+            default: cache.set(-1, "for ever")
+            }
+        }
         #expect(cache.count == 1)
     }
 
@@ -128,10 +136,7 @@ import Testing
         let cache = BoundedCache<Int, Int>(capacity: 10)
         let start = ContinuousClock.now
         cache.set(1, 1, timeToLive: .milliseconds(2))
-        var seen: Duration = .zero
-        while cache.get(1) != nil { seen = start.duration(to: .now) }
-        let gone = start.duration(to: .now)
-        #expect(gone >= .milliseconds(2))
-        #expect(seen < .milliseconds(500))
+        while cache.get(1) != nil {}
+        #expect(start.duration(to: .now) >= .milliseconds(2))
     }
 }

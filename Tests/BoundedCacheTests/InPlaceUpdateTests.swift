@@ -32,6 +32,56 @@ import Testing
         #expect(told.all.isEmpty)
     }
 
+    private struct Failure: Error {}
+
+    @Test func aFreshValueMayBeChangedInPlace() throws {
+        let cache = cache()
+        cache.set("a", [1, 2, 3])
+        try cache.update("a") { draft in
+            draft.value = [7]
+            draft.value?.append(8)
+            #expect(cache.get("a") == [1, 2, 3])
+        }
+        #expect(cache.get("a") == [7, 8])
+        #expect(told.all == ["a 3 replaced"])
+        #expect(throws: Failure.self) {
+            try cache.update("a") { draft in
+                draft.value = [9]
+                draft.value?.append(10)
+                throw Failure()
+            }
+        }
+        #expect(cache.get("a") == [7, 8])
+    }
+
+    @Test func anEntryEvictedMeanwhileIsTold() throws {
+        let cache = cache(10)
+        cache.set("a", Array(0..<6))
+        #expect(throws: Failure.self) {
+            try cache.update("a") { draft in
+                draft.value?.append(6)
+                cache.set("b", Array(0..<10))
+                throw Failure()
+            }
+        }
+        #expect(cache.get("a") == nil)
+        #expect(told.all == ["a 7 capacity"])
+    }
+
+    @Test func aReadThatWaitedCountsOnce() throws {
+        let cache = cache()
+        cache.set("a", [1])
+        try cache.update("a") { draft in
+            draft.value?.append(2)
+            _ = cache.get("a")
+        }
+        #expect(cache.statistics.misses == 1)
+        _ = cache.get("b")
+        _ = cache.get("a")
+        #expect(cache.statistics.misses == 2)
+        #expect(cache.statistics.hits == 1)
+    }
+
     /// A reader's own copy stays as it was.
     @Test func valuesHandedOutDoNotChange() throws {
         let cache = cache()
