@@ -60,6 +60,17 @@ public struct RedisClientError: CommandTransportError, Sendable {
     }
 }
 
+extension RedisClientError {
+    static let clientClosed = RedisClientError(.closed, "The client was closed.")
+    /// Of a server that the client has turned away from, not the caller.
+    static let serverLeft = RedisClientError(.connectionLost, "The server is no longer the one to ask.")
+
+    /// The same of a command that was written, or that was not.
+    func with(mayHaveExecuted: Bool) -> RedisClientError {
+        RedisClientError(code, message, mayHaveExecuted: mayHaveExecuted, underlying: underlying)
+    }
+}
+
 extension RedisClientError: CustomStringConvertible {
     /// Code, message and cause. Holds neither credentials nor arguments of commands.
     public var description: String {

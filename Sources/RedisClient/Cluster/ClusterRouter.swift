@@ -84,7 +84,7 @@ final class ClusterRouter: NodeRouter {
             if case .node(let address) = place { return (state.node(at: address, make: makeNode), false) }
             return (state.node(for: place, fromReplica: fromReplica) { Int.random(in: 0..<$0) }, false)
         }
-        if isClosed { throw Self.closed }
+        if isClosed { throw RedisClientError.clientClosed }
         return node
     }
 
@@ -100,7 +100,7 @@ final class ClusterRouter: NodeRouter {
         await refresher.look(until: deadline) { self.isKnown }
         let (isKnown, isClosed, failure) = state.withLockedValue { ($0.map != nil, $0.isClosed, $0.lastFailure) }
         if isKnown { return }
-        if isClosed { throw Self.closed }
+        if isClosed { throw RedisClientError.clientClosed }
         if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
         if let failure, failure.isLasting { throw failure }
         if NIODeadline.now() >= deadline {
@@ -168,7 +168,7 @@ final class ClusterRouter: NodeRouter {
     }
 
     private func ask(_ address: Address) async throws -> SlotMap {
-        guard let node = try node(for: .node(address), fromReplica: false) else { throw Self.closed }
+        guard let node = try node(for: .node(address), fromReplica: false) else { throw RedisClientError.clientClosed }
         let deadline = NIODeadline.now() + configuration.surveyPatience
         try await node.connect(until: deadline)
         let reply = try await node.run(RESPCommand("CLUSTER", "SLOTS"), deadline: deadline)
@@ -183,7 +183,7 @@ final class ClusterRouter: NodeRouter {
             return (change, change.isNew ? state.nodes.values.filter { !$0.isConnected } : [])
         }
         if change.hasMovedSlots { slotsMoved() }
-        for node in change.unneeded { node.abandon() }
+        for node in change.unneeded { node.abandon(because: .serverLeft) }
         // What waits for a node that is away may have another node now.
         for node in stranded { node.releaseOffline() }
         if change.isNew {
@@ -251,8 +251,6 @@ final class ClusterRouter: NodeRouter {
         refresher.close()
         return nodes
     }
-
-    private static var closed: RedisClientError { RedisClientError(.closed, "The client was closed.") }
 
     private func metadata(_ error: RedisClientError) -> Logger.Metadata {
         ["redis.server": "\(configuration)", "error": "\(error)"]

@@ -12,7 +12,8 @@ final class CommandStream: ConnectionReceiver {
     private var replies = ReplyQueue()
     private var liveness: Liveness
     private var timer: (scheduled: Scheduled<Void>, at: NIODeadline)?
-    private var isClosing = false
+    /// Why it closes as soon as it can.
+    private var ending: RedisClientError?
     /// Whether the server has answered anything that was asked after the handshake.
     private var hasAnswered = false
 
@@ -136,8 +137,8 @@ final class CommandStream: ConnectionReceiver {
     // MARK: End
 
     /// Closes as soon as the last reply has come, or when the time for it is over.
-    func close(within limit: TimeAmount) {
-        isClosing = true
+    func close(within limit: TimeAmount, because reason: RedisClientError) {
+        ending = reason.with(mayHaveExecuted: true)
         drain()
         let stream = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.scheduleTask(in: limit) { stream.value.closeNow() }
@@ -145,11 +146,11 @@ final class CommandStream: ConnectionReceiver {
     }
 
     private func closeIfDone() {
-        if isClosing, replies.isEmpty { closeNow() }
+        if replies.isEmpty { closeNow() }
     }
 
     private func closeNow() {
-        connection.close(RedisClientError(.closed, "The client was closed.", mayHaveExecuted: true))
+        if let ending { connection.close(ending) }
     }
 
     func closed(_ error: RedisClientError) {
@@ -159,7 +160,7 @@ final class CommandStream: ConnectionReceiver {
         let unwritten = node.connectionLost(error, hasAnswered: hasAnswered)
         replies.failAll(error)
         for waiter in unwritten {
-            waiter.fail(RedisClientError(error.code, error.message, underlying: error.underlying))
+            waiter.fail(error.with(mayHaveExecuted: false))
         }
     }
 }

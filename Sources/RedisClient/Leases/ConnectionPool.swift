@@ -57,19 +57,21 @@ final class ConnectionPool: Sendable {
         case .reuse(let node): return node
         case .make: return try make()
         case .full: return nil
-        case .closed: throw Self.closed
+        case .closed(let reason): throw reason
         }
     }
 
     private func make() throws -> RedisNode {
         let node = RedisNode(configuration: configuration, eventLoop: eventLoop, logger: logger, isRenewed: false)
-        guard state.withLockedValue({ $0.made(node) }) else { throw Self.closed }
-        return node
+        return try state.withLockedValue { state in
+            guard state.made(node) else { throw state.ending ?? .clientClosed }
+            return node
+        }
     }
 
     private func enqueue(_ token: UInt64, _ continuation: Place) {
         let refusal = state.withLockedValue { state -> RedisClientError? in
-            if state.isClosed { return Self.closed }
+            if let reason = state.ending { return reason }
             if state.waitingCount >= maxWaiting {
                 return RedisClientError(.overloaded, "Too many callers are waiting for a connection of their own.")
             }
@@ -99,11 +101,10 @@ final class ConnectionPool: Sendable {
 
     /// - Parameter isClean: whether the next one finds it as a new connection would be; otherwise it is closed.
     func giveBack(_ node: RedisNode, isClean: Bool) {
-        switch state.withLockedValue({ $0.giveBack(node, isClean: isClean && node.isConnected) }) {
-        case .keep(let stamp):
-            eventLoop.scheduleTask(in: Self.idleLimit) { [weak self] in
-                self?.state.withLockedValue { $0.expire(stamp: stamp) }?.abandon()
-            }
+        let now = NIODeadline.now()
+        switch state.withLockedValue({ $0.giveBack(node, isClean: isClean && node.isConnected, at: now) }) {
+        case .keep(let isFirst):
+            if isFirst { expire(unusedSince: now) }
         case .hand(let waiter):
             waiter.resume(returning: node)
         case .discard:
@@ -115,6 +116,16 @@ final class ConnectionPool: Sendable {
         }
     }
 
+    /// Closes a connection that nobody used for a while, and so on as long as there are others.
+    private func expire(unusedSince time: NIODeadline) {
+        eventLoop.scheduleTask(deadline: time + Self.idleLimit) { [weak self] in
+            guard let self else { return }
+            let (expired, next) = state.withLockedValue { $0.expire(unusedSince: .now() - Self.idleLimit) }
+            for node in expired { node.abandon() }
+            if let next { expire(unusedSince: next) }
+        }
+    }
+
     /// Has new connections made: those that nobody has are closed now, those on lease when they are given back.
     func renew() {
         for node in state.withLockedValue({ $0.renew() }) { node.abandon() }
@@ -122,21 +133,20 @@ final class ConnectionPool: Sendable {
 
     /// Closes all connections; those on lease when their commands under way have ended.
     func close() async {
-        for node in end() { await node.close() }
+        for node in end(.clientClosed) { await node.close() }
     }
 
     /// The same without waiting for it.
-    func abandon() {
-        for node in end() { node.abandon() }
+    func abandon(because reason: RedisClientError) {
+        for node in end(reason) { node.abandon(because: reason) }
     }
 
-    private func end() -> [RedisNode] {
-        let (connections, waiters) = state.withLockedValue { $0.close() }
-        for waiter in waiters { waiter.resume(throwing: Self.closed) }
+    private func end(_ reason: RedisClientError) -> [RedisNode] {
+        let (connections, waiters) = state.withLockedValue { $0.close(reason) }
+        for waiter in waiters { waiter.resume(throwing: reason) }
         return connections
     }
 
-    private static let closed = RedisClientError(.closed, "The client was closed.")
     private static let noneFree = RedisClientError(
         .timedOut,
         "No connection became free in time: all that may be leased are in use (maxLeasedConnections)."

@@ -8,12 +8,13 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
         case make
         /// All places are taken.
         case full
-        case closed
+        case closed(RedisClientError)
     }
 
     /// What becomes of a connection that is given back.
     enum Return {
-        case keep(stamp: UInt64)
+        /// - Parameter isFirst: whether nobody looks yet at those that are not used.
+        case keep(isFirst: Bool)
         case hand(to: Waiter)
         case discard
         /// Its place goes to somebody who makes a new one.
@@ -21,7 +22,8 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
     }
 
     private let limit: Int
-    private var idle: [(connection: Connection, stamp: UInt64)] = []
+    /// Those that wait longest come first.
+    private var idle: [(connection: Connection, since: NIODeadline)] = []
     private var out: [ObjectIdentifier: Connection] = [:]
     /// Those of ``out`` that are not to come back.
     private var outdated: Set<ObjectIdentifier> = []
@@ -30,8 +32,9 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
     private var waiting: [UInt64: Waiter] = [:]
     /// Tokens in the order of arrival; those who left are missing in ``waiting``.
     private var order = CircularBuffer<UInt64>()
-    private var lastStamp: UInt64 = 0
-    private(set) var isClosed = false
+    private var isWatched = false
+    /// Why it is closed.
+    private(set) var ending: RedisClientError?
 
     init(limit: Int) {
         self.limit = max(1, limit)
@@ -39,7 +42,7 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
 
     /// - Parameter isUsable: whether an idle connection still is one; others are dropped.
     mutating func take(isUsable: (Connection) -> Bool) -> Answer {
-        if isClosed { return .closed }
+        if let ending { return .closed(ending) }
         // The one used last is the one most likely to be alive.
         while let entry = idle.popLast() {
             guard isUsable(entry.connection) else { continue }
@@ -55,7 +58,7 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
     ///
     /// - Returns: whether it is wanted.
     mutating func made(_ connection: Connection) -> Bool {
-        if isClosed { return false }
+        if ending != nil { return false }
         promised -= 1
         out[ObjectIdentifier(connection)] = connection
         return true
@@ -73,9 +76,9 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
         waiting.removeValue(forKey: token)
     }
 
-    mutating func giveBack(_ connection: Connection, isClean: Bool) -> Return {
+    mutating func giveBack(_ connection: Connection, isClean: Bool, at now: NIODeadline) -> Return {
         let id = ObjectIdentifier(connection)
-        guard out.removeValue(forKey: id) != nil, !isClosed else { return .discard }
+        guard out.removeValue(forKey: id) != nil, ending == nil else { return .discard }
         let isClean = outdated.remove(id) == nil && isClean
         let waiter = nextWaiter()
         if let waiter, isClean {
@@ -87,9 +90,9 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
             return .discardAndMake(waiter)
         }
         guard isClean else { return .discard }
-        lastStamp += 1
-        idle.append((connection, lastStamp))
-        return .keep(stamp: lastStamp)
+        idle.append((connection, now))
+        defer { isWatched = true }
+        return .keep(isFirst: !isWatched)
     }
 
     mutating func nextWaiter() -> Waiter? {
@@ -99,10 +102,14 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
         return nil
     }
 
-    /// Takes out a connection that was not used since it was given back.
-    mutating func expire(stamp: UInt64) -> Connection? {
-        guard let index = idle.firstIndex(where: { $0.stamp == stamp }) else { return nil }
-        return idle.remove(at: index).connection
+    /// Takes out the connections that were not used for so long.
+    ///
+    /// - Returns: them, and since when the next one is not used; `nil` if nobody needs to look again.
+    mutating func expire(unusedSince time: NIODeadline) -> ([Connection], next: NIODeadline?) {
+        let expired = idle.prefix { $0.since <= time }.map(\.connection)
+        idle.removeFirst(expired.count)
+        isWatched = !idle.isEmpty
+        return (expired, idle.first?.since)
     }
 
     /// From now on only new connections are given out.
@@ -114,8 +121,8 @@ struct PoolState<Connection: AnyObject & Sendable, Waiter: Sendable>: Sendable {
         return idle.map(\.connection)
     }
 
-    mutating func close() -> (connections: [Connection], waiters: [Waiter]) {
-        isClosed = true
+    mutating func close(_ reason: RedisClientError) -> (connections: [Connection], waiters: [Waiter]) {
+        if ending == nil { ending = reason }
         defer { (idle, out, outdated, waiting, order, promised) = ([], [:], [], [:], [], 0) }
         return (idle.map(\.connection) + Array(out.values), Array(waiting.values))
     }

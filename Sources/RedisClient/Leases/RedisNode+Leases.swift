@@ -13,10 +13,14 @@ extension RedisNode {
 
     /// Runs a pipeline so long that others would have to wait for it.
     ///
-    /// - Returns: `nil` if no connection is free for it at the moment.
+    /// - Returns: `nil` if no connection is free for it at the moment, or could be made.
     func runApart(_ commands: [RESPCommand], deadline: NIODeadline) async throws -> [RESPValue]? {
         guard let node = try leases.leaseNow() else { return nil }
-        return try await lend(node) { try await $0.execute(pipeline: commands, deadline: deadline) }
+        do {
+            return try await lend(node) { try await $0.execute(pipeline: commands, deadline: deadline) }
+        } catch let error as RedisClientError where error.code == .connectFailed && !error.mayHaveExecuted {
+            return nil
+        }
     }
 
     /// Runs a pipeline on a connection that nobody else uses meanwhile.
@@ -24,7 +28,8 @@ extension RedisNode {
         try await withConnection(until: deadline) { try await $0.execute(pipeline: commands, deadline: deadline) }
     }
 
-    private func lend<Result>(
+    /// - Parameter node: one that was leased.
+    func lend<Result>(
         _ node: RedisNode,
         _ body: (RedisConnection) async throws -> Result
     ) async throws -> Result {

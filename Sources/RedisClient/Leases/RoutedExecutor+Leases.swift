@@ -9,12 +9,32 @@ extension RoutedExecutor {
         _ body: (RedisConnection) async throws -> Result
     ) async throws -> Result {
         let place = try router.route(transaction: [RESPCommand("WATCH", arguments: keys)])
-        let node = try await node(for: place, false, deadline)
+        let (node, leased) = try await lease(at: place, deadline)
         do {
-            return try await node.withConnection(until: deadline, body)
+            return try await node.lend(leased, body)
         } catch let error as RESPError {
-            if case .go(let redirect) = FollowUp(error, from: node.configuration.address) { router.follow(redirect) }
+            switch FollowUp(error, from: node.configuration.address) {
+            case .answer: break
+            case .go(let redirect): router.follow(redirect)
+            case .wait: router.suspect(node, hasAnswered: true)
+            }
             throw error
+        } catch let error as RedisClientError {
+            if error.maySayThatTheServerIsGone { router.suspect(node, hasAnswered: false) }
+            throw error
+        }
+    }
+
+    /// A connection to a node, which is another if the first is not the one to ask any longer.
+    private func lease(at place: Place, _ deadline: NIODeadline) async throws -> (RedisNode, leased: RedisNode) {
+        var attempts = Attempts(executor: self, deadline: deadline)
+        while true {
+            let node = try await node(for: place, false, deadline)
+            do {
+                return (node, try await node.leases.lease(until: deadline))
+            } catch let error as RedisClientError where error.allowsRetryElsewhere(isReadOnly: false) {
+                try await attempts.lost(error, node)
+            }
         }
     }
 }

@@ -12,6 +12,13 @@ extension RedisNode {
         }
     }
 
+    var isConnecting: Bool {
+        state.withLockedValue {
+            if case .connecting = $0.phase { return true }
+            return false
+        }
+    }
+
     /// Whether the last connection was lost, or the last attempt failed, and there is nothing better yet.
     var isFailing: Bool {
         state.withLockedValue {
@@ -54,11 +61,12 @@ extension RedisNode {
     }
 
     private func connect(_ token: UInt64, _ continuation: UnsafeContinuation<Void, any Error>) {
-        switch state.withLockedValue({ $0.phase }) {
+        let (phase, refusal) = state.withLockedValue { ($0.phase, $0.refusalWhenClosed) }
+        switch phase {
         case .ready:
             continuation.resume()
         case .closing, .closed:
-            continuation.resume(throwing: RedisClientError(.closed, "The client was closed."))
+            continuation.resume(throwing: refusal)
         case .connecting:
             link.withLockedValue { $0.connectWaiters[token] = continuation }
         case .idle, .waitingToReconnect:
@@ -87,7 +95,7 @@ extension RedisNode {
             state.becomeReady(bound)
             return true
         }
-        guard isWanted else { return connection.close(RedisClientError(.closed, "The client was closed.")) }
+        guard isWanted else { return connection.close(.clientClosed) }
         connection.report(to: stream)
         stream.start()
         for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume() }
@@ -171,38 +179,50 @@ extension RedisNode {
     /// Takes no more commands, lets those under way end, and returns when the connection is closed.
     func close() async {
         await withUnsafeContinuation { continuation in
-            eventLoop.execute { self.shutDown(within: self.configuration.commandTimeout, then: continuation) }
+            eventLoop.execute {
+                self.shutDown(within: self.configuration.commandTimeout, because: .clientClosed, then: continuation)
+            }
         }
         await leases.close()
     }
 
     /// The same without waiting for it.
     ///
-    /// - Parameter limit: time for commands under way, if it is not to be the usual.
-    func abandon(within limit: Duration? = nil) {
-        eventLoop.execute { self.shutDown(within: limit ?? self.configuration.commandTimeout, then: nil) }
-        leases.abandon()
+    /// - Parameters:
+    ///   - limit: time for commands under way, if it is not to be the usual.
+    ///   - reason: told to everyone who has no reply then.
+    func abandon(within limit: Duration? = nil, because reason: RedisClientError = .clientClosed) {
+        let limit = limit ?? configuration.commandTimeout
+        eventLoop.execute { self.shutDown(within: limit, because: reason, then: nil) }
+        leases.abandon(because: reason)
     }
 
-    private func shutDown(within limit: Duration, then continuation: UnsafeContinuation<Void, Never>?) {
+    private func shutDown(
+        within limit: Duration,
+        because reason: RedisClientError,
+        then continuation: UnsafeContinuation<Void, Never>?
+    ) {
         let (stream, waits, stranded) = state.withLockedValue { state -> (CommandStream?, Bool, [Waiter]) in
             switch state.phase {
             case .ready(let stream):
                 state.phase = .closing(stream)
+                state.refusalWhenClosed = reason
                 return (stream.value, true, [])
             case .closing:
                 return (nil, true, [])
-            case .idle, .connecting, .waitingToReconnect, .closed:
+            case .idle, .connecting, .waitingToReconnect:
                 state.phase = .closed
+                state.refusalWhenClosed = reason
                 return (nil, false, state.takeOffline())
+            case .closed:
+                return (nil, false, [])
             }
         }
-        let closed = RedisClientError(.closed, "The client was closed.")
-        for waiter in stranded { waiter.fail(closed) }
-        for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume(throwing: closed) }
+        for waiter in stranded { waiter.fail(reason) }
+        for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume(throwing: reason) }
         if waits {
             if let continuation { link.withLockedValue { $0.closeWaiters.append(continuation) } }
-            stream?.close(within: TimeAmount(clamping: limit))
+            stream?.close(within: TimeAmount(clamping: limit), because: reason)
         } else {
             observers.finish()
             continuation?.resume()

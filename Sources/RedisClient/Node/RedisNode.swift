@@ -165,13 +165,14 @@ final class RedisNode: Sendable {
 
     /// Watches the deadlines of commands that have no connection.
     private func watchOffline(until deadline: NIODeadline) {
+        guard deadline < .distantFuture else { return }
         let isNeeded = link.withLockedValue { link in
             if let watched = link.offlineWatch, watched <= deadline { return false }
             link.offlineWatch = deadline
             return true
         }
         guard isNeeded else { return }
-        eventLoop.scheduleTask(deadline: deadline) { self.offlineDeadlinePassed(deadline) }
+        eventLoop.scheduleTask(deadline: deadline) { [weak self] in self?.offlineDeadlinePassed(deadline) }
     }
 
     private func offlineDeadlinePassed(_ deadline: NIODeadline) {

@@ -41,8 +41,8 @@ struct SubmissionState {
     var phase = Phase.idle
     /// Why the last attempt to connect failed.
     var lastFailure: RedisClientError?
-    /// What callers are told once it is closed.
-    var refusalWhenClosed = RedisClientError(.closed, "The client was closed.")
+    /// What callers are told once it is closing.
+    var refusalWhenClosed = RedisClientError.clientClosed
     private(set) var offline = CircularBuffer<Offline>()
     private var offlineCount = 0
     private var encoder = RESPEncoder()
@@ -158,7 +158,7 @@ struct SubmissionState {
     /// The only connection that there was to be has ended.
     mutating func end(_ error: RedisClientError) {
         phase = .closed
-        refusalWhenClosed = RedisClientError(error.code, error.message, underlying: error.underlying)
+        refusalWhenClosed = error.with(mayHaveExecuted: false)
     }
 
     mutating func takeOffline() -> [Waiter] {

@@ -45,7 +45,7 @@ final class SubscriptionHub {
         _ continuation: UnsafeContinuation<Void, any Error>
     ) {
         if case .closed = phase {
-            return continuation.resume(throwing: RedisClientError(.closed, "The client was closed."))
+            return continuation.resume(throwing: RedisClientError.clientClosed)
         }
         listeners[id] = listener
         let (new, isComplete) = table.add(id, targets)
@@ -81,7 +81,7 @@ final class SubscriptionHub {
         // First, so that the end of the connection is no interruption to tell of.
         phase = .closed
         stream?.close()
-        for id in Array(waiting.keys) { giveUp(id, RedisClientError(.closed, "The client was closed.")) }
+        for id in Array(waiting.keys) { giveUp(id, RedisClientError.clientClosed) }
         for listener in listeners.values { listener.continuation.finish() }
         listeners = [:]
     }
@@ -104,7 +104,7 @@ final class SubscriptionHub {
 
     private func connected(_ connection: ConnectionHandler) {
         guard case .connecting = phase else {
-            return connection.close(RedisClientError(.closed, "The client was closed."))
+            return connection.close(.clientClosed)
         }
         let stream = SubscriptionStream(
             hub: self,

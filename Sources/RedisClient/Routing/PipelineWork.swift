@@ -123,6 +123,6 @@ struct PipelineWork: Sendable {
     /// The error of the whole, which knows that parts of it may have been run.
     func whole(_ error: any Error) -> any Error {
         guard let error = error as? RedisClientError, mayHaveExecuted, !error.mayHaveExecuted else { return error }
-        return RedisClientError(error.code, error.message, mayHaveExecuted: true, underlying: error.underlying)
+        return error.with(mayHaveExecuted: true)
     }
 }

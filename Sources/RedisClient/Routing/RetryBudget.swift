@@ -3,8 +3,8 @@ import RESP
 
 /// How often one call may be sent again, and with which pauses.
 ///
-/// Redirections and lost connections are counted; waiting for a server that says it will be ready is bounded by the
-/// call's deadline alone.
+/// Redirections and lost connections are counted; waiting for a server that says it will be ready, or that cannot be
+/// connected to, is bounded by the call's deadline alone.
 struct RetryBudget {
     private static let limit = 16
     /// So many are followed at once; more mean that the nodes disagree for the moment.

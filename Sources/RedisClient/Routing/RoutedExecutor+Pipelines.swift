@@ -37,7 +37,10 @@ extension RoutedExecutor {
                 guard let refusal = Self.refusal(ofTransaction: replies, from: node) else { return replies }
                 redirect = try await attempts.followUp(refusal, from: node)
             } catch let error as RedisClientError {
-                guard error.allowsRetryElsewhere(isReadOnly: false) else { throw error }
+                guard error.allowsRetryElsewhere(isReadOnly: false) else {
+                    if error.maySayThatTheServerIsGone { router.suspect(node, hasAnswered: false) }
+                    throw error
+                }
                 redirect = nil
                 try await attempts.lost(error, node)
             }

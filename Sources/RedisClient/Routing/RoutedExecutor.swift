@@ -71,10 +71,14 @@ struct Attempts {
         }
     }
 
-    /// A connection was lost with nothing done.
+    /// A connection was lost with nothing done, or not made.
     mutating func lost(_ error: RedisClientError, _ node: RedisNode) async throws {
         executor.router.suspect(node, hasAnswered: false)
-        try await moved(orThrow: error)
+        if error.code == .connectFailed {
+            try await pause(budget.wait(), orThrow: error)
+        } else {
+            try await moved(orThrow: error)
+        }
     }
 
     private mutating func moved(orThrow error: any Error) async throws {
@@ -99,7 +103,16 @@ extension RedisClientError {
     /// Whether another node may be asked instead: nothing was done, or nothing that matters.
     func allowsRetryElsewhere(isReadOnly: @autoclosure () -> Bool) -> Bool {
         switch code {
-        case .connectionLost, .closed: !mayHaveExecuted || isReadOnly()
+        case .connectionLost, .connectFailed: !mayHaveExecuted || isReadOnly()
+        default: false
+        }
+    }
+
+    /// Whether it is a reason to look whether the server is still the one to ask.
+    var maySayThatTheServerIsGone: Bool {
+        switch code {
+        case .connectionLost, .connectFailed: true
+        case .timedOut: !mayHaveExecuted
         default: false
         }
     }

@@ -69,7 +69,7 @@ final class SentinelRouter: NodeRouter {
 
     func node(for place: Place, fromReplica: Bool) throws(RedisClientError) -> RedisNode? {
         let (primary, isClosed) = state.withLockedValue { ($0.primary, $0.isClosed) }
-        if isClosed { throw Self.closed }
+        if isClosed { throw RedisClientError.clientClosed }
         return primary
     }
 
@@ -85,7 +85,7 @@ final class SentinelRouter: NodeRouter {
         await refresher.look(until: deadline) { self.isKnown }
         let (isKnown, isClosed, failure) = state.withLockedValue { ($0.primary != nil, $0.isClosed, $0.lastFailure) }
         if isKnown { return }
-        if isClosed { throw Self.closed }
+        if isClosed { throw RedisClientError.clientClosed }
         if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
         if let failure, failure.isLasting { throw failure }
         if NIODeadline.now() >= deadline {
@@ -130,6 +130,7 @@ final class SentinelRouter: NodeRouter {
         }
         let isLost = state.withLockedValue { $0.primary?.isFailing ?? true }
         update { $0.endRound(isLost: isLost) }
+        for node in takeForgotten() { node.abandon(because: .serverLeft) }
         return state.withLockedValue { state in
             if state.isClosed { return true }
             guard let primary = state.primary else {
@@ -142,9 +143,17 @@ final class SentinelRouter: NodeRouter {
         }
     }
 
+    /// Connections to sentinels that are none any longer.
+    private func takeForgotten() -> [RedisNode] {
+        state.withLockedValue { state in
+            let forgotten = Set(state.sentinels.keys).subtracting(state.view.sentinels)
+            return forgotten.compactMap { state.sentinels.removeValue(forKey: $0) }
+        }
+    }
+
     private func ask(_ address: Address) async throws -> SentinelView.Answer {
         let node = try state.withLockedValue { state in
-            if state.isClosed { throw Self.closed }
+            if state.isClosed { throw RedisClientError.clientClosed }
             if let node = state.sentinels[address] { return node }
             let settings = Self.sentinelConfiguration(configuration, sentinel).server(at: address, peer: .any)
             let node = RedisNode(configuration: settings, eventLoop: eventLoopGroup.next(), logger: logger)
@@ -174,7 +183,7 @@ final class SentinelRouter: NodeRouter {
         guard let new else { return }
         logger.info("The sentinels name a primary.", metadata: ["redis.server": "\(new.configuration)"])
         // What waits for it goes to the new one; what is on its connection is answered or fails.
-        old?.abandon()
+        old?.abandon(because: .serverLeft)
         refresher.announce()
         for action in changeActions.withLockedValue({ $0 }) { action(old != nil) }
     }
@@ -245,6 +254,4 @@ final class SentinelRouter: NodeRouter {
         alarm.close()
         return nodes
     }
-
-    private static var closed: RedisClientError { RedisClientError(.closed, "The client was closed.") }
 }

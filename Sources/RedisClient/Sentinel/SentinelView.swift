@@ -12,18 +12,23 @@ struct SentinelView {
     struct Answer: Equatable {
         var primary: Address
         var epoch: Int
+        /// Who says it.
+        var sentinel: Address
         /// The other sentinels that it knows.
         var others: [Address] = []
     }
 
     private static let maxSentinels = 64
 
+    /// Those that were known at the start.
+    private let seeds: [Address]
     private(set) var sentinels: [Address]
     private(set) var primary: Address?
     private var epoch = -1
     private var answers: [Answer] = []
 
     init(sentinels: [Address]) {
+        seeds = sentinels
         self.sentinels = sentinels
     }
 
@@ -34,19 +39,26 @@ struct SentinelView {
     /// - Returns: whether the primary is another than before.
     mutating func hear(_ answer: Answer) -> Bool {
         answers.append(answer)
-        for other in answer.others where !sentinels.contains(other) && sentinels.count < Self.maxSentinels {
-            sentinels.append(other)
-        }
+        learn(answer.others)
         return answer.epoch > epoch && accept(answer)
     }
 
-    /// All sentinels have answered that do.
+    private mutating func learn(_ others: [Address]) {
+        for other in others where !sentinels.contains(other) && sentinels.count < Self.maxSentinels {
+            sentinels.append(other)
+        }
+    }
+
+    /// All sentinels have answered that do. Others that nobody names any longer are forgotten.
     ///
     /// - Parameter isLost: whether the primary cannot be reached. Then even smaller epochs are believed, which
     ///   sentinels have after they were set up anew, if most of them agree.
     /// - Returns: whether the primary is another than before.
     mutating func endRound(isLost: Bool) -> Bool {
-        guard let latest = answers.map(\.epoch).max(), latest == epoch || isLost else { return false }
+        guard let latest = answers.map(\.epoch).max() else { return false }
+        sentinels = seeds
+        for answer in answers { learn([answer.sentinel] + answer.others) }
+        guard latest == epoch || isLost else { return false }
         var votes: [Address: Int] = [:]
         for answer in answers where answer.epoch == latest { votes[answer.primary, default: 0] += 1 }
         let most = votes.values.max() ?? 0
@@ -92,6 +104,7 @@ extension SentinelView.Answer {
         }
         primary = .announced(host: host.isEmpty ? nil : host, port: port, by: sentinel)
         self.epoch = epoch
+        self.sentinel = sentinel
         others = (replies[2].array ?? []).compactMap { entry in
             let fields = Self.fields(entry)
             guard let host = fields["ip"], !host.isEmpty, let port = fields["port"].flatMap({ Int($0) }), port > 0

@@ -6,8 +6,13 @@ import Testing
 @Suite struct SentinelViewTests {
     private static func host(_ name: String) -> RedisClient.Configuration.Address { .hostname(name, port: 1) }
 
-    private func answer(_ primary: String, _ epoch: Int, others: [String] = []) -> SentinelView.Answer {
-        .init(primary: Self.host(primary), epoch: epoch, others: others.map(Self.host))
+    private func answer(
+        _ primary: String,
+        _ epoch: Int,
+        by sentinel: String = "s1",
+        others: [String] = []
+    ) -> SentinelView.Answer {
+        .init(primary: Self.host(primary), epoch: epoch, sentinel: Self.host(sentinel), others: others.map(Self.host))
     }
 
     @Test func believesTheLatestFailoverAtOnce() {
@@ -58,12 +63,31 @@ import Testing
         #expect(view.primary == Self.host("b"))
     }
 
+    @Test func forgetsSentinelsThatNobodyNamesAnyLonger() {
+        var view = SentinelView(sentinels: [Self.host("s1")])
+        view.beginRound()
+        _ = view.hear(answer("a", 1, others: ["s2", "s3"]))
+        _ = view.endRound(isLost: false)
+        #expect(view.sentinels == ["s1", "s2", "s3"].map(Self.host))
+        // One that answers is kept though nobody is there to name it, and so is one that was configured.
+        view.beginRound()
+        _ = view.hear(answer("a", 1, by: "s3", others: ["s4"]))
+        _ = view.endRound(isLost: false)
+        #expect(view.sentinels == ["s1", "s3", "s4"].map(Self.host))
+        // Nobody answers: nothing is known to be gone.
+        view.beginRound()
+        _ = view.endRound(isLost: true)
+        #expect(view.sentinels.count == 3)
+    }
+
     @Test func readsAnswers() throws {
         func list(_ texts: String...) -> RESPValue { .array(texts.map { .simpleString($0) }) }
         let master = list("name", "main", "config-epoch", "5")
         let others = RESPValue.array([list("ip", "h2", "port", "26379"), list("ip", "", "port", "1"), .null])
         let read = try SentinelView.Answer([list("h", "6379"), master, others], from: Self.host("s"))
-        #expect(read == .init(primary: .hostname("h", port: 6379), epoch: 5, others: [.hostname("h2", port: 26_379)]))
+        #expect(read.primary == .hostname("h", port: 6379) && read.epoch == 5)
+        #expect(read.others == [.hostname("h2", port: 26_379)])
+        #expect(read.sentinel == Self.host("s"))
         let unknown = #expect(throws: RedisClientError.self) {
             try SentinelView.Answer([.null, .error(RESPError("ERR No such master")), others], from: Self.host("s"))
         }
