@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import RESP
 import RedisClient
@@ -25,11 +26,20 @@ import Testing
         }
     }
 
-    @Test(arguments: Fault.allCases)
-    func everyCallEnds(fault: Fault) async throws {
-        let server = try await RedisServer.start()
-        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+    /// The path to a server, and what a client needs to know of its certificate.
+    private func setUp(isSecure: Bool) async throws -> (RedisServer, FaultProxy, RedisClient.TLS?) {
+        let certificates = isSecure ? try await TestCertificates() : nil
+        let server = try await RedisServer.start(certificates: certificates)
+        let proxy = try await FaultProxy.start(upstreamPort: server.tlsPort ?? server.port)
+        let authority = try certificates.map { try String(contentsOfFile: $0.authority, encoding: .utf8) }
+        return (server, proxy, authority.map { RedisClient.TLS(trust: .pem($0)) })
+    }
+
+    @Test(arguments: Fault.allCases, [false, true])
+    func everyCallEnds(fault: Fault, isSecure: Bool) async throws {
+        let (server, proxy, tls) = try await setUp(isSecure: isSecure)
         let client = RedisClient(port: proxy.port) {
+            $0.tls = tls
             // How long a silent server is trusted, and a silent attempt to connect.
             $0.commandTimeout = .milliseconds(500)
             $0.connectTimeout = .seconds(2)
@@ -57,6 +67,39 @@ import Testing
         )
         await client.close()
         try await proxy.stop()
+    }
+
+    /// Those too whose deadline comes just after the connection is given up, when TLS still waits for the peer.
+    @Test(arguments: [false, true])
+    func noCallEndsLate(isSecure: Bool) async throws {
+        let (server, proxy, tls) = try await setUp(isSecure: isSecure)
+        let client = RedisClient(port: proxy.port) {
+            $0.tls = tls
+            $0.commandTimeout = .milliseconds(100)
+        }
+        #expect(await eventually { (try? await client.connect()) != nil })
+        proxy.faults = Fault.everythingVanishes.faults
+        let end = ContinuousClock.now + .seconds(10)
+        let latest = await withTaskGroup(of: Duration.self) { group in
+            for task in 0..<20 {
+                group.addTask {
+                    var latest = Duration.zero
+                    while proxy.acceptedCount == 1, ContinuousClock.now < end {
+                        let timeout = Duration.milliseconds(30 + 5 * task)
+                        let start = ContinuousClock.now
+                        _ = try? await client.execute(RESPCommand("INCR", "a"), timeout: timeout)
+                        latest = max(latest, ContinuousClock.now - start - timeout)
+                    }
+                    return latest
+                }
+            }
+            return await group.reduce(.zero, max)
+        }
+        #expect(latest < .seconds(1))
+        #expect(proxy.acceptedCount > 1)
+        await client.close()
+        try await proxy.stop()
+        withExtendedLifetime(server) {}
     }
 
     /// - Returns: how many replies were wrong, or errors of a kind that cannot come of this.

@@ -21,8 +21,10 @@ final class ScriptedServer: Sendable {
     /// Connections that clients made so far.
     var acceptedCount: Int { state.withLockedValue { $0.accepted } }
 
-    /// - Parameter script: asked about all commands but those of the handshake.
-    static func start(_ script: @escaping Script) async throws -> ScriptedServer {
+    /// - Parameters:
+    ///   - greets: whether the server answers handshakes by itself.
+    ///   - script: asked about all other commands.
+    static func start(greets: Bool = true, _ script: @escaping Script) async throws -> ScriptedServer {
         let server = ScriptedServer()
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
@@ -31,7 +33,7 @@ final class ScriptedServer: Sendable {
                     state.links.append(channel)
                 }
                 return channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Answerer(script: script))
+                    try channel.pipeline.syncOperations.addHandler(Answerer(greets: greets, script: script))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -53,10 +55,12 @@ final class ScriptedServer: Sendable {
 private final class Answerer: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
+    private let greets: Bool
     private let script: ScriptedServer.Script
     private var decoder = RESPDecoder()
 
-    init(script: @escaping ScriptedServer.Script) {
+    init(greets: Bool, script: @escaping ScriptedServer.Script) {
+        self.greets = greets
         self.script = script
     }
 
@@ -64,7 +68,9 @@ private final class Answerer: ChannelInboundHandler {
         decoder.append(unwrapInboundIn(data))
         while let command = try? decoder.next() {
             let words = (command.array ?? []).map { $0.string ?? "" }
-            guard let reply = Self.greeting(words) ?? script(words) else { return context.close(promise: nil) }
+            guard let reply = (greets ? Self.greeting(words) : nil) ?? script(words) else {
+                return context.close(promise: nil)
+            }
             context.channel.writeAndFlush(ByteBuffer(string: reply), promise: nil)
         }
     }

@@ -58,6 +58,36 @@ import Testing
         try await server.stop()
     }
 
+    @Test func aServerThatHasTooManyConnectionsIsToldAsSuch() async throws {
+        let server = try await ScriptedServer.start(greets: false) {
+            $0[0] == "HELLO" ? "-ERR max number of clients reached\r\n" : nil
+        }
+        let client = RedisClient(port: server.port)
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.code == .connectFailed)
+        #expect((error?.underlying as? RESPError)?.message == "max number of clients reached")
+        await client.close()
+        try await server.stop()
+    }
+
+    @Test func aLongPipelineThatGetsNoConnectionOfItsOwnGoesWithTheOthers() async throws {
+        let handshakes = NIOLockedValueBox(0)
+        let server = try await ScriptedServer.start(greets: false) { words in
+            guard words[0] == "HELLO" else { return "+OK\r\n" }
+            return handshakes.withLockedValue { count in
+                count += 1
+                return count == 1 ? "%0\r\n" : "-BUSY too many connections\r\n"
+            }
+        }
+        let client = RedisClient(port: server.port)
+        try await client.connect()
+        let replies = try await client.execute(pipeline: Array(repeating: RESPCommand("PING"), count: 3000))
+        #expect(replies.count == 3000)
+        #expect(handshakes.withLockedValue { $0 } == 2)
+        await client.close()
+        try await server.stop()
+    }
+
     /// Shaking hands is not enough for a server to be turned to again at once.
     @Test func aServerThatAnswersNothingIsTriedLessAndLess() async throws {
         let isHelpful = NIOLockedValueBox(false)

@@ -123,6 +123,27 @@ import Testing
         await client.close()
     }
 
+    @Test func aUserWhoMayNotPingKeepsTheConnection() async throws {
+        let server = try await RedisServer.start(arguments: [
+            "--user", "app", "on", ">pw", "~*", "&*", "+@all", "-ping",
+        ])
+        let client = RedisClient(server) {
+            $0.username = "app"
+            $0.password = "pw"
+            $0.keepAliveInterval = .milliseconds(20)
+            $0.commandTimeout = .milliseconds(500)
+        }
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        // More than it takes to give up on a server that does not answer.
+        let isAsked = try await eventually {
+            try server.command("INFO commandstats").contains(/cmdstat_ping:.*rejected_calls=([3-9]|\d\d)/)
+        }
+        #expect(isAsked)
+        try server.command("PUBLISH news still")
+        #expect(try await payload(events.next()) == "still")
+        await client.close()
+    }
+
     @Test func noticesThatTheServerVanished() async throws {
         let server = try await RedisServer.start()
         let proxy = try await FaultProxy.start(upstreamPort: server.port)

@@ -80,6 +80,19 @@ import Testing
         await client.close()
     }
 
+    /// As a balancer does whose servers are away, so that it may be another in a moment.
+    @Test func anEndOfTheConnectionIsNoFailureOfTLS() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        var faults = FaultProxy.Faults()
+        faults.refuses = true
+        proxy.faults = faults
+        let client = RedisClient(port: proxy.port) { $0.tls = .init() }
+        #expect(try await clientError { try await client.connect() }?.code == .connectFailed)
+        await client.close()
+        try await proxy.stop()
+    }
+
     @Test func tellsOfUnreadableCertificates() async throws {
         let client = RedisClient(port: 1) { $0.tls = .init(trust: .file("/nonexistent/ca.pem")) }
         let error = try await clientError { try await client.connect() }

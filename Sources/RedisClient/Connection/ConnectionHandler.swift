@@ -1,5 +1,4 @@
 import NIOCore
-import NIOSSL
 import RESP
 
 /// What a connection that is ready reports to. Called on the connection's event loop only.
@@ -56,10 +55,12 @@ final class ConnectionHandler: ChannelInboundHandler {
         flush()
     }
 
-    /// Closes the connection; the receiver, or whoever waits for it to be ready, is told the reason.
+    /// Closes the connection; the receiver, or whoever waits for it to be ready, is told the reason at once. TLS may
+    /// wait for a peer that is gone to take its leave.
     func close(_ reason: RedisClientError) {
         if failure == nil { failure = reason }
         context?.close(promise: nil)
+        end()
     }
 
     /// Called when the channel is connected already.
@@ -71,12 +72,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard failure == nil else { return }
         hasReceived = true
         receiver?.readStarted()
         decoder.append(unwrapInboundIn(data))
         var values: [RESPValue] = []
         do throws(RESPDecodingError) {
-            while handshake != nil, let value = try decoder.next() { receivedInHandshake(value) }
+            while handshake != nil, failure == nil, let value = try decoder.next() { receivedInHandshake(value) }
             if handshake == nil { try decoder.next(into: &values) }
             receiver?.received(values)
         } catch {
@@ -118,12 +120,16 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func describe(_ error: any Error) -> RedisClientError {
         let isReady = handshake == nil
-        if !isReady, error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError {
+        if !isReady, TLSFailure.isFailure(error) {
             return RedisClientError(.tlsFailed, TLSFailure.message(for: error), underlying: error)
         }
         return isReady
             ? RedisClientError(.connectionLost, "The connection broke.", mayHaveExecuted: true, underlying: error)
-            : RedisClientError(.connectFailed, "The connection broke during the handshake.", underlying: error)
+            : RedisClientError(
+                .connectFailed,
+                "The connection broke during the handshake.",
+                underlying: handshake?.refusal ?? error
+            )
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -141,7 +147,11 @@ final class ConnectionHandler: ChannelInboundHandler {
             failure
             ?? (isReady
                 ? RedisClientError(.connectionLost, "The server closed the connection.", mayHaveExecuted: true)
-                : RedisClientError(.connectFailed, "The server closed the connection during the handshake."))
+                : RedisClientError(
+                    .connectFailed,
+                    "The server closed the connection during the handshake.",
+                    underlying: handshake?.refusal
+                ))
         ready.fail(reason)
         let receiver = self.receiver
         self.receiver = nil

@@ -22,6 +22,8 @@ struct Handshake: Sendable {
     private var awaited: [Step] = []
     private var version: RESPVersion
     private var fallsBack = false
+    /// The server's last error. It is why a server ends the connection that has too many already.
+    private(set) var refusal: RESPError?
 
     init(_ configuration: RedisClient.Configuration) {
         self.configuration = configuration
@@ -38,7 +40,10 @@ struct Handshake: Sendable {
         guard let step = awaited.popLast() else {
             return .fail(RedisClientError(.protocolViolation, "The server answered the handshake more than once."))
         }
-        if let error = reply.error, let failure = failure(of: step, error) { return .fail(failure) }
+        if let error = reply.error {
+            refusal = error
+            if let failure = failure(of: step, error) { return .fail(failure) }
+        }
         if step == .role, !fallsBack, reply.array?.first?.string != "master" {
             return .fail(RedisClientError(.connectFailed, "The server is not a primary."))
         }

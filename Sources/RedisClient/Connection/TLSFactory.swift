@@ -21,6 +21,8 @@ struct TLSFactory: Sendable {
 
     private static func configuration(_ tls: RedisClient.TLS) throws -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
+        // For a peer that vanished the socket need not be kept for long.
+        configuration.shutdownTimeout = .seconds(1)
         switch tls.trust {
         case .system: configuration.trustRoots = .default
         case .file(let path): configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(path))
@@ -49,6 +51,17 @@ struct TLSFactory: Sendable {
 }
 
 enum TLSFailure {
+    /// Whether TLS itself failed, and not the connection under it.
+    static func isFailure(_ error: any Error) -> Bool {
+        switch error {
+        case let error as NIOSSLError: ![.uncleanShutdown, endedInHandshake].contains(error)
+        case is NIOSSLExtraError, is BoringSSLError: true
+        default: false
+        }
+    }
+
+    private static let endedInHandshake = NIOSSLError.handshakeFailed(.sslError([.eofDuringHandshake]))
+
     static func message(for error: any Error) -> String {
         if (error as? NIOSSLExtraError) == .failedToValidateHostname {
             return "The server's certificate was made for another host."

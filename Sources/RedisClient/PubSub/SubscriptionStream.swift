@@ -19,6 +19,7 @@ final class SubscriptionStream: ConnectionReceiver {
     private var liveness: Liveness
     private var timer: Scheduled<Void>?
     private var hasAnswered = false
+    private var isOver = false
 
     init(
         hub: SubscriptionHub,
@@ -52,7 +53,7 @@ final class SubscriptionStream: ConnectionReceiver {
     }
 
     func close() {
-        connection.close(RedisClientError(.closed, "The client was closed."))
+        connection.close(.clientClosed)
     }
 
     /// Closes the connection; there will be another.
@@ -70,7 +71,7 @@ final class SubscriptionStream: ConnectionReceiver {
         case .dead:
             return connection.close(RedisClientError(.connectionLost, "The server stopped answering."))
         }
-        start()
+        if !isOver { start() }
     }
 
     // MARK: ConnectionReceiver
@@ -80,7 +81,7 @@ final class SubscriptionStream: ConnectionReceiver {
     }
 
     func received(_ values: [RESPValue]) {
-        for value in values { received(value) }
+        for value in values where !isOver { received(value) }
     }
 
     private func received(_ value: RESPValue) {
@@ -89,8 +90,7 @@ final class SubscriptionStream: ConnectionReceiver {
         case .push(let elements), .array(let elements):
             parts = elements
         case .error(let error):
-            if case .subscribe(let target) = sent.popFirst() { hub.refused(target, error) }
-            return
+            return refused(error)
         default:
             return answered()
         }
@@ -125,6 +125,19 @@ final class SubscriptionStream: ConnectionReceiver {
         }
     }
 
+    private func refused(_ error: RESPError) {
+        switch sent.popFirst() {
+        case .subscribe(let target):
+            hub.refused(target, error)
+        case .ping:
+            // A user who may not ask hears from the server nevertheless.
+            hasAnswered = true
+            liveness.probeAnswered()
+        case .unsubscribe, nil:
+            break
+        }
+    }
+
     private func deliver(
         _ channel: String,
         pattern: String?,
@@ -139,6 +152,7 @@ final class SubscriptionStream: ConnectionReceiver {
     func becameWritable() {}
 
     func closed(_ error: RedisClientError) {
+        isOver = true
         timer?.cancel()
         hub.connectionLost(error, hasAnswered: hasAnswered)
     }
