@@ -1,3 +1,4 @@
+import NIOCore
 import RESP
 import RedisClient
 import TestSupport
@@ -70,6 +71,65 @@ import Testing
         #expect(try await made() == first + 2)
         for client in [client, admin] { await client.close() }
         withExtendedLifetime(server) {}
+    }
+
+    @Test func areNotAcceptedByAConnectionThatSaidTheOldOnes() async throws {
+        let server = try await RedisServer.start(arguments: ["--user", "app", "on", ">old", "~*", "+@all"])
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        var faults = FaultProxy.Faults()
+        faults.delay = .milliseconds(100)
+        proxy.faults = faults
+        let client = RedisClient(port: proxy.port) {
+            $0.username = "app"
+            $0.password = "old"
+        }
+        async let connected: Void = client.connect()
+        #expect(await eventually { proxy.acceptedCount == 1 })
+        let error = try await clientError { try await client.authenticate(username: "app", password: "typo") }
+        #expect(error?.code == .authenticationFailed)
+        _ = try? await connected
+        #expect(try await client.execute(whoAmI).string == "app")
+        await client.close()
+        try await proxy.stop()
+    }
+
+    @Test func areReplacedByOneCallAfterTheOther() async throws {
+        let (server, admin, client) = try await setUp()
+        try await admin.execute(RESPCommand("ACL", "SETUSER", "app", ">new"))
+        server.pause()
+        let wrong = Task.immediate {
+            try await clientError { try await client.authenticate(username: "app", password: "typo") }
+        }
+        let right = Task.immediate { try await client.authenticate(username: "app", password: "new") }
+        server.resume()
+        #expect(try await wrong.value?.code == .authenticationFailed)
+        try await right.value
+        // The first must not take back what the second brought.
+        try await admin.execute(RESPCommand("ACL", "SETUSER", "app", "<old"))
+        try await admin.execute(RESPCommand("CLIENT", "KILL", "USER", "app"))
+        #expect(try await client.execute(whoAmI).string == "app")
+        for client in [client, admin] { await client.close() }
+    }
+
+    @Test func areTheSameOnAllNodesAfterARefusal() async throws {
+        let cluster = try await RedisCluster.start(
+            replicas: 0,
+            arguments: ["--user", "app", "on", ">old", "~*", "&*", "+@all"]
+        )
+        let client = RedisClient(port: cluster.servers[0].port) { configuration in
+            configuration.topology = .cluster(.init(seeds: [configuration.address]))
+            configuration.username = "app"
+            configuration.password = "old"
+        }
+        for server in cluster.servers.dropLast() { try server.command("ACL SETUSER other on >new +@all ~*") }
+        // All nodes are connected.
+        try await client.execute(RESPCommand("DBSIZE"))
+        let error = try await clientError { try await client.authenticate(username: "other", password: "new") }
+        #expect(error?.code == .authenticationFailed)
+        for server in cluster.servers {
+            #expect(try !server.command("CLIENT LIST").contains("user=other"))
+        }
+        await client.close()
     }
 
     @Test func bringBackAClientThatWasLockedOut() async throws {

@@ -14,11 +14,38 @@ struct Credentials: Sendable {
 
 /// The credentials that replaced those of the configuration; shared by all connections of a client.
 final class CredentialRotation: Sendable {
-    private let replacement = NIOLockedValueBox<Credentials?>(nil)
+    private struct State {
+        var replacement: Credentials?
+        var isChanging = false
+        var waiting = CircularBuffer<UnsafeContinuation<Void, Never>>()
+    }
+
+    private let state = NIOLockedValueBox(State())
 
     var current: Credentials? {
-        get { replacement.withLockedValue { $0 } }
-        set { replacement.withLockedValue { $0 = newValue } }
+        get { state.withLockedValue { $0.replacement } }
+        set { state.withLockedValue { $0.replacement = newValue } }
+    }
+
+    /// Returns when nobody else changes them; ``endChange()`` must follow.
+    func beginChange() async {
+        await withUnsafeContinuation { continuation in
+            let isNext = state.withLockedValue { state in
+                if state.isChanging { state.waiting.append(continuation) }
+                defer { state.isChanging = true }
+                return !state.isChanging
+            }
+            if isNext { continuation.resume() }
+        }
+    }
+
+    func endChange() {
+        let next = state.withLockedValue { state in
+            let next = state.waiting.popFirst()
+            state.isChanging = next != nil
+            return next
+        }
+        next?.resume()
     }
 }
 
@@ -39,14 +66,18 @@ extension RedisClient {
     ///   ``RedisClientError`` if it does not answer; then those before are kept.
     public func authenticate(username: String? = nil, password: String) async throws {
         let rotation = configuration.rotation
-        let before = rotation.current
+        await rotation.beginChange()
+        defer { rotation.endChange() }
+        let (before, said) = (rotation.current, configuration.credentials)
         let credentials = Credentials(username: username, password: password)
         rotation.current = credentials
+        var told: [RedisNode] = []
         do {
-            try await announce(credentials)
+            try await announce(credentials, to: &told)
             for node in servers { node.leases.renew() }
         } catch {
             rotation.current = before
+            if let said { await restore(said, on: told) }
             guard let refusal = error as? RESPError else { throw error }
             throw RedisClientError(
                 .authenticationFailed,
@@ -63,17 +94,33 @@ extension RedisClient {
         }
     }
 
-    private func announce(_ credentials: Credentials) async throws {
-        let connected = servers.filter(\.isConnected)
-        if connected.isEmpty {
+    /// - Parameter told: the nodes that were told, whatever they answered.
+    private func announce(_ credentials: Credentials, to told: inout [RedisNode]) async throws {
+        if !servers.contains(where: \.isConnected) {
             do {
-                return try await connect()
+                try await connect()
             } catch let error as RedisClientError where error.code == .authenticationFailed {
                 // That attempt may have begun with what was replaced.
-                return try await connect()
+                try await connect()
             }
         }
+        // Attempts under way may have said what was replaced. Those that begin now do not.
+        let late = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
+        for node in servers where node.isConnecting { try? await node.connect(until: late) }
         let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
-        for node in connected { _ = try await node.run(credentials.command, deadline: deadline) }
+        for node in servers where node.isConnected {
+            told.append(node)
+            _ = try await node.run(credentials.command, deadline: deadline)
+        }
+    }
+
+    /// Tells nodes once more what held before. A cancelled caller waits for that as well.
+    private func restore(_ credentials: Credentials, on nodes: [RedisNode]) async {
+        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
+        await Task {
+            for node in nodes where node.isConnected {
+                _ = try? await node.run(credentials.command, deadline: deadline)
+            }
+        }.value
     }
 }
