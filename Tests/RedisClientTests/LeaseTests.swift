@@ -110,6 +110,11 @@ import Testing
             $0.maxLeasedConnections = 1
             $0.connectTimeout = .milliseconds(500)
         }
+        // Patiently, on a busy machine.
+        let isThere = await eventually {
+            (try? await client.withConnection { try await $0.execute(RESPCommand("PING")) }) != nil
+        }
+        #expect(isThere)
         try await client.withConnection { first in
             try await first.execute(RESPCommand("PING"))
             let late = try await clientError { try await client.withConnection { _ in } }
@@ -140,6 +145,7 @@ import Testing
         let client = RedisClient(server)
         for command in [
             RESPCommand("SUBSCRIBE", "a"), RESPCommand("monitor"), RESPCommand("CLIENT", "reply", "off"),
+            RESPCommand("replconf", "ACK", 0), RESPCommand("SCRIPT", "DEBUG", "SYNC"),
         ] {
             let error = try await clientError { try await client.withConnection { try await $0.execute(command) } }
             #expect(error?.code == .unsupportedCommand)

@@ -116,6 +116,8 @@ import Testing
             RESPCommand("SUBSCRIBE", "a"), RESPCommand("monitor"), RESPCommand("BLPOP", "a", 0), RESPCommand("MULTI"),
             RESPCommand("SELECT", 1), RESPCommand("XREAD", "block", 0, "STREAMS", "a", "$"),
             RESPCommand("CLIENT", "REPLY", "OFF"), RESPCommand("brpoplpush", "a", "b", 0),
+            RESPCommand("REPLCONF", "ACK", 0), RESPCommand("SCRIPT", "debug", "YES"),
+            RESPCommand("CLIENT", "NO-TOUCH", "ON"),
         ] {
             let error = try await clientError { try await client.execute(command) }
             #expect(error?.code == .unsupportedCommand, "\(command)")

@@ -52,6 +52,29 @@ import Testing
         await client.close()
     }
 
+    @Test func whatWasRunOneByOneIsToldAsSuch() async throws {
+        let server = try await RedisServer.start(arguments: ["--user", "app", "on", ">pw", "~*", "+@all", "-multi"])
+        let client = RedisClient(server) {
+            $0.username = "app"
+            $0.password = "pw"
+        }
+        let commands = [RESPCommand("SET", "a", 1)]
+        let errors = [
+            try await clientError { try await client.withTransaction { _ in commands } },
+            try await clientError { try await client.execute(transaction: commands, timeout: .seconds(20)) },
+        ]
+        for error in errors {
+            #expect(error?.mayHaveExecuted == true)
+            #expect((error?.underlying as? RESPError)?.code == .noPermission)
+        }
+        // Nothing of these was run.
+        let refusal = await #expect(throws: RESPError.self) {
+            try await client.withTransaction { _ in [RESPCommand("GET")] }
+        }
+        #expect(refusal?.code == .noPermission)
+        await client.close()
+    }
+
     @Test func anErrorLeavesNothingBehind() async throws {
         struct ChangedMind: Error {}
         let server = try await RedisServer.start()
@@ -64,8 +87,10 @@ import Testing
             try await client.withTransaction { _ in [RESPCommand("SET", "a", 2), RESPCommand("SET", "a")] }
         }
         #expect(refusal?.text.contains("wrong number of arguments") == true)
-        let foreign = try await clientError { try await client.withTransaction { _ in [RESPCommand("exec")] } }
-        #expect(foreign?.code == .unsupportedCommand)
+        for name in ["exec", "RESET", "QUIT", "hello"] {
+            let foreign = try await clientError { try await client.withTransaction { _ in [RESPCommand(name)] } }
+            #expect(foreign?.code == .unsupportedCommand)
+        }
         // Not watched any longer.
         let after = try await client.withTransaction { _ in [RESPCommand("GET", "a")] }
         #expect(after?.map(\.integer) == [1])

@@ -80,7 +80,7 @@ extension SlotMap {
     /// - Parameter node: the one that answered.
     /// - Throws: ``RedisClientError/Code/protocolViolation``.
     init(clusterSlots reply: RESPValue, from node: Address) throws(RedisClientError) {
-        guard let entries = reply.array else { throw Self.unreadable }
+        guard let entries = reply.array, entries.count <= HashSlot.count else { throw Self.unreadable }
         var assignments: [Assignment] = []
         for entry in entries {
             guard let parts = entry.array, parts.count >= 3, let first = parts[0].integer, let last = parts[1].integer,

@@ -15,8 +15,10 @@ enum SharedConnectionRules {
     /// What cannot be sent on a connection of one's own either, because it is not answered by one reply.
     static func refusalAnywhere(_ command: RESPCommand) -> RedisClientError? {
         switch command.name.uppercased() {
-        case "MONITOR", "PSUBSCRIBE", "PSYNC", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUBSCRIBE", "SUNSUBSCRIBE", "SYNC",
-            "UNSUBSCRIBE":
+        case "MONITOR", "PSUBSCRIBE", "PSYNC", "PUNSUBSCRIBE", "REPLCONF", "SSUBSCRIBE", "SUBSCRIBE", "SUNSUBSCRIBE",
+            "SYNC", "UNSUBSCRIBE":
+            break
+        case "SCRIPT" where command.arguments.first?.string?.uppercased() == "DEBUG":
             break
         case "CLIENT" where command.arguments.first?.string?.uppercased() == "REPLY":
             break
@@ -46,7 +48,9 @@ enum SharedConnectionRules {
             let options = command.arguments.dropFirst(names).lazy.map { $0.string?.uppercased() }
             return options.prefix { $0 != "STREAMS" }.contains("BLOCK")
         case clientKey:
-            return ["REPLY", "TRACKING"].contains(command.arguments.first?.string?.uppercased())
+            return ["NO-TOUCH", "REPLY", "TRACKING"].contains(command.arguments.first?.string?.uppercased())
+        case scriptKey:
+            return command.arguments.first?.string?.uppercased() == "DEBUG"
         case let key:
             return refused.contains(key)
         }
@@ -55,12 +59,14 @@ enum SharedConnectionRules {
     private static let readKey = "XREAD".folded
     private static let readGroupKey = "XREADGROUP".folded
     private static let clientKey = "CLIENT".folded
+    private static let scriptKey = "SCRIPT".folded
 
     private static let refused: Set<UInt64> = Set(
         [
             "ASKING", "AUTH", "BLMOVE", "BLMPOP", "BLPOP", "BRPOP", "BRPOPLPUSH", "BZMPOP", "BZPOPMAX", "BZPOPMIN",
             "DISCARD", "EXEC", "HELLO", "MONITOR", "MULTI", "PSUBSCRIBE", "PSYNC", "PUNSUBSCRIBE", "QUIT", "READONLY",
-            "READWRITE", "RESET", "SELECT", "SSUBSCRIBE", "SUBSCRIBE", "SUNSUBSCRIBE", "SYNC", "UNSUBSCRIBE", "UNWATCH",
+            "READWRITE", "REPLCONF", "RESET", "SELECT", "SSUBSCRIBE", "SUBSCRIBE", "SUNSUBSCRIBE", "SYNC",
+            "UNSUBSCRIBE", "UNWATCH",
             "WAIT", "WAITAOF", "WATCH",
         ].map(\.folded)
     )

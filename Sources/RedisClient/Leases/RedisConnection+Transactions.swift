@@ -28,8 +28,16 @@ extension RedisConnection {
 
     /// - Parameter replies: from that to `MULTI` to that to `EXEC`.
     /// - Returns: `nil` if a watched key changed.
-    /// - Throws: `RESPError` if the server refused one of the commands.
+    /// - Throws: `RESPError` if the server refused one of the commands; ``RedisClientError`` if it ran them one by one.
     static func results(ofTransaction replies: [RESPValue]) throws -> [RESPValue]? {
+        if replies.dropFirst().dropLast().contains(where: { $0.error == nil && $0.string != "QUEUED" }) {
+            throw RedisClientError(
+                .protocolViolation,
+                "The server did not run the commands as a transaction, but at least one of them alone.",
+                mayHaveExecuted: true,
+                underlying: replies.first?.error
+            )
+        }
         switch replies.last {
         case .array(let results):
             return results
@@ -41,8 +49,10 @@ extension RedisConnection {
     }
 
     static func check(_ commands: [RESPCommand]) throws(RedisClientError) {
-        let foreign = commands.first { ["DISCARD", "EXEC", "MULTI", "WATCH"].contains($0.name.uppercased()) }
+        let foreign = commands.first { outsideTransactions.contains($0.name.uppercased()) }
         guard let foreign else { return }
         throw RedisClientError(.unsupportedCommand, "\(foreign.name) cannot be a command of a transaction.")
     }
+
+    private static let outsideTransactions: Set = ["DISCARD", "EXEC", "HELLO", "MULTI", "QUIT", "RESET", "WATCH"]
 }

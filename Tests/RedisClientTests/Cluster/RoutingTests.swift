@@ -286,6 +286,16 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
         #expect(error?.code == .protocolViolation)
     }
 
+    @Test func refusesMorePrimariesThanThereAreSlots() {
+        let entries = (0..<70_000).map { index in
+            RESPValue.array([.integer(0), .integer(1), node(.simpleString("h\(index)"), 1)])
+        }
+        let error = #expect(throws: RedisClientError.self) {
+            try SlotMap(clusterSlots: .array(entries), from: address(1))
+        }
+        #expect(error?.code == .protocolViolation)
+    }
+
     @Test func movesSlots() {
         var map = SlotMap([.init(slots: 0...16_383, shard: .init(primary: address(1), replicas: [address(2)]))])
         map.move(7, to: address(2))
