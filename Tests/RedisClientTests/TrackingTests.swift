@@ -118,6 +118,16 @@ import Testing
         #expect(await reader.value == .keys(["a"]))
     }
 
+    @Test func aCancelledReaderEndsNoOther() async {
+        let mailbox = InvalidationMailbox(limit: 10)
+        let stays = Task.immediate { await mailbox.next() }
+        let leaves = Task.immediate { await mailbox.next() }
+        leaves.cancel()
+        #expect(await leaves.value == nil)
+        mailbox.put(.keys(["a"]))
+        #expect(await stays.value == .keys(["a"]))
+    }
+
     @Test func aKeyWithoutANameIsEverything() async {
         let broadcast = InvalidationBroadcast()
         var invalidations = broadcast.listen(limit: 10).makeAsyncIterator()

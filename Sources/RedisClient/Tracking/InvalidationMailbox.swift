@@ -5,7 +5,8 @@ final class InvalidationMailbox: Sendable {
     private struct State {
         var keys: [String] = []
         var everything: RedisInvalidation.Reason?
-        var readers: [UnsafeContinuation<RedisInvalidation?, Never>] = []
+        var readers: [(token: UInt64, reader: Reader)] = []
+        var lastToken: UInt64 = 0
         var isFinished = false
 
         mutating func take() -> RedisInvalidation? {
@@ -43,7 +44,7 @@ final class InvalidationMailbox: Sendable {
             // To a reader nothing is the end.
             guard let reader = state.readers.last, let taken = state.take() else { return nil }
             state.readers.removeLast()
-            return (reader, taken)
+            return (reader.reader, taken)
         }
         if let (reader, taken) = served { reader.resume(returning: taken) }
     }
@@ -52,32 +53,39 @@ final class InvalidationMailbox: Sendable {
 
     /// - Returns: `nil` at the end, and when the task is cancelled.
     func next() async -> RedisInvalidation? {
-        await withTaskCancellationHandler {
+        let token = state.withLockedValue { state in
+            state.lastToken += 1
+            return state.lastToken
+        }
+        return await withTaskCancellationHandler {
             await withUnsafeContinuation { (reader: Reader) in
                 let taken = state.withLockedValue { state -> RedisInvalidation?? in
                     if let pending = state.take() { return .some(pending) }
                     if state.isFinished || Task.isCancelled { return .some(nil) }
-                    state.readers.append(reader)
+                    state.readers.append((token, reader))
                     return nil
                 }
                 if let taken { reader.resume(returning: taken) }
-                if Task.isCancelled { releaseReaders() }
+                if Task.isCancelled { release(token) }
             }
         } onCancel: {
-            releaseReaders()
+            release(token)
         }
     }
 
     func finish() {
-        state.withLockedValue { $0.isFinished = true }
-        releaseReaders()
-    }
-
-    private func releaseReaders() {
         let readers = state.withLockedValue { state in
+            state.isFinished = true
             defer { state.readers = [] }
             return state.readers
         }
-        for reader in readers { reader.resume(returning: nil) }
+        for (_, reader) in readers { reader.resume(returning: nil) }
+    }
+
+    private func release(_ token: UInt64) {
+        let reader = state.withLockedValue { state in
+            state.readers.firstIndex { $0.token == token }.map { state.readers.remove(at: $0).reader }
+        }
+        reader?.resume(returning: nil)
     }
 }
