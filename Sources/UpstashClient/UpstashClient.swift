@@ -147,16 +147,17 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
             try await withUnsafeThrowingContinuation { continuation in
                 guard job.wait(continuation) else { return }
                 do {
-                    guard try inbox.put(job) else { return }
-                    eventLoop.execute { [lane] in lane.value.drain() }
+                    if try inbox.put(job) { wake() }
                 } catch {
                     job.fail(error)
                 }
             }
         } onCancel: {
-            job.cancel()
+            if inbox.cancel(job) { wake() }
         }
     }
+
+    private func wake() { eventLoop.execute { [lane] in lane.value.drain() } }
 
     /// Commands that have been handed over and have not left yet.
     package var waitingCount: Int { inbox.count }

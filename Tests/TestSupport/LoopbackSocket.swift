@@ -12,7 +12,7 @@ private let streamType = SOCK_STREAM
 public enum LoopbackSocket {
     /// A port that nobody listens on, and that nobody is likely to take before it is used: systems give higher ones to
     /// outgoing connections, and no other caller in this process gets it.
-    static func freePort() throws -> Int {
+    public static func freePort() throws -> Int {
         for _ in ports {
             let port = lastPort.withLockedValue { last in
                 last = last + 1 < ports.upperBound ? last + 1 : ports.lowerBound

@@ -110,6 +110,25 @@ import UpstashClient
         try await standIn.stop()
     }
 
+    @Test("of a pipeline in several requests the later ones are not overtaken by what could share the first")
+    func readsWhatAPipelineWroteBefore() async throws {
+        let database = Database()
+        let standIn = try await database.start()
+        let client = try standIn.client()
+        let first = Task { try await client.execute(RESPCommand("GET", "other")) }
+        #expect(await eventually { standIn.requests.count == 1 })
+        let bytes = RESPCommand("SET", "k", ByteBuffer(bytes: [0xFF]))
+        let write = Task { try await client.execute(pipeline: [RESPCommand("SET", "x", "1"), bytes]) }
+        #expect(await eventually { client.waitingCount == 2 })
+        let read = Task { try await Form.list.read(client) }
+        #expect(await eventually { client.waitingCount == 3 })
+        database.open()
+        #expect(try await read.value == "new")
+        _ = try await (first.value, write.value)
+        await client.close()
+        try await standIn.stop()
+    }
+
     @Test("a write that is sent again is not overtaken while it waits")
     func readsWhatIsWrittenAgain() async throws {
         let database = Database(refusals: 2)
@@ -178,6 +197,33 @@ import UpstashClient
         #expect(try await client.execute(RESPCommand("GET", "other")).integer == 0)
         database.open()
         #expect(try await early.value == "old")
+        try await write.value
+        await client.close()
+        try await standIn.stop()
+    }
+
+    @Test("a command that was cancelled or is overdue keeps nobody waiting", arguments: [true, false])
+    func waitsForNobodyWhoLeft(isCancelled: Bool) async throws {
+        let database = Database()
+        let standIn = try await database.start()
+        let client = try standIn.client { $0.overlapAfter = .zero }
+        let write = Task { try await Form.list.write(client) }
+        #expect(await eventually { standIn.requests.count == 1 })
+        // It waits for the first, and the last one waits for it.
+        let commands = [RESPCommand("GET", "k"), RESPCommand("SET", "l", "v")]
+        let timeout = isCancelled ? Duration.seconds(30) : .milliseconds(50)
+        let impatient = Task {
+            try await upstashError { try await client.execute(pipeline: commands, timeout: timeout) }
+        }
+        #expect(await eventually { client.waitingCount == 2 })
+        let last = Task { try await client.execute(RESPCommand("GET", "l")) }
+        if isCancelled {
+            #expect(await eventually { client.waitingCount == 3 })
+            impatient.cancel()
+        }
+        #expect(try await last.value.integer == 0)
+        #expect(try await impatient.value?.code == (isCancelled ? .cancelled : .timedOut))
+        database.open()
         try await write.value
         await client.close()
         try await standIn.stop()

@@ -3,6 +3,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import TestSupport
 import UpstashClient
 
 /// An HTTP server on the loopback interface that answers as a test says.
@@ -48,7 +49,8 @@ final class StandIn: Sendable {
     /// - Parameter answer: what to answer to a request; it is told how many came before.
     static func start(_ answer: @escaping @Sendable (Request, Int) -> Reply) async throws -> StandIn {
         let standIn = StandIn(answer)
-        try await standIn.listen(port: 0)
+        // One that outgoing connections are not given while nobody listens on it.
+        try await standIn.listen(port: LoopbackSocket.freePort())
         return standIn
     }
 

@@ -8,8 +8,10 @@ import Testing
     private static let limits = try? UpstashClient.Configuration(url: "https://h", token: "t")
 
     private func job(_ commands: RESPCommand..., alone: Bool = false) throws -> Job {
-        let limits = try #require(Self.limits)
-        let pieces = try RequestPlan.pieces(commands, limits: limits)
+        try job(try pieces(commands), alone: alone)
+    }
+
+    private func job(_ pieces: [Piece], alone: Bool) throws -> Job {
         let job = Job(
             try #require(pieces.first),
             then: pieces.dropFirst(),
@@ -18,6 +20,10 @@ import Testing
         )
         if alone { job.sendAlone() }
         return job
+    }
+
+    private func pieces(_ commands: [RESPCommand]) throws -> [Piece] {
+        try RequestPlan.pieces(commands, limits: try #require(Self.limits))
     }
 
     private func line(_ jobs: [Job]) throws -> WaitingLine {
@@ -80,6 +86,40 @@ import Testing
         #expect(pipeline.advance([.integer(1)]) == [.simpleString("OK"), .integer(1)])
     }
 
+    @Test("nothing shares a request with the first part of a pipeline if it has to come after a later part")
+    func doesNotOvertakeWhatIsStillToCome() throws {
+        let binary = ByteBuffer(bytes: [0xFF])
+        let pipeline = try job(RESPCommand("SET", "a", "1"), RESPCommand("SET", "b", binary))
+        let jobs = [try job(RESPCommand("GET", "b")), try job(RESPCommand("GET", "a"))]
+        var line = try self.line([pipeline] + jobs)
+        let first = line.next(sharing: true)
+        #expect(first.map(ObjectIdentifier.init) == [pipeline, jobs[1]].map(ObjectIdentifier.init))
+        let ticket = line.depart(first)
+        #expect(line.next(sharing: true).isEmpty)
+        line.arrive(ticket)
+        #expect(pipeline.advance([.simpleString("OK")]) == nil)
+        line.putBack([pipeline])
+        let second = line.depart(line.next(sharing: true))
+        #expect(line.next(sharing: true).isEmpty)
+        line.arrive(second)
+        #expect(line.next(sharing: true).map { $0 === jobs[0] } == [true])
+    }
+
+    @Test("what waits for nobody but jobs that have ended may leave")
+    func letsGoWhatWaitsForNobody() throws {
+        let jobs = [
+            try job(RESPCommand("SET", "a", "1")), try job(RESPCommand("GET", "a"), RESPCommand("SET", "b", "1")),
+            try job(RESPCommand("GET", "b")),
+        ]
+        var line = try self.line([jobs[0]])
+        _ = line.depart(line.next(sharing: true))
+        for job in jobs.dropFirst() { line.append(job) }
+        #expect(line.next(sharing: true).isEmpty)
+        jobs[1].cancel()
+        line.release()
+        #expect(line.next(sharing: true).map { $0 === jobs[2] } == [true])
+    }
+
     @Test func dropsThoseWhoDoNotWaitAnyLonger() throws {
         let jobs = [try job(RESPCommand("SET", "a", "1")), try job(RESPCommand("GET", "a"))]
         var line = try self.line(jobs)
@@ -87,27 +127,42 @@ import Testing
         #expect(line.next(sharing: true).map { $0 === jobs[1] } == [true])
     }
 
+    /// Of one command or three. Some are not text, so that there are several pieces.
+    private func randomPipeline(_ random: inout SeededGenerator) -> [RESPCommand] {
+        (0..<(Bool.random(using: &random) ? 1 : 3)).map { _ in
+            let key = "k\(Int.random(in: 0..<6, using: &random))"
+            return switch Int.random(in: 0..<40, using: &random) {
+            case 0: RESPCommand("FLUSHDB")
+            case 1...3: RESPCommand("MGET", key, "k0")
+            case 4...15: RESPCommand("SET", key, "v")
+            case 16...23: RESPCommand("SET", key, ByteBuffer(bytes: [0xFF]))
+            default: RESPCommand("GET", key)
+            }
+        }
+    }
+
+    @Test("what has left is not kept by those who still know of it")
+    func forgetsWhatHasLeft() throws {
+        let job = try job(RESPCommand("SET", "a", "1"), RESPCommand("SET", "b", ByteBuffer(bytes: [0xFF])))
+        let inbox = Inbox(limit: 1)
+        _ = try inbox.put(job)
+        #expect(job.unfinished.count == 2)
+        inbox.left(job)
+        #expect(job.unfinished.isEmpty && job.piece.body.readableBytes == 0)
+    }
+
     @Test(arguments: 0..<20)
     func keepsTheOrderUnderAnySchedule(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
-        let jobs = try (0..<400).map { _ in
-            let key = "k\(Int.random(in: 0..<6, using: &random))"
-            let command =
-                switch Int.random(in: 0..<20, using: &random) {
-                case 0: RESPCommand("FLUSHDB")
-                case 1: RESPCommand("MGET", key, "k0")
-                case 2...10: RESPCommand("SET", key, "v")
-                default: RESPCommand("GET", key)
-                }
-            return try job(command, alone: Int.random(in: 0..<5, using: &random) == 0)
-        }
-        let footprints = jobs.map { Footprint(CollectionOfOne($0)) }
+        let pipelines = try (0..<200).map { _ in try pieces(randomPipeline(&random)) }
+        let jobs = try pipelines.map { try job($0, alone: Int.random(in: 0..<5, using: &random) == 0) }
         let numbers = Dictionary(uniqueKeysWithValues: jobs.enumerated().map { (ObjectIdentifier($1), $0) })
+        /// What each job still has to do, piece by piece.
+        var unfinished = pipelines.map { $0.map(\.footprint) }
         var line = try self.line([])
         var arrived = 0
         var underWay: [(ticket: WaitingLine.Ticket, numbers: [Int])] = []
-        var finished = Set<Int>()
-        while finished.count < jobs.count {
+        while !unfinished.allSatisfy(\.isEmpty) {
             switch Int.random(in: 0..<3, using: &random) {
             case 0 where arrived < jobs.count:
                 line.append(jobs[arrived])
@@ -115,11 +170,13 @@ import Testing
             case 1 where underWay.count < 8:
                 let batch = line.next(sharing: Bool.random(using: &random))
                 let own = batch.compactMap { numbers[ObjectIdentifier($0)] }
-                // All earlier ones on which one of these depends are answered, or before it in the same request.
+                // All that was asked for earlier and that a piece depends on has been answered, or is before it in the
+                // same request.
                 for (place, number) in own.enumerated() {
-                    for earlier in 0..<number where footprints[number].conflicts(with: footprints[earlier]) {
-                        let isBefore = finished.contains(earlier) || own[..<place].contains(earlier)
-                        #expect(isBefore, "\(number) overtook \(earlier)")
+                    for earlier in 0..<number {
+                        let left = unfinished[earlier].dropFirst(own[..<place].contains(earlier) ? 1 : 0)
+                        let isOvertaken = left.contains { unfinished[number][0].conflicts(with: $0) }
+                        #expect(!isOvertaken, "\(number) overtook \(earlier)")
                     }
                 }
                 if !batch.isEmpty { underWay.append((line.depart(batch), own)) }
@@ -127,13 +184,22 @@ import Testing
                 guard !underWay.isEmpty else { continue }
                 let (ticket, own) = underWay.remove(at: .random(in: underWay.indices, using: &random))
                 line.arrive(ticket)
-                if Int.random(in: 0..<4, using: &random) == 0 {
-                    line.putBack(own.map { jobs[$0] })
-                } else {
-                    finished.formUnion(own)
+                var onward = own
+                if Int.random(in: 0..<4, using: &random) > 0 {
+                    for number in own { unfinished[number].removeFirst() }
+                    onward = own.filter { jobs[$0].advance([]) == nil }
                 }
+                line.putBack(onward.map { jobs[$0] })
             }
         }
+    }
+}
+
+extension Piece {
+    fileprivate var footprint: Footprint {
+        var footprint = Footprint()
+        footprint.insert(commands)
+        return footprint
     }
 }
 

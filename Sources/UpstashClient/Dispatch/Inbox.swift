@@ -6,6 +6,8 @@ final class Inbox: Sendable {
         var jobs: [Job] = []
         /// Whether the lane has been woken since it last looked.
         var isWoken = false
+        /// Whether a job has been cancelled since it last looked.
+        var hasCancelled = false
         var isClosed = false
         /// Jobs handed over that have not left yet.
         var count = 0
@@ -37,16 +39,31 @@ final class Inbox: Sendable {
         return wakes
     }
 
-    func take() -> [Job] {
+    /// - Returns: whether the lane has to be woken.
+    func cancel(_ job: Job) -> Bool {
+        job.cancel()
+        return state.withLockedValue { state in
+            state.hasCancelled = true
+            defer { state.isWoken = true }
+            return !state.isWoken
+        }
+    }
+
+    /// - Returns: the jobs that came, and whether one has been cancelled.
+    func take() -> (jobs: [Job], hasCancelled: Bool) {
         state.withLockedValue { state in
-            defer { state.jobs = [] }
+            defer {
+                state.jobs = []
+                state.hasCancelled = false
+            }
             state.isWoken = false
-            return state.jobs
+            return (state.jobs, state.hasCancelled)
         }
     }
 
     /// A job has ended, and nothing of it is kept any longer.
     func left(_ job: Job) {
+        job.clear()
         let waiting: [UnsafeContinuation<Void, Never>] = state.withLockedValue { state in
             state.count -= 1
             guard state.count == 0 else { return [] }

@@ -20,6 +20,7 @@ final class Job: Sendable {
         var travelsAlone = false
         var exchange: Exchange?
 
+        var commandsOfLater: [RESPCommand] { later.reversed().flatMap(\.commands) }
         var wasSent: Bool { !values.isEmpty || exchange?.isSent ?? false }
     }
 
@@ -39,11 +40,13 @@ final class Job: Sendable {
     /// What is sent now, or next.
     var piece: Piece { state.withLockedValue { $0.piece } }
 
+    /// The commands of the pieces behind this one.
+    var later: [RESPCommand] { state.withLockedValue { $0.commandsOfLater } }
+
     /// The commands that have no result yet.
     var unfinished: [RESPCommand] {
         state.withLockedValue { state in
-            state.later.isEmpty
-                ? state.piece.commands : state.piece.commands + state.later.reversed().flatMap(\.commands)
+            state.later.isEmpty ? state.piece.commands : state.piece.commands + state.commandsOfLater
         }
     }
 
@@ -119,6 +122,15 @@ final class Job: Sendable {
             return (Self.take(&state), error)
         }
         continuation?.resume(throwing: error)
+    }
+
+    /// Nobody needs its commands and results any longer; there may be others who keep it.
+    func clear() {
+        state.withLockedValue { state in
+            state.piece = .empty
+            state.later = []
+            state.values = []
+        }
     }
 
     private static func take(_ state: inout State) -> Continuation? {

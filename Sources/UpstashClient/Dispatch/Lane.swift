@@ -44,10 +44,12 @@ final class Lane {
 
     /// Takes in what callers have handed over, and sends what can be sent.
     func drain() {
-        for job in inbox.take() {
+        let (jobs, hasCancelled) = inbox.take()
+        for job in jobs {
             line.append(job)
             if let time = deadlines.add(job) { sweep(at: time) }
         }
+        if hasCancelled { line.release() }
         send()
     }
 
@@ -55,6 +57,9 @@ final class Lane {
         eventLoop.scheduleTask(deadline: time) { [self] in
             let next = deadlines.sweep(at: .now()) { $0.fail(Outcome.late(wasSent: $0.wasSent)) }
             if let next { sweep(at: next) }
+            // Others may have waited for them.
+            line.release()
+            send()
         }
     }
 
@@ -161,8 +166,9 @@ final class Lane {
                 answers.append(Rejections.Answer(job: job, values: own))
             }
         }
-        if !crowdedOut.isEmpty { line.putBack(crowdedOut) }
         settle(Rejections(answers))
+        // In front of what goes on: nothing that they have to come after does.
+        if !crowdedOut.isEmpty { line.putBack(crowdedOut) }
     }
 
     private func settle(_ rejections: Rejections) {

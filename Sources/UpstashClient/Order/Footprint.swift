@@ -17,6 +17,8 @@ struct Footprint {
 
     init() {}
 
+    var isEmpty: Bool { strongest == nil }
+
     init(_ jobs: some Sequence<Job>) {
         for job in jobs { insert(job.unfinished) }
     }

@@ -23,7 +23,7 @@ struct WaitingLine {
     private let inbox: Inbox
     private var journeys: [Ticket: Journey] = [:]
     private var lastTicket: UInt64 = 0
-    /// Jobs that wait for a journey to end, or for another that does.
+    /// Jobs that wait for a journey to end, for one that is about to begin, or for another that does.
     private var held: [Job] = []
     private var ofHeld = Footprint()
     /// Jobs behind them, which were not looked at since a journey ended.
@@ -55,7 +55,8 @@ struct WaitingLine {
         release()
     }
 
-    private mutating func release() {
+    /// Looks at all again: some may have nobody to wait for any longer.
+    mutating func release() {
         guard !held.isEmpty else { return }
         for job in held.reversed() { rest.prepend(job) }
         held = []
@@ -69,6 +70,8 @@ struct WaitingLine {
         var batch: [Job] = []
         var bytes = 0
         var count = 0
+        // What the batch's pipelines do after this request.
+        var ofLater = Footprint()
         while held.count < Self.maxHeld, let job = rest.first {
             if job.isDone {
                 inbox.left(rest.removeFirst())
@@ -78,7 +81,7 @@ struct WaitingLine {
             if shares, !sharing { break }
             // It may depend on the batch, which leaves first.
             if !shares, !batch.isEmpty { break }
-            guard isFree(job) else {
+            guard isFree(job, behind: ofLater) else {
                 hold(rest.removeFirst())
                 continue
             }
@@ -91,6 +94,7 @@ struct WaitingLine {
             batch.append(rest.removeFirst())
             bytes += piece.body.readableBytes + 1
             count += piece.commands.count
+            ofLater.insert(job.later)
         }
         return batch
     }
@@ -100,10 +104,10 @@ struct WaitingLine {
         ofHeld.insert(job.unfinished)
     }
 
-    private mutating func isFree(_ job: Job) -> Bool {
-        if journeys.isEmpty, held.isEmpty { return true }
+    private mutating func isFree(_ job: Job, behind ofLater: Footprint) -> Bool {
+        if journeys.isEmpty, held.isEmpty, ofLater.isEmpty { return true }
         let own = Footprint(CollectionOfOne(job))
-        if own.conflicts(with: ofHeld) { return false }
+        if own.conflicts(with: ofHeld) || own.conflicts(with: ofLater) { return false }
         for ticket in Array(journeys.keys) where own.conflicts(with: footprint(of: ticket)) { return false }
         return true
     }

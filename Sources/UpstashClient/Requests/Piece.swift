@@ -11,6 +11,8 @@ struct Piece: Sendable {
         case path(String)
     }
 
+    static let empty = Piece(.list, [], ByteBuffer())
+
     let form: Form
     let commands: [RESPCommand]
     let body: ByteBuffer
