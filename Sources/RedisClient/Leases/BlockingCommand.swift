@@ -1,9 +1,9 @@
-import RESP
+package import RESP
 
 /// How long a command may keep a server from answering because it waits for something to happen.
-enum BlockingCommand {
+package enum BlockingCommand {
     /// - Returns: the time that the command itself asks for; `nil` if it does not block.
-    static func limit(of command: RESPCommand) -> BlockingLimit? {
+    package static func limit(of command: RESPCommand) -> BlockingLimit? {
         let arguments = command.arguments
         switch command.name.uppercased() {
         case "BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX":
@@ -13,14 +13,25 @@ enum BlockingCommand {
         case "WAIT", "WAITAOF":
             return milliseconds(arguments.last)
         case "XREAD", "XREADGROUP":
-            // Not what a group, a consumer or a stream is called.
-            let options = arguments.dropFirst(arguments.first?.isWord("GROUP") == true ? 3 : 0)
-                .prefix { !$0.isWord("STREAMS") }
-            guard let option = options.firstIndex(where: { $0.isWord("BLOCK") }) else { return nil }
-            return milliseconds(options.dropFirst(option + 1 - options.startIndex).first)
+            return streamLimit(arguments)
         default:
             return nil
         }
+    }
+
+    /// Options come in any order; what a group, a consumer or a stream is called is none.
+    private static func streamLimit(_ arguments: [RESPArgument]) -> BlockingLimit? {
+        var limit: BlockingLimit?
+        var rest = arguments[...]
+        while let option = rest.popFirst()?.string?.uppercased(), option != "STREAMS" {
+            switch option {
+            case "BLOCK": limit = milliseconds(rest.popFirst())
+            case "COUNT", "CLAIM": rest = rest.dropFirst()
+            case "GROUP": rest = rest.dropFirst(2)
+            default: break
+            }
+        }
+        return limit
     }
 
     private static func seconds(_ argument: RESPArgument?) -> BlockingLimit {
@@ -35,11 +46,7 @@ enum BlockingCommand {
     }
 }
 
-enum BlockingLimit: Equatable {
+package enum BlockingLimit: Equatable {
     case time(Duration)
     case forever
-}
-
-extension RESPArgument {
-    fileprivate func isWord(_ word: String) -> Bool { string?.uppercased() == word }
 }
