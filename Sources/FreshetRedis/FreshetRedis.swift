@@ -9,7 +9,7 @@ public import RESP
 ///
 /// Server errors that pass by themselves (`LOADING`, `CLUSTERDOWN` and their like) are `storeUnavailable`, all others
 /// `storeRejected`; transport errors are `storeTimedOut` or `storeUnavailable`.
-public struct RedisStore: CacheStore {
+public struct RedisStore: CacheStore, MeteredStore {
     /// Servers differ in how scripts are run and in what is scarce.
     public enum Dialect: Sendable, Hashable {
         /// Redis and Valkey. The server's time is scarce, so that it neither copies nor hashes a fresh value for a
@@ -32,6 +32,8 @@ public struct RedisStore: CacheStore {
         self.scripts = EntryScripts.of(dialect)
         self.spawner = spawner
     }
+
+    package var idlePeriod: Duration? { dialect == .upstash ? .seconds(60) : nil }
 
     /// An opaque name that nobody else has.
     func nonce() -> String {

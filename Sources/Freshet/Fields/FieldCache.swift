@@ -35,6 +35,7 @@ public final class FieldCache: Sendable {
     private let desk: FlightDesk
     private let schedule: Schedule
     private let gapCheck: GapCheck
+    private let pulse: StorePulse
 
     /// - Parameters:
     ///   - cache: has the store; must have been initialised.
@@ -71,6 +72,7 @@ public final class FieldCache: Sendable {
         }
         schedule = Schedule(of: catalog, tools: tools, desk: desk)
         gapCheck = GapCheck(tools: tools, desk: desk)
+        pulse = StorePulse(store: cache.store, spawner: counting)
     }
 
     /// Sets the gauges of what this process holds, having freed what has expired.
@@ -309,8 +311,10 @@ extension FieldCache {
     ) async throws -> InvalidationOutcome {
         // A flight that comes from now on sends the invalidation, or waits for it, before it reads the store.
         let outcome = try await tools.backlog.send(invalidation, of: field.key) {
-            desk.invalidate(field) { tools.l1.invalidate(field.key, invalidation) }
-            if invalidation == .remove { tools.noteRemoval(of: field) }
+            desk.invalidate(field) {
+                tools.l1.invalidate(field.key, invalidation)
+                if invalidation == .remove { tools.noteRemoval(of: field) }
+            }
         }
         record(invalidation, outcome == .done ? .here : .queued, of: field.key)
         return outcome
@@ -365,10 +369,10 @@ extension FieldCache {
 // MARK: - Living
 
 extension FieldCache: Service {
-    /// Refreshes on schedule, listens to the backplane and frees what has expired until the graceful shutdown, then
-    /// ends as
-    /// ``shutdown()`` does.
+    /// Refreshes on schedule, listens to the backplane, looks after the store and frees what has expired until the
+    /// graceful shutdown, then ends as ``shutdown()`` does.
     public func run() async throws {
+        pulse.start()
         schedule.start()
         await withTaskGroup { group in
             if let backplane {
@@ -378,7 +382,7 @@ extension FieldCache: Service {
             try? await gracefulShutdown()
             group.cancelAll()
         }
-        receive(.lost)
+        gapCheck.stop()
         await shutdown()
     }
 
@@ -392,8 +396,12 @@ extension FieldCache: Service {
 
     private func receive(_ event: BackplaneEvent) {
         switch event {
-        case .live: gapCheck.start()
-        case .lost: gapCheck.stop()
+        case .live:
+            gapCheck.start()
+            pulse.look()
+        case .lost:
+            gapCheck.stop()
+            pulse.look()
         case .changed(let key, .filled, let generation):
             desk.tell(key, generation, isInvalidation: false) { tools.l1.suspect(key) }
         case .changed(let key, .invalidated(let invalidation), let generation):
@@ -407,6 +415,7 @@ extension FieldCache: Service {
     /// Refuses new loads, cancels those under way, and waits for every task to end, ten seconds at most, even if the
     /// caller is cancelled.
     public func shutdown() async {
+        pulse.stop()
         schedule.stop()
         desk.close()
         tools.backlog.close()

@@ -55,6 +55,10 @@ package struct CircuitBreaker: Sendable {
 
     package let policy: Policy
     package private(set) var state = State.closed(failures: 0)
+    /// Whether somebody makes the probes: no other call becomes one.
+    package var hasProber = false
+    /// When the last call was answered.
+    package private(set) var lastAnswer: MonotonicInstant?
     /// Counts changes between closed, open and half-open.
     private var epoch: UInt64 = 0
 
@@ -62,22 +66,30 @@ package struct CircuitBreaker: Sendable {
 
     package var isClosed: Bool { if case .closed = state { true } else { false } }
 
-    package mutating func admit(at now: MonotonicInstant) -> Admission {
+    /// - Parameter isProbe: it is the prober who asks, and knows when to.
+    package mutating func admit(at now: MonotonicInstant, isProbe: Bool = false) -> Admission {
         switch state {
         case .closed:
             return .admitted(Ticket(epoch: epoch))
+        case .open(_, let pause) where isProbe:
+            return probe(pause)
         case .open(let until, _) where now < until:
             return .refused(retryAfter: until - now)
-        case .open(_, let pause):
-            move(to: .halfOpen(pause: pause))
-            return .admitted(Ticket(epoch: epoch))
-        case .halfOpen:
+        case .open(_, let pause) where !hasProber:
+            return probe(pause)
+        case .open, .halfOpen:
             return .refused(retryAfter: policy.firstPause)
         }
     }
 
+    private mutating func probe(_ pause: Duration) -> Admission {
+        move(to: .halfOpen(pause: pause))
+        return .admitted(Ticket(epoch: epoch))
+    }
+
     package mutating func settle(_ ticket: Ticket, _ verdict: Verdict, at now: MonotonicInstant) {
         guard ticket.epoch == epoch else { return }
+        if verdict == .answered { lastAnswer = now }
         switch (state, verdict) {
         case (.closed, .answered):
             state = .closed(failures: 0)

@@ -15,6 +15,8 @@ package final class GuardedStore: CacheStore, Sendable {
     private let breaker: NIOLockedValueBox<CircuitBreaker>
     private let watchers = NIOLockedValueBox<[@Sendable (StoreEvent) -> Void]>([])
     package let isLocal: Bool
+    /// How often to look whether the store is there while nobody asks it anything.
+    let idlePeriod: Duration
 
     package init(
         _ store: any CacheStore,
@@ -29,6 +31,7 @@ package final class GuardedStore: CacheStore, Sendable {
         self.metrics = StoreMetrics(metrics)
         self.breaker = NIOLockedValueBox(CircuitBreaker(breaker))
         isLocal = store.isLocal
+        idlePeriod = (store as? any MeteredStore)?.idlePeriod ?? .seconds(2)
     }
 
     /// Tells a watcher of every event from now on. It is called in the midst of calls, and must return at once.
@@ -39,17 +42,45 @@ package final class GuardedStore: CacheStore, Sendable {
     /// False from when the breaker opens until a probe has succeeded.
     package var isAvailable: Bool { breaker.withLockedValue { $0.isClosed } }
 
+    /// Leaves the probes to whoever calls ``look(within:isUrgent:)``, or to any call again.
+    func leaveProbes(toProber hasProber: Bool) { breaker.withLockedValue { $0.hasProber = hasProber } }
+
+    /// Asks whether the store answers, unless it has just done so; the probe of an open breaker.
+    ///
+    /// - Parameters:
+    ///   - period: how long an answer holds.
+    ///   - isUrgent: whether to ask in any case.
+    /// - Returns: after how long to look again.
+    func look(within period: Duration, isUrgent: Bool) async -> Duration {
+        let start = spawner.now()
+        let (state, last) = breaker.withLockedValue { ($0.state, $0.lastAnswer) }
+        if !isUrgent, state == .closed(failures: 0), let last, start < last + period { return last + period - start }
+        try? await call(.ping, isProbe: true) { try await $0.ping() }
+        let now = spawner.now()
+        return switch breaker.withLockedValue({ $0.state }) {
+        case .closed(failures: 0): period
+        // What fails is looked at more closely, until the breaker knows.
+        case .closed, .halfOpen: min(period, .milliseconds(200))
+        case .open(let until, _): until - now
+        }
+    }
+
     /// Frees what has expired, where that is this process' affair.
     func sweep() { (store as? MemoryStore)?.sweep() }
 
-    /// - Parameter patience: time beyond the timeout.
+    /// - Parameters:
+    ///   - patience: time beyond the timeout.
+    ///   - isProbe: as ``CircuitBreaker/admit(at:isProbe:)`` has it.
     private func call<Value: Sendable>(
         _ operation: StoreOperation,
         patience: Duration = .zero,
+        isProbe: Bool = false,
         _ body: @escaping @Sendable (any CacheStore) async throws -> Value
     ) async throws -> Value {
         do {
-            return isLocal ? try await body(store) : try await callRemote(operation, within: timeout + patience, body)
+            return isLocal
+                ? try await body(store)
+                : try await callRemote(operation, within: timeout + patience, isProbe: isProbe, body)
         } catch let error as CacheError {
             metrics.countError(operation)
             if let refusal = error.refusal { tell(.refused(refusal)) }
@@ -65,11 +96,12 @@ package final class GuardedStore: CacheStore, Sendable {
     private func callRemote<Value: Sendable>(
         _ operation: StoreOperation,
         within timeout: Duration,
+        isProbe: Bool,
         _ body: @escaping @Sendable (any CacheStore) async throws -> Value
     ) async throws -> Value {
         let start = spawner.now()
         let ticket: CircuitBreaker.Ticket
-        switch breaker.withLockedValue({ $0.admit(at: start) }) {
+        switch breaker.withLockedValue({ $0.admit(at: start, isProbe: isProbe) }) {
         case .admitted(let granted): ticket = granted
         case .refused(let pause):
             throw CacheError(.storeUnavailable, "the store has failed and is given a pause", retryAfter: pause)

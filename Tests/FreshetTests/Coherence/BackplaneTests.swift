@@ -21,7 +21,7 @@ private final class ManualBackplane: Backplane {
     }
 }
 
-@Suite("Backplane")
+@Suite("Backplane", .timeLimit(.minutes(1)))
 struct BackplaneTests {
     private struct Node {
         let fleet: Fleet
@@ -74,6 +74,22 @@ struct BackplaneTests {
         node.backplane.send(.lost)
         #expect(try await node.cache.read(node.fleet.field).tier == .l2)
         #expect(node.store.calls(of: .read) == reads + 1)
+        node.run.cancel()
+    }
+
+    @Test("C8: when it is lost or live again, the store is looked after at once")
+    func storePulse() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        #expect(node.cache.isStoreAvailable)
+        node.store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        node.backplane.send(.lost)
+        await node.fleet.spawner.advance(by: .seconds(1))
+        #expect(!node.cache.isStoreAvailable)
+        await node.fleet.spawner.advance(by: .seconds(60))
+        node.store.recover()
+        node.backplane.send(.live)
+        await node.fleet.spawner.settle()
+        #expect(node.cache.isStoreAvailable)
         node.run.cancel()
     }
 

@@ -95,6 +95,20 @@ import Testing
         #expect(breaker.state == .open(until: .seconds(8), pause: .seconds(1)))
     }
 
+    @Test func whereSomebodyProbesNoOtherCallDoes() throws {
+        var breaker = CircuitBreaker.opened(at: 10)
+        breaker.hasProber = true
+        #expect(breaker.admit(at: .seconds(11)) == .refused(retryAfter: .seconds(1)))
+        #expect(breaker.state == .open(until: .seconds(11), pause: .seconds(1)))
+        guard case .admitted(let probe) = breaker.admit(at: .seconds(10), isProbe: true) else {
+            Issue.record("the prober was refused")
+            return
+        }
+        breaker.settle(probe, .answered, at: .seconds(12))
+        #expect(breaker.isClosed)
+        #expect(breaker.lastAnswer == .seconds(12))
+    }
+
     @Test func aPolicyThatMakesNoSenseIsPutRight() {
         let policy = CircuitBreaker.Policy(failureThreshold: 0, firstPause: .seconds(5), longestPause: .seconds(1))
         #expect(policy.failureThreshold == 1)
