@@ -10,7 +10,8 @@ extension RedisStore {
             throw error
         } catch let error as RESPError {
             let code: CacheError.Code = Self.passing.contains(error.code) ? .storeUnavailable : .storeRejected
-            throw CacheError(code, "the store answered: \(error)", underlying: error).because(of: error.refusal)
+            throw CacheError(code, "the store answered: \(error)", underlying: error)
+                .because(of: error.refusal).ofKey(error.code == .wrongType)
         } catch {
             if error is CancellationError || Task.isCancelled { throw CancellationError() }
             let refusal = (error as? any CommandTransportError)?.obstacle.map(Refusal.init)
@@ -20,7 +21,7 @@ extension RedisStore {
             }
             if let error = error as? any CommandTransportError, error.isRefusal {
                 throw CacheError(.storeRejected, "the store does not take this: \(error)", underlying: error)
-                    .because(of: refusal)
+                    .because(of: refusal).ofKey(true)
             }
             throw CacheError(.storeUnavailable, "the store cannot be reached\(cause)", underlying: error)
                 .because(of: refusal)
@@ -33,7 +34,8 @@ extension RedisStore {
 
     /// States of a server, rather than answers to a command.
     private static let passing: Set<RESPError.Code> = [
-        .loading, .masterDown, .clusterDown, .tryAgain, .busy, .readOnly, .moved, .ask,
+        .loading, .masterDown, .clusterDown, .tryAgain, .busy, .readOnly, .moved, .ask, .misconfigured,
+        "NOREPLICAS",
     ]
 
     static func unexpected(_ operation: String) -> CacheError {

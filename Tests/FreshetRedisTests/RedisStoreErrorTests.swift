@@ -65,6 +65,7 @@ import Testing
 
     @Test(arguments: [
         "LOADING Redis is loading", "CLUSTERDOWN Hash slot not served", "READONLY You can't write", "BUSY script",
+        "NOREPLICAS Not enough good replicas to write.", "MISCONF Errors writing to the AOF file",
     ])
     func whatPassesIsUnavailable(_ text: String) async {
         for error in await error({ _ in .error(RESPError(text)) }) {

@@ -7,7 +7,7 @@ import RedisClient
 import TestSupport
 import Testing
 
-@Suite struct RedisStoreTests {
+@Suite(.timeLimit(.minutes(1))) struct RedisStoreTests {
     private let long = Duration.seconds(1000)
 
     private func load(_ store: RedisStore, _ key: String, _ text: String, staleFor: Duration = .zero) async throws {

@@ -156,6 +156,7 @@ final class StoreBacklog: Sendable {
 }
 
 extension CacheError {
-    /// Whether asking the store again would not help.
-    fileprivate var isFinal: Bool { code == .storeRejected || code == .invalidArgument }
+    /// Whether the store need not be told any more, since it cannot serve the key. Whatever else it refuses, it may go on
+    /// serving what it holds.
+    fileprivate var isFinal: Bool { isOfKey || code == .invalidArgument }
 }

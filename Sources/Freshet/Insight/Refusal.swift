@@ -13,4 +13,11 @@ extension CacheError {
         error.refusal = refusal
         return error
     }
+
+    /// The same error, with whether the store cannot serve the key either.
+    package func ofKey(_ isOfKey: Bool) -> CacheError {
+        var error = self
+        error.isOfKey = isOfKey
+        return error
+    }
 }

@@ -113,7 +113,7 @@ struct MemoryStoreRecord: Sendable {
     }
 
     private static var wrongType: CacheError {
-        CacheError(.storeRejected, "WRONGTYPE the key holds a value of another type")
+        CacheError(.storeRejected, "WRONGTYPE the key holds a value of another type").ofKey(true)
     }
 }
 

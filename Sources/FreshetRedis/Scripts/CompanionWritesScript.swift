@@ -22,9 +22,11 @@ extension EntryScripts {
             if entry.slotToken == token then entry.slot, entry.slotToken = nil, nil end
         end
 
-        -- The companion lives as long as anything in it matters, and a minute at least.
-        local function save()
-            if not found then redis.call('DEL', meta) end
+        -- The companion lives as long as anything in it matters, and a minute at least. A server short of memory lets
+        -- through what a script writes after its first write: `shrinks` begins with what it always allows, so that what
+        -- ends a lease or a value is written; what is to be filled later is refused here already.
+        local function save(shrinks)
+            if not found and redis.call('EXISTS', meta) == 1 then redis.call('DEL', meta) end
             entry.version = '1'
             local set, gone = {}, {}
             for _, name in ipairs(names) do
@@ -42,8 +44,9 @@ extension EntryScripts {
             elseif entry.copy == false then
                 gone[#gone + 1] = 'copy'
             end
+            if shrinks and #gone > 0 then redis.call('HDEL', meta, unpack(gone)) end
             redis.call('HSET', meta, unpack(set))
-            if #gone > 0 then redis.call('HDEL', meta, unpack(gone)) end
+            if not shrinks and #gone > 0 then redis.call('HDEL', meta, unpack(gone)) end
             local last = now + 60000
             for _, name in ipairs({'staleUntil', 'plainUntil', 'leaseUntil', 'cooldownUntil', 'scheduleUntil'}) do
                 last = math.max(last, entry[name] or 0)

@@ -9,7 +9,7 @@ extension EntryScripts {
         giveBackSlot(ARGV[1])
         entry.failureCount, entry.failureCode, entry.failureMessage = ARGV[3], ARGV[4], ARGV[5]
         entry.failureUntil = now + tonumber(ARGV[6])
-        save()
+        save(true)
         return 1
         """
 }

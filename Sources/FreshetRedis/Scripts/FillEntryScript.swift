@@ -19,7 +19,7 @@ extension EntryScripts {
         -- The plain value may have ended as it was bound to.
         if not plain and entry.plainUntil and entry.plainUntil > 0 and now >= entry.plainUntil then isAsLeased = true end
         if change or not isAsLeased then
-            save()
+            save(true)
             return {'refused', 'foreignWrite'}
         end
 
@@ -27,7 +27,7 @@ extension EntryScripts {
             value = entry.content == 'value' and entry.staleUntil > 0
                 and (plain or redis.call('HGET', meta, 'copy'))
             if not value then
-                save()
+                save(true)
                 return {'refused', 'invalidated'}
             end
             digest, etag, ttl = entry.digest, etag or entry.etag, ttl or entry.ttl

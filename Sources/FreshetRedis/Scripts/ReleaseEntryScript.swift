@@ -9,7 +9,7 @@ extension EntryScripts {
         end
         entry.leaseToken, entry.leaseUntil = nil, nil
         giveBackSlot(ARGV[1])
-        save()
+        save(true)
         return 1
         """
 }
