@@ -5,8 +5,10 @@ import Synchronization
 final class Entry: Sendable {
     /// nil: the source has no value.
     let payload: Payload?
-    /// nil where the store was away when it was loaded.
+    /// nil where the store does not hold it.
     let generation: Generation?
+    /// Where the store does not hold it: what it showed when the load began, unless it was away.
+    let basis: LoadBasis?
     /// The source's validator.
     let sourceETag: String?
     /// The source's own time to live, where it gave one.
@@ -30,10 +32,12 @@ final class Entry: Sendable {
         freshUntil: MonotonicInstant,
         staleUntil: MonotonicInstant,
         checkedAt: MonotonicInstant,
-        comparedAt: MonotonicInstant = .distantPast
+        comparedAt: MonotonicInstant = .distantPast,
+        basis: LoadBasis? = nil
     ) {
         self.payload = payload
         self.generation = generation
+        self.basis = basis
         self.sourceETag = sourceETag
         self.sourceTTL = sourceTTL
         self.loadedAt = loadedAt
@@ -95,6 +99,16 @@ final class Entry: Sendable {
         with(generation: generation, freshUntil: freshUntil, checkedAt: checkedAt, comparedAt: instant)
     }
 
+    /// The same, which the store still does not hold, and has seen nothing happen to.
+    func confirmed(at instant: MonotonicInstant) -> Entry {
+        with(
+            generation: nil,
+            freshUntil: freshUntil,
+            checkedAt: instant,
+            basis: LoadBasis(generation: basis?.generation, seenAt: instant)
+        )
+    }
+
     private func with(freshUntil: MonotonicInstant, checkedAt: MonotonicInstant) -> Entry {
         with(generation: generation, freshUntil: freshUntil, checkedAt: checkedAt)
     }
@@ -103,7 +117,8 @@ final class Entry: Sendable {
         generation: Generation?,
         freshUntil: MonotonicInstant,
         checkedAt: MonotonicInstant,
-        comparedAt: MonotonicInstant = .distantPast
+        comparedAt: MonotonicInstant = .distantPast,
+        basis: LoadBasis? = nil
     ) -> Entry {
         Entry(
             payload: payload,
@@ -114,7 +129,8 @@ final class Entry: Sendable {
             freshUntil: freshUntil,
             staleUntil: staleUntil,
             checkedAt: checkedAt,
-            comparedAt: comparedAt
+            comparedAt: comparedAt,
+            basis: basis ?? self.basis
         )
     }
 }
@@ -155,5 +171,39 @@ extension Entry {
             staleUntil: askedAt + snapshot.staleFor,
             checkedAt: askedAt
         )
+    }
+}
+
+/// What the store showed of a key when a load began.
+struct LoadBasis: Sendable {
+    /// For how long the store remembers an invalidation at least, with a margin.
+    private static let memory = Duration.seconds(50)
+
+    /// nil where the key had none.
+    let generation: Generation?
+    let seenAt: MonotonicInstant
+
+    /// Whether nothing has been invalidated since, so far as the generation tells that the key has now.
+    func holds(in generation: Generation?, at now: MonotonicInstant) -> Bool {
+        guard generation == self.generation else { return false }
+        return generation != nil || now < seenAt + Self.memory
+    }
+}
+
+extension Entry {
+    /// Whether this, which the store does not hold, is still the latest of its key.
+    ///
+    /// - Parameters:
+    ///   - stored: what the store holds.
+    ///   - generation: that the key has there.
+    func outlasts(_ stored: Entry?, in generation: Generation?, at now: MonotonicInstant) -> Bool {
+        guard self.generation == nil, let basis, basis.holds(in: generation, at: now) else { return false }
+        return stored.map { $0.loadedAt <= loadedAt } ?? true
+    }
+
+    /// Whether the other one is an earlier value of the same generation.
+    func replaces(_ other: Entry) -> Bool {
+        guard let generation, generation == other.generation, other.loadedAt < loadedAt else { return false }
+        return payload?.digest != other.payload?.digest
     }
 }

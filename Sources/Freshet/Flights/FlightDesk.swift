@@ -15,7 +15,14 @@ final class FlightDesk: Sendable {
         var table = FlightTable<Waiter>()
         var runs: [FlightID: Run] = [:]
         var lastSeat: SeatID = 0
+        var lone: [SeatID: Lone] = [:]
         var isClosed = false
+    }
+
+    /// A load that nobody shares.
+    struct Lone {
+        var task: SpawnedTask?
+        var isCancelled = false
     }
 
     struct Run {
@@ -144,7 +151,17 @@ final class FlightDesk: Sendable {
         }
     }
 
-    /// Changes what is held for a flight that has just begun to invalidate it.
+    /// Keeps what the store has answered, as ``keep(_:of:_:)``, unless another process has stored something since it was
+    /// asked: the answer may be what there was before.
+    func keepAnswer(_ id: FlightID, of generation: Generation?, _ change: () -> Void) -> Bool {
+        state.withLockedValue { state in
+            guard !state.table.takeNews(id), state.table.mayKeep(id, of: generation) else { return false }
+            change()
+            return true
+        }
+    }
+
+    /// Changes what is held or remembered, if no invalidation has overtaken the flight.
     func keep(_ id: FlightID, _ change: () -> Void) {
         state.withLockedValue { state in
             if state.table.isCurrent(id) { change() }
@@ -181,9 +198,55 @@ final class FlightDesk: Sendable {
         let tasks = state.withLockedValue { state in
             state.isClosed = true
             for id in state.runs.keys { state.runs[id]?.isAbandoned = true }
-            return state.runs.values.compactMap(\.task)
+            for id in state.lone.keys { state.lone[id]?.isCancelled = true }
+            return state.runs.values.compactMap(\.task) + state.lone.values.compactMap(\.task)
         }
         for task in tasks { task.cancel() }
+    }
+
+    private static var isShutDown: CacheError { CacheError(.shuttingDown, "the field cache has been shut down") }
+}
+
+extension FlightDesk {
+    /// Runs a load that nobody joins and nothing overtakes, for its caller alone.
+    ///
+    /// - Throws: what the load throws; ``CacheError`` with `shuttingDown`; `CancellationError`.
+    func alone<Value: Sendable>(_ load: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        let id: SeatID? = state.withLockedValue { state in
+            guard !state.isClosed else { return nil }
+            state.lastSeat += 1
+            state.lone[state.lastSeat] = Lone()
+            return state.lastSeat
+        }
+        guard let id else { throw Self.isShutDown }
+        defer { state.withLockedValue { $0.lone[id] = nil } }
+        let result: Result<Value, any Error> = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                let task = spawner.spawn {
+                    do {
+                        continuation.resume(returning: .success(try await load()))
+                    } catch {
+                        continuation.resume(returning: .failure(error))
+                    }
+                }
+                let isCancelled = state.withLockedValue { state in
+                    state.lone[id]?.task = task
+                    return state.lone[id]?.isCancelled ?? false
+                }
+                if isCancelled { task.cancel() }
+            }
+        } onCancel: {
+            let task = state.withLockedValue { state in
+                state.lone[id]?.isCancelled = true
+                return state.lone[id]?.task
+            }
+            task?.cancel()
+        }
+        do {
+            return try result.get()
+        } catch is CancellationError where !Task.isCancelled {
+            throw Self.isShutDown
+        }
     }
 }
 
@@ -211,20 +274,28 @@ extension FlightDesk {
             }
             return joined
         }
+        let isInLoad = seat.map { $0.parent != nil || !SourceLoad.loneKeys.isEmpty } ?? false
         switch joined {
         case .joined(let id, let isCooldown):
-            if seat?.parent != nil { limiter.hurry(id) }
+            if isInLoad { hurry(id) }
             perform(meanwhile, in: id)
             return isCooldown
         case .opened(let id, let purpose):
-            if seat?.parent != nil { limiter.hurry(id) }
+            if isInLoad { hurry(id) }
             run([.init(id: id, purpose: purpose)])
         case .queued(let id):
-            if seat?.parent != nil { limiter.hurry(id) }
+            if isInLoad { hurry(id) }
         case .circular: throw .circular(field)
-        case nil: throw CacheError(.shuttingDown, "the field cache has been shut down")
+        case nil: throw Self.isShutDown
         }
         return false
+    }
+
+    /// A load waits for the flight, which therefore must not wait for that load's place.
+    private func hurry(_ id: FlightID) {
+        limiter.hurry(id)
+        // It may have landed meanwhile.
+        if !state.withLockedValue({ $0.table.contains(id) }) { limiter.forget(id) }
     }
 
     private func leave(_ seat: SeatID) {
@@ -239,6 +310,7 @@ extension FlightDesk {
             return (left, state.runs[id]?.task)
         }
         guard let left else { return }
+        if let id = left.abandoned, task == nil { limiter.forget(id) }
         task?.cancel()
         left.waiter.resume(returning: .cancelled)
         run(left.starts)
@@ -258,11 +330,11 @@ extension FlightDesk {
 
     /// Ends a flight and answers those who still wait.
     func land(_ id: FlightID, _ outcome: FlightOutcome) {
-        limiter.forget(id)
         let (seats, starts) = state.withLockedValue { state in
             state.runs[id] = nil
             return state.table.land(id, at: spawner.now())
         }
+        limiter.forget(id)
         for seat in seats { seat.waiter.resume(returning: outcome) }
         run(starts)
     }

@@ -6,8 +6,14 @@ extension FlightRunner {
     /// - Parameters:
     ///   - lease: nil where the store is away; what is loaded stays in this process then.
     ///   - known: what the key held when the load began.
+    ///   - basis: what the store showed then, if it was there.
     ///   - failures: how many loads in a row have failed, as the store remembers it.
-    func fetch(under lease: Lease?, known: Entry?, failures: Int? = nil) async throws -> FlightOutcome {
+    func fetch(
+        under lease: Lease?,
+        known: Entry?,
+        basis: LoadBasis? = nil,
+        failures: Int? = nil
+    ) async throws -> FlightOutcome {
         let begunAt = tools.spawner.now()
         desk.begin(id, under: lease?.generation)
         // A schedule says nothing of when somebody reads.
@@ -18,7 +24,7 @@ extension FlightRunner {
         )
         do {
             let load = SourceLoad(tools: tools, desk: desk, field: field, flight: id)
-            return try await commit(try await load.run(context), lease, known, begunAt)
+            return try await commit(try await load.run(context), lease, known, basis, begunAt)
         } catch let error as CacheError {
             return await fail(with: error, lease, known, failures ?? 0, begunAt)
         } catch {
@@ -32,6 +38,7 @@ extension FlightRunner {
         _ result: LoadResult<Payload>,
         _ lease: Lease?,
         _ known: Entry?,
+        _ basis: LoadBasis?,
         _ begunAt: MonotonicInstant
     ) async throws -> FlightOutcome {
         let freshness = known?.freshness(at: begunAt, under: field.policy) ?? .gone
@@ -46,7 +53,7 @@ extension FlightRunner {
                 ttl: details.ttl
             )
             let isSame = tools.journal.isUnchanged(payload, known: known?.payload, of: field.key)
-            return await fillStore(fill, payload, lease, isSame ? .unchanged : .changed, begunAt)
+            return await fillStore(fill, payload, lease, basis, isSame ? .unchanged : .changed, begunAt)
         case .value(let payload, _):
             return await passOn(payload, lease, freshness, begunAt)
         case .notModified(let details):
@@ -64,10 +71,10 @@ extension FlightRunner {
                 etag: details.etag ?? known?.sourceETag,
                 ttl: ttl
             )
-            return await fillStore(fill, payload, lease, .unchanged, begunAt)
+            return await fillStore(fill, payload, lease, basis, .unchanged, begunAt)
         case .absent:
             let fill = EntryFill(content: .absent, freshFor: max(policy.negativeTTL, .milliseconds(1)))
-            return await fillStore(fill, nil, lease, .absent, begunAt)
+            return await fillStore(fill, nil, lease, basis, .absent, begunAt)
         }
     }
 
@@ -109,6 +116,7 @@ extension FlightRunner {
         _ fill: EntryFill,
         _ payload: Payload?,
         _ lease: Lease?,
+        _ basis: LoadBasis?,
         _ end: FieldEvent.LoadEnd,
         _ begunAt: MonotonicInstant
     ) async -> FlightOutcome {
@@ -132,7 +140,7 @@ extension FlightRunner {
                 await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
             }
         }
-        let entry = entry(payload, fill, generation, at: sentAt)
+        let entry = entry(payload, fill, generation, basis: basis, at: sentAt)
         let isKept = desk.keep(id, of: generation) { tools.l1.hold(entry, of: field.key) }
         let isStored = isKept || generation != nil
         if isKept {
@@ -156,19 +164,22 @@ extension FlightRunner {
         _ begunAt: MonotonicInstant
     ) async -> FlightOutcome {
         let kept = kept(known)
+        var noted: EntryFailure?
+        desk.keep(id) {
+            noted = tools.noteFailure(
+                error,
+                of: field,
+                since: begunAt,
+                storedCount: failures,
+                hasStale: kept != nil
+            )
+        }
         // The failure of a load that an invalidation has overtaken says nothing of the key as it is now.
-        guard desk.isCurrent(id) else {
+        guard let failure = noted else {
             tools.note(error, of: field, since: begunAt)
             if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
             return .failed(error, kept: kept)
         }
-        let failure = tools.noteFailure(
-            error,
-            of: field,
-            since: begunAt,
-            storedCount: failures,
-            hasStale: kept != nil
-        )
         tools.note(error, failure, of: field, since: begunAt)
         tools.logger.info(
             "a load failed",

@@ -18,7 +18,13 @@ extension FlightRunner {
             let stale = decoded(snapshot, held: held, askedAt: askedAt)?.entry
             let late = answerMeanwhile(with: stale, in: .l2, after: invalidation)
             defer { late?.cancel() }
-            let landed = try await fetch(under: lease, known: stale, failures: snapshot.failure?.count)
+            let basis = LoadBasis(generation: lease.generation, seenAt: askedAt)
+            let landed = try await fetch(
+                under: lease,
+                known: stale,
+                basis: basis,
+                failures: snapshot.failure?.count
+            )
             checkOnceMore(after: landed)
             return landed
         case .fresh, .failing, .held, .coolingDown, .notDue:
@@ -62,7 +68,7 @@ extension FlightRunner {
         if snapshot.failure != nil, let failure = tools.lastFailure(of: field) {
             return .failed(failure, kept: kept(last))
         }
-        return try await load(.renew, known: last)
+        return try await load(.renew, known: last, basis: nil)
     }
 
     private func forceWithoutStore(_ invalidation: Invalidation, held: Entry?) async throws -> FlightOutcome {

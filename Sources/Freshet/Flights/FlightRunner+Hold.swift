@@ -32,14 +32,30 @@ extension FlightRunner {
         var entry: Entry?
     }
 
-    /// Puts into L1 what the store said, unless an invalidation came between.
-    @discardableResult
-    func hold(_ entry: Entry?) -> Bool {
-        desk.keep(id, of: entry?.generation) {
+    /// What the store holds, or what this process does where the store was merely not given it.
+    func latest(
+        _ stored: Decoded,
+        _ held: Entry?,
+        in generation: Generation?,
+        askedAt: MonotonicInstant
+    ) -> (Entry?, FieldReading.Tier) {
+        guard let held, held.outlasts(stored.entry, in: generation, at: tools.spawner.now()) else {
+            return (stored.entry, .l2)
+        }
+        return (held.confirmed(at: askedAt), .l1)
+    }
+
+    /// Puts into L1 what the store said, unless an invalidation or something newer came between.
+    private func hold(_ entry: Entry?) -> Bool {
+        var isLatest = true
+        let isKept = desk.keepAnswer(id, of: entry?.generation) {
             guard let entry, entry.staleUntil > tools.spawner.now() else { return tools.l1.drop(field.key) }
+            isLatest = tools.l1.peek(field.key).map { !$0.replaces(entry) } ?? true
+            guard isLatest else { return }
             tools.l1.hold(entry, of: field.key)
             tools.journal.hold(entry, of: field.key)
         }
+        return isKept && isLatest
     }
 
     /// Holds what the store said, and tells whether to answer with it. Where another process has changed the key since,
@@ -64,6 +80,7 @@ extension FlightRunner {
         _ payload: Payload?,
         _ fill: EntryFill? = nil,
         _ generation: Generation? = nil,
+        basis: LoadBasis? = nil,
         at instant: MonotonicInstant
     ) -> Entry {
         let freshUntil = instant + (fill?.freshFor ?? .zero)
@@ -75,7 +92,8 @@ extension FlightRunner {
             loadedAt: instant,
             freshUntil: freshUntil,
             staleUntil: freshUntil + (fill?.staleFor ?? .zero),
-            checkedAt: instant
+            checkedAt: instant,
+            basis: generation == nil ? basis : nil
         )
     }
 }

@@ -38,9 +38,10 @@ extension FlightRunner {
             let request = EntryRead(freshFor: field.policy.ttl, known: held.known)
             let snapshot = try await tools.store.readEntry(field.key, request)
             // L1 is the load's to fill: what it brings is newer than this.
-            let entry = decoded(snapshot, held: held, askedAt: askedAt)?.entry
+            let stored = decoded(snapshot, held: held, askedAt: askedAt)
+            let (entry, tier) = stored.map { latest($0, held, in: snapshot.generation, askedAt: askedAt) } ?? (nil, .l2)
             if entry == nil { desk.change { tools.l1.drop(field.key, unlessSince: askedAt) } }
-            desk.checkedInterim(id, entry.map { cached($0, in: .l2) }, of: entry?.generation)
+            desk.checkedInterim(id, entry.map { cached($0, in: tier) }, of: entry?.generation)
         } catch {
             if !(error is CancellationError) { tools.noteStoreError(error, .read) }
             let answer = cached(held.unverified(at: tools.spawner.now()), in: .l1)

@@ -1,7 +1,13 @@
 extension FlightRunner {
     /// Loads with the leave of the store, waits for whoever has that leave, or takes what they have brought.
-    func load(_ purpose: LeaseRequest.Purpose, known: Entry?) async throws -> FlightOutcome {
-        var (purpose, known) = (purpose, known)
+    ///
+    /// - Parameter basis: what the store showed before, if it was there.
+    func load(
+        _ purpose: LeaseRequest.Purpose,
+        known: Entry?,
+        basis: LoadBasis?
+    ) async throws -> FlightOutcome {
+        var (purpose, known, basis) = (purpose, known, basis)
         var hasWaited = false
         var attempts = 0
         var wait = leaseWait()
@@ -12,8 +18,9 @@ extension FlightRunner {
                 outcome = try await lease(purpose)
             } catch {
                 try Self.rethrowCancellation(error)
-                return try await fetch(under: nil, known: known)
+                return try await fetch(under: nil, known: known, basis: basis)
             }
+            basis = LoadBasis(generation: outcome.snapshot.generation, seenAt: askedAt)
             switch outcome {
             case .granted(let lease, let snapshot):
                 let stored = decoded(snapshot, held: known, askedAt: askedAt)?.entry
@@ -24,7 +31,7 @@ extension FlightRunner {
                     guard believes(stored, &attempts) else { continue }
                     return answer(with: stored)
                 }
-                return try await fetch(under: lease, known: stored, failures: snapshot.failure?.count)
+                return try await fetch(under: lease, known: stored, basis: basis, failures: snapshot.failure?.count)
             case .fresh(let snapshot), .notDue(let snapshot):
                 if let entry = decoded(snapshot, held: known, askedAt: askedAt)?.entry {
                     guard believes(entry, &attempts) else { continue }

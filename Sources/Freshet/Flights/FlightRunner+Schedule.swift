@@ -10,7 +10,13 @@ extension FlightRunner {
             switch outcome {
             case .granted(let lease, let snapshot):
                 let known = decoded(snapshot, held: tools.l1.entry(field.key), askedAt: askedAt)?.entry
-                let result = try await fetch(under: lease, known: known, failures: snapshot.failure?.count)
+                let basis = LoadBasis(generation: lease.generation, seenAt: askedAt)
+                let result = try await fetch(
+                    under: lease,
+                    known: known,
+                    basis: basis,
+                    failures: snapshot.failure?.count
+                )
                 return if case .failed = result { .failed(pause: failurePause) } else { .loaded }
             case .held(let snapshot): return .held(for: snapshot.leaseFor ?? .zero)
             case .failing: return .failed(pause: failurePause)

@@ -39,8 +39,10 @@ struct FlightRunner: Sendable {
             guard let stored = decoded(snapshot, held: held, askedAt: askedAt) else {
                 return try await replaceBadBytes()
             }
-            guard believes(stored.entry, &attempts) else { continue }
-            return try await decide(on: stored.entry, in: .l2) { try await load($0, known: stored.entry) }
+            let (entry, tier) = latest(stored, held, in: snapshot.generation, askedAt: askedAt)
+            guard believes(entry, &attempts) else { continue }
+            let basis = LoadBasis(generation: snapshot.generation, seenAt: askedAt)
+            return try await decide(on: entry, in: tier) { try await load($0, known: entry, basis: basis) }
         }
     }
 
@@ -58,7 +60,7 @@ struct FlightRunner: Sendable {
 
     private func replaceBadBytes() async throws -> FlightOutcome {
         if let failure = tools.failure(of: field) { return .failed(failure, kept: nil) }
-        return try await load(.renew, known: nil)
+        return try await load(.renew, known: nil, basis: nil)
     }
 
     /// Answers out of a cache where the policy allows it, and loads where it does not or somebody wants more.

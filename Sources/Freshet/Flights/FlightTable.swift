@@ -81,6 +81,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         var generation: Generation?
         /// The generations that other processes have told of since it was opened, as far as they still say anything.
         var told: [Generation] = []
+        /// Whether another process has told of something stored, and the store has not been asked since.
+        var hasNews = false
         /// How many of this flight's own loads wait for others.
         var waitsFor: [FlightID: Int] = [:]
     }
@@ -200,6 +202,12 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         isCurrent(id) && (flights[id]?.told.last.map { $0 == generation } ?? true)
     }
 
+    /// Whether another process has told of something stored since this was asked last.
+    mutating func takeNews(_ id: FlightID) -> Bool {
+        defer { flights[id]?.hasNews = false }
+        return flights[id]?.hasNews ?? false
+    }
+
     /// The flight's load begins. Whoever invalidated the key after the lease was granted has overtaken it.
     ///
     /// - Parameter generation: of the lease; nil where it begins without one, since the store is away.
@@ -225,6 +233,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         var starts: [Start] = []
         for id in [slot.current, slot.aside].compactMap(\.self) {
             note(generation, toldTo: id)
+            if !isInvalidation { flights[id]?.hasNews = true }
             guard isInvalidation, let flight = flights[id], flight.hasBegun, flight.generation != generation
             else { continue }
             starts += overtake(id, of: key, at: now)

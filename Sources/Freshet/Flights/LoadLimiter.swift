@@ -22,12 +22,6 @@ final class LoadLimiter: Sendable {
 
     init(limit: Int) { state = NIOLockedValueBox(State(free: max(1, limit))) }
 
-    func withPermit<Value>(for flight: FlightID?, _ operation: () async throws -> Value) async throws -> Value {
-        try await acquire(flight)
-        defer { release() }
-        return try await operation()
-    }
-
     /// Another load waits for this flight.
     func hurry(_ flight: FlightID) {
         let place: Place? = state.withLockedValue { state in
@@ -42,7 +36,7 @@ final class LoadLimiter: Sendable {
     /// The flight has landed.
     func forget(_ flight: FlightID) { state.withLockedValue { _ = $0.hurried.remove(flight) } }
 
-    private func acquire(_ flight: FlightID?) async throws {
+    fileprivate func acquire(_ flight: FlightID?) async throws {
         let ticket = state.withLockedValue { state in
             state.lastTicket += 1
             return state.lastTicket
@@ -68,7 +62,7 @@ final class LoadLimiter: Sendable {
         }
     }
 
-    private func release() {
+    fileprivate func release() {
         let next: Place? = state.withLockedValue { state in
             state.free += 1
             guard state.free > 0, !state.queue.isEmpty else { return nil }
@@ -76,5 +70,42 @@ final class LoadLimiter: Sendable {
             return state.queue.removeFirst()
         }
         next?.waiter.resume()
+    }
+}
+
+/// A place among the loads that run at once. It is given back once, by whoever comes first.
+final class LoadPermit: Sendable {
+    private enum Phase { case wanted, held, over }
+
+    private let limiter: LoadLimiter
+    private let phase = NIOLockedValueBox(Phase.wanted)
+
+    init(_ limiter: LoadLimiter) { self.limiter = limiter }
+
+    /// Waits for the place.
+    ///
+    /// - Throws: `CancellationError`, also where it has been given back meanwhile.
+    func acquire(for flight: FlightID?) async throws {
+        try await limiter.acquire(flight)
+        let isWanted = phase.withLockedValue { phase in
+            guard phase == .wanted else { return false }
+            phase = .held
+            return true
+        }
+        guard isWanted else {
+            limiter.release()
+            throw CancellationError()
+        }
+    }
+
+    /// - Returns: whether it was still held.
+    @discardableResult
+    func giveBack() -> Bool {
+        let wasHeld = phase.withLockedValue { phase in
+            defer { phase = .over }
+            return phase == .held
+        }
+        if wasHeld { limiter.release() }
+        return wasHeld
     }
 }

@@ -20,7 +20,9 @@ struct LoneLoad: Sendable {
         )
         let begunAt = tools.spawner.now()
         do {
-            return try answer(to: try await load.run(LoadContext()), begunAt)
+            return try answer(to: try await desk.alone { try await load.run(LoadContext()) }, begunAt)
+        } catch let error as CacheError where error.code == .shuttingDown {
+            throw error
         } catch let error as CacheError {
             let failure = tools.noteFailure(error, of: field, since: begunAt, storedCount: 0, hasStale: false)
             tools.note(error, failure, of: field, since: begunAt)

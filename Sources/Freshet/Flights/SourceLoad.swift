@@ -1,3 +1,4 @@
+import Logging
 import Metrics
 import Tracing
 
@@ -21,21 +22,32 @@ struct SourceLoad: Sendable {
         defer {
             field.metrics.loadSeconds.recordNanoseconds((tools.spawner.now() - begunAt).clampedNanoseconds)
         }
+        let permit = isNested ? nil : LoadPermit(tools.limiter)
+        // A fetcher that never ends does not keep its place.
+        defer { if permit?.giveBack() ?? false { noteGoesOn() } }
         do {
             return try await withDeadline(
                 field.policy.hardDeadline,
                 on: tools.spawner,
                 orThrow: tools.timedOut(field)
             ) {
-                isNested
-                    ? try await fetch(context)
-                    : try await tools.limiter.withPermit(for: flight) { try await fetch(context) }
+                try await permit?.acquire(for: flight)
+                defer { permit?.giveBack() }
+                return try await fetch(context)
             }
         } catch  where Task.isCancelled {
             throw CancellationError()
         } catch {
             throw shown(error)
         }
+    }
+
+    private func noteGoesOn() {
+        tools.logger.log(
+            level: Task.isCancelled ? .debug : .info,
+            "a fetcher was given up; another load has its place",
+            metadata: ["field.name": "\(field.name)"]
+        )
     }
 
     private func fetch(_ context: LoadContext) async throws -> LoadResult<Payload> {

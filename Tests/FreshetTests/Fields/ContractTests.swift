@@ -7,7 +7,7 @@ import Testing
 @testable import Freshet
 
 /// The contract's lines, as far as one store that answers shows them.
-@Suite("Contract")
+@Suite("Contract", .timeLimit(.minutes(1)))
 struct ContractTests {
     private enum Verb: CaseIterable { case expire, remove, refresh }
 
@@ -355,7 +355,7 @@ struct ContractTests {
     }
 }
 
-@Suite("Forced refresh")
+@Suite("Forced refresh", .timeLimit(.minutes(1)))
 struct ForcedRefreshTests {
     @Test("never answers with what was loaded before it was asked for")
     func fresh() async throws {

@@ -304,6 +304,31 @@ struct FieldCacheTests {
     }
 }
 
+extension FieldCacheTests {
+    @Test("shutting down cancels a load for one caller alone, and refuses the next")
+    func shutdownOfLoneLoads() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        var details = LoadDetails()
+        details.isCacheable = false
+        let first = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, .success(.value("v1", details)))
+        #expect(try await first.value == "v1")
+        let lone = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        #expect(node.waiters(of: fleet.field.erased) == 0)
+        let end = Task { await node.shutdown() }
+        try await waitUntil("the load's cancellation") { fleet.source.cancelled == [2] }
+        #expect((await errorOf { try await lone.value } as? CacheError)?.code == .shuttingDown)
+        #expect((await errorOf { try await node.value(of: fleet.field) } as? CacheError)?.code == .shuttingDown)
+        #expect(fleet.source.loads == 2)
+        fleet.source.end(2, value: "late")
+        await end.value
+        #expect(fleet.spawner.runningTasks == 0)
+    }
+}
+
 func errorOf<Value>(_ operation: () async throws -> Value) async -> (any Error)? {
     do {
         _ = try await operation()

@@ -6,7 +6,7 @@ import Testing
 @testable import Freshet
 
 /// C8: reads go on while the store is away, and nothing invalidated meanwhile is served when it is back.
-@Suite("Store outage")
+@Suite("Store outage", .timeLimit(.minutes(1)))
 struct StoreOutageTests {
     private static let away = CacheError(.storeUnavailable, "away")
 
@@ -225,56 +225,66 @@ struct StoreOutageTests {
         #expect(fleet.spawner.sleepers == 0, "nothing is left to be replayed")
     }
 
-    @Test("a load that reads another field is not held up by the limit of loads")
-    func nestedLoads() async throws {
-        let fleet = Fleet()
-        let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: .init(label: "test"))
-        try await cache.initialize()
-        var configuration = FieldCache.Configuration()
-        configuration.maxConcurrentLoads = 1
-        let node = FieldCache(
-            cache: cache,
-            catalog: try FieldCatalog(),
-            configuration: configuration,
-            spawner: fleet.spawner,
-            logger: .init(label: "test")
-        )
-        let inner = Field("inner", ttl: .seconds(9)) { "inner" }
-        let outer = Field("outer", ttl: .seconds(9)) { try await node.value(of: inner) + ", outer" }
-        let reader = Task { try await node.value(of: outer) }
-        let clock = fleet.runClock()
-        defer { clock.cancel() }
-        #expect(try await reader.value == "inner, outer")
+    @Test(
+        "C8: an invalidation that the store refuses, and that it could serve without, is queued",
+        arguments: ["OOM no memory", "NOPERM no", "ERR max daily request limit exceeded"]
+    )
+    func refusedForNow(text: String) async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        _ = try await node.value(of: fleet.field)
+        store.inject(.fail(CacheError(.storeRejected, text)), into: [.invalidate, .lease])
+        #expect(try await node.remove(fleet.field) == .queued)
+        #expect(try await node.value(of: fleet.field) == "v2")
+        #expect(try await node.refresh(fleet.field).value == "v3")
+        await fleet.spawner.advance(by: .seconds(3))
+        #expect(try await node.value(of: fleet.field) == "v3")
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(3))
+        #expect(try await fleet.store.get("agents_list") == nil)
+        await node.shutdown()
     }
 
-    @Test("loads are bounded in number, over all fields")
-    func bounded() async throws {
-        let fleet = Fleet()
-        let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: .init(label: "test"))
-        try await cache.initialize()
-        var configuration = FieldCache.Configuration()
-        configuration.maxConcurrentLoads = 2
-        let node = FieldCache(
-            cache: cache,
-            catalog: try FieldCatalog(),
-            configuration: configuration,
-            spawner: fleet.spawner,
-            logger: .init(label: "test")
-        )
-        let source = fleet.source
-        let readers = (0..<3).map { number in
-            Task {
-                try await node.value(of: Field("f\(number)", policy: FieldPolicy(ttl: .seconds(9)), load: source.load))
-            }
+    @Test(
+        "where the store reads but refuses to write, what was loaded is kept to its own end",
+        arguments: [[StoreOperation.lease, .release], [.fill, .release]],
+        [true, false]
+    )
+    func keptWithoutFill(refused: [StoreOperation], isKnown: Bool) async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        // The key has a generation before the load, or none.
+        if isKnown { try await fleet.store.invalidateEntry("agents_list", .remove) }
+        store.inject(.fail(CacheError(.storeRejected, "OOM")), into: refused)
+        for _ in 0..<5 {
+            #expect(try await node.value(of: fleet.field) == "v1")
+            await fleet.spawner.advance(by: .seconds(10))
         }
-        try await source.waitForLoads(2)
-        await fleet.spawner.settle()
-        #expect(source.loads == 2)
-        source.end(1, value: "one")
-        try await source.waitForLoads(3)
-        source.end(2, value: "two")
-        source.end(3, value: "three")
-        for reader in readers { _ = try await reader.value }
+        #expect(fleet.source.loads == 1)
+        try await fleet.store.invalidateEntry("agents_list", .remove)
+        await fleet.spawner.advance(by: .seconds(3))
+        #expect(try await node.value(of: fleet.field) == "v2", "another node has removed it")
+        // By then the store has forgotten whether anything was removed.
+        try await fleet.store.invalidateEntry("agents_list", .remove)
+        await fleet.spawner.advance(by: .seconds(90))
+        #expect(try await node.value(of: fleet.field) == "v3")
+        await node.shutdown()
+    }
+
+    @Test("what another node has loaded since replaces what the store was not given")
+    func replacedByAnother() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let store = FaultyStore(fleet.store)
+        let (a, b) = (try await fleet.node(store), try await fleet.node())
+        store.inject(.fail(Self.away), into: [.fill, .release])
+        #expect(try await a.value(of: fleet.field) == "v1")
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(3))
+        #expect(try await b.value(of: fleet.field) == "v2")
+        #expect(try await a.value(of: fleet.field) == "v2")
+        await a.shutdown()
     }
 }
 

@@ -1,0 +1,94 @@
+import FreshetTesting
+import Logging
+import TestSupport
+import Testing
+
+@testable import Freshet
+
+/// C8: loads are bounded in number, and none waits for a place that its own waiter holds.
+@Suite("Load limit", .timeLimit(.minutes(1)))
+struct LoadLimitTests {
+    private let fleet = Fleet()
+
+    private func node(limit: Int, logger: Logger = Logger(label: "test")) async throws -> FieldCache {
+        let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: Logger(label: "test"))
+        try await cache.initialize()
+        var configuration = FieldCache.Configuration()
+        configuration.maxConcurrentLoads = limit
+        return FieldCache(
+            cache: cache,
+            catalog: try FieldCatalog(),
+            configuration: configuration,
+            spawner: fleet.spawner,
+            logger: logger
+        )
+    }
+
+    private func field(_ name: String, _ source: ControlledSource<String>) -> Field<String> {
+        var policy = FieldPolicy(ttl: .seconds(9))
+        policy.hardDeadline = .seconds(5)
+        return Field(name, policy: policy, load: source.load)
+    }
+
+    @Test("loads are bounded in number, over all fields")
+    func bounded() async throws {
+        let node = try await node(limit: 2)
+        let source = fleet.source
+        let readers = (0..<3).map { number in Task { try await node.value(of: field("f\(number)", source)) } }
+        try await source.waitForLoads(2)
+        await fleet.spawner.settle()
+        #expect(source.loads == 2)
+        source.end(1, value: "one")
+        try await source.waitForLoads(3)
+        source.end(2, value: "two")
+        source.end(3, value: "three")
+        for reader in readers { _ = try await reader.value }
+    }
+
+    @Test("a load that reads another field is not held up, be it shared or of a field that is not kept")
+    func nestedLoads() async throws {
+        let node = try await node(limit: 1)
+        let outer = Field<String>("outer", policy: FieldPolicy(ttl: .seconds(9))) { _ in
+            let inner = Field("inner", ttl: .milliseconds(1)) { "inner" }
+            var details = LoadDetails()
+            details.isCacheable = false
+            return .value(try await node.value(of: inner) + ", outer", details)
+        }
+        for _ in 0..<3 {
+            let reader = Task { try await node.value(of: outer) }
+            let clock = fleet.runClock()
+            #expect(try await reader.value == "inner, outer")
+            clock.cancel()
+        }
+    }
+
+    @Test("C3: a fetcher that never ends keeps its place no longer than its hard deadline")
+    func endless() async throws {
+        let logs = RecordedLogs()
+        let node = try await node(limit: 1, logger: logs.logger)
+        let endless = Task { try await node.value(of: field("endless", fleet.source)) }
+        try await fleet.source.waitForLoads(1)
+        let other = ControlledSource<String> { _ in .success(.value("other")) }
+        let waiting = Task { try await node.value(of: field("other", other)) }
+        try await waitUntil("the other reader") { node.waiters(of: field("other", other).erased) == 1 }
+        await fleet.spawner.settle()
+        #expect(other.loads == 0)
+        await fleet.spawner.advance(by: .seconds(5))
+        #expect((await errorOf { try await endless.value } as? CacheError)?.code == .sourceTimedOut)
+        _ = await errorOf { try await waiting.value }
+        #expect(try await node.value(of: field("third", other)) == "other")
+        #expect(logs.entries.contains { $0.message.contains("a fetcher was given up") })
+        // What is given back once is not given back again.
+        fleet.source.end(1, value: "late")
+        await fleet.spawner.settle()
+        let source = ControlledSource<String>()
+        let readers = (0..<2).map { number in Task { try await node.value(of: field("f\(number)", source)) } }
+        try await source.waitForLoads(1)
+        await fleet.spawner.settle()
+        #expect(source.loads == 1)
+        source.end(1, value: "one")
+        try await source.waitForLoads(2)
+        source.end(2, value: "two")
+        for reader in readers { _ = try await reader.value }
+    }
+}
