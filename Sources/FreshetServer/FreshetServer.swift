@@ -60,15 +60,21 @@ package func buildApplication(
     )
     let application = Application(
         responder: responder,
-        server: .http1(
-            configuration: HTTP1Channel.Configuration(
-                additionalChannelHandlers: [ConnectionLimits(limits: limits)],
-                httpDecoderConfiguration: limits.decoderConfiguration
+        server: HTTPServerBuilder { responder in
+            ClientConnections(
+                HTTP1Channel(
+                    responder: responder,
+                    configuration: HTTP1Channel.Configuration(
+                        additionalChannelHandlers: [ConnectionLimits(limits: limits)],
+                        httpDecoderConfiguration: limits.decoderConfiguration
+                    )
+                )
             )
-        ),
+        },
         configuration: ApplicationConfiguration(
             address: .hostname(configuration.server.host, port: configuration.server.port),
-            backlog: 1024
+            backlog: 1024,
+            availableConnectionsDelegate: .maximum(limits.maxConnections, logger: logger)
         ),
         services: [registry, fields],
         onServerRunning: { channel in
@@ -116,7 +122,7 @@ private func makeRouter(
     FieldRoutes(cache: fields, access: access, paths: Dictionary(paths) { first, _ in first }).addRoutes(to: router)
     HealthRoutes(cache: fields, state: state).addRoutes(to: router)
     MetricsRoute(registry: metrics, cache: fields, access: access).addRoutes(to: router)
-    router.add(middleware: NotFoundMiddleware())
+    router.add(middleware: NotFoundMiddleware(routes: router.routes))
     return router
 }
 

@@ -182,4 +182,18 @@ struct ConnectionLimitsTests {
         channel.embeddedEventLoop.advanceTime(by: .seconds(40))
         #expect(!channel.isActive)
     }
+
+    @Test("a client that closes its side is cut off, unless it is answered at once", arguments: [true, false])
+    func halfClosed(isAnswered: Bool) throws {
+        let channel = try Self.channel()
+        try channel.writeInbound(Self.head())
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(249))
+        #expect(channel.isActive)
+        if isAnswered { try Self.answer(channel) }
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
+        #expect(channel.isActive == isAnswered)
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
 }

@@ -232,12 +232,42 @@ struct DoorTests {
         #expect(preflight["Access-Control-Allow-Methods"]?.contains("DELETE") == true)
     }
 
-    @Test("requests past the limit get 503 and are told to come back")
+    @Test("requests past the limit get 503 and are told to come back; the service's health can be asked all the same")
     func overload() async throws {
         let fixture = try await RouteFixture(maxConcurrentRequests: 0)
-        let answer = try await fixture.send(.get, "/healthz")
+        let answer = try await fixture.send(.get, "/api/fields/agents")
         #expect(answer.status == 503)
         #expect(answer["Retry-After"] == "1")
+        fixture.state.move(to: .running)
+        for path in ["/healthz", "/readyz"] { #expect(try await fixture.send(.get, path).status == 200) }
+    }
+
+    @Test("HEAD is answered wherever GET is, without a body")
+    func head() async throws {
+        let fixture = try await RouteFixture()
+        for path in ["/api/fields", "/api/fields/agents", "/api/fields/agents/explain", "/metrics", "/healthz"] {
+            let answer = try await fixture.send(.head, path)
+            #expect(answer.status == 200, "\(path)")
+            #expect(answer["Content-Type"] != nil)
+            #expect(answer.bytes.readableBytes == 0)
+        }
+        #expect(try await fixture.send(.head, "/api/fields/nobody/explain").status == 404)
+    }
+
+    @Test(
+        "another method of a path that has some is 405, and says which",
+        arguments: [
+            ("/api/fields", "GET, HEAD"), ("/api/fields/agents", "DELETE, GET, HEAD"),
+            ("/api/fields/agents/refresh", "POST"), ("/api/airtable/agents", "GET, HEAD"), ("/metrics", "GET, HEAD"),
+        ]
+    )
+    func method(path: String, methods: String) async throws {
+        let fixture = try await RouteFixture()
+        let answer = try await fixture.send(.patch, path)
+        #expect(answer.status == 405)
+        #expect(answer["Allow"] == methods)
+        #expect(answer.text.hasPrefix("{\"error\":\"Method not allowed\""))
+        #expect(try await fixture.send(.patch, path + "/a/b").status == 404)
     }
 
     @Test("readiness follows the service's life")

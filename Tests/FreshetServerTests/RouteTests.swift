@@ -71,7 +71,7 @@ struct RouteFixture {
         FieldRoutes(cache: fields, access: access, paths: ["agents": "/api/airtable/agents"]).addRoutes(to: router)
         HealthRoutes(cache: fields, state: state).addRoutes(to: router)
         MetricsRoute(registry: metrics, cache: fields, access: access).addRoutes(to: router)
-        router.add(middleware: NotFoundMiddleware())
+        router.add(middleware: NotFoundMiddleware(routes: router.routes))
         application = Application(
             responder: ServiceResponder(
                 routes: router.buildResponder(),
@@ -284,9 +284,9 @@ struct RouteTests {
         #expect(field.text == "{\"error\":\"Unknown field\",\"message\":\"there is no field 'agent'\"}")
         #expect(try await fixture.send(.delete, "/api/fields/agent").status == 404)
         #expect(try await fixture.send(.post, "/api/fields/agent/refresh").status == 404)
-        let route = try await fixture.send(.put)
+        let route = try await fixture.send(.get, "/api/agents")
         #expect(route.status == 404)
-        #expect(route.text.contains("there is no route PUT /api/fields/agents"))
+        #expect(route.text.contains("there is no route GET /api/agents"))
     }
 
     @Test("a path of its own answers as the field does")

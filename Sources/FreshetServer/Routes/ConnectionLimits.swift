@@ -3,8 +3,8 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 
-/// Closes a connection whose client sends a request too slowly or too large, or stops reading its answer; and lets
-/// bodies come whose senders wait for leave.
+/// Closes a connection whose client sends a request too slowly or too large, stops reading its answer, or has gone
+/// without it; and lets bodies come whose senders wait for leave.
 ///
 /// One timer a connection: requests note instants, and the timer looks at them when it comes round.
 final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
@@ -86,6 +86,11 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireErrorCaught(error)
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event as? ChannelEvent == .inputClosed { awaitLastAnswer(context) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard !isRefusing else {
             promise?.fail(ChannelError.ioOnClosedChannel)
@@ -109,6 +114,15 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         backlog = context.channel.isWritable ? nil : (bufferedBytes(context.channel), context.eventLoop.now)
         context.fireChannelWritabilityChanged()
+    }
+
+    /// Closes the connection of a client that sends no more, unless what it asked for is answered at once. What is
+    /// answered is left to the framework, which then closes, too.
+    private func awaitLastAnswer(_ context: ChannelHandlerContext) {
+        guard requestsUnanswered > 0 else { return }
+        context.eventLoop.assumeIsolated().scheduleTask(in: limits.lastAnswerTime) {
+            if self.requestsUnanswered > 0 { context.close(promise: nil) }
+        }
     }
 
     /// Closes the connection, after a 413 if the request's answer is the next to be written.

@@ -12,10 +12,10 @@ public import Hummingbird
 /// | | |
 /// |---|---|
 /// | `GET`, `HEAD /api/fields/{name}` | the value |
-/// | `GET /api/fields` | the catalogue |
+/// | `GET`, `HEAD /api/fields` | the catalogue |
 /// | `POST /api/fields/{name}/refresh` | a forced refresh |
 /// | `DELETE /api/fields/{name}` | removes, or expires with `?soft=true` |
-/// | `GET /api/fields/{name}/explain` | why the last reads and loads did what they did |
+/// | `GET`, `HEAD /api/fields/{name}/explain` | why the last reads and loads did what they did |
 ///
 /// A field with a further path answers there to `GET`, `HEAD` and `POST …/refresh`.
 public struct FieldRoutes: Sendable {
@@ -45,12 +45,15 @@ public struct FieldRoutes: Sendable {
     public func addRoutes<Context>(to router: some RouterMethods<Context>) {
         let catalogue = CatalogueRoute(cache: cache, access: access, paths: paths)
         router.get(RouterPath(prefix)) { request, _ in await catalogue.respond(to: request) }
+        router.head(RouterPath(prefix)) { request, _ in await catalogue.respond(to: request).createHeadResponse() }
         for field in cache.catalog.fields {
             let endpoint = FieldEndpoint(field, cache: cache, access: access)
             let path = "\(prefix)/\(field.name)"
             Self.addReads(of: endpoint, at: path, to: router)
             router.delete(RouterPath(path)) { request, _ in await endpoint.invalidate(request) }
-            router.get(RouterPath("\(path)/explain")) { request, _ in await endpoint.explain(request) }
+            let explain = RouterPath("\(path)/explain")
+            router.get(explain) { request, _ in await endpoint.explain(request) }
+            router.head(explain) { request, _ in await endpoint.explain(request).createHeadResponse() }
             if let path = paths[field.name] { Self.addReads(of: endpoint, at: path, to: router) }
         }
         addUnknown(to: router)
@@ -81,7 +84,7 @@ public struct FieldRoutes: Sendable {
         for (path, methods) in [
             ("\(prefix)/:name", [HTTPRequest.Method.get, .head, .delete]),
             ("\(prefix)/:name/refresh", [.post]),
-            ("\(prefix)/:name/explain", [.get]),
+            ("\(prefix)/:name/explain", [.get, .head]),
         ] as [(String, [HTTPRequest.Method])] {
             for method in methods {
                 router.on(RouterPath(path), method: method) {

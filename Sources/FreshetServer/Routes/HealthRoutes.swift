@@ -10,6 +10,8 @@ import NIOCore
 /// HealthRoutes(cache: fieldCache).addRoutes(to: router)
 /// ```
 public struct HealthRoutes: Sendable {
+    static let paths = ["/healthz", "/readyz"]
+
     private let cache: FieldCache
     private let state: ServiceState?
 

@@ -4,7 +4,7 @@ import HTTPTypes
 public import Hummingbird
 import NIOCore
 
-/// `GET /metrics`: what was measured, as Prometheus text.
+/// `GET`, `HEAD /metrics`: what was measured, as Prometheus text.
 ///
 /// ```swift
 /// let metrics = PrometheusRegistry()
@@ -26,18 +26,21 @@ public struct MetricsRoute: Sendable {
         self.access = access
     }
 
-    /// Adds the route.
+    /// Adds `GET` and `HEAD`.
     public func addRoutes<Context>(to router: some RouterMethods<Context>) {
-        router.get("/metrics") { [self] request, _ in
-            if let refusal = access.refusalToRead(request) { return refusal }
-            measureAges()
-            cache.measure()
-            return Response(
-                status: .ok,
-                headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: registry.render()))
-            )
-        }
+        router.get("/metrics") { [self] request, _ in respond(to: request) }
+        router.head("/metrics") { [self] request, _ in respond(to: request).createHeadResponse() }
+    }
+
+    private func respond(to request: Request) -> Response {
+        if let refusal = access.refusalToRead(request) { return refusal }
+        measureAges()
+        cache.measure()
+        return Response(
+            status: .ok,
+            headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: registry.render()))
+        )
     }
 
     /// The age of what this process holds; nothing of which it holds nothing.

@@ -1,12 +1,32 @@
+import HTTPTypes
 import Hummingbird
 
-/// Answers what no route answers as every other error is answered. Added behind all routes, it costs them nothing.
+/// Answers what no route answers as every other error is answered, and names the methods of a path that has some. Added
+/// behind all routes, it costs them nothing.
 struct NotFoundMiddleware<Context: RequestContext>: RouterMiddleware {
+    private let routes: [(path: RouterPath, method: HTTPRequest.Method)]
+
+    /// - Parameter routes: those that there are.
+    init(routes: [Router<Context>.RouteDescription]) { self.routes = routes.map { ($0.path, $0.method) } }
+
     func handle(
         _ request: Request,
         context: Context,
         next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
-        ErrorResponse.make(.notFound, "Not found", "there is no route \(request.method.rawValue) \(request.uri.path)")
+        let path = request.uri.path
+        let methods = Set(routes.filter { $0.path.matches(path) }.map(\.method.rawValue)).sorted()
+        let message = "there is no route \(request.method.rawValue) \(path)"
+        guard !methods.isEmpty else { return ErrorResponse.make(.notFound, "Not found", message) }
+        var answer = ErrorResponse.make(.methodNotAllowed, "Method not allowed", message)
+        answer.headers[.allow] = methods.joined(separator: ", ")
+        return answer
+    }
+}
+
+extension RouterPath {
+    fileprivate func matches(_ path: String) -> Bool {
+        let parts = path.split(separator: "/")
+        return parts.count == components.count && zip(components, parts).allSatisfy { $0 ~= $1 }
     }
 }

@@ -5,6 +5,8 @@ package import NIOCore
 package struct ServerLimits: Sendable {
     /// Further requests get 503.
     package var maxConcurrentRequests = 16_384
+    /// Further ones wait to be taken.
+    package var maxConnections = OpenFiles.connections
     /// Target and header fields of one request together; more get 431, and the connection is closed.
     package var maxHeaderBytes = 32 * 1024
     package var maxHeaderFields = 200
@@ -14,6 +16,9 @@ package struct ServerLimits: Sendable {
     package var requestTimeout = TimeAmount.seconds(30)
     /// How long a client may leave its answer unread.
     package var writeTimeout = TimeAmount.seconds(30)
+    /// How long the answer to a client that has closed its side of the connection may take: nothing tells whether it
+    /// still reads the other.
+    package var lastAnswerTime = TimeAmount.milliseconds(250)
 
     /// What such a 431 and 413 say, where it is not ``ErrorResponse``'s words.
     package var ownRefusalOfHead: ByteBuffer?

@@ -1,7 +1,8 @@
 import HTTPTypes
 public import Hummingbird
 
-/// The door of the service: lets in so many requests at a time, answers preflights, and hands the rest to the routes.
+/// The door of the service: lets in so many requests at a time and all that ask for its health, answers preflights, and
+/// hands the rest to the routes.
 public struct ServiceResponder: HTTPResponder {
     public typealias Context = BasicRequestContext
 
@@ -19,7 +20,9 @@ public struct ServiceResponder: HTTPResponder {
         if let answer = crossOrigin?.preflight(request) { return answer }
         let isLetIn = gate.enter()
         defer { if isLetIn { gate.leave() } }
-        var response = isLetIn ? try await routes.respond(to: request, context: context) : Self.overloaded
+        var response =
+            isLetIn || HealthRoutes.paths.contains(request.uri.path)
+            ? try await routes.respond(to: request, context: context) : Self.overloaded
         crossOrigin?.decorate(&response, for: request)
         // The framework would send the body of an answer to HEAD that no route has taken off.
         return request.method == .head ? response.createHeadResponse() : response
