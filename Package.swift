@@ -99,7 +99,7 @@ let package = Package(
             name: "FreshetCLI",
             dependencies: [
                 "Freshet", "FreshetServer", "FreshetTesting", "RESP", .asyncHTTPClient, .nio("NIOCore"),
-                .nio("NIOPosix"), .nio("NIOHTTP1"), .logging, .metrics,
+                .nio("NIOPosix"), .nio("NIOHTTP1"), .lifecycle, .logging, .metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]

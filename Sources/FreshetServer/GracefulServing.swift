@@ -1,11 +1,30 @@
-import Logging
-import ServiceLifecycle
+import Freshet
+package import Logging
+package import ServiceLifecycle
 import UnixSignals
 
 /// Runs what listens until it is told to stop.
-enum GracefulServing {
+package enum GracefulServing {
     /// How long requests and loads may go on then.
     private static let drainTime = Duration.seconds(20)
+
+    private static let signals: [UnixSignal] = [.sigterm, .sigint]
+
+    /// Puts something together and runs it. SIGTERM or SIGINT before it is put together is no failure, but an end; what
+    /// does not heed it is left to the end of the process.
+    package static func run<Value: Sendable>(
+        logger: Logger,
+        building build: @escaping @Sendable () async throws -> Value,
+        running run: @escaping @Sendable (Value) async throws -> Void
+    ) async throws {
+        let service = BuiltService(build: build, run: run)
+        let configuration = ServiceGroupConfiguration(
+            services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+            gracefulShutdownSignals: signals,
+            logger: logger
+        )
+        try await ServiceGroup(configuration: configuration).run()
+    }
 
     /// Serves until SIGTERM or SIGINT, or the graceful shutdown of a group that this is part of, and lets requests end.
     static func run(_ application: some Service, state: ServiceState, logger: Logger) async throws {
@@ -15,7 +34,7 @@ enum GracefulServing {
                 .init(service: application, failureTerminationBehavior: .cancelGroup),
                 .init(service: state, successTerminationBehavior: .ignore),
             ],
-            gracefulShutdownSignals: [.sigterm, .sigint],
+            gracefulShutdownSignals: signals,
             logger: logger
         )
         configuration.maximumGracefulShutdownDuration = drainTime
@@ -25,5 +44,28 @@ enum GracefulServing {
         } catch is CancellationError where state.phase == .draining {
             logger.warning("Requests were still under way when the time to drain was over")
         }
+    }
+}
+
+/// A service that is put together once it runs.
+private struct BuiltService<Value: Sendable>: Service {
+    let build: @Sendable () async throws -> Value
+    let run: @Sendable (Value) async throws -> Void
+
+    func run() async throws {
+        let value: Value
+        do {
+            value = try await cancelWhenGracefulShutdown {
+                try await withDeadline(
+                    .seconds(60),
+                    on: SystemSpawner(),
+                    orThrow: CacheError(.storeTimedOut, "the service was not ready within a minute"),
+                    build
+                )
+            }
+        } catch  where Task.isShuttingDownGracefully {
+            return
+        }
+        try await run(value)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import FreshetTesting
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -91,7 +92,7 @@ struct ServeTests {
     )
     func dead(prefix: String) async throws {
         let folder = try Self.folder()
-        let store = "\(prefix)\(try await FreePort.any())"
+        let store = "\(prefix)\(try LoopbackSocket.freePort())"
         let run = try await Run(
             ["serve", "--port", "0", "--store", store],
             directory: folder.url,
@@ -230,6 +231,49 @@ struct ServeTests {
         slow.answer()
         #expect(try await answer.body == "\"done\"")
         #expect(await service.exitCode() == 0)
+    }
+
+    @Test("C3: a load is cancelled when the last client that waits for it has gone")
+    func abandoned() async throws {
+        let folder = try Self.folder()
+        let slow = try await SlowSource.start()
+        try folder.write(
+            "fields: { slow: { ttl: 1m, backgroundCompletion: false, source: { http: { url: \(slow.url) } } } }",
+            to: "freshet.yaml"
+        )
+        let service = try FreshetProcess(["serve", "--port", "0"], directory: folder.url)
+        let url = try #require(await service.ready())
+        let clients = (0..<3).map { _ in Task { try await HTTPAnswer(.GET, "\(url)/api/fields/slow") } }
+        #expect(await eventually { slow.isAsked })
+        for client in clients { client.cancel() }
+        #expect(await eventually { slow.isLeft })
+        let isOver = try await eventually {
+            try await HTTPAnswer(.GET, "\(url)/api/fields").body.contains("\"isLoading\":false")
+        }
+        #expect(isOver)
+        service.terminate()
+        #expect(await service.exitCode(within: .seconds(10)) == 0)
+    }
+
+    @Test("told to stop before it is ready, it ends with 0", arguments: ["serve", "upstash --token t"])
+    func stoppedEarly(command: String) async throws {
+        let folder = try Self.folder()
+        let connections = NIOLockedValueBox(0)
+        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                connections.withLockedValue { $0 += 1 }
+                return channel.eventLoop.makeSucceededVoidFuture()
+            }
+            .bind(host: "127.0.0.1", port: 0)
+            .get()
+        let store = "redis://127.0.0.1:\(try #require(silent.localAddress?.port))"
+        let words = command.split(separator: " ").map(String.init)
+        let service = try FreshetProcess(words + ["--port", "0", "--store", store], directory: folder.url)
+        #expect(await eventually { connections.withLockedValue { $0 > 0 } })
+        service.terminate()
+        #expect(await service.exitCode(within: .seconds(2)) == 0)
+        #expect(service.standardOutput.isEmpty)
+        try await silent.close()
     }
 
     @Test("demo says what to try, and that works")

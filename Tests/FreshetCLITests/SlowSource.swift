@@ -11,6 +11,9 @@ final class SlowSource: Sendable {
 
     var isAsked: Bool { waiting.withLockedValue { !$0.isEmpty } }
 
+    /// Whether everybody who has asked is gone.
+    var isLeft: Bool { waiting.withLockedValue { $0.allSatisfy { !$0.isActive } } }
+
     static func start() async throws -> SlowSource {
         let waiting = NIOLockedValueBox<[any Channel]>([])
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)

@@ -47,7 +47,8 @@ struct UpstashTests {
     func dead() async throws {
         let run = try await Run(
             [
-                "upstash", "--store", "redis://127.0.0.1:\(try await FreePort.any())", "--token", "secret", "--port",
+                "upstash", "--store", "redis://127.0.0.1:\(try LoopbackSocket.freePort())", "--token", "secret",
+                "--port",
                 "0",
             ],
             within: .seconds(10)

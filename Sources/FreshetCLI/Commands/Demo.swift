@@ -38,6 +38,8 @@ struct Demo: AsyncParsableCommand {
     )
     var port: Int?
 
+    func validate() throws { try Port.check(port) }
+
     func run() async throws {
         let logger = try Logs.start(quiet: true)
         let standIn = AirtableStandIn(logger: logger)

@@ -27,6 +27,8 @@ struct Upstash: AsyncParsableCommand {
     @Option(help: "The port to listen on; 0 picks one.")
     var port = 8080
 
+    func validate() throws { try Port.check(port) }
+
     func run() async throws {
         let environment = Environment()
         let configuration = try UpstashEndpointConfiguration(
@@ -38,10 +40,11 @@ struct Upstash: AsyncParsableCommand {
         )
         let logger = try Logs.start(environment)
         warn(of: configuration, logger)
-        let endpoint = try await buildUpstashEndpoint(configuration: configuration, logger: logger) { port in
-            Output.line("freshet: listening on \(ServiceRunner.url(host: host, port: port))")
+        try await ServiceRunner.run(host: host, port: port, logger: logger) { [host] in
+            try await buildUpstashEndpoint(configuration: configuration, logger: logger) { port in
+                Output.line("freshet: listening on \(ServiceRunner.url(host: host, port: port))")
+            }
         }
-        try await ServiceRunner.listening(host: host, port: port) { try await endpoint.run() }
     }
 
     /// Not the environment's Upstash, which is what the endpoint stands in for.

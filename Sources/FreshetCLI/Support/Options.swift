@@ -20,6 +20,8 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: "The port to listen on; 0 picks one. (default: 8080)")
     var port: Int?
 
+    func validate() throws { try Port.check(port) }
+
     func file(_ environment: Environment) -> String {
         config ?? environment["FRESHET_CONFIG"] ?? "freshet.yaml"
     }

@@ -4,6 +4,7 @@ import Logging
 import Metrics
 import NIOCore
 import NIOPosix
+import ServiceLifecycle
 
 /// Runs a service in this process until it is told to stop.
 enum ServiceRunner {
@@ -15,19 +16,27 @@ enum ServiceRunner {
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
         let server = configuration.server
-        let service = try await buildApplication(configuration: configuration, metrics: metrics, logger: logger) {
-            port in
-            await onReady(Self.url(host: server.host, port: port))
+        try await run(host: server.host, port: server.port, logger: logger) {
+            try await buildApplication(configuration: configuration, metrics: metrics, logger: logger) { port in
+                await onReady(Self.url(host: server.host, port: port))
+            }
         }
-        try await listening(host: server.host, port: server.port) { try await service.run() }
     }
 
     /// Runs what listens there.
-    static func listening(host: String, port: Int, _ run: () async throws -> Void) async throws {
-        do {
-            try await run()
-        } catch let error where isOfAddress(error) {
-            throw Failure(.unavailable, "cannot listen on \(url(host: host, port: port)): \(error)")
+    static func run(
+        host: String,
+        port: Int,
+        logger: Logger,
+        building build: @escaping @Sendable () async throws -> some Service
+    ) async throws {
+        OpenFiles.raiseLimit()
+        try await GracefulServing.run(logger: logger, building: build) { service in
+            do {
+                try await service.run()
+            } catch let error where isOfAddress(error) {
+                throw Failure(.unavailable, "cannot listen on \(url(host: host, port: port)): \(error)")
+            }
         }
     }
 
