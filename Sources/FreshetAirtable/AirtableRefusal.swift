@@ -1,6 +1,9 @@
 import Freshet
 import NIOCore
 
+/// The cause of an error that lasts until somebody corrects the token, the ids or the query.
+package struct AirtableMistake: Error {}
+
 /// An answer of Airtable that is not 200, read from any of the four shapes of its error bodies, or from none.
 struct AirtableRefusal {
     enum Kind: Hashable {
@@ -49,7 +52,9 @@ struct AirtableRefusal {
         case .unknownColumn: .unknownColumn(CacheError(.sourceFailed, text))
         case .transient: .transient(CacheError(.sourceFailed, text))
         case .final where [401, 403].contains(status):
-            .final(CacheError(.sourceFailed, text).because(of: .credentials))
+            .final(CacheError(.sourceFailed, text, underlying: AirtableMistake()).because(of: .credentials))
+        case .final where [404, 422].contains(status):
+            .final(CacheError(.sourceFailed, text, underlying: AirtableMistake()))
         case .final: .final(CacheError(.sourceFailed, text))
         }
     }

@@ -37,6 +37,11 @@ extension AirtableSource {
     ///
     /// - Throws: as ``AirtableClient/records(base:table:query:)``.
     public func inspect() async throws -> Inspection {
+        try await inspect(hasIDColumn: nil)
+    }
+
+    /// - Parameter hasIDColumn: what is known of the table already, which saves a request.
+    package func inspect(hasIDColumn: Bool?) async throws -> Inspection {
         var sample = query
         sample.maxRecords = min(query.maxRecords ?? 100, 100)
         let records = try await client.records(base: base, table: table, query: sample)
@@ -44,6 +49,8 @@ extension AirtableSource {
         let isHidden =
             if query.returnFieldsByFieldId || query.fields?.contains("id") == false {
                 false
+            } else if let hasIDColumn {
+                hasIDColumn
             } else {
                 try await client.hasColumn("id", base: base, table: table)
             }

@@ -8,12 +8,14 @@ struct SourceFactory {
     let airtable: AirtableClient?
     private let logger: Logger
 
-    init(configuration: Configuration, logger: Logger) throws {
+    /// - Parameter limiters: who paces Airtable.
+    init(configuration: Configuration, limiters: BaseLimiters = .shared, logger: Logger) throws {
         self.logger = logger
         airtable = try configuration.airtable.token.map { token in
             try AirtableClient(
                 token: token,
                 endpoint: configuration.airtable.endpoint ?? AirtableClient.defaultEndpoint,
+                limiters: limiters,
                 logger: logger
             )
         }

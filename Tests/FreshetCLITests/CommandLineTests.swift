@@ -1,5 +1,6 @@
 import Foundation
 import FreshetTesting
+import NIOHTTP1
 import TestSupport
 import Testing
 
@@ -75,26 +76,64 @@ struct CommandLineTests {
         #expect(report.problems.map(\.line) == [1, 2])
     }
 
-    @Test("check says which column the record's id hides, unless it is to stay offline")
+    private static let airtable = """
+        fields:
+          changes: { ttl: 1m, source: { airtable: { base: appPeople00000001, table: Altas/Bajas 2024 } } }
+          again: { ttl: 2m, source: { airtable: { base: appPeople00000001, table: Altas/Bajas 2024 } } }
+        """
+
+    @Test("check says which column the record's id hides, unless it is to stay offline; it asks a table once")
     func hiddenColumn() async throws {
         let folder = try Folder()
-        let file = try folder.write(
-            """
-            fields:
-              changes: { ttl: 1m, source: { airtable: { base: appPeople00000001, table: Altas/Bajas 2024 } } }
-              gone: { ttl: 1m, source: { airtable: { base: appPeople00000001, table: Nadie } } }
-            """,
-            to: "f.yaml"
-        )
+        let file = try folder.write(Self.airtable, to: "f.yaml")
         try await AirtableStandIn.withStandIn { standIn in
             let environment = ["AIRTABLE_TOKEN": standIn.token, "AIRTABLE_ENDPOINT": standIn.url]
             let run = try await Run(["check", "--config", file], environment: environment)
             #expect(run.code == 0)
-            #expect(run.errors.contains("field 'changes' has a column named 'id', which the record's id hides"))
-            #expect(run.errors.contains("the table of field 'gone' cannot be looked at"))
-            #expect(!run.errors.contains(standIn.token))
+            for (line, name) in [(2, "changes"), (3, "again")] {
+                let message = "the table of field '\(name)' has a column named 'id', which the record's id hides"
+                #expect(run.errors.contains(":\(line):"))
+                #expect(run.errors.contains(message), "\(run.errors)")
+            }
+            #expect(standIn.statistics.requests == 2)
+            // Nothing of what Airtable allows in a second is spent.
+            for _ in 0..<5 {
+                let url = "\(standIn.url)/v0/appPeople00000001/Personas?maxRecords=1"
+                let headers: HTTPHeaders = ["Authorization": "Bearer \(standIn.token)"]
+                #expect(try await HTTPAnswer(.GET, url, headers: headers).status == 200)
+            }
             let offline = try await Run(["check", "--config", file, "--offline"], environment: environment)
             #expect((offline.code, offline.errors) == (0, ""))
+        }
+    }
+
+    @Test("what Airtable refuses for good is a problem, what may pass a warning")
+    func refusedTable() async throws {
+        let folder = try Folder()
+        let file = try folder.write(
+            "\(Self.airtable)\n  gone: { ttl: 1m, source: { airtable: { base: appPeople00000001, table: Nadie } } }",
+            to: "f.yaml"
+        )
+        try await AirtableStandIn.withStandIn { standIn in
+            var environment = ["AIRTABLE_TOKEN": standIn.token, "AIRTABLE_ENDPOINT": standIn.url]
+            let run = try await Run(["check", "--config", file], environment: environment)
+            #expect(run.code == 78)
+            #expect(run.output.isEmpty)
+            #expect(run.errors.contains("warning: \(file):2:"))
+            #expect(
+                run.errors.contains("\(file):4:20: the table of field 'gone' cannot be looked at: "),
+                "\(run.errors)"
+            )
+            environment["AIRTABLE_TOKEN"] = "patWrong.0"
+            let refused = try await Run(["check", "--config", file, "--json"], environment: environment)
+            #expect(refused.code == 78)
+            #expect(refused.output.contains("\"valid\":false"))
+            #expect(!(refused.output + refused.errors).contains("patWrong"))
+            environment["AIRTABLE_TOKEN"] = standIn.token
+            standIn.inject(.rateLimit)
+            let closed = try await Run(["check", "--config", file], environment: environment)
+            #expect(closed.code == 0)
+            #expect(closed.errors.contains("warning: \(file):4:20: the table of field 'gone' cannot be looked at: "))
         }
     }
 
@@ -112,9 +151,27 @@ struct CommandLineTests {
     func logLevel() async throws {
         let folder = try Folder()
         try folder.write("fields: {}", to: "freshet.yaml")
-        let run = try await Run(["serve"], environment: ["FRESHET_LOG_LEVEL": "loud"], directory: folder.url)
+        for command in ["serve", "check"] {
+            let run = try await Run([command], environment: ["FRESHET_LOG_LEVEL": "loud"], directory: folder.url)
+            #expect(run.code == 78)
+            #expect(run.errors.contains("'loud' is no log level"))
+        }
+    }
+
+    @Test(
+        "a port that is none is wrong usage in an option, and a wrong configuration elsewhere",
+        arguments: ["serve", "check", "demo", "upstash"]
+    )
+    func port(command: String) async throws {
+        for port in ["99999", "-1", "x"] {
+            let run = try await Run([command, "--port=\(port)"])
+            #expect(run.code == 64, "\(port)")
+        }
+        let folder = try Folder()
+        try folder.write("fields: {}", to: "freshet.yaml")
+        guard ["serve", "check"].contains(command) else { return }
+        let run = try await Run([command], environment: ["FRESHET_PORT": "99999"], directory: folder.url)
         #expect(run.code == 78)
-        #expect(run.errors.contains("'loud' is no log level"))
     }
 
     @Test(
@@ -153,7 +210,7 @@ struct CommandLineTests {
         arguments: ["fields", "warm", "refresh a", "remove a", "explain a"]
     )
     func noService(command: String) async throws {
-        let port = try await FreePort.any()
+        let port = try LoopbackSocket.freePort()
         let words = command.split(separator: " ").map(String.init)
         let run = try await Run(words + ["--url", "http://127.0.0.1:\(port)"])
         #expect(run.code == 69)
@@ -217,8 +274,7 @@ struct KeyCommandTests {
         try server.command(#"SET k "a\xff""#)
         let run = try await Run(["get", "k", "--store", server.url])
         #expect(run.code == 0)
-        // Read as UTF-8, which it is not; replaced bytes would be.
-        #expect(run.output.isEmpty)
+        #expect(run.bytes == Data([0x61, 0xFF, 0x0A]))
         let json = try await Run(["get", "k", "--store", server.url, "--json"])
         #expect(json.code == 65)
         #expect(json.output.isEmpty)
@@ -278,7 +334,7 @@ struct KeyCommandTests {
 
     @Test("a store that is not there exits with 69, and no password is shown")
     func dead() async throws {
-        let port = try await FreePort.any()
+        let port = try LoopbackSocket.freePort()
         let run = try await Run(["get", "k", "--store", "redis://u:hunter2@127.0.0.1:\(port)"])
         #expect(run.code == 69)
         #expect(!run.errors.contains("hunter2"))

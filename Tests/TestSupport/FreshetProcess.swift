@@ -51,6 +51,7 @@ public final class FreshetProcess: Sendable {
     }
 
     public var standardOutput: String { folder.read("output") }
+    fileprivate var outputBytes: Data { folder.readBytes("output") }
     public var standardError: String { folder.read("errors") }
     public var isRunning: Bool { process.isRunning }
 
@@ -79,8 +80,12 @@ public final class FreshetProcess: Sendable {
 /// A run from start to end.
 public struct Run: Sendable {
     public let code: Int32?
-    public let output: String
+    /// Standard output, byte for byte.
+    public let bytes: Data
     public let errors: String
+
+    /// ``bytes`` as text; empty if they are none.
+    public var output: String { String(data: bytes, encoding: .utf8) ?? "" }
 
     public init(
         _ arguments: [String],
@@ -90,7 +95,7 @@ public struct Run: Sendable {
     ) async throws {
         let process = try FreshetProcess(arguments, environment: environment, directory: directory)
         code = await process.exitCode(within: limit)
-        output = process.standardOutput
+        bytes = process.outputBytes
         errors = process.standardError
     }
 }
@@ -107,8 +112,10 @@ public final class Folder: Sendable {
     deinit { try? FileManager.default.removeItem(at: url) }
 
     public func read(_ name: String) -> String {
-        (try? String(contentsOf: url.appendingPathComponent(name), encoding: .utf8)) ?? ""
+        String(data: readBytes(name), encoding: .utf8) ?? ""
     }
+
+    func readBytes(_ name: String) -> Data { (try? Data(contentsOf: url.appendingPathComponent(name))) ?? Data() }
 
     @discardableResult
     public func write(_ text: String, to name: String) throws -> String {

@@ -5,7 +5,10 @@ struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure a store from here: throughput and latency of GET and SET.",
-        discussion: "Writes 100 keys that begin with freshet:bench:, and deletes them at the end."
+        discussion: """
+            Writes 100 keys that begin with freshet:bench:, and deletes them at the end; if it is interrupted they expire \
+            within ten minutes.
+            """
     )
 
     @Option(help: "How many tasks run at the same time; several numbers with commas.")

@@ -40,33 +40,40 @@ struct Check: AsyncParsableCommand {
         let environment = Environment()
         let file = options.file(environment)
         do {
-            var configuration = try options.load(environment)
+            _ = try Logs.level(environment)
+            let configuration = try options.load(environment)
+            var findings = SourceFindings()
             if !offline {
-                configuration.warnings += await configuration.inspectSources(
+                findings = await configuration.inspectSources(
                     origin: file,
                     logger: Logger(label: "freshet", factory: { _ in SwiftLogNoOpLogHandler() })
                 )
             }
-            try report(configuration, file)
+            try report(configuration, findings, file)
         } catch let error as ConfigurationError where output.json {
             try Output.json(Report(file: file, valid: false, problems: error.problems.map(Report.Problem.init)))
             throw Failure(.configuration)
         }
     }
 
-    private func report(_ configuration: Configuration, _ file: String) throws {
+    private func report(_ configuration: Configuration, _ findings: SourceFindings, _ file: String) throws {
+        let warnings = configuration.warnings + findings.warnings
         if output.json {
-            return try Output.json(
+            try Output.json(
                 Report(
                     file: file,
-                    valid: true,
+                    valid: findings.problems.isEmpty,
                     store: configuration.store.description,
                     fields: configuration.fields.map(\.name),
-                    warnings: configuration.warnings.map(Report.Problem.init)
+                    problems: findings.problems.map(Report.Problem.init),
+                    warnings: warnings.map(Report.Problem.init)
                 )
             )
+            if !findings.problems.isEmpty { throw Failure(.configuration) }
+            return
         }
-        for warning in configuration.warnings { Output.error("warning: \(warning)") }
+        for warning in warnings { Output.error("warning: \(warning)") }
+        if !findings.problems.isEmpty { throw ConfigurationError(findings.problems) }
         let fields = configuration.fields.map(\.name).joined(separator: ", ")
         Output.line("\(file): valid; store \(configuration.store); fields: \(fields.isEmpty ? "none" : fields)")
     }

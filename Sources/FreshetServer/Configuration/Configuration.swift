@@ -53,6 +53,8 @@ public struct FieldSettings: Sendable {
     public var transform: RecordTransform?
     /// Changes with the field's settings: what was made under others is not what "not modified" speaks of.
     public var fingerprint: String
+    /// Where the file says what the source is.
+    var sourcePlace: Place?
 
     public init(
         name: String,

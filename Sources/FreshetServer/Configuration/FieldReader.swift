@@ -26,7 +26,7 @@ struct FieldReader {
         let route = mapping["route"]?.word()
         let transform = TransformReader(mapping: mapping, scope: scope).read()
         guard let key, let policy, let source, let transform else { return nil }
-        return FieldSettings(
+        var settings = FieldSettings(
             name: name,
             key: key,
             policy: policy,
@@ -35,6 +35,8 @@ struct FieldReader {
             transform: transform.isIdentity ? nil : transform,
             fingerprint: fingerprint
         )
+        settings.sourcePlace = mapping.keyPlace("source")
+        return settings
     }
 
     /// Of the field's settings as they are written, with their variables replaced.
@@ -94,7 +96,9 @@ struct FieldReader {
         do {
             return try .cron(text)
         } catch {
-            value.report(error.message, "write a time (15m) or minute, hour, day, month, weekday: \"30 6 * * mon-fri\"")
+            let isAsWritten = value.written == text
+            let message = isAsWritten ? error.message : "'\(value.written)' is no cron expression"
+            value.report(message, "write a time (15m) or minute, hour, day, month, weekday: \"30 6 * * mon-fri\"")
             return nil
         }
     }
@@ -148,20 +152,28 @@ struct FieldReader {
     private func readHTTP(_ settings: YAMLMapping, _ member: YAMLMapping.Member) -> SourceSettings? {
         settings.allow(["url", "headers"])
         let url = required("url", in: settings, of: member)
+        if let url {
+            check(settings["url"]?.place, advice: "write https://host/path") { try HTTPSource.check(url: url) }
+        }
         var headers: [String: String] = [:]
         if let value = settings["headers"], !value.isNull, let mapping = value.mapping() {
             for header in mapping.all {
-                if let text = header.value.text() { headers[header.key] = text }
+                guard let text = header.value.text() else { continue }
+                headers[header.key] = text
+                check(header.keyPlace, advice: "write headers as `Name: value`") {
+                    try HTTPSource.check(header: header.key, text)
+                }
             }
         }
-        guard let url else { return nil }
+        return url.map { .http(url: $0, headers: headers) }
+    }
+
+    private func check(_ place: Place?, advice: String, _ test: () throws -> Void) {
         do {
-            _ = try HTTPSource(url: url, headers: headers)
+            try test()
         } catch {
-            let message = (error as? CacheError)?.message ?? "\(error)"
-            settings["url"]?.report(message, "write https://host/path, and headers as `Name: value`")
+            scope.report(place, (error as? CacheError)?.message ?? "\(error)", advice)
         }
-        return .http(url: url, headers: headers)
     }
 
     private func readFile(_ settings: YAMLMapping, _ member: YAMLMapping.Member) -> SourceSettings? {

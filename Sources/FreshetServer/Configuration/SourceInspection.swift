@@ -7,69 +7,137 @@ extension Configuration {
     /// Looks at the Airtable tables of the fields, and says what their readers may not expect: a column that the
     /// record's id hides, attachment links that end before the field does.
     ///
-    /// Two requests a field, ten seconds a field at most. A table that cannot be looked at is a warning of its own.
+    /// Two requests a table, one more for each further view; ten seconds a field at most. Whatever else reads the bases
+    /// has half of what Airtable allows meanwhile, and all of it afterwards.
     ///
     /// - Parameter origin: the file the fields are of.
-    package func inspectSources(origin: String, logger: Logger) async -> [ConfigurationProblem] {
-        guard let client = try? SourceFactory(configuration: self, logger: logger).airtable else { return [] }
-        var warnings: [ConfigurationProblem] = []
-        for field in fields {
-            guard case .airtable(let base, let table, let view) = field.source else { continue }
-            do {
-                let source = try AirtableSource(
-                    client: client,
-                    base: base,
-                    table: table,
-                    query: AirtableQuery(view: view)
-                )
-                let inspection = try await withDeadline(
-                    .seconds(10),
-                    on: SystemSpawner(),
-                    orThrow: CacheError(.sourceTimedOut, "Airtable did not answer within ten seconds")
-                ) { try await source.inspect() }
-                warnings += field.warnings(on: inspection, origin: origin)
-            } catch {
-                let message = (error as? CacheError)?.message ?? "\(type(of: error))"
-                warnings.append(
-                    ConfigurationProblem(
-                        origin: origin,
-                        message: "the table of field '\(field.name)' cannot be looked at: \(message)",
-                        advice: "check base, table, view and token"
-                    )
-                )
-            }
+    package func inspectSources(origin: String, logger: Logger) async -> SourceFindings {
+        let limiters = BaseLimiters(interval: .milliseconds(430))
+        guard let client = try? SourceFactory(configuration: self, limiters: limiters, logger: logger).airtable else {
+            return SourceFindings()
         }
-        return warnings
+        var inspector = SourceInspector(client: client, origin: origin)
+        for field in fields { await inspector.inspect(field) }
+        await inspector.leave()
+        return inspector.findings
     }
 }
 
-extension FieldSettings {
-    /// Airtable's attachment links end two hours after they were read.
-    private static var attachmentLife: Duration { .seconds(2 * 3600) }
+/// What the sources of fields are like.
+package struct SourceFindings: Sendable {
+    /// What fails until somebody corrects it.
+    package var problems: [ConfigurationProblem] = []
+    /// What readers may not expect, and what could not be looked at for now.
+    package var warnings: [ConfigurationProblem] = []
 
-    fileprivate func warnings(on inspection: AirtableSource.Inspection, origin: String) -> [ConfigurationProblem] {
-        var warnings: [ConfigurationProblem] = []
+    package init() {}
+}
+
+/// Asks no table twice.
+private struct SourceInspector {
+    private struct Table: Hashable {
+        let base: String
+        let name: String
+    }
+
+    /// In which Airtable counts requests.
+    private static let window = Duration.seconds(1)
+    /// Airtable's attachment links end two hours after they were read.
+    private static let attachmentLife = Duration.seconds(2 * 3600)
+
+    let client: AirtableClient
+    let origin: String
+    private(set) var findings = SourceFindings()
+    private var inspections: [SourceSettings: Result<AirtableSource.Inspection, any Error>] = [:]
+    private var haveIDColumn: [Table: Bool] = [:]
+
+    init(client: AirtableClient, origin: String) {
+        self.client = client
+        self.origin = origin
+    }
+
+    mutating func inspect(_ field: FieldSettings) async {
+        guard case .airtable(let base, let table, let view) = field.source else { return }
+        let query = AirtableQuery(view: view)
+        if inspections[field.source] == nil {
+            inspections[field.source] = await inspect(Table(base: base, name: table), query)
+        }
+        switch inspections[field.source] {
+        case .success(let inspection)?: warn(of: inspection, field)
+        case .failure(let error)?: report(error, field)
+        case nil: break
+        }
+    }
+
+    /// Waits until what was asked here counts no longer.
+    func leave() async {
+        if !inspections.isEmpty { try? await Task.sleep(for: Self.window) }
+    }
+
+    private mutating func inspect(
+        _ table: Table,
+        _ query: AirtableQuery
+    ) async -> Result<AirtableSource.Inspection, any Error> {
+        let hasIDColumn = haveIDColumn[table]
+        do {
+            let source = try AirtableSource(client: client, base: table.base, table: table.name, query: query)
+            let inspection = try await withDeadline(
+                .seconds(10),
+                on: SystemSpawner(),
+                orThrow: CacheError(.sourceTimedOut, "Airtable did not answer within ten seconds")
+            ) { try await source.inspect(hasIDColumn: hasIDColumn) }
+            haveIDColumn[table] = inspection.hasIDColumn
+            return .success(inspection)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private mutating func report(_ error: any Error, _ field: FieldSettings) {
+        let error = error as? CacheError
+        let problem = problem(
+            field,
+            "the table of field '\(field.name)' cannot be looked at: \(error?.message ?? "an internal error")",
+            "check base, table, view and token"
+        )
+        if error?.underlying is AirtableMistake {
+            findings.problems.append(problem)
+        } else {
+            findings.warnings.append(problem)
+        }
+    }
+
+    private mutating func warn(of inspection: AirtableSource.Inspection, _ field: FieldSettings) {
         if inspection.hasIDColumn {
-            warnings.append(
-                ConfigurationProblem(
-                    origin: origin,
-                    message: "the table of field '\(name)' has a column named 'id', which the record's id hides",
-                    advice: "rename the column if readers need it"
+            findings.warnings.append(
+                problem(
+                    field,
+                    "the table of field '\(field.name)' has a column named 'id', which the record's id hides",
+                    "rename the column if readers need it"
                 )
             )
         }
-        let life = policy.ttl + max(policy.staleWhileRevalidate, policy.staleIfError)
-        let attachments = inspection.attachmentColumns.filter { transform?.tells($0) ?? true }
+        let life = field.policy.ttl + max(field.policy.staleWhileRevalidate, field.policy.staleIfError)
+        let attachments = inspection.attachmentColumns.filter { field.transform?.tells($0) ?? true }
         if !attachments.isEmpty, life > Self.attachmentLife {
             let columns = attachments.map { "'\($0)'" }.joined(separator: ", ")
-            warnings.append(
-                ConfigurationProblem(
-                    origin: origin,
-                    message: "field '\(name)' serves attachment links (\(columns)) beyond the two hours that they work",
-                    advice: "keep ttl and stale windows together under 2h, or select other columns"
+            findings.warnings.append(
+                problem(
+                    field,
+                    "field '\(field.name)' serves attachment links (\(columns)) beyond the two hours that they work",
+                    "keep ttl and stale windows together under 2h, or select other columns"
                 )
             )
         }
-        return warnings
+    }
+
+    private func problem(_ field: FieldSettings, _ message: String, _ advice: String) -> ConfigurationProblem {
+        ConfigurationProblem(
+            origin: origin,
+            line: field.sourcePlace?.line,
+            column: field.sourcePlace?.column,
+            message: message,
+            advice: advice
+        )
     }
 }

@@ -48,13 +48,21 @@ public struct HTTPSource: FieldSource {
     private static func validated(_ headers: [String: String]) throws -> HTTPHeaders {
         var result = HTTPHeaders()
         for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
-            guard isToken(name) else { throw CacheError(.configuration, "'\(name.prefix(50))' is no name of a header") }
-            guard !value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) else {
-                throw CacheError(.configuration, "the value of the header \(name) has control characters")
-            }
+            try check(header: name, value)
             result.add(name: name, value: value)
         }
         return result
+    }
+
+    /// - Throws: what a source with that URL would.
+    package static func check(url: String) throws { _ = try HTTPTarget(url) }
+
+    /// - Throws: what a source with that header would.
+    package static func check(header name: String, _ value: String) throws {
+        guard isToken(name) else { throw CacheError(.configuration, "'\(name.prefix(50))' is no name of a header") }
+        guard !value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) else {
+            throw CacheError(.configuration, "the value of the header \(name) has control characters")
+        }
     }
 
     /// RFC 9110, section 5.6.2.
