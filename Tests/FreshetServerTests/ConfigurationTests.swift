@@ -300,6 +300,49 @@ struct ConfigurationTests {
         #expect(configuration.fields[0].source == .http(url: "https://h/%7B?x=$1", headers: headers))
     }
 
+    @Test("a problem shows the variable, not its value")
+    func unshown() {
+        let yaml = """
+            server: { port: '${S}', cors: '${S}' }
+            l1: { maxBytes: '${S}', recheck: '${S}' }
+            fields:
+              a:
+                ttl: 1m
+                jitter: ${S}
+                backgroundCompletion: ${S}
+                refreshEvery: '${S} *'
+                route: ${S}
+                source: { file: { path: x } }
+            """
+        let problems = Self.problems(yaml, ["S": "s3cret"])
+        #expect(problems.count == 8)
+        #expect(problems.allSatisfy { $0.contains("${S}") }, "\(problems)")
+        #expect(!problems.joined().contains("s3cret"))
+    }
+
+    @Test("the URL of a source and each of its headers is wrong in its own place")
+    func httpSource() {
+        let problems = Self.problems(
+            """
+            fields:
+              a:
+                ttl: 1m
+                source:
+                  http:
+                    url: ftp://h
+                    headers:
+                      X-Right: y
+                      X Wrong: y
+                      X-Odd: "a\\u0001b"
+            """
+        )
+        #expect(
+            problems.map { $0.prefix { $0 != " " } } == [
+                "freshet.yaml:6:14:", "freshet.yaml:9:11:", "freshet.yaml:10:11:",
+            ]
+        )
+    }
+
     @Test("Airtable fields need a token")
     func token() {
         let problems = Self.problems("fields: { a: { ttl: 1m, source: { airtable: { base: appX, table: T } } } }")

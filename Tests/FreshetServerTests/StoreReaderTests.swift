@@ -64,11 +64,28 @@ struct StoreReaderTests {
         #expect(problems.first?.contains("freshet.yaml\(problem)") == true, "\(problems)")
     }
 
+    @Test("a token is sent without TLS on this machine only", arguments: ["http://h?_token=SECRET", "upstash://"])
+    func plainText(url: String) {
+        let environment = Environment(["UPSTASH_REDIS_REST_URL": "http://h", "UPSTASH_REDIS_REST_TOKEN": "SECRET"])
+        let problem = StoreLocation(url: url, origin: .flag, environment: environment).problem
+        #expect(problem?.message == "the token would cross the network in plain text")
+    }
+
+    @Test(
+        "user and password before a further host are no part of the first ones",
+        arguments: ["redis+cluster://u:p@a:1,u2:p2@b:2", "redis+sentinel://u:p,q@a:1,b:2/m"]
+    )
+    func furtherCredentials(url: String) {
+        let problem = StoreLocation(url: url, origin: .flag).problem
+        #expect(problem?.message == "user and password stand once, before all hosts")
+    }
+
     @Test("advice and help name every kind of store that is taken")
     func forms() {
         let urls = [
             "memory://", "redis://h", "rediss://h", "redis+cluster://h", "redis+clusters://h", "redis+sentinel://h/m",
-            "redis+sentinels://h/m", "https://h?_token=t", "http://h?_token=t",
+            "redis+sentinels://h/m", "https://h?_token=t", "http://127.0.0.1?_token=t",
+            "http://localhost:8080?_token=t", "redis+cluster://u:p%40%2C@a:1,b:2", "redis://u:p@ss@h",
         ]
         #expect(urls.allSatisfy { StoreLocation(url: $0, origin: .flag).problem == nil })
         let text = """

@@ -113,7 +113,7 @@ private struct ConfigurationReader {
             guard origin == "*" || origin.hasPrefix("https://") || origin.hasPrefix("http://"), !origin.hasSuffix("/")
             else {
                 value.report(
-                    "'\(origin)' is no origin",
+                    "'\(value.written)' is no origin",
                     "write https://host or https://host:port, without a path, or '*'"
                 )
                 return nil

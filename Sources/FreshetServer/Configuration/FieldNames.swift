@@ -39,17 +39,17 @@ struct FieldNames {
                 && segment.allSatisfy { $0.isASCII && !$0.isWhitespace && !":*{}?#%&$".contains($0) }
         }
         guard route.hasPrefix("/"), !segments.isEmpty, isPlain else {
-            value.report("'\(route)' is no route", "write a plain path such as /api/airtable/\(member.key)")
+            value.report("'\(value.written)' is no route", "write a plain path such as /api/airtable/\(member.key)")
             return
         }
         let reserved = ["/healthz", "/readyz", "/metrics", "/api/fields", "/api/tags", "/admin", "/webhooks"]
         if let owner = reserved.first(where: { route == $0 || route.hasPrefix($0 + "/") }) {
-            value.report("the route '\(route)' is taken by \(owner)", "choose another path")
+            value.report("the route '\(value.written)' is taken by \(owner)", "choose another path")
         }
         for path in [route, route + "/refresh"] {
             if let owner = routes.updateValue(member.key, forKey: path) {
                 value.report(
-                    "fields '\(owner)' and '\(member.key)' share the route '\(path)'",
+                    "fields '\(owner)' and '\(member.key)' share the route '\(value.written)'",
                     "give one of them another path"
                 )
                 return

@@ -49,6 +49,12 @@ public struct StoreLocation: Sendable, Hashable {
         guard let end = url.firstRange(of: "://") else { return "" }
         return url[..<end.lowerBound].lowercased()
     }
+
+    /// Everything up to options; user and password first.
+    var authority: Substring {
+        guard let end = url.firstRange(of: "://") else { return "" }
+        return url[end.upperBound...].prefix { $0 != "?" && $0 != "#" }
+    }
 }
 
 extension StoreLocation {
@@ -72,8 +78,7 @@ extension StoreLocation: CustomStringConvertible {
     /// Scheme and host, without user, password and token.
     public var description: String {
         if scheme == "upstash", let upstash = try? upstash { return "upstash (\(upstash.endpoint))" }
-        guard let end = url.firstRange(of: "://") else { return "(no URL)" }
-        let authority = url[end.upperBound...].prefix { $0 != "?" && $0 != "#" }
+        guard !scheme.isEmpty else { return "(no URL)" }
         let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
         return "\(scheme)://\(host)"
     }

@@ -1,3 +1,4 @@
+import Foundation
 import RedisClient
 import UpstashClient
 
@@ -25,13 +26,12 @@ extension StoreLocation {
         case .memory:
             return nil
         case .redis, .cluster, .sentinel:
-            return problem(advice: "write \(form.text)")
+            return problem(form)
         case .upstash where url.dropFirst("upstash://".count).contains { $0 != "/" }:
             return ("upstash:// takes no host", "write upstash:// alone, or \(StoreForm.rest.text)")
         case .upstash, .rest:
             do {
-                _ = try upstash
-                return nil
+                return try upstash.flatMap(problem)
             } catch {
                 return (
                     (error as? UpstashError)?.message ?? "\(error)",
@@ -41,7 +41,22 @@ extension StoreLocation {
         }
     }
 
-    private func problem(advice: String) -> (message: String, advice: String)? {
+    /// The token would be everybody's.
+    private func problem(_ configuration: UpstashClient.Configuration) -> (message: String, advice: String)? {
+        guard let url = URL(string: configuration.endpoint), url.scheme == "http",
+            !ServerSettings.isLoopback(url.host() ?? "")
+        else { return nil }
+        return ("the token would cross the network in plain text", "write https:// for a host that is not this machine")
+    }
+
+    private func problem(_ form: StoreForm) -> (message: String, advice: String)? {
+        let credentials = authority.lastIndex(of: "@").map { authority[..<$0] } ?? ""
+        if form != .redis, credentials.contains(where: { $0 == "@" || $0 == "," }) {
+            return (
+                "user and password stand once, before all hosts",
+                "write \(form.text), and %40 for an @ and %2C for a comma in a password"
+            )
+        }
         do {
             let configuration = try RedisClient.Configuration(url: url)
             if case .cluster(let cluster) = configuration.topology, cluster.reads == .replicas {
@@ -49,7 +64,7 @@ extension StoreLocation {
             }
             return nil
         } catch {
-            return ("\(error)", advice)
+            return ("\(error)", "write \(form.text)")
         }
     }
 }

@@ -76,7 +76,7 @@ struct TransformReader {
                 return (try SortKey(text), name.place)
             } catch {
                 name.report(
-                    "'\(text)' names nothing to sort by",
+                    "'\(name.written)' names nothing to sort by",
                     "write a name, with '-' in front for descending order"
                 )
                 return nil

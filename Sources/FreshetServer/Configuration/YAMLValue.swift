@@ -36,6 +36,9 @@ struct YAMLValue {
     var isList: Bool { node.sequence != nil }
     var isMapping: Bool { node.mapping != nil }
 
+    /// What the file has, variables unreplaced: they may be secrets, so problems quote this.
+    var written: String { VariableSubstitution.reveal(node.scalar?.string ?? "") }
+
     /// Text with its variables replaced.
     func text() -> String? {
         guard let scalar = node.scalar, !isNull else {
@@ -66,11 +69,11 @@ struct YAMLValue {
     func duration(atLeast minimum: Duration = .zero) -> Duration? {
         guard let text = text() else { return nil }
         guard let duration = Duration(configurationText: text) else {
-            report("'\(text)' is no time for \(name)", "write it as 500ms, 2s, 15m, 6h, 1d or 1h30m")
+            report("'\(written)' is no time for \(name)", "write it as 500ms, 2s, 15m, 6h, 1d or 1h30m")
             return nil
         }
         guard duration >= minimum else {
-            report("\(name) is \(text)", "make it at least \(minimum.configurationText)")
+            report("\(name) is \(written)", "make it at least \(minimum.configurationText)")
             return nil
         }
         return duration
@@ -79,7 +82,7 @@ struct YAMLValue {
     func byteSize() -> Int? {
         guard let text = text() else { return nil }
         guard let bytes = ByteSizeText.bytes(text) else {
-            report("'\(text)' is no size for \(name)", "write it as 64MiB, 500kB or a number of bytes")
+            report("'\(written)' is no size for \(name)", "write it as 64MiB, 500kB or a number of bytes")
             return nil
         }
         return bytes
@@ -88,7 +91,7 @@ struct YAMLValue {
     func fraction() -> Double? {
         guard let text = text() else { return nil }
         guard let fraction = PercentText.fraction(text) else {
-            report("'\(text)' is no part of a whole for \(name)", "write it as 5%, at most 100%")
+            report("'\(written)' is no part of a whole for \(name)", "write it as 5%, at most 100%")
             return nil
         }
         return fraction
@@ -98,7 +101,7 @@ struct YAMLValue {
         guard let text = text() else { return nil }
         guard let number = Int(text), range.contains(number) else {
             report(
-                "'\(text)' is no value for \(name)",
+                "'\(written)' is no value for \(name)",
                 "write a whole number from \(range.lowerBound) to \(range.upperBound)"
             )
             return nil
@@ -112,7 +115,7 @@ struct YAMLValue {
         case "true": return true
         case "false": return false
         default:
-            report("'\(text)' is no value for \(name)", "write true or false")
+            report("'\(written)' is no value for \(name)", "write true or false")
             return nil
         }
     }
