@@ -122,7 +122,7 @@ struct AccessTests {
         arguments: [
             "BLPOP", "blmove", "BZPOPMIN", "WAIT", "CONFIG", "SHUTDOWN", "DEBUG", "ACL", "MODULE", "REPLICAOF",
             "MIGRATE",
-            "SWAPDB", "ROLE",
+            "SWAPDB", "ROLE", "post", "HOST:",
         ]
     )
     func unavailable(name: String) throws {
@@ -190,13 +190,15 @@ struct AccessTests {
                 "/pipeline",
                 """
                 [["XREAD","BLOCK","0","STREAMS","s","$"],
-                 ["XREADGROUP","GROUP","STREAMS","c","BLOCK","0","STREAMS","s",">"],["XADD","block","1-1","f","v"],["XREAD","STREAMS","block","0"],
+                 ["XREADGROUP","GROUP","STREAMS","c","BLOCK","0","STREAMS","s",">"],
+                 ["XREADGROUP","COUNT","1","BLOCK","0","GROUP","g","c","STREAMS","s",">"],["XADD","block","1-1","f","v"],["XREAD","STREAMS","block","0"],
                  ["CLIENT","SETINFO","LIB-NAME","sdk"],["SCRIPT","DEBUG","YES"],["SUBSCRIBEX","c"],["ECHO","on"]]
                 """
             )
             #expect(
                 answer.body == """
                     [{"error":"ERR BLOCK option is not allowed in REST"},\
+                    {"error":"ERR BLOCK option is not allowed in REST"},\
                     {"error":"ERR BLOCK option is not allowed in REST"},{"result":"1-1"},\
                     {"result":[["block",[["1-1",["f","v"]]]]]},{"result":"OK"},\
                     {"error":"ERR Command is not available: 'SCRIPT'. See \

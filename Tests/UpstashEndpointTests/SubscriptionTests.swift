@@ -55,6 +55,20 @@ struct SubscriptionTests {
         }
     }
 
+    @Test("a request behind a stream does not hide that the reader leaves")
+    func requestBehind() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let reader = try await Self.reader(endpoint, "/subscribe/chat")
+            try await reader.send("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(await reader.receives("data: subscribe,chat,1"))
+            await reader.close()
+            let isGone = try await eventually {
+                try await Self.subscribers(endpoint, "chat") == #"{"result":["chat",0]}"#
+            }
+            #expect(isGone)
+        }
+    }
+
     @Test("monitor tells of every command, on a connection of its own that ends with the reader")
     func monitor() async throws {
         try await Endpoint.overRedis { endpoint, server in

@@ -6,7 +6,7 @@ import RESP
 
 /// Answers requests as the service does.
 struct UpstashResponder: HTTPResponder {
-    typealias Context = BasicRequestContext
+    typealias Context = UpstashContext
 
     /// Answers that are longer hold their part of the memory until they are written.
     private static let longAnswer = 1 << 20
@@ -29,12 +29,12 @@ struct UpstashResponder: HTTPResponder {
     }
 
     func respond(to request: Request, context: Context) async throws -> Response {
-        var response = await answer(request, context.logger)
+        var response = await answer(request, context)
         response.headers.add(.accessControlAllowOrigin, "*")
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func answer(_ request: Request, _ logger: Logger) async -> Response {
+    private func answer(_ request: Request, _ context: Context) async -> Response {
         switch request.method {
         case .head, .get, .post, .put: break
         case .options: return Response(status: .ok, headers: .preflight)
@@ -45,9 +45,9 @@ struct UpstashResponder: HTTPResponder {
             guard let access = tokens.access(query: target.token, header: request.headers[.authorization]) else {
                 throw UpstashRefusal.unauthorized
             }
-            return await answer(request, target, isReadOnly: access == .readOnly, logger)
+            return await answer(request, target, isReadOnly: access == .readOnly, context)
         } catch {
-            return Response(refusal(of: error, logger))
+            return Response(refusal(of: error, context.logger))
         }
     }
 
@@ -56,7 +56,7 @@ struct UpstashResponder: HTTPResponder {
         _ request: Request,
         _ target: UpstashTarget,
         isReadOnly: Bool,
-        _ logger: Logger
+        _ context: Context
     ) async -> Response {
         var response: Response
         var mayHaveWritten = false
@@ -66,12 +66,12 @@ struct UpstashResponder: HTTPResponder {
             defer { requests.leave() }
             let share = memory.share()
             let call = try await UpstashCall.read(target, limits: limits) {
-                try await collect(request.body, share, logger)
+                try await collect(request.body, share, context.logger)
             }
-            response = try await run(call, isReadOnly: isReadOnly, format, request, share)
+            response = try await run(call, isReadOnly: isReadOnly, format, request, context, share)
             mayHaveWritten = !call.changesNothing
         } catch {
-            let refusal = refusal(of: error, logger)
+            let refusal = refusal(of: error, context.logger)
             response = Response(refusal)
             mayHaveWritten = refusal.mayHaveRun
         }
@@ -114,6 +114,7 @@ struct UpstashResponder: HTTPResponder {
         isReadOnly: Bool,
         _ format: UpstashAnswerFormat,
         _ request: Request,
+        _ context: Context,
         _ share: ByteBudget.Share
     ) async throws -> Response {
         var writer = runner.writer(format)
@@ -137,7 +138,7 @@ struct UpstashResponder: HTTPResponder {
         case .events(let events):
             if isReadOnly { throw UpstashRefusal.noPermission(events.command) }
             return try await UpstashEventStream(backend: runner.backend, limits: limits, gate: subscriptions)
-                .response(to: request, events)
+                .response(to: request, on: context.channel, events)
         }
     }
 

@@ -12,24 +12,11 @@ extension ByteBuffer {
     }
 
     private mutating func writeJSONString(_ bytes: UnsafeRawBufferPointer) {
-        var position = bytes.firstByteNotPlainInJSON(from: 0)
-        guard position < bytes.count else { return writePlainJSONString(bytes) }
+        guard bytes.firstByteNotPlainInJSON(from: 0) < bytes.count else { return writePlainJSONString(bytes) }
         guard String(validating: bytes, as: UTF8.self) != nil else {
             return writeJSONString(String(decoding: bytes, as: UTF8.self))
         }
-        writeInteger(UInt8(ascii: "\""))
-        var start = 0
-        while position < bytes.count {
-            let byte = bytes[position]
-            if byte < 0x80 {
-                writeBytes(UnsafeRawBufferPointer(rebasing: bytes[start..<position]))
-                writeEscape(of: byte)
-                start = position + 1
-            }
-            position = bytes.firstByteNotPlainInJSON(from: position + 1)
-        }
-        writeBytes(UnsafeRawBufferPointer(rebasing: bytes[start...]))
-        writeInteger(UInt8(ascii: "\""))
+        writeEscapedJSONString(bytes)
     }
 
     private mutating func writePlainJSONString(_ bytes: UnsafeRawBufferPointer) {
@@ -42,16 +29,57 @@ extension ByteBuffer {
         }
     }
 
-    private mutating func writeEscape(of byte: UInt8) {
-        switch byte {
-        case 0x22: writeStaticString("\\\"")
-        case 0x5C: writeStaticString("\\\\")
-        case 0x0A: writeStaticString("\\n")
-        case 0x0D: writeStaticString("\\r")
-        case 0x09: writeStaticString("\\t")
-        default:
-            writeString(byte < 0x10 ? "\\u000" : "\\u00")
-            writeString(String(byte, radix: 16))
+    private mutating func writeEscapedJSONString(_ bytes: UnsafeRawBufferPointer) {
+        JSONEscapes.letters.withUnsafeBufferPointer { letters in
+            let size = bytes.reduce(2) { $0 + JSONEscapes.size(letters[Int($1)]) }
+            writeWithUnsafeMutableBytes(minimumWritableBytes: size) { target in
+                var end = 0
+                func put(_ byte: UInt8) {
+                    target[end] = byte
+                    end += 1
+                }
+                put(UInt8(ascii: "\""))
+                for byte in bytes {
+                    let letter = letters[Int(byte)]
+                    if letter == JSONEscapes.none {
+                        put(byte)
+                        continue
+                    }
+                    put(UInt8(ascii: "\\"))
+                    put(letter)
+                    guard letter == JSONEscapes.code else { continue }
+                    put(UInt8(ascii: "0"))
+                    put(UInt8(ascii: "0"))
+                    put(UInt8(ascii: "0") + byte >> 4)
+                    let digit = byte & 15
+                    put(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+                }
+                put(UInt8(ascii: "\""))
+                return end
+            }
         }
     }
+}
+
+/// What follows the backslash that stands for a byte in a string of JSON.
+private enum JSONEscapes {
+    /// The byte stands for itself.
+    static let none: UInt8 = 0
+    /// Four digits follow.
+    static let code = UInt8(ascii: "u")
+
+    /// By byte.
+    static let letters: [UInt8] = {
+        var letters = [UInt8](repeating: none, count: 256)
+        for byte in 0..<0x20 { letters[byte] = code }
+        for (byte, letter) in [(0x22, "\""), (0x5C, "\\"), (0x0A, "n"), (0x0D, "r"), (0x09, "t")]
+            as [(Int, Unicode.Scalar)]
+        {
+            letters[byte] = UInt8(ascii: letter)
+        }
+        return letters
+    }()
+
+    /// Of a byte as it is written.
+    static func size(_ letter: UInt8) -> Int { letter == none ? 1 : letter == code ? 6 : 2 }
 }

@@ -21,7 +21,7 @@ struct UpstashEventStream {
     let gate: RequestGate
 
     /// Answers once the server has confirmed, so that what happens afterwards is told.
-    func response(to request: Request, _ events: UpstashEvents) async throws -> Response {
+    func response(to request: Request, on channel: any Channel, _ events: UpstashEvents) async throws -> Response {
         guard gate.enter() else { throw UpstashRefusal.unavailable("too many subscriptions are open") }
         let seat = Seat(gate: gate)
         let source = try await open(events)
@@ -34,7 +34,7 @@ struct UpstashEventStream {
             defer { withExtendedLifetime(seat) {} }
             try await writer.write(events.confirmation)
             try await request.body.consumeWithCancellationOnInboundClose { _ in
-                try await Self.pump(source, heartbeat, to: &writer)
+                try await Self.pump(source, heartbeat, until: channel.closeFuture, to: &writer)
             }
             try await writer.finish(nil)
         }
@@ -59,15 +59,19 @@ struct UpstashEventStream {
     }
 
     /// Ends with the events, the client, or the endpoint.
+    ///
+    /// - Parameter end: of the connection. That its client sends no more is not seen while another request waits there.
     private static func pump(
         _ source: @escaping Source,
         _ heartbeat: Duration,
+        until end: EventLoopFuture<Void>,
         to writer: inout any ResponseBodyWriter
     ) async throws {
         let (events, queue) = AsyncStream.makeStream(
             of: ByteBuffer.self,
             bufferingPolicy: .bufferingOldest(maxBacklog)
         )
+        end.whenComplete { _ in queue.finish() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { queue.finish() }

@@ -1,4 +1,5 @@
 import RESP
+import RedisClient
 
 /// Which commands the service runs, and for whom.
 enum UpstashCommandRules {
@@ -37,11 +38,7 @@ enum UpstashCommandRules {
             && command.command.argument(at: 0)?.string?.uppercased() == subcommand
     }
 
-    /// Behind STREAMS are names, which may be anything, and so are those of group and consumer.
     private static func isBlocking(_ command: UpstashCommand) -> Bool {
-        guard command.traits.contains(.depends), ["XREAD", "XREADGROUP"].contains(command.name) else { return false }
-        let names = command.name == "XREADGROUP" ? 3 : 0
-        let options = command.command.arguments.dropFirst(names).lazy.map { $0.string?.uppercased() }
-        return options.prefix { $0 != "STREAMS" }.contains("BLOCK")
+        command.traits.contains(.depends) && BlockingCommand.limit(of: command.command) != nil
     }
 }

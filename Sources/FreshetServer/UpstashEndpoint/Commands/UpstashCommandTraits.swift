@@ -45,5 +45,7 @@ struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
         "BZPOPMIN", "CLUSTER", "CONFIG", "DEBUG", "FAILOVER", "LATENCY", "MIGRATE", "MODULE", "MOVE", "PFDEBUG",
         "PFSELFTEST", "PSYNC", "REPLCONF", "REPLICAOF", "RESTORE-ASKING", "ROLE", "SAVE", "SHUTDOWN", "SLAVEOF",
         "SLOWLOG", "SWAPDB", "SYNC", "WAIT", "WAITAOF",
+        // Redis takes a connection on which these come for one that a browser was tricked into.
+        "HOST:", "POST",
     ]
 }
