@@ -45,6 +45,7 @@ extension RedisClient {
     ///     nothing is changed if it throws.
     /// - Returns: the replies in the order of the commands, errors in their place; `nil` if a watched key changed.
     /// - Throws: `RESPError` if the server refused one of the commands; then none was run.
+    ///   ``RedisClientError/Code/protocolViolation`` if it ran them one by one, as where a user may not send `MULTI`.
     public func withTransaction(
         watching keys: [String] = [],
         _ body: (RedisConnection) async throws -> [RESPCommand]

@@ -9,6 +9,8 @@ extension RedisConnection {
     ///     nothing is changed if it throws.
     /// - Returns: the replies in the order of the commands, errors in their place; `nil` if a watched key changed.
     /// - Throws: `RESPError` if the server refused one of the commands; then none was run.
+    ///   ``RedisClient/RedisClientError/Code/protocolViolation`` if it ran them one by one, as where a user may not send
+    ///   `MULTI`.
     public func transaction(
         watching keys: [String] = [],
         _ body: (RedisConnection) async throws -> [RESPCommand]
