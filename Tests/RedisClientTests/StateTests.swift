@@ -126,6 +126,7 @@ import Testing
     ])
     func aCommandSaysHowLongItBlocks(command: RESPCommand, limit: BlockingLimit) {
         #expect(BlockingCommand.limit(of: command) == limit)
+        #expect(SharedConnectionRules.refusal(command) != nil)
     }
 
     @Test func othersDoNot() {
@@ -137,6 +138,7 @@ import Testing
             RESPCommand("LPOP", "a"),
         ] {
             #expect(BlockingCommand.limit(of: command) == nil)
+            #expect(SharedConnectionRules.refusal(command) == nil)
         }
     }
 }

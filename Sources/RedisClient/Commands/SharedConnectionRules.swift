@@ -43,10 +43,7 @@ enum SharedConnectionRules {
     private static func isRefused(_ command: RESPCommand) -> Bool {
         switch command.name.folded {
         case readKey, readGroupKey:
-            // Behind STREAMS are names, which may be anything, and so are those of group and consumer.
-            let names = command.name.utf8.count > "XREAD".utf8.count ? 3 : 0
-            let options = command.arguments.dropFirst(names).lazy.map { $0.string?.uppercased() }
-            return options.prefix { $0 != "STREAMS" }.contains("BLOCK")
+            return BlockingCommand.limit(of: command) != nil
         case clientKey:
             return ["NO-TOUCH", "REPLY", "TRACKING"].contains(command.arguments.first?.string?.uppercased())
         case scriptKey:
