@@ -19,7 +19,9 @@ struct UpstashRunner: Sendable {
     /// - Throws: ``UpstashRefusal`` if it may not be run, or no answer came.
     func run(_ command: UpstashCommand, isReadOnly: Bool) async throws -> RESPValue {
         if let refusal = refusal(of: command, isReadOnly) { throw refusal }
-        return try await run([command], except: UpstashCommandRules.answer) { try await backend.execute($0) }[0]
+        if let answer = UpstashCommandRules.answer(to: command) { return answer }
+        let hasScripts = command.traits.contains(.ofScripts)
+        return try Self.checked(try await backend.execute([command.command], hasScripts: hasScripts), count: 1)[0]
     }
 
     /// Runs a pipeline in pieces, so that its replies are not all in memory at once. Those that may not be run are
@@ -27,41 +29,43 @@ struct UpstashRunner: Sendable {
     ///
     /// - Throws: ``UpstashRefusal`` if not all answers came.
     func run(
-        pipeline: [UpstashCommand],
+        pipeline: UpstashCommands,
         isReadOnly: Bool,
         to writer: inout UpstashAnswerWriter,
         _ memory: ByteBudget.Share
     ) async throws {
-        var rest = pipeline[...]
+        var start = 0
         var size = Self.piece.first
         writer.beginList()
-        while !rest.isEmpty {
-            let piece = rest.prefix(size)
+        while start < pipeline.count {
+            let piece = start..<min(start + size, pipeline.count)
             let before = writer.buffer.readableBytes
             do {
-                let replies = try await run(piece, except: { ownAnswer(to: $0, isReadOnly) }) {
-                    try await backend.execute($0)
+                let replies = try await run(piece, of: pipeline, isReadOnly) {
+                    ownAnswer(to: $0, isReadOnly)
+                } _: {
+                    try await backend.execute($0, hasScripts: $1)
                 }
                 for reply in replies { writer.write(reply) }
-            } catch let refusal as UpstashRefusal where rest.count < pipeline.count {
+            } catch let refusal as UpstashRefusal where start > 0 {
                 throw refusal.afterwards
             }
             let written = writer.buffer.readableBytes - before
             guard memory.take(written) else { throw UpstashRefusal.answersTooLarge }
-            rest = rest.dropFirst(piece.count)
+            start = piece.upperBound
             size = written < Self.pieceBytes ? min(2 * size, Self.piece.largest) : max(1, size / 8)
         }
         writer.endList()
     }
 
     /// - Throws: ``UpstashRefusal`` if one of the commands may not be run or could not be queued; then none was.
-    func run(transaction commands: [UpstashCommand], isReadOnly: Bool) async throws -> [RESPValue] {
-        try await run(commands[...]) { command in
+    func run(transaction commands: UpstashCommands, isReadOnly: Bool) async throws -> [RESPValue] {
+        try await run(0..<commands.count, of: commands, isReadOnly) { command in
             guard var refusal = refusal(of: command, isReadOnly) else { return UpstashCommandRules.answer(to: command) }
             refusal.status = .badRequest
             throw refusal
         } _: {
-            try await backend.transaction($0)
+            try await backend.transaction($0, hasScripts: $1)
         }
     }
 
@@ -73,27 +77,32 @@ struct UpstashRunner: Sendable {
 
     /// - Parameters:
     ///   - answer: to a command that is not sent.
-    ///   - send: runs the others.
+    ///   - send: runs the others, among which there may be scripts.
     private func run(
-        _ commands: ArraySlice<UpstashCommand>,
+        _ places: Range<Int>,
+        of commands: UpstashCommands,
+        _ isReadOnly: Bool,
         except answer: (UpstashCommand) throws -> RESPValue?,
-        _ send: ([RESPCommand]) async throws -> [RESPValue]
+        _ send: (_ commands: [RESPCommand], _ hasScripts: Bool) async throws -> [RESPValue]
     ) async throws -> [RESPValue] {
+        let hasScripts = commands.traitsOfAny.contains(.ofScripts)
+        if UpstashCommandRules.allow(commands, isReadOnly: isReadOnly, limits: limits) {
+            let sent = places.count == commands.count ? commands.all : Array(commands.all[places])
+            return try Self.checked(try await send(sent, hasScripts), count: sent.count)
+        }
         var sent: [RESPCommand] = []
-        var own: [(place: Int, answer: RESPValue)] = []
-        sent.reserveCapacity(commands.count)
-        for (place, command) in commands.enumerated() {
-            if let answer = try answer(command) { own.append((place, answer)) } else { sent.append(command.command) }
+        var own: [Int: RESPValue] = [:]
+        for place in places {
+            let command = commands[place]
+            if let answer = try answer(command) { own[place] = answer } else { sent.append(command.command) }
         }
-        let replies = sent.isEmpty ? [] : try await send(sent)
-        guard replies.count == sent.count else {
-            throw UpstashRefusal.unavailable("an answer is missing", .badGateway)
-        }
-        if own.isEmpty { return replies }
-        var (answers, others) = (own[...], replies[...])
-        return (0..<commands.count).compactMap { place in
-            answers.first?.place == place ? answers.popFirst()?.answer : others.popFirst()
-        }
+        var replies = try Self.checked(sent.isEmpty ? [] : try await send(sent, hasScripts), count: sent.count)[...]
+        return places.compactMap { own[$0] ?? replies.popFirst() }
+    }
+
+    private static func checked(_ replies: [RESPValue], count: Int) throws -> [RESPValue] {
+        guard replies.count == count else { throw UpstashRefusal.unavailable("an answer is missing", .badGateway) }
+        return replies
     }
 
     private func refusal(of command: UpstashCommand, _ isReadOnly: Bool) -> UpstashRefusal? {

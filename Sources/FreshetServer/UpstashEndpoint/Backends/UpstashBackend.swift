@@ -8,13 +8,14 @@ protocol UpstashBackend: Sendable {
 
     /// Answers in the order of the commands; errors of commands stay in their places.
     ///
+    /// - Parameter hasScripts: whether there are some with ``UpstashCommandTraits/ofScripts``.
     /// - Throws: ``UpstashRefusal`` if no answers came.
-    func execute(_ commands: [RESPCommand]) async throws -> [RESPValue]
+    func execute(_ commands: [RESPCommand], hasScripts: Bool) async throws -> [RESPValue]
 
     /// Runs all commands, with nothing of others in between, or none. Their errors stay in their places.
     ///
     /// - Throws: ``UpstashRefusal`` if none was run, or no answers came.
-    func transaction(_ commands: [RESPCommand]) async throws -> [RESPValue]
+    func transaction(_ commands: [RESPCommand], hasScripts: Bool) async throws -> [RESPValue]
 
     /// Returns once it is listening.
     ///

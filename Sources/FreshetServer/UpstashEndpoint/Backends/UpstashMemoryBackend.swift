@@ -10,7 +10,7 @@ struct UpstashMemoryBackend: UpstashBackend {
 
     func connect() async throws {}
 
-    func execute(_ commands: [RESPCommand]) async throws -> [RESPValue] {
+    func execute(_ commands: [RESPCommand], hasScripts: Bool) async throws -> [RESPValue] {
         var replies: [RESPValue] = []
         replies.reserveCapacity(commands.count)
         for command in commands { replies.append(await run(command)) }
@@ -52,7 +52,7 @@ struct UpstashMemoryBackend: UpstashBackend {
         RESPError("ERR memory:// has no \(name.prefix(64)); run the endpoint with --store redis://… for all commands")
     }
 
-    func transaction(_ commands: [RESPCommand]) async throws -> [RESPValue] {
+    func transaction(_ commands: [RESPCommand], hasScripts: Bool) async throws -> [RESPValue] {
         throw UpstashRefusal(Self.missing("transactions"))
     }
 

@@ -35,8 +35,9 @@ final class UpstashRedisBackend: UpstashBackend {
 
     private var timeout: Duration { client.isConnected ? limits.commandTimeout : limits.reconnectWait }
 
-    func execute(_ commands: [RESPCommand]) async throws -> [RESPValue] {
-        scripts.replies(try await send(scripts.forRedis(commands)), to: commands)
+    func execute(_ commands: [RESPCommand], hasScripts: Bool) async throws -> [RESPValue] {
+        guard hasScripts else { return try await send(commands) }
+        return scripts.replies(try await send(commands.map(scripts.forRedis)), to: commands)
     }
 
     private func send(_ commands: [RESPCommand]) async throws -> [RESPValue] {
@@ -59,10 +60,11 @@ final class UpstashRedisBackend: UpstashBackend {
         }
     }
 
-    func transaction(_ commands: [RESPCommand]) async throws -> [RESPValue] {
+    func transaction(_ commands: [RESPCommand], hasScripts: Bool) async throws -> [RESPValue] {
         do {
-            let replies = try await client.execute(transaction: scripts.forRedis(commands), timeout: timeout)
-            return scripts.replies(replies, to: commands)
+            let sent = hasScripts ? commands.map(scripts.forRedis) : commands
+            let replies = try await client.execute(transaction: sent, timeout: timeout)
+            return hasScripts ? scripts.replies(replies, to: commands) : replies
         } catch let error as RESPError {
             throw UpstashRefusal(error)
         } catch let error as RedisClientError {

@@ -16,13 +16,8 @@ final class UpstashScripts: Sendable {
 
     init(limit: Int = 10_000) { self.limit = limit }
 
-    func forRedis(_ commands: [RESPCommand]) -> [RESPCommand] {
-        guard let first = commands.firstIndex(where: \.concernsScripts) else { return commands }
-        return Array(commands[..<first]) + commands[first...].map(forRedis)
-    }
-
+    /// Others than those of scripts stay as they are.
     func forRedis(_ command: RESPCommand) -> RESPCommand {
-        guard command.concernsScripts else { return command }
         if let place = command.placeOfScript {
             return command.replacing(place..<(place + 1)) { $0.changed.map(remember) }
         }
@@ -34,8 +29,7 @@ final class UpstashScripts: Sendable {
 
     /// Replies to commands as they were sent: SCRIPT LOAD tells the digest that its sender computes.
     func replies(_ replies: [RESPValue], to commands: [RESPCommand]) -> [RESPValue] {
-        guard commands.contains(where: { $0.name == "SCRIPT" }) else { return replies }
-        return zip(replies, commands).map { reply, command in
+        zip(replies, commands).map { reply, command in
             guard command.name == "SCRIPT", reply.error == nil, let place = command.placeOfScript,
                 let script = command.argument(at: place), script.changed != nil
             else { return reply }
@@ -59,13 +53,6 @@ private struct Change {
 }
 
 extension RESPCommand {
-    fileprivate var concernsScripts: Bool {
-        switch name {
-        case "EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "SCRIPT": true
-        default: false
-        }
-    }
-
     fileprivate var placeOfScript: Int? {
         switch name {
         case "EVAL", "EVAL_RO": 0

@@ -22,6 +22,11 @@ struct UpstashCommand: Sendable, Hashable {
         command.isReadOnly = traits.contains(.changesNothing)
     }
 
+    init(_ command: RESPCommand, _ traits: UpstashCommandTraits) {
+        self.command = command
+        self.traits = traits
+    }
+
     var name: String { command.name }
 
     mutating func append(_ argument: ByteBuffer) { command.append(argument) }

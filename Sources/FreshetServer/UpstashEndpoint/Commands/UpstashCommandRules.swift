@@ -21,6 +21,14 @@ enum UpstashCommandRules {
         return size > limits.maxCommandBytes ? .commandTooLarge(limit: limits.maxCommandBytes, actual: size) : nil
     }
 
+    /// Whether the service runs all commands, and every one needs the store, as far as can be told without a look at
+    /// each.
+    static func allow(_ commands: UpstashCommands, isReadOnly: Bool, limits: UpstashEndpointLimits) -> Bool {
+        commands.traitsOfAny.isDisjoint(with: [.ofConnection, .unavailable, .depends])
+            && (!isReadOnly || commands.traitsOfAll.contains(.readable))
+            && commands.textBytes <= limits.maxCommandBytes
+    }
+
     /// The answer to a command that needs no store; nil where it needs one.
     static func answer(to command: UpstashCommand) -> RESPValue? {
         isClientInfo(command) ? .simpleString("OK") : nil

@@ -13,6 +13,10 @@ struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
     static let changesNothing = Self(rawValue: 1 << 3)
     /// Its arguments say what it does.
     static let depends = Self(rawValue: 1 << 4)
+    /// Has a script or the digest of one.
+    static let ofScripts = Self(rawValue: 1 << 5)
+
+    static let every = Self(rawValue: .max)
 
     /// - Parameter name: in capitals.
     static func of(_ name: String) -> Self { table[name] ?? [] }
@@ -28,6 +32,7 @@ struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
         add(.ofConnection, ofConnectionNames)
         add(.unavailable, unavailableNames)
         add(.depends, ["CLIENT", "SCRIPT", "XREAD", "XREADGROUP"])
+        add(.ofScripts, ["EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "SCRIPT"])
         return table
     }()
 

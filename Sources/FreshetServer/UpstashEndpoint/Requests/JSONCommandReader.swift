@@ -15,9 +15,9 @@ struct JSONCommandReader {
     }
 
     /// Reads `[["SET","key","value"],["GET","key"]]`.
-    static func commands(_ body: ByteBuffer, limits: UpstashEndpointLimits) throws -> [UpstashCommand] {
+    static func commands(_ body: ByteBuffer, limits: UpstashEndpointLimits) throws -> UpstashCommands {
         try read(body, limits) { reader in
-            var commands: [UpstashCommand] = []
+            var commands = UpstashCommands(textBytes: body.readableBytes)
             var isOpen = try reader.enterArray()
             while isOpen {
                 guard commands.count < limits.maxCommands else {
@@ -26,7 +26,7 @@ struct JSONCommandReader {
                 commands.append(try reader.command())
                 isOpen = try reader.goOn()
             }
-            guard !commands.isEmpty else { throw UpstashRefusal.emptyCommand }
+            guard commands.count > 0 else { throw UpstashRefusal.emptyCommand }
             return commands
         }
     }

@@ -3,8 +3,8 @@ import NIOCore
 /// What a request asks for.
 enum UpstashCall {
     case command(UpstashCommand)
-    case pipeline([UpstashCommand])
-    case transaction([UpstashCommand])
+    case pipeline(UpstashCommands)
+    case transaction(UpstashCommands)
     case events(UpstashEvents)
 }
 
@@ -49,7 +49,7 @@ extension UpstashCall {
         switch self {
         case .command(let command): command.traits.contains(.changesNothing)
         case .pipeline(let commands), .transaction(let commands):
-            commands.allSatisfy { $0.traits.contains(.changesNothing) }
+            commands.traitsOfAll.contains(.changesNothing)
         case .events: true
         }
     }

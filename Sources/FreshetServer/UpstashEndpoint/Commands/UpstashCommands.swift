@@ -1,0 +1,26 @@
+import RESP
+
+/// The commands of one request as the store takes them, and what is known of them by their names.
+struct UpstashCommands: Sendable {
+    /// No command is longer than the text in which all came.
+    let textBytes: Int
+    private(set) var all: [RESPCommand] = []
+    private var traits: [UpstashCommandTraits] = []
+    /// What is known of some of them.
+    private(set) var traitsOfAny: UpstashCommandTraits = []
+    /// What is known of every one.
+    private(set) var traitsOfAll = UpstashCommandTraits.every
+
+    init(textBytes: Int) { self.textBytes = textBytes }
+
+    var count: Int { all.count }
+
+    subscript(place: Int) -> UpstashCommand { UpstashCommand(all[place], traits[place]) }
+
+    mutating func append(_ command: UpstashCommand) {
+        all.append(command.command)
+        traits.append(command.traits)
+        traitsOfAny.formUnion(command.traits)
+        traitsOfAll.formIntersection(command.traits)
+    }
+}
