@@ -145,8 +145,6 @@ struct ServeTests {
         for _ in 0..<10 { #expect(try await HTTPAnswer(.GET, field).body.contains("Bogotá")) }
         #expect(try await HTTPAnswer(.DELETE, field).status == 202)
         #expect(try await HTTPAnswer(.GET, field).body.contains("Bogotá"))
-        let degraded = try await HTTPAnswer(.GET, "\(url)/readyz")
-        #expect(degraded.status == 200)
         try await server.restart()
         let isBack = try await eventually(within: .seconds(20)) {
             _ = try await HTTPAnswer(.GET, "\(field)?maxAge=0")
@@ -159,6 +157,25 @@ struct ServeTests {
         #expect(isReady)
         service.terminate()
         #expect(await service.exitCode() == 0)
+    }
+
+    @Test("it is ready but degraded while the store is away, whether or not somebody reads")
+    func degraded() async throws {
+        let folder = try Self.folder()
+        let server = try await RedisServer.start()
+        let service = try FreshetProcess(["serve", "--port", "0", "--store", server.url], directory: folder.url)
+        let url = try #require(await service.ready())
+        func becomes(_ status: String) async throws -> Bool {
+            try await eventually(within: .seconds(20)) {
+                let answer = try await HTTPAnswer(.GET, "\(url)/readyz")
+                return answer.status == 200 && answer.body == "{\"status\":\"\(status)\"}"
+            }
+        }
+        #expect(try await becomes("ready"))
+        await server.stop()
+        #expect(try await becomes("degraded"))
+        try await server.restart()
+        #expect(try await becomes("ready"))
     }
 
     @Test("two services on one store hear of each other's removals at once")
