@@ -288,7 +288,7 @@ struct ServeTests {
         let service = try FreshetProcess(words + ["--port", "0", "--store", store], directory: folder.url)
         #expect(await eventually { connections.withLockedValue { $0 > 0 } })
         service.terminate()
-        #expect(await service.exitCode(within: .seconds(2)) == 0)
+        #expect(await service.exitCode(within: .seconds(10)) == 0)
         #expect(service.standardOutput.isEmpty)
         try await silent.close()
     }

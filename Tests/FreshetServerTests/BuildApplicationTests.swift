@@ -1,4 +1,5 @@
 import Freshet
+import NIOHTTP1
 import TestSupport
 import Testing
 
@@ -26,5 +27,36 @@ struct BuildApplicationTests {
         #expect(try server.command("INFO commandstats").contains("cmdstat_hello"))
         let isGone = try await eventually { try !server.command("CLIENT LIST").contains(" name=freshet ") }
         #expect(isGone)
+    }
+
+    @Test("connections beyond the limit wait until others have ended", arguments: [1, 100])
+    func connections(limit: Int) async throws {
+        var limits = ServerLimits()
+        limits.maxConnections = limit
+        var configuration = Configuration()
+        configuration.server.port = 0
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
+        let service = try await buildApplication(
+            configuration: configuration,
+            metrics: PrometheusRegistry(),
+            limits: limits,
+            logger: RecordedLogs().logger,
+            onReady: { listening.yield($0) }
+        )
+        try await withRunning(service) {
+            guard let port = await ports.first(where: { _ in true }) else { return }
+            // Its connection stays open.
+            let answer = try await HTTPAnswer(.GET, "http://127.0.0.1:\(port)/healthz")
+            #expect(answer.status == 200)
+            let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            if limit == 1 {
+                #expect(LoopbackSocket.exchange(request, port: port).isEmpty)
+            } else {
+                let isTaken = await eventually {
+                    LoopbackSocket.exchange(request, port: port).hasPrefix("HTTP/1.1 200")
+                }
+                #expect(isTaken)
+            }
+        }
     }
 }
