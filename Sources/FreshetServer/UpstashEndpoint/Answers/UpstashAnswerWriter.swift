@@ -27,8 +27,7 @@ struct UpstashAnswerWriter {
     }
 
     mutating func write(_ entry: RESPValue) {
-        if !isFirst, format != .resp2 { buffer.writeStaticString(",") }
-        isFirst = false
+        defer { isFirst = false }
         if case .error(let error) = entry { return write(error: error.serviceText) }
         // As commands are measured, however long their strings are once written: what was taken can be read.
         let size = entry.byteCount
@@ -47,14 +46,14 @@ struct UpstashAnswerWriter {
 
     private mutating func write(error text: String) {
         if format == .resp2 { return buffer.writeRESP2(.error(RESPError(text))) }
-        buffer.writeStaticString("{\"error\":")
+        buffer.writeStaticString(isFirst ? "{\"error\":" : ",{\"error\":")
         buffer.writeJSONString(text)
         buffer.writeStaticString("}")
     }
 
     private mutating func writeResult(_ value: RESPValue) {
         if format == .resp2 { return buffer.writeRESP2(value) }
-        buffer.writeStaticString("{\"result\":")
+        buffer.writeStaticString(isFirst ? "{\"result\":" : ",{\"result\":")
         if case .simpleString("OK") = value { buffer.writeStaticString("\"OK\"") } else { write(inResult: value) }
         buffer.writeStaticString("}")
     }

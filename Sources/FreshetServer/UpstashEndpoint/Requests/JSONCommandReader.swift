@@ -79,23 +79,33 @@ struct JSONCommandReader {
 
     private mutating func command() throws -> UpstashCommand {
         guard try enterArray() else { throw UpstashRefusal.emptyCommand }
-        var command = try self.command(named: argument())
+        var command = try commandOfName()
         while try goOn() { command.append(try argument()) }
         return command
     }
 
     /// Looks a name up once where it is repeated, as it is in most pipelines.
-    private mutating func command(named name: ByteBuffer) throws -> UpstashCommand {
-        if let last, last.text == name { return UpstashCommand(name: last.name, last.traits) }
-        let command = try UpstashCommand(name: name)
-        last = KnownName(text: name, name: command.name, traits: command.traits)
+    private mutating func commandOfName() throws -> UpstashCommand {
+        if let last, scanner.skipRepetition(of: last.place) {
+            try countArgument()
+            return UpstashCommand(name: last.name, last.traits)
+        }
+        let start = scanner.position
+        let isString = scanner.next == UInt8(ascii: "\"")
+        let command = try UpstashCommand(name: argument())
+        // A number may go on where another one ends.
+        if isString { last = KnownName(place: start..<scanner.position, name: command.name, traits: command.traits) }
         return command
+    }
+
+    private mutating func countArgument() throws {
+        guard argumentsLeft > 0 else { throw UpstashRefusal("ERR more than \(limits.maxArguments) arguments") }
+        argumentsLeft -= 1
     }
 
     private mutating func argument() throws -> ByteBuffer {
         guard let next = scanner.next else { throw scanner.invalid("unexpected end") }
-        guard argumentsLeft > 0 else { throw UpstashRefusal("ERR more than \(limits.maxArguments) arguments") }
-        argumentsLeft -= 1
+        try countArgument()
         switch next {
         case UInt8(ascii: "\""): return try scanner.string()
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try scanner.number()
@@ -111,9 +121,9 @@ struct JSONCommandReader {
     }
 }
 
-/// What was found out of a name as it is written.
+/// What was found out of a name, and where it is written, with its quotes.
 private struct KnownName {
-    let text: ByteBuffer
+    let place: Range<Int>
     let name: String
     let traits: UpstashCommandTraits
 }

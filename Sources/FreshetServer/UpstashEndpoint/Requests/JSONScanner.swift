@@ -22,6 +22,14 @@ struct JSONScanner {
         while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
     }
 
+    /// Steps over what is the same as at an earlier place; false, and nothing else, where it is not.
+    mutating func skipRepetition(of place: Range<Int>) -> Bool {
+        let end = position + place.count
+        guard end <= bytes.count, bytes[position..<end].elementsEqual(bytes[place]) else { return false }
+        position = end
+        return true
+    }
+
     func invalid(_ what: String) -> UpstashRefusal { .invalidJSON(what, at: position) }
 
     private func slice(_ start: Int, _ end: Int) -> ByteBuffer {
