@@ -105,7 +105,7 @@ final class Entry: Sendable {
             generation: nil,
             freshUntil: freshUntil,
             checkedAt: instant,
-            basis: LoadBasis(generation: basis?.generation, seenAt: instant)
+            basis: LoadBasis(generation: basis?.generation, seenAt: instant, isLeased: basis?.isLeased ?? false)
         )
     }
 
@@ -182,6 +182,8 @@ struct LoadBasis: Sendable {
     /// nil where the key had none.
     let generation: Generation?
     let seenAt: MonotonicInstant
+    /// Whether it gave leave to load, and then did not take what was loaded.
+    var isLeased = false
 
     /// Whether nothing has been invalidated since, so far as the generation tells that the key has now.
     func holds(in generation: Generation?, at now: MonotonicInstant) -> Bool {

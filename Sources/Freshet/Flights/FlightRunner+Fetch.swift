@@ -123,6 +123,8 @@ extension FlightRunner {
         // L1 counts from when the store is asked, so that it never outlives it.
         let sentAt = tools.spawner.now()
         var generation: Generation?
+        var basis = basis
+        basis?.isLeased = lease != nil
         if let lease {
             let result = await tools.spawner.outliving { try await tools.store.fillEntry(field.key, lease, with: fill) }
             switch result {

@@ -1,11 +1,14 @@
 extension FlightRunner {
     /// Loads with the leave of the store, waits for whoever has that leave, or takes what they have brought.
     ///
-    /// - Parameter basis: what the store showed before, if it was there.
+    /// - Parameters:
+    ///   - basis: what the store showed before, if it was there.
+    ///   - fallback: what will do where the store gives no leave.
     func load(
         _ purpose: LeaseRequest.Purpose,
         known: Entry?,
-        basis: LoadBasis?
+        basis: LoadBasis?,
+        orElse fallback: Entry? = nil
     ) async throws -> FlightOutcome {
         var (purpose, known, basis) = (purpose, known, basis)
         var hasWaited = false
@@ -18,6 +21,9 @@ extension FlightRunner {
                 outcome = try await lease(purpose)
             } catch {
                 try Self.rethrowCancellation(error)
+                if let fallback, !desk.wantsMore(id, than: fallback.loadedAt) {
+                    return .answered(cached(fallback, in: .l1))
+                }
                 return try await fetch(under: nil, known: known, basis: basis)
             }
             basis = LoadBasis(generation: outcome.snapshot.generation, seenAt: askedAt)

@@ -42,8 +42,18 @@ struct FlightRunner: Sendable {
             let (entry, tier) = latest(stored, held, in: snapshot.generation, askedAt: askedAt)
             guard believes(entry, &attempts) else { continue }
             let basis = LoadBasis(generation: snapshot.generation, seenAt: askedAt)
+            if tier == .l1, let entry, entry.basis?.isLeased == false, entry.freshUntil > tools.spawner.now() {
+                return try await store(again: entry, basis)
+            }
             return try await decide(on: entry, in: tier) { try await load($0, known: entry, basis: basis) }
         }
+    }
+
+    /// The store gave no leave to load what L1 holds: if it does by now, it gets what it lacks.
+    private func store(again held: Entry, _ basis: LoadBasis) async throws -> FlightOutcome {
+        let late = answerMeanwhile(with: cached(held, in: .l1))
+        defer { late?.cancel() }
+        return try await load(.read, known: held, basis: basis, orElse: held)
     }
 
     /// The store is away: what L1 holds by now goes on, since it has heard what was invalidated meanwhile.

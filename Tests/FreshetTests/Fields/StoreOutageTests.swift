@@ -273,6 +273,22 @@ struct StoreOutageTests {
         await node.shutdown()
     }
 
+    @Test("what the store gave no leave to load, it gets once it does")
+    func storedLater() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease, .release])
+        #expect(try await node.value(of: fleet.field) == "v1")
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(3))
+        #expect(try await node.value(of: fleet.field) == "v1", "nobody waits for that")
+        try await waitUntil("the store's value") { try await fleet.store.get("agents_list") != nil }
+        #expect(try await node.value(of: fleet.field) == "v2")
+        #expect(fleet.source.loads == 2)
+        await node.shutdown()
+    }
+
     @Test("what another node has loaded since replaces what the store was not given")
     func replacedByAnother() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
