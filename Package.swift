@@ -61,7 +61,10 @@ let package = Package(
             ]
         ),
         // Floor 3
-        .target(name: "FreshetRedis", dependencies: ["Freshet", "RESP", .nio("NIOCore")]),
+        .target(
+            name: "FreshetRedis",
+            dependencies: ["Freshet", "RESP", .nio("NIOCore"), .nio("NIOConcurrencyHelpers")]
+        ),
         .target(
             name: "FreshetAirtable",
             dependencies: [
@@ -141,6 +144,7 @@ let package = Package(
             name: "FreshetRedisTests",
             dependencies: [
                 "Freshet", "FreshetRedis", "FreshetTesting", "RESP", "RedisClient", "TestSupport", .nio("NIOCore"),
+                .nio("NIOConcurrencyHelpers"),
             ]
         ),
         .testTarget(

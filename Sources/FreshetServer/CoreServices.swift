@@ -71,7 +71,7 @@ package final class OpenStore: CoreService {
             configuration.commandTimeout = timeout
             let client = RedisClient(configuration, logger: logger)
             store = RedisStore(client, dialect: configuration.isUpstash ? .upstash : .redis)
-            backplane = RedisBackplane(client: client)
+            backplane = RedisBackplane(client: client) { client.connectionEvents }
             close = { await client.close() }
         }
     }

@@ -34,7 +34,7 @@ extension OverProcesses {
                     cache: cache,
                     catalog: try FieldCatalog(catalog),
                     configuration: settings,
-                    backplane: RedisBackplane(client: listener),
+                    backplane: RedisBackplane(client: listener) { listener.connectionEvents },
                     logger: logger
                 )
                 self.fields = fields

@@ -1,25 +1,55 @@
-import Freshet
-import FreshetRedis
+public import Freshet
 import NIOConcurrencyHelpers
 import NIOCore
-import RESP
-import RedisClient
+public import RESP
 
-/// Hears what the store's scripts publish, over the client's subscription, and asks after each connection of the
-/// client's whether it is still the same server that answers.
-struct RedisBackplane: Backplane {
+/// Hears what the store's scripts publish, over a client's subscription.
+///
+/// ```swift
+/// let fields = FieldCache(
+///     cache: cache,
+///     catalog: catalog,
+///     backplane: RedisBackplane(client: client) { client.connectionEvents },
+///     logger: logger
+/// )
+/// ```
+/// Pub/sub knows no databases: nodes on different databases of one server hear of each other's keys. That costs a look
+/// into the store, and nothing else.
+public struct RedisBackplane: Backplane {
     /// Between attempts at a subscription that the server refuses; a lost one the client renews by itself.
     private static let pause = Duration.seconds(1)
 
     private let client: any ChannelSubscriber
     private let spawner: any Spawner
+    private let watchServer: @Sendable (Link) async -> Void
 
-    init(client: any ChannelSubscriber, spawner: any Spawner = SystemSpawner()) {
+    /// A backplane over a client that has no connection to watch, as over REST.
+    public init(client: any ChannelSubscriber, spawner: any Spawner = SystemSpawner()) {
         self.client = client
         self.spawner = spawner
+        watchServer = { _ in }
     }
 
-    func listen(_ receive: @escaping @Sendable (BackplaneEvent) -> Void) async {
+    /// A backplane that asks, whenever connections come and go, whether it is still the same server that answers: after
+    /// a failover the subscription may go on while what was written last is gone from the store.
+    ///
+    /// - Parameter connectionEvents: tells of the client's connections from when it is called; what it tells does not
+    ///   matter.
+    public init<Events: AsyncSequence>(
+        client: some ChannelSubscriber & CommandExecutor,
+        spawner: any Spawner = SystemSpawner(),
+        connectionEvents: @escaping @Sendable () -> Events
+    ) where Events.Failure == Never {
+        self.client = client
+        self.spawner = spawner
+        watchServer = { link in
+            let events = connectionEvents()
+            link.serverIs(await Self.replicationID(client))
+            for await _ in events { link.serverIs(await Self.replicationID(client)) }
+        }
+    }
+
+    public func listen(_ receive: @escaping @Sendable (BackplaneEvent) -> Void) async {
         let link = Link(receive: receive)
         await withTaskGroup { group in
             group.addTask { await watchServer(link) }
@@ -47,11 +77,7 @@ struct RedisBackplane: Backplane {
         switch event {
         case .message(let message):
             guard
-                let text = message.payload.getString(
-                    at: message.payload.readerIndex,
-                    length: message.payload.readableBytes
-                ),
-                let message = InvalidationMessage(payload: text)
+                let message = InvalidationMessage(payload: String(buffer: message.payload))
             else { return }
             link.tell(message.event)
         case .disconnected: link.tell(.lost)
@@ -63,24 +89,12 @@ struct RedisBackplane: Backplane {
 }
 
 extension RedisBackplane {
-    /// After a failover the subscription may go on while what was written last is gone from the store.
-    ///
-    /// A service over REST has no connection to watch.
-    private func watchServer(_ link: Link) async {
-        guard let client = client as? RedisClient else { return }
-        let events = client.connectionEvents
-        link.serverIs(await Self.replicationID(client))
-        for await event in events where event == .connected {
-            link.serverIs(await Self.replicationID(client))
-        }
-    }
-
     /// What a server's data descend from; changes when a replica takes over, and when a server starts anew.
     ///
     /// - Returns: empty where the server does not tell, nil where it did not answer.
-    private static func replicationID(_ client: RedisClient) async -> String? {
+    private static func replicationID(_ client: any CommandExecutor) async -> String? {
         do {
-            let info = try await client.execute(RESPCommand("INFO", "replication")).string ?? ""
+            let info = try await client.execute(RESPCommand("INFO", "replication")).get().string ?? ""
             let name = "master_replid:"
             let line = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name) }
             return line.map { String($0.dropFirst(name.count)) } ?? ""
