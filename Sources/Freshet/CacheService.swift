@@ -129,6 +129,13 @@ public final class CacheService: CoreService {
 }
 
 extension CacheService {
+    /// Throws until ``initialize()`` has succeeded, and not after ``shutdown()``.
+    func requireInitialized() throws(CacheError) {
+        guard phase.withLockedValue({ $0 != .new }) else {
+            throw CacheError(.notInitialized, "the cache service is not initialized")
+        }
+    }
+
     func requireReady() throws(CacheError) {
         guard phase.withLockedValue({ $0 == .ready }) else {
             throw CacheError(.notInitialized, "the cache service is not initialized")

@@ -50,7 +50,7 @@ extension CacheService {
     }
 
     private func value<Value>(of loaded: Loaded<Value>) -> Value {
-        if let (operation, error) = loaded.failure { report(error, of: operation) }
+        if let (operation, error) = loaded.failure, operation != .del { report(error, of: operation) }
         return loaded.value
     }
 
@@ -99,6 +99,8 @@ extension CacheService {
             do {
                 _ = try await store.del([key])
             } catch let error as CacheError {
+                // Said at once: the load may fail, and the old value is still there.
+                report(error, of: .del)
                 failure = (.del, error)
             }
         case .force(.expire):
@@ -117,7 +119,7 @@ extension CacheService {
                 _ = try await store.set(key, bytes, options: CacheOptions(expiry: .after(ttl)))
             }
         } catch let error as CacheError {
-            failure = (.set, error)
+            failure = failure?.0 == .del ? failure : (.set, error)
         }
         return Loaded(value: value, failure: failure)
     }

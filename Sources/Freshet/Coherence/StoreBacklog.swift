@@ -33,7 +33,8 @@ final class StoreBacklog: Sendable {
     /// Sends an invalidation, whatever becomes of the caller.
     ///
     /// - Parameter change: what goes with it, done once every read of the key waits for the invalidation.
-    /// - Throws: ``CacheError`` where the store refuses it for good.
+    /// - Throws: ``CacheError`` where the store refuses it for good; with `shuttingDown` where it could not be sent, and
+    ///   nobody is left to send it later.
     func send(
         _ invalidation: Invalidation,
         of key: String,
@@ -47,6 +48,9 @@ final class StoreBacklog: Sendable {
         } catch let error as CacheError where error.isFinal {
             throw error
         } catch {
+            guard !state.withLockedValue({ $0.isClosed }) else {
+                throw CacheError(.shuttingDown, "the store was not told of an invalidation", underlying: error)
+            }
             logger.warning("an invalidation is queued until the store is back")
             startReplay()
             return .queued
@@ -101,13 +105,21 @@ final class StoreBacklog: Sendable {
         startReplay()
     }
 
-    /// Stops replaying. Invalidations that are still pending are lost, and said so.
+    /// Stops replaying.
     func close() {
-        let (replay, lost) = state.withLockedValue { state in
+        let replay = state.withLockedValue { state in
             state.isClosed = true
-            return (state.replay, state.pending.count)
+            return state.replay
         }
         replay?.cancel()
+    }
+
+    /// Invalidations that are still pending when all tasks have ended are lost, and said so.
+    func noteLost() {
+        let lost = state.withLockedValue { state in
+            defer { state.pending = PendingInvalidations() }
+            return state.pending.count
+        }
         if lost > 0 {
             logger.error("the store stayed away: invalidations are lost", metadata: ["invalidations.lost": "\(lost)"])
         }

@@ -28,6 +28,7 @@ public final class FieldCache: Sendable {
     }
 
     public let catalog: FieldCatalog
+    private let cache: CacheService
     private let base: any Spawner
     private let spawner: CountingSpawner
     let tools: FlightTools
@@ -61,6 +62,7 @@ public final class FieldCache: Sendable {
             nodeName: configuration.nodeName
         )
         self.catalog = catalog
+        self.cache = cache
         base = spawner
         self.spawner = counting
         self.tools = tools
@@ -88,8 +90,9 @@ extension FieldCache {
     /// The value of a field.
     ///
     /// - Parameter forceRefresh: as ``refresh(_:purge:)``.
-    /// - Throws: ``CacheError``: `absent`, `sourceFailed`, `sourceTimedOut`, `circularLoad`, `shuttingDown`;
-    ///   `CancellationError`, which frees this caller alone.
+    /// - Throws: ``CacheError``: `absent`, `sourceFailed`, `sourceTimedOut`, `overloaded`, `invalidValue`, `circularLoad`,
+    ///   `shuttingDown`; `notInitialized` if the cache service was never initialised; `invalidArgument` for a key that
+    ///   no ``CompanionKey`` can be made of; `CancellationError`, which frees this caller alone.
     @inlinable
     public func value<Value>(of field: Field<Value>, forceRefresh: Bool = false) async throws -> Value {
         if !forceRefresh, let hit = hit(field.erased, maxAge: nil) { return try field.value(in: hit.payload) }
@@ -157,6 +160,7 @@ extension FieldCache {
 
     /// The rest of a read that L1 does not answer with a fresh value.
     private func readOn(_ field: AnyField, maxAge: Duration?) async throws -> FieldReading {
+        try admit(field)
         if let answer = try fromL1(field, maxAge: maxAge) { return try answer.reading(for: field, tools) }
         if tools.isUncacheable(field) {
             return try await LoneLoad(tools: tools, desk: desk, field: field).run().reading(for: field, tools)
@@ -176,6 +180,12 @@ extension FieldCache {
             case .cancelled: throw CancellationError()
             }
         }
+    }
+
+    /// Throws what would keep any operation on the field from ever succeeding.
+    private func admit(_ field: AnyField) throws {
+        try cache.requireInitialized()
+        try CompanionKey.validate(field.key)
     }
 
     /// What the policy lets L1 answer, with a load in the background where it wants one.
@@ -260,6 +270,7 @@ extension FieldCache {
     }
 
     private func refreshed(_ field: AnyField, _ purge: Bool) async throws -> FieldReading {
+        try admit(field)
         let since = tools.spawner.now() + (.zero - field.policy.minRefreshInterval)
         let want = FlightWant.force(purge ? .remove : .expire, unlessBegunSince: since)
         let (outcome, joinedForced) = try await desk.wait(for: field, want)
@@ -290,8 +301,9 @@ extension FieldCache {
     ///
     /// No load that began before this returns is kept or served as fresh.
     ///
-    /// - Throws: ``CacheError`` with `storeRejected` where the store refuses for good, since the key holds something
-    ///   else.
+    /// - Throws: ``CacheError``: `storeRejected` where the key holds something else, which the store will not serve
+    ///   either; `shuttingDown` where the store could not be told after ``shutdown()``; `notInitialized`,
+    ///   `invalidArgument`.
     @discardableResult
     public func expire(_ field: some FieldReference) async throws -> InvalidationOutcome {
         try await invalidate(field.erased, .expire)
@@ -309,6 +321,7 @@ extension FieldCache {
         _ field: AnyField,
         _ invalidation: Invalidation
     ) async throws -> InvalidationOutcome {
+        try admit(field)
         // A flight that comes from now on sends the invalidation, or waits for it, before it reads the store.
         let outcome = try await tools.backlog.send(invalidation, of: field.key) {
             desk.invalidate(field) {
@@ -431,5 +444,6 @@ extension FieldCache: Service {
             }
         }
         await draining.wait()
+        tools.backlog.noteLost()
     }
 }

@@ -33,7 +33,8 @@ public struct LoadDetails: Sendable, Hashable {
 public struct LoadContext: Sendable {
     /// The validator of the value the cache holds. A fetcher that gets one may answer ``LoadResult/notModified``.
     public var etag: String?
-    /// Whether somebody asked for data newer than any cached along the way.
+    /// Whether somebody forced a refresh, and so wants data newer than any cached along the way. A reader's `maxAge`
+    /// alone is about this cache, and does not set it.
     public var isForced: Bool
 
     public init(etag: String? = nil, isForced: Bool = false) {

@@ -181,6 +181,22 @@ import Testing
         #expect(try await bench.text("k") == "1")
     }
 
+    @Test func aPurgeThatFailsIsSaidThoughTheLoadFailsToo() async throws {
+        let bench = try await CacheBench.ready()
+        try await bench.cache.set("k", 0)
+        bench.store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.del])
+        await #expect(throws: Gate.Broken.self) {
+            try await bench.cache.refresh(key: "k", ttl: .seconds(60), purge: true) { () -> Int in throw Gate.Broken() }
+        }
+        #expect(bench.logs.entries.count { $0.metadata["cache.operation"] == "del" } == 1)
+        #expect(try await bench.cache.refresh(key: "k", ttl: .seconds(60), purge: true) { 1 } == 1)
+        #expect(
+            await code {
+                _ = try await bench.cache.strict.refresh(key: "k", ttl: .seconds(60), purge: true) { 2 }
+            } == .storeUnavailable
+        )
+    }
+
     @Test func aRefreshWithoutTheStoreGivesItsValue() async throws {
         let bench = try await CacheBench.ready()
         bench.store.inject(.fail(CacheBench.Foreign()))

@@ -1,6 +1,7 @@
 import FreshetTesting
 import Logging
 import NIOConcurrencyHelpers
+import NIOCore
 import Testing
 
 @testable import Freshet
@@ -242,6 +243,31 @@ struct BackplaneTests {
         #expect(try await late.value.value == "v3")
         fleet.source.end(2, value: "v2")
         _ = try await loading.value
+        node.run.cancel()
+    }
+
+    @Test("what the store answered before another node stored something newer is asked for again")
+    func filledDuringRead() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let fleet = node.fleet
+        _ = try await fleet.node().value(of: fleet.field)
+        node.store.inject(.delayAfterwards(.milliseconds(100)), into: [.read])
+        let reader = Task { try await node.cache.value(of: fleet.field) }
+        try await waitUntil("the read") { node.store.calls(of: .read) == 1 }
+        await fleet.spawner.settle()
+        let request = LeaseRequest(purpose: .renew, holdFor: .seconds(9), freshFor: .seconds(60))
+        guard case .granted(let lease, _) = try await fleet.store.leaseEntry("agents_list", request) else {
+            Issue.record("no lease")
+            return
+        }
+        let bytes = ByteBuffer(string: "\"v2\"")
+        let fill = EntryFill(content: .value(bytes, digest: bytes.sha1), freshFor: .seconds(60))
+        _ = try await fleet.store.fillEntry("agents_list", lease, with: fill)
+        node.backplane.send(.changed(key: "agents_list", .filled, lease.generation))
+        node.store.recover()
+        await fleet.spawner.advance(by: .milliseconds(100))
+        #expect(try await reader.value == "v2")
+        #expect(try await node.cache.value(of: fleet.field) == "v2")
         node.run.cancel()
     }
 

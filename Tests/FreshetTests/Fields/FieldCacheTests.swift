@@ -305,6 +305,71 @@ struct FieldCacheTests {
 }
 
 extension FieldCacheTests {
+    @Test("C10: without an initialised cache service nothing is read, refreshed or invalidated")
+    func notInitialized() async throws {
+        let fleet = Fleet()
+        let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: Logger(label: "test"))
+        let node = FieldCache(
+            cache: cache,
+            catalog: try FieldCatalog(),
+            spawner: fleet.spawner,
+            logger: Logger(label: "test")
+        )
+        for error in [
+            await errorOf { try await node.value(of: fleet.field) },
+            await errorOf { try await node.refresh(fleet.field) },
+            await errorOf { try await node.remove(fleet.field) },
+        ] {
+            #expect((error as? CacheError)?.code == .notInitialized)
+        }
+        #expect(fleet.source.loads == 0)
+    }
+
+    @Test("a key that has no companion is refused", arguments: ["", "a{", "{}"])
+    func badKey(key: String) async throws {
+        let node = try await Fleet().node()
+        let field = Field("bad", key: key, ttl: .seconds(9)) { "x" }
+        for error in [
+            await errorOf { try await node.value(of: field) }, await errorOf { try await node.refresh(field) },
+            await errorOf { try await node.remove(field) },
+        ] {
+            #expect((error as? CacheError)?.code == .invalidArgument)
+        }
+    }
+
+    @Test("an older value of the same generation replaces no newer one")
+    func latest() throws {
+        let field = Field("f", ttl: .seconds(60)) { "x" }.erased
+        func entry(_ text: String, loadedAt seconds: Int64, _ generation: String = "g") throws -> Entry {
+            let askedAt = MonotonicInstant(nanoseconds: seconds * 1_000_000_000)
+            let snapshot = EntrySnapshot(
+                content: .value(ByteBuffer(string: "\"\(text)\"")),
+                generation: Generation(generation),
+                freshFor: .seconds(60)
+            )
+            return try #require(try Entry.from(snapshot, of: field, held: nil, askedAt: askedAt))
+        }
+        let held = try entry("v2", loadedAt: 20)
+        #expect(held.replaces(try entry("v1", loadedAt: 10)))
+        #expect(!held.replaces(try entry("v3", loadedAt: 30)))
+        #expect(!held.replaces(try entry("v1", loadedAt: 10, "other")))
+        #expect(!held.replaces(try entry("v2", loadedAt: 10)), "the same, checked anew")
+    }
+
+    @Test("an invalidation that cannot be sent once the shutdown has begun is an error, and what is lost is counted")
+    func invalidationAfterShutdown() async throws {
+        let fleet = Fleet()
+        let store = FaultyStore(fleet.store)
+        let logs = RecordedLogs()
+        let node = try await fleet.node(store, logger: logs.logger)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        #expect(try await node.remove(fleet.field) == .queued)
+        await node.shutdown()
+        #expect(logs.entries.contains { $0.metadata["invalidations.lost"] == "1" })
+        let error = await errorOf { try await node.remove(fleet.field) } as? CacheError
+        #expect(error?.code == .shuttingDown)
+    }
+
     @Test("shutting down cancels a load for one caller alone, and refuses the next")
     func shutdownOfLoneLoads() async throws {
         let fleet = Fleet()
