@@ -14,7 +14,7 @@ package enum StoreForm: CaseIterable, Sendable {
         case .cluster: ["redis+cluster", "redis+clusters"]
         case .sentinel: ["redis+sentinel", "redis+sentinels"]
         case .upstash: ["upstash"]
-        // Without TLS for an endpoint on this machine.
+        // Without TLS for an endpoint close by.
         case .rest: ["https", "http"]
         }
     }

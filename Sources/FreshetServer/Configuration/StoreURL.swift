@@ -41,12 +41,12 @@ extension StoreLocation {
         }
     }
 
-    /// The token would be everybody's.
+    /// The token would be everybody's. Names without a dot are those of neighbours, such as other containers.
     private func problem(_ configuration: UpstashClient.Configuration) -> (message: String, advice: String)? {
-        guard let url = URL(string: configuration.endpoint), url.scheme == "http",
-            !ServerSettings.isLoopback(url.host() ?? "")
+        guard let url = URL(string: configuration.endpoint), url.scheme == "http", let host = url.host(),
+            !ServerSettings.isLoopback(host), host.contains(where: { $0 == "." || $0 == ":" })
         else { return nil }
-        return ("the token would cross the network in plain text", "write https:// for a host that is not this machine")
+        return ("the token would cross the network in plain text", "write https:// for a host that is far away")
     }
 
     private func problem(_ form: StoreForm) -> (message: String, advice: String)? {

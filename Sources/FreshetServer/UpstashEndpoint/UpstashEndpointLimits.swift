@@ -16,7 +16,7 @@ package struct UpstashEndpointLimits: Sendable {
     package var maxArguments = 1 << 20
     /// Requests that are being answered. More get 503.
     package var maxConcurrentRequests = 1024
-    package var maxConnections = 4096
+    package var maxConnections = min(4096, OpenFiles.connections)
     /// Streams of events. More get 503.
     package var maxSubscriptions = 1024
     /// Transactions at a time, each on a connection of its own. More wait.
