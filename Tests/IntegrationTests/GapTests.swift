@@ -8,7 +8,6 @@ import TestSupport
 import Testing
 
 @testable import Freshet
-@testable import FreshetServer
 
 extension OverProcesses {
     /// C9 on a real server: the connection of the messages is cut while another node invalidates.
