@@ -17,7 +17,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    private static let largestSpare = 1024
+
     private var decoder = RESPDecoder()
+    /// Empty; kept for its capacity.
+    private var spare: [RESPValue] = []
     private var handshake: Handshake?
     private let ready: EventLoopPromise<RESPVersion>
     private var receiver: (any ConnectionReceiver)?
@@ -77,6 +81,11 @@ final class ConnectionHandler: ChannelInboundHandler {
         receiver?.readStarted()
         decoder.append(unwrapInboundIn(data))
         var values: [RESPValue] = []
+        swap(&values, &spare)
+        defer {
+            values.removeAll(keepingCapacity: values.capacity <= Self.largestSpare)
+            swap(&values, &spare)
+        }
         do throws(RESPDecodingError) {
             while handshake != nil, failure == nil, let value = try decoder.next() { receivedInHandshake(value) }
             if handshake == nil { try decoder.next(into: &values) }
