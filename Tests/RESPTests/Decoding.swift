@@ -1,7 +1,8 @@
 import NIOCore
 import RESP
+import Testing
 
-/// What a decoder makes of bytes: the values, and the error that ended it.
+/// What a decoder makes of bytes: the values, and the error that ended it. Asked for a value at a time, and for all.
 struct Decoded: Equatable {
     var values: [RESPValue] = []
     var error: RESPDecodingError?
@@ -17,6 +18,27 @@ struct Decoded: Equatable {
         } catch {
             self.error = error
         }
+        let all = Self.inBulk(pieces, limits)
+        // "Not a number" is not equal to itself.
+        #expect(all.0 == values || "\(all.0)" == "\(values)")
+        #expect(all.1 == error)
+    }
+
+    private static func inBulk(
+        _ pieces: some Sequence<[UInt8]>,
+        _ limits: RESPDecoder.Limits
+    ) -> ([RESPValue], RESPDecodingError?) {
+        var decoder = RESPDecoder(limits: limits)
+        var values: [RESPValue] = []
+        do throws(RESPDecodingError) {
+            for piece in pieces {
+                decoder.append(ByteBuffer(bytes: piece))
+                try decoder.next(into: &values)
+            }
+        } catch {
+            return (values, error)
+        }
+        return (values, nil)
     }
 
     init(_ text: String, limits: RESPDecoder.Limits = .init()) {

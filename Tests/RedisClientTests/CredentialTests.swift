@@ -112,15 +112,16 @@ import Testing
         for client in [client, admin] { await client.close() }
     }
 
-    @Test func areTheSameOnAllNodesAfterARefusal() async throws {
+    @Test(arguments: ["app", nil] as [String?])
+    func areTheSameOnAllNodesAfterARefusal(username: String?) async throws {
         let cluster = try await RedisCluster.start(
             replicas: 0,
             arguments: ["--user", "app", "on", ">old", "~*", "&*", "+@all"]
         )
         let client = RedisClient(port: cluster.servers[0].port) { configuration in
             configuration.topology = .cluster(.init(seeds: [configuration.address]))
-            configuration.username = "app"
-            configuration.password = "old"
+            configuration.username = username
+            configuration.password = username.map { _ in "old" }
         }
         // All nodes are connected.
         try await client.execute(RESPCommand("DBSIZE"))

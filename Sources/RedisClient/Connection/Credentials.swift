@@ -4,6 +4,9 @@ import RESP
 
 /// Who a client is to the server.
 struct Credentials: Sendable {
+    /// What servers take that ask for none.
+    static let nobody = Credentials(username: "default", password: "")
+
     let username: String?
     let password: String
 
@@ -68,16 +71,15 @@ extension RedisClient {
         let rotation = configuration.rotation
         await rotation.beginChange()
         defer { rotation.endChange() }
+        if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
         let (before, said) = (rotation.current, configuration.credentials)
-        let credentials = Credentials(username: username, password: password)
-        rotation.current = credentials
-        var told: [RedisNode] = []
+        // Also on failure: what was made meanwhile has said what is not kept.
+        defer { for node in servers { node.leases.renew() } }
         do {
-            try await announce(credentials, to: &told)
-            for node in servers { node.leases.renew() }
+            try await announce(Credentials(username: username, password: password))
         } catch {
             rotation.current = before
-            if let said { await restore(said, on: told) }
+            await restore(said ?? .nobody)
             guard let refusal = error as? RESPError else { throw error }
             throw RedisClientError(
                 .authenticationFailed,
@@ -94,8 +96,10 @@ extension RedisClient {
         }
     }
 
-    /// - Parameter told: the nodes that were told, whatever they answered.
-    private func announce(_ credentials: Credentials, to told: inout [RedisNode]) async throws {
+    private func announce(_ credentials: Credentials) async throws {
+        // Nobody else says them before a server has taken them.
+        try await say(credentials)
+        configuration.rotation.current = credentials
         if !servers.contains(where: \.isConnected) {
             do {
                 try await connect()
@@ -104,21 +108,27 @@ extension RedisClient {
                 try await connect()
             }
         }
-        // Attempts under way may have said what was replaced. Those that begin now do not.
-        let late = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
-        for node in servers where node.isConnecting { try? await node.connect(until: late) }
-        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
-        for node in servers where node.isConnected {
-            told.append(node)
-            _ = try await node.run(credentials.command, deadline: deadline)
-        }
+        await attemptsEnd()
+        try await say(credentials)
     }
 
-    /// Tells nodes once more what held before. A cancelled caller waits for that as well.
-    private func restore(_ credentials: Credentials, on nodes: [RedisNode]) async {
+    private func say(_ credentials: Credentials) async throws {
         let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
+        for node in servers where node.isConnected { _ = try await node.run(credentials.command, deadline: deadline) }
+    }
+
+    /// Attempts under way may have said what was replaced. Those that begin now do not.
+    private func attemptsEnd() async {
+        let late = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
+        for node in servers where node.isConnecting { try? await node.connect(until: late) }
+    }
+
+    /// Says once more what held before. A cancelled caller waits for that as well.
+    private func restore(_ credentials: Credentials) async {
         await Task {
-            for node in nodes where node.isConnected {
+            await attemptsEnd()
+            let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
+            for node in servers where node.isConnected {
                 _ = try? await node.run(credentials.command, deadline: deadline)
             }
         }.value

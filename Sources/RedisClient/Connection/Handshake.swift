@@ -33,6 +33,7 @@ struct Handshake: Sendable {
     mutating func start() -> [RESPCommand] {
         let said = version == .resp3 ? hello() : traditional()
         awaited = said.map(\.0).reversed()
+        refusal = nil
         return said.map(\.1)
     }
 
@@ -41,7 +42,7 @@ struct Handshake: Sendable {
             return .fail(RedisClientError(.protocolViolation, "The server answered the handshake more than once."))
         }
         if let error = reply.error {
-            refusal = error
+            if step != .courtesy { refusal = error }
             if let failure = failure(of: step, error) { return .fail(failure) }
         }
         if step == .role, !fallsBack, reply.array?.first?.string != "master" {

@@ -176,7 +176,8 @@ extension RedisNode {
         }
     }
 
-    /// Takes no more commands, lets those under way end, and returns when the connection is closed.
+    /// Takes no more commands, lets those under way end, and returns when nothing more comes. TLS may take its leave
+    /// behind that.
     func close() async {
         await withUnsafeContinuation { continuation in
             eventLoop.execute {

@@ -26,6 +26,8 @@ struct SentinelView {
     private(set) var primary: Address?
     private var epoch = -1
     private var answers: [Answer] = []
+    /// Sentinels before the answers of the round.
+    private var known = 0
 
     init(sentinels: [Address]) {
         seeds = sentinels
@@ -34,6 +36,7 @@ struct SentinelView {
 
     mutating func beginRound() {
         answers = []
+        known = sentinels.count
     }
 
     /// - Returns: whether the primary is another than before.
@@ -49,21 +52,23 @@ struct SentinelView {
         }
     }
 
-    /// All sentinels have answered that do. Others that nobody names any longer are forgotten.
+    /// All sentinels have answered that do. If most did, others that nobody names any longer are forgotten.
     ///
     /// - Parameter isLost: whether the primary cannot be reached. Then even smaller epochs are believed, which
     ///   sentinels have after they were set up anew, if most of them agree.
     /// - Returns: whether the primary is another than before.
     mutating func endRound(isLost: Bool) -> Bool {
         guard let latest = answers.map(\.epoch).max() else { return false }
-        sentinels = seeds
-        for answer in answers { learn([answer.sentinel] + answer.others) }
+        if answers.count > known / 2 {
+            sentinels = seeds
+            for answer in answers { learn([answer.sentinel] + answer.others) }
+        }
         guard latest == epoch || isLost else { return false }
         var votes: [Address: Int] = [:]
         for answer in answers where answer.epoch == latest { votes[answer.primary, default: 0] += 1 }
         let most = votes.values.max() ?? 0
         // A few that missed a failover must not bring the old primary back.
-        if latest < epoch, most <= sentinels.count / 2 { return false }
+        if latest < epoch, most <= known / 2 { return false }
         // Who is the primary already stays it when as many say so.
         if let primary, votes[primary] == most { return false }
         guard let answer = answers.first(where: { $0.epoch == latest && votes[$0.primary] == most }) else {

@@ -6,7 +6,7 @@ import Testing
 @testable import RedisClient
 
 /// What happens to a cluster under load: slots that move, nodes that die.
-@Suite(.serialized) struct ClusterChangeTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct ClusterChangeTests {
     /// How many commands are checked while slots move and a primary dies. A long run sets more, such as 1000000.
     private static let commands =
         ProcessInfo.processInfo.environment["FRESHET_CHECKED_COMMANDS"].flatMap { Int($0) } ?? 40_000
@@ -18,6 +18,7 @@ import Testing
         async let outcome = load.run(tasks: 16, keyPrefix: "move")
         var moved = 0
         while load.commands < Self.commands {
+            try Task.checkCancellation()
             // One of the slots that the load writes to, from where it is to the next node.
             let slot = HashSlot.of(.string("move:\(moved % 16):\(moved % 40)"))
             try await Self.move(slot, in: cluster, hop: moved / 16)
@@ -76,7 +77,7 @@ import Testing
         }
         let load = CheckedLoad(client)
         async let outcome = load.run(tasks: 16, keyPrefix: "die")
-        #expect(await eventually { load.commands > Self.commands / 3 })
+        #expect(await eventually { load.commands > 1000 })
         let key = try #require((0...).lazy.map { "probe-\($0)" }.first { HashSlot.of(.string($0)) < 5000 })
         try await client.execute(RESPCommand("SET", key, "before"))
         // Without any other command, which would notice.
@@ -104,7 +105,7 @@ import Testing
         #expect(await eventually(within: .seconds(10)) { await transact() })
         try await client.execute(RESPCommand("SET", key, "after"))
         let recovered = load.commands
-        #expect(await eventually(within: .seconds(60)) { load.commands > recovered + Self.commands / 3 })
+        #expect(await eventually(within: .seconds(60)) { load.commands > recovered + 1000 })
         #expect(await eventually(within: .seconds(600)) { load.commands >= Self.commands })
         load.stop()
         let result = await outcome
