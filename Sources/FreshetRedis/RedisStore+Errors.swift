@@ -21,7 +21,7 @@ extension RedisStore {
             }
             if let error = error as? any CommandTransportError, error.isRefusal {
                 throw CacheError(.storeRejected, "the store does not take this: \(error)", underlying: error)
-                    .because(of: refusal).ofKey(true)
+                    .because(of: refusal).ofKey(refusal == nil)
             }
             throw CacheError(.storeUnavailable, "the store cannot be reached\(cause)", underlying: error)
                 .because(of: refusal)
@@ -34,8 +34,7 @@ extension RedisStore {
 
     /// States of a server, rather than answers to a command.
     private static let passing: Set<RESPError.Code> = [
-        .loading, .masterDown, .clusterDown, .tryAgain, .busy, .readOnly, .moved, .ask, .misconfigured,
-        "NOREPLICAS",
+        .loading, .masterDown, .clusterDown, .tryAgain, .busy, .readOnly, .moved, .ask,
     ]
 
     static func unexpected(_ operation: String) -> CacheError {

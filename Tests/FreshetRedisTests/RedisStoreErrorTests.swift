@@ -1,5 +1,6 @@
 import Freshet
 import FreshetRedis
+import Logging
 import NIOCore
 import RESP
 import Testing
@@ -34,6 +35,7 @@ import Testing
 
     @Test(arguments: [
         "WRONGTYPE Operation against a key", "OOM command not allowed", "NOPERM no", "ERR max daily request limit",
+        "NOREPLICAS Not enough good replicas to write.",
     ])
     func whatTheServerRefusesIsRejected(_ text: String) async {
         for error in await error({ _ in .error(RESPError(text)) }) {
@@ -65,13 +67,46 @@ import Testing
 
     @Test(arguments: [
         "LOADING Redis is loading", "CLUSTERDOWN Hash slot not served", "READONLY You can't write", "BUSY script",
-        "NOREPLICAS Not enough good replicas to write.", "MISCONF Errors writing to the AOF file",
     ])
     func whatPassesIsUnavailable(_ text: String) async {
         for error in await error({ _ in .error(RESPError(text)) }) {
             #expect(error.code == .storeUnavailable)
             #expect(error.message.contains(text.prefix { $0 != " " }))
         }
+    }
+
+    @Test("C8: a server whose snapshot failed, and that refuses even PING for that, answers")
+    func failedSnapshot() async throws {
+        let store = RedisStore(
+            StubExecutor { _ in .error(RESPError("MISCONF Redis is configured to save RDB snapshots")) }
+        )
+        try await store.ping()
+        let error = await #expect(throws: CacheError.self) { try await store.invalidateEntry("key", .remove) }
+        #expect(error?.code == .storeRejected)
+    }
+
+    @Test(
+        "C1: an invalidation is given up for the key's own sake only, and not where the database is full",
+        arguments: [(nil, true), (CommandObstacle.quota, false)] as [(CommandObstacle?, Bool)]
+    )
+    func refusedInvalidation(obstacle: CommandObstacle?, isFinal: Bool) async throws {
+        let store = RedisStore(
+            StubExecutor { command in
+                if command.name == "PING" { return .simpleString("PONG") }
+                throw StubTransportError(isRefusal: true, obstacle: obstacle)
+            }
+        )
+        let logger = Logger(label: "test")
+        let cache = CacheService(store: store, logger: logger)
+        try await cache.initialize()
+        let field = Field("agents", ttl: .seconds(600)) { 1 }
+        let node = FieldCache(cache: cache, catalog: try FieldCatalog([field]), logger: logger)
+        if isFinal {
+            await #expect(throws: CacheError.self) { try await node.remove(field) }
+        } else {
+            #expect(try await node.remove(field) == .queued)
+        }
+        await node.shutdown()
     }
 
     @Test func argumentsThatAServerRepeatsAreNotTold() async {

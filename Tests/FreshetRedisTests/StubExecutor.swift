@@ -19,5 +19,6 @@ struct StubTransportError: CommandTransportError, CustomStringConvertible {
     var description: String { "connection refused" }
     var mayHaveExecuted = true
     var isTimeout = false
+    var isRefusal = false
     var obstacle: CommandObstacle?
 }
