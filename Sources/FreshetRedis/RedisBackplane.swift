@@ -108,7 +108,8 @@ extension RedisBackplane {
     /// Passes on events from both connections, one at a time.
     private final class Link: Sendable {
         private struct State {
-            var isLive = false
+            /// nil before anything was told.
+            var isLive: Bool?
             var replicationID: String?
         }
 
@@ -121,6 +122,7 @@ extension RedisBackplane {
             state.withLockedValue { state in
                 switch event {
                 case .live: state.isLive = true
+                case .lost where state.isLive == false: return
                 case .lost: state.isLive = false
                 case .changed: break
                 }
@@ -138,7 +140,7 @@ extension RedisBackplane {
         func serverIs(_ id: String?) {
             state.withLockedValue { state in
                 defer { state.replicationID = id ?? state.replicationID }
-                guard let known = state.replicationID, id != known, state.isLive else { return }
+                guard let known = state.replicationID, id != known, state.isLive == true else { return }
                 receive(.lost)
                 receive(.live)
             }

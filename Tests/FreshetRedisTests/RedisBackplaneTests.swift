@@ -49,7 +49,7 @@ struct RedisBackplaneTests {
         try await waitUntil("the subscription") { events.withLockedValue { $0.last } == .live }
         client.writer.continuation.finish()
         await listening.value
-        #expect(events.withLockedValue { $0 } == [.lost, .lost, .live, .lost])
+        #expect(events.withLockedValue { $0 } == [.lost, .live, .lost])
         #expect(client.attempts == 3)
     }
 }

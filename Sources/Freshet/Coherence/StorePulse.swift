@@ -3,51 +3,79 @@ import NIOConcurrencyHelpers
 /// Looks after the store while nobody else does, so that its loss and its return are noticed without a reader, and no
 /// reader is the one who finds out.
 final class StorePulse: Sendable {
+    private struct State {
+        var task: SpawnedTask?
+        /// Ends the pause between two looks.
+        var nap: SpawnedTask?
+        var isWoken = false
+        var isUrgent = false
+        var isStopped = false
+    }
+
     private let store: GuardedStore
     private let spawner: any Spawner
-    private let task = NIOLockedValueBox<SpawnedTask?>(nil)
+    private let state = NIOLockedValueBox(State())
 
     init(store: GuardedStore, spawner: any Spawner) {
         self.store = store
         self.spawner = spawner
     }
 
+    /// Begins, once.
     func start() {
         guard !store.isLocal else { return }
-        store.leaveProbes(toProber: true)
-        let first = spawner.spawn { await self.run(isUrgent: false) }
-        task.withLockedValue { $0 = first }
+        let isFirst = state.withLockedValue { state in
+            guard state.task == nil, !state.isStopped else { return false }
+            store.leaveProbes(toProber: true)
+            state.task = spawner.spawn { await self.run() }
+            return true
+        }
+        guard isFirst else { return }
+        store.watch { [weak self] event in
+            // Others have opened the breaker: the next probe is due before the next look.
+            if event == .lost { self?.wake(isUrgent: false) }
+        }
     }
 
-    /// Something has happened to the connection: looks at once.
-    func look() {
-        task.withLockedValue { task in
-            guard let last = task else { return }
-            last.cancel()
-            task = spawner.spawn {
-                // A probe that is given up leaves its place to the next, but not at once.
-                await last.wait()
-                await self.run(isUrgent: true)
-            }
+    /// Looks now, or once more where a look is under way.
+    ///
+    /// - Parameter isUrgent: something has happened to the connection: the store is asked in any case.
+    func wake(isUrgent: Bool) {
+        state.withLockedValue { state in
+            state.isWoken = true
+            if isUrgent { state.isUrgent = true }
+            state.nap?.cancel()
         }
     }
 
     func stop() {
-        let last = task.withLockedValue { task in
-            defer { task = nil }
-            return task
+        state.withLockedValue { state in
+            state.isStopped = true
+            guard let task = state.task else { return }
+            task.cancel()
+            state.nap?.cancel()
+            state.task = nil
+            store.leaveProbes(toProber: false)
         }
-        guard let last else { return }
-        last.cancel()
-        store.leaveProbes(toProber: false)
     }
 
-    private func run(isUrgent: Bool) async {
-        var isUrgent = isUrgent
+    private func run() async {
         while !Task.isCancelled {
-            let pause = await store.look(within: store.idlePeriod, isUrgent: isUrgent)
-            isUrgent = false
-            try? await spawner.sleep(for: pause)
+            let isUrgent = state.withLockedValue { state in
+                defer { (state.isWoken, state.isUrgent) = (false, false) }
+                return state.isUrgent
+            }
+            await rest(for: await store.look(within: store.idlePeriod, isUrgent: isUrgent))
         }
+    }
+
+    private func rest(for pause: Duration) async {
+        let nap: SpawnedTask? = state.withLockedValue { state in
+            guard !state.isWoken, !state.isStopped else { return nil }
+            let nap = spawner.spawn { try? await self.spawner.sleep(for: pause) }
+            state.nap = nap
+            return nap
+        }
+        await nap?.wait()
     }
 }

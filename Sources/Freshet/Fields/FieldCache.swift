@@ -340,15 +340,17 @@ extension FieldCache {
     /// What is known of a field, from this process and the store; the source is not asked.
     public func state(of field: AnyField) async -> FieldState {
         let askedAt = tools.spawner.now()
-        var entry = tools.l1.entry(field.key)
-        var isKnown = entry != nil
+        let held = tools.l1.entry(field.key)
+        var entry = held
+        var isKnown = held != nil
         var failure = tools.failure(of: field)?.message
         if let snapshot = try? await tools.store.readEntry(
             field.key,
-            EntryRead(freshFor: field.policy.ttl, known: entry?.known)
+            EntryRead(freshFor: field.policy.ttl, known: held?.known)
         ) {
             isKnown = true
-            entry = try? Entry.from(snapshot, of: field, held: entry, askedAt: askedAt)
+            let stored = try? Entry.from(snapshot, of: field, held: held, askedAt: askedAt)
+            entry = held?.outlasts(stored, in: snapshot.generation, at: askedAt) == true ? held : stored
             failure = snapshot.failure?.message
         }
         let now = tools.spawner.now()
@@ -411,10 +413,10 @@ extension FieldCache: Service {
         switch event {
         case .live:
             gapCheck.start()
-            pulse.look()
+            pulse.wake(isUrgent: true)
         case .lost:
             gapCheck.stop()
-            pulse.look()
+            pulse.wake(isUrgent: true)
         case .changed(let key, .filled, let generation):
             desk.tell(key, generation, isInvalidation: false) { tools.l1.suspect(key) }
         case .changed(let key, .invalidated(let invalidation), let generation):

@@ -45,7 +45,7 @@ package final class GuardedStore: CacheStore, Sendable {
     /// Leaves the probes to whoever calls ``look(within:isUrgent:)``, or to any call again.
     func leaveProbes(toProber hasProber: Bool) { breaker.withLockedValue { $0.hasProber = hasProber } }
 
-    /// Asks whether the store answers, unless it has just done so; the probe of an open breaker.
+    /// Asks whether the store answers, unless it has just done so or is given a pause; the probe of an open breaker.
     ///
     /// - Parameters:
     ///   - period: how long an answer holds.
@@ -54,7 +54,14 @@ package final class GuardedStore: CacheStore, Sendable {
     func look(within period: Duration, isUrgent: Bool) async -> Duration {
         let start = spawner.now()
         let (state, last) = breaker.withLockedValue { ($0.state, $0.lastAnswer) }
-        if !isUrgent, state == .closed(failures: 0), let last, start < last + period { return last + period - start }
+        switch state {
+        case _ where isUrgent: break
+        case .closed(failures: 0):
+            if let last, start < last + period { return last + period - start }
+        case .open(let until, _):
+            if start < until { return until - start }
+        case .closed, .halfOpen: break
+        }
         try? await call(.ping, isProbe: true) { try await $0.ping() }
         let now = spawner.now()
         return switch breaker.withLockedValue({ $0.state }) {

@@ -50,6 +50,27 @@ struct StorePulseTests {
         run.cancel()
     }
 
+    @Test("what happens to a connection during a probe does not end the probe")
+    func wokenDuringProbe() async throws {
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let guarded = GuardedStore(store, timeout: .seconds(3), spawner: fleet.spawner)
+        let pulse = StorePulse(store: guarded, spawner: fleet.spawner)
+        store.inject(.delay(.seconds(2)), into: [.ping])
+        pulse.start()
+        pulse.start()
+        for _ in 0..<2 {
+            await fleet.spawner.advance(by: .seconds(1))
+            pulse.wake(isUrgent: true)
+        }
+        await fleet.spawner.settle()
+        #expect(store.calls(of: .ping) == 2, "one probe that was answered, and one for what happened meanwhile")
+        pulse.stop()
+        pulse.start()
+        await fleet.spawner.settle()
+        #expect(store.calls(of: .ping) == 2)
+        #expect(fleet.spawner.runningTasks == 0)
+    }
+
     @Test("no reader is the one who finds out whether it is back")
     func probe() async throws {
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
