@@ -19,6 +19,10 @@ final class StoreBacklog: Sendable {
         var isClosed = false
     }
 
+    private static let firstPause = Duration.seconds(1)
+    /// Between rounds that the store refuses.
+    private static let longestPause = Duration.seconds(10)
+
     private let state = NIOLockedValueBox(State())
     private let store: GuardedStore
     private let spawner: any Spawner
@@ -137,33 +141,55 @@ final class StoreBacklog: Sendable {
     }
 
     private func replay() async {
+        var pause = Self.firstPause
         while true {
-            try? await spawner.sleep(for: .seconds(1))
+            try? await spawner.sleep(for: pause)
             let now = spawner.now()
-            let work: (keys: [String], leases: [GivenUpLease])? = state.withLockedValue { state in
+            let keys: [String]? = state.withLockedValue { state in
                 state.leases.removeAll { $0.end <= now }
                 guard !state.isClosed, state.pending.count + state.leases.count > 0 else {
                     state.replay = nil
                     return nil
                 }
-                defer { state.leases = [] }
-                return (state.pending.keys, state.leases)
+                return state.pending.keys
             }
-            guard let work else { return }
-            for key in work.keys {
-                do {
-                    try await flush(key)
-                } catch let error as CacheError where error.isFinal {
-                    logger.error("the store refuses an invalidation", metadata: ["error": "\(error)"])
-                } catch {
-                    // It is still pending.
-                }
-            }
-            for lease in work.leases {
-                guard (try? await store.releaseEntry(lease.key, token: lease.token)) == nil else { continue }
-                state.withLockedValue { $0.leases.append(lease) }
+            guard let keys else { return }
+            let failures = await [sendAll(keys), releaseAll()]
+            let isRefused = failures.contains { $0?.code == .storeRejected }
+            pause = isRefused ? min(pause * 2, Self.longestPause) : Self.firstPause
+        }
+    }
+
+    /// Sends what is pending until the store takes no more; in whatever order, so that one that is never taken does not
+    /// hold up the others for ever.
+    ///
+    /// - Returns: why it takes no more.
+    private func sendAll(_ keys: [String]) async -> CacheError? {
+        for key in keys.shuffled() {
+            do {
+                try await flush(key)
+            } catch let error as CacheError where error.isFinal {
+                logger.error("the store refuses an invalidation", metadata: ["error": "\(error)"])
+            } catch {
+                return error as? CacheError
             }
         }
+        return nil
+    }
+
+    /// Releases leases until the store takes no more.
+    private func releaseAll() async -> CacheError? {
+        while let lease = state.withLockedValue({ $0.leases.popLast() }) {
+            do {
+                try await store.releaseEntry(lease.key, token: lease.token)
+            } catch let error as CacheError where error.isFinal {
+                continue
+            } catch {
+                state.withLockedValue { $0.leases.insert(lease, at: 0) }
+                return error as? CacheError
+            }
+        }
+        return nil
     }
 }
 

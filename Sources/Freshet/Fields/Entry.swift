@@ -101,12 +101,7 @@ final class Entry: Sendable {
 
     /// The same, which the store still does not hold, and has seen nothing happen to.
     func confirmed(at instant: MonotonicInstant) -> Entry {
-        with(
-            generation: nil,
-            freshUntil: freshUntil,
-            checkedAt: instant,
-            basis: LoadBasis(generation: basis?.generation, seenAt: instant, isLeased: basis?.isLeased ?? false)
-        )
+        with(generation: nil, freshUntil: freshUntil, checkedAt: instant)
     }
 
     private func with(freshUntil: MonotonicInstant, checkedAt: MonotonicInstant) -> Entry {
@@ -117,8 +112,7 @@ final class Entry: Sendable {
         generation: Generation?,
         freshUntil: MonotonicInstant,
         checkedAt: MonotonicInstant,
-        comparedAt: MonotonicInstant = .distantPast,
-        basis: LoadBasis? = nil
+        comparedAt: MonotonicInstant = .distantPast
     ) -> Entry {
         Entry(
             payload: payload,
@@ -130,7 +124,7 @@ final class Entry: Sendable {
             staleUntil: staleUntil,
             checkedAt: checkedAt,
             comparedAt: comparedAt,
-            basis: basis ?? self.basis
+            basis: basis
         )
     }
 }

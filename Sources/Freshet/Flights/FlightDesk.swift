@@ -151,11 +151,14 @@ final class FlightDesk: Sendable {
         }
     }
 
+    /// A flight is about to ask the store, which has whatever was told of until now.
+    func asksStore(_ id: FlightID) { state.withLockedValue { $0.table.forgetNews(id) } }
+
     /// Keeps what the store has answered, as ``keep(_:of:_:)``, unless another process has stored something since it was
     /// asked: the answer may be what there was before.
     func keepAnswer(_ id: FlightID, of generation: Generation?, _ change: () -> Void) -> Bool {
         state.withLockedValue { state in
-            guard !state.table.takeNews(id), state.table.mayKeep(id, of: generation) else { return false }
+            guard !state.table.hasNews(id), state.table.mayKeep(id, of: generation) else { return false }
             change()
             return true
         }

@@ -56,6 +56,7 @@ extension FlightRunner {
                 }
             }
             askedAt = tools.spawner.now()
+            desk.asksStore(id)
             do {
                 snapshot = try await tools.store.readEntry(field.key, EntryRead(freshFor: field.policy.ttl))
             } catch {

@@ -21,8 +21,12 @@ extension FlightRunner {
                 outcome = try await lease(purpose)
             } catch {
                 try Self.rethrowCancellation(error)
-                if let fallback, !desk.wantsMore(id, than: fallback.loadedAt) {
-                    return .answered(cached(fallback, in: .l1))
+                if let fallback {
+                    // Whoever came after an invalidation, of which another process has told, waits here too.
+                    guard desk.mayKeep(id, of: fallback.basis?.generation) else {
+                        return try await fetch(under: nil, known: nil)
+                    }
+                    if !desk.wantsMore(id, than: fallback.loadedAt) { return .answered(cached(fallback, in: .l1)) }
                 }
                 return try await fetch(under: nil, known: known, basis: basis)
             }
@@ -59,7 +63,8 @@ extension FlightRunner {
 
     /// Asks for leave to load.
     ///
-    /// A lease whose grant got lost on the way is given up, or nobody could load until it ends.
+    /// A lease whose grant got lost on the way is given up, or nobody could load until it ends. One that was refused is
+    /// none.
     func lease(_ purpose: LeaseRequest.Purpose) async throws -> LeaseOutcome {
         let request = LeaseRequest(
             purpose: purpose,
@@ -67,6 +72,7 @@ extension FlightRunner {
             freshFor: field.policy.ttl,
             token: (tools.nodeName.isEmpty ? "" : tools.nodeName + "/") + String(tools.spawner.random(), radix: 16)
         )
+        desk.asksStore(id)
         do {
             let outcome = try await tools.store.leaseEntry(field.key, request)
             note(outcome)
@@ -74,7 +80,9 @@ extension FlightRunner {
         } catch {
             note(noLease: error)
             if !(error is CancellationError) { tools.noteStoreError(error, .lease) }
-            await tools.backlog.giveUp(request.token, of: field.key, heldFor: leaseTime)
+            if (error as? CacheError)?.code != .storeRejected {
+                await tools.backlog.giveUp(request.token, of: field.key, heldFor: leaseTime)
+            }
             throw error
         }
     }

@@ -26,6 +26,7 @@ struct FlightRunner: Sendable {
             let snapshot: EntrySnapshot
             do {
                 try await tools.backlog.flush(field.key)
+                desk.asksStore(id)
                 snapshot = try await tools.store.readEntry(
                     field.key,
                     EntryRead(freshFor: field.policy.ttl, known: held?.known)

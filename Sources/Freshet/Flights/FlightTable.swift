@@ -202,11 +202,10 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         isCurrent(id) && (flights[id]?.told.last.map { $0 == generation } ?? true)
     }
 
-    /// Whether another process has told of something stored since this was asked last.
-    mutating func takeNews(_ id: FlightID) -> Bool {
-        defer { flights[id]?.hasNews = false }
-        return flights[id]?.hasNews ?? false
-    }
+    /// Whether another process has told of something stored since the store was asked last.
+    func hasNews(_ id: FlightID) -> Bool { flights[id]?.hasNews ?? false }
+
+    mutating func forgetNews(_ id: FlightID) { flights[id]?.hasNews = false }
 
     /// The flight's load begins. Whoever invalidated the key after the lease was granted has overtaken it.
     ///

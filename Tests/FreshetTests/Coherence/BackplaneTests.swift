@@ -317,6 +317,44 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    @Test("C1: what the store gave no leave to load, and another node removes, is not served to who comes then")
+    func removedWithoutLease() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600)))
+        let fleet = node.fleet
+        node.store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease])
+        #expect(try await node.cache.value(of: fleet.field) == "v1")
+        await fleet.spawner.advance(by: .seconds(3))
+        node.store.inject(.hang, into: [.lease])
+        #expect(try await node.cache.value(of: fleet.field) == "v1")
+        try await waitUntil("the lease") { node.store.hangingCalls == 1 }
+        try await node.hear(.remove)
+        let late = Task { try await node.cache.value(of: fleet.field) }
+        try await waitUntil("the late reader") { node.cache.waiters(of: fleet.field.erased) == 1 }
+        await fleet.spawner.advance(by: .milliseconds(500))
+        #expect(try await late.value == "v2")
+        node.store.recover()
+        node.run.cancel()
+    }
+
+    @Test("what another node stored while its load was waited for is asked for once")
+    func filledDuringLease() async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        let other = try await fleet.node()
+        let loading = Task { try await other.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        let reader = Task { try await node.cache.value(of: fleet.field) }
+        try await waitUntil("the wait for the lease") { node.store.calls(of: .lease) == 1 }
+        await fleet.spawner.settle()
+        fleet.source.end(1, value: "v1")
+        #expect(try await loading.value == "v1")
+        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
+        await fleet.spawner.advance(by: .milliseconds(100))
+        #expect(try await reader.value == "v1")
+        #expect(node.store.calls(of: .lease) == 2)
+        node.run.cancel()
+    }
+
     @Test("C1: what is removed while the store grants no lease is not kept for a source that fails")
     func removedDuringLease() async throws {
         let node = try await Node(Fleet { $0.staleIfError = .seconds(600) })

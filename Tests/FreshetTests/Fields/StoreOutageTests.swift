@@ -241,9 +241,54 @@ struct StoreOutageTests {
         await fleet.spawner.advance(by: .seconds(3))
         #expect(try await node.value(of: fleet.field) == "v3")
         store.recover()
-        await fleet.spawner.advance(by: .seconds(3))
+        await fleet.spawner.advance(by: .seconds(10))
         #expect(try await fleet.store.get("agents_list") == nil)
         await node.shutdown()
+    }
+
+    @Test("what a store refuses is asked again less and less often, one thing a round")
+    func refusedOften() async throws {
+        let fleet = Fleet()
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.invalidate])
+        for number in 0..<5 { #expect(try await node.remove(Field("key\(number)", ttl: .seconds(9)) { 1 }) == .queued) }
+        #expect(store.calls(of: .invalidate) == 5)
+        // After 1, 3, 7, 15, 25, 35, 45 and 55 seconds.
+        await fleet.spawner.advance(by: .seconds(60))
+        #expect(store.calls(of: .invalidate) == 13)
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(10))
+        #expect(store.calls(of: .invalidate) == 18)
+        #expect(fleet.spawner.sleepers == 0)
+        await node.shutdown()
+    }
+
+    @Test("a lease that the store has refused is none to be given up")
+    func refusedLease() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        store.inject(.fail(CacheError(.storeRejected, "NOPERM")), into: [.lease, .release])
+        for _ in 0..<10 {
+            #expect(try await node.value(of: fleet.field) == "v1")
+            await fleet.spawner.advance(by: .seconds(3))
+        }
+        #expect(store.calls(of: .release) == 0)
+        #expect(fleet.spawner.sleepers == 0)
+    }
+
+    @Test("what the store never knew is loaded again before the store could forget its removal")
+    func neverKnown() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease])
+        for seconds in stride(from: 0, to: 70, by: 10) {
+            #expect(try await node.value(of: fleet.field) == (seconds < 50 ? "v1" : "v2"))
+            #expect(await node.state(of: fleet.field.erased).freshness == .fresh, "as readers get it")
+            await fleet.spawner.advance(by: .seconds(10))
+        }
     }
 
     @Test(
