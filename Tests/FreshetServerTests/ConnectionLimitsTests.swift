@@ -196,4 +196,53 @@ struct ConnectionLimitsTests {
         #expect(channel.isActive == isAnswered)
         _ = try channel.finish(acceptAlreadyClosed: true)
     }
+
+    @Test("a client that closes its side gets an answer in the way to its end, unless it is not gone on with")
+    func halfClosedInAnswer() throws {
+        let channel = try Self.channel()
+        try channel.writeInbound(Self.head())
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(10))
+        #expect(channel.isActive)
+        channel.isWritable = true
+        channel.pipeline.fireChannelWritabilityChanged()
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(499))
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
+        #expect(!channel.isActive)
+    }
+
+    @Test("a client that closes its side and does not read is cut off")
+    func halfClosedUnread() throws {
+        let channel = try Self.channel()
+        try channel.writeInbound(Self.head())
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        channel.isWritable = false
+        channel.pipeline.fireChannelWritabilityChanged()
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(49))
+        #expect(!channel.isActive)
+    }
+
+    @Test("a client that closes its side behind several requests waits for each as long")
+    func halfClosedBehindSeveral() throws {
+        let channel = try Self.channel()
+        for _ in 0..<3 {
+            try channel.writeInbound(Self.head())
+            try channel.writeInbound(HTTPRequestPart.end(nil))
+        }
+        channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        for _ in 0..<2 {
+            channel.embeddedEventLoop.advanceTime(by: .milliseconds(249))
+            try Self.answer(channel)
+            channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
+            #expect(channel.isActive)
+        }
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(250))
+        #expect(!channel.isActive)
+    }
 }

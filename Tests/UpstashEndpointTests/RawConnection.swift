@@ -8,7 +8,8 @@ final class RawConnection: Sendable {
     private let channel: any Channel
     private let inbox: NIOLockedValueBox<(bytes: ByteBuffer, isClosed: Bool)>
 
-    init(port: Int) async throws {
+    /// - Parameter isSlow: whether it reads nothing until it is told to.
+    init(port: Int, isSlow: Bool = false) async throws {
         let inbox = NIOLockedValueBox((bytes: ByteBuffer(), isClosed: false))
         self.inbox = inbox
         channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -17,6 +18,7 @@ final class RawConnection: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Collector(inbox: inbox))
                 }
             }
+            .channelOption(.autoRead, value: !isSlow)
             .connect(host: "127.0.0.1", port: port)
             .get()
     }
@@ -25,12 +27,24 @@ final class RawConnection: Sendable {
         try await channel.writeAndFlush(ByteBuffer(string: text))
     }
 
+    func closeOutput() async throws { try await channel.close(mode: .output) }
+
+    func readOnce() { channel.read() }
+
+    /// Goes on to read after a time.
+    func read(in time: TimeAmount) async throws {
+        try await channel.eventLoop.scheduleTask(in: time) { [channel] in
+            channel.setOption(.autoRead, value: true)
+        }.futureResult.flatMap { $0 }.get()
+    }
+
     func close() async { try? await channel.close() }
 
     /// What comes from now on is looked at.
     func forget() { inbox.withLockedValue { $0.bytes.clear() } }
 
     var received: String { inbox.withLockedValue { String(buffer: $0.bytes) } }
+    var byteCount: Int { inbox.withLockedValue { $0.bytes.readableBytes } }
     var isClosed: Bool { inbox.withLockedValue { $0.isClosed } }
 
     /// Whether a text arrives in time.

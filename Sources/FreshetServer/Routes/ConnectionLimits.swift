@@ -116,12 +116,18 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    /// Closes the connection of a client that sends no more, unless what it asked for is answered at once. What is
-    /// answered is left to the framework, which then closes, too.
+    /// Closes the connection of a client that sends no more, unless what it asked for is answered at once, one after
+    /// the other. An answer in the way may take as long as the client goes on reading it. What is answered is left to
+    /// the framework, which then closes, too.
     private func awaitLastAnswer(_ context: ChannelHandlerContext) {
-        guard requestsUnanswered > 0 else { return }
+        guard requestsUnanswered > 0, context.channel.isActive else { return }
+        let (before, hadBacklog) = (requestsUnanswered, backlog != nil)
         context.eventLoop.assumeIsolated().scheduleTask(in: limits.lastAnswerTime) {
-            if self.requestsUnanswered > 0 { context.close(promise: nil) }
+            if hadBacklog || self.backlog != nil || self.requestsUnanswered < before {
+                self.awaitLastAnswer(context)
+            } else {
+                context.close(promise: nil)
+            }
         }
     }
 

@@ -16,8 +16,8 @@ package struct ServerLimits: Sendable {
     package var requestTimeout = TimeAmount.seconds(30)
     /// How long a client may leave its answer unread.
     package var writeTimeout = TimeAmount.seconds(30)
-    /// How long the answer to a client that has closed its side of the connection may take: nothing tells whether it
-    /// still reads the other.
+    /// How long each answer to a client that has closed its side of the connection may take to come: nothing tells
+    /// whether it still reads the other.
     package var lastAnswerTime = TimeAmount.milliseconds(250)
 
     /// What such a 431 and 413 say, where it is not ``ErrorResponse``'s words.
