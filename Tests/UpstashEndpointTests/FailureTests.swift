@@ -83,6 +83,40 @@ struct FailureTests {
         }
     }
 
+    @Test("a command is measured as it is stored: what is not UTF-8 grows to three bytes")
+    func repairedCommand() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxCommandBytes = 100
+        try await Endpoint.serving("memory://", limits: limits) { endpoint in
+            var body = ByteBuffer(string: #"[["SET","k",""#)
+            body.writeRepeatingByte(0xFF, count: 60)
+            body.writeString(#""]]"#)
+            let answer = try await endpoint.ask(.POST, "/pipeline", body)
+            #expect(answer.body.contains("Limit: 100 bytes, Actual: 184 bytes"), "\(answer.body)")
+        }
+    }
+
+    @Test("a slow reader that has closed its own side gets a long answer to its end")
+    func halfClosed() async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            // More than the buffers on the way take.
+            let value = ByteBuffer(repeating: UInt8(ascii: "x"), count: 10_000_000)
+            #expect(try await endpoint.ask(.POST, "/set/k", value).status == 200)
+            let reader = try await RawConnection(port: endpoint.port, isSlow: true)
+            try await reader.send(
+                "GET /get/k HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(Endpoint.token)\r\n\r\n"
+            )
+            reader.readOnce()
+            #expect(await reader.receives("200 OK"))
+            try await reader.closeOutput()
+            // Longer than an answer may take to come.
+            try await reader.read(in: .milliseconds(600))
+            #expect(await eventually { reader.isClosed })
+            #expect(reader.byteCount > value.readableBytes)
+            #expect(reader.received.hasSuffix("x\"}"))
+        }
+    }
+
     @Test("a result that is too large is an error, and the others stay", arguments: [[:], base64, resp2])
     func largeResult(headers: HTTPHeaders) async throws {
         var limits = UpstashEndpointLimits()

@@ -26,7 +26,7 @@ enum UpstashCommandRules {
     static func allow(_ commands: UpstashCommands, isReadOnly: Bool, limits: UpstashEndpointLimits) -> Bool {
         commands.traitsOfAny.isDisjoint(with: [.ofConnection, .unavailable, .depends])
             && (!isReadOnly || commands.traitsOfAll.contains(.readable))
-            && commands.textBytes <= limits.maxCommandBytes
+            && commands.maxBytes <= limits.maxCommandBytes
     }
 
     /// The answer to a command that needs no store; nil where it needs one.

@@ -2,8 +2,8 @@ import RESP
 
 /// The commands of one request as the store takes them, and what is known of them by their names.
 struct UpstashCommands: Sendable {
-    /// No command is longer than the text in which all came.
-    let textBytes: Int
+    /// No command is longer.
+    let maxBytes: Int
     private(set) var all: [RESPCommand] = []
     private var traits: [UpstashCommandTraits] = []
     /// What is known of some of them.
@@ -11,7 +11,8 @@ struct UpstashCommands: Sendable {
     /// What is known of every one.
     private(set) var traitsOfAll = UpstashCommandTraits.every
 
-    init(textBytes: Int) { self.textBytes = textBytes }
+    /// - Parameter textBytes: of the text in which all came; each that is not UTF-8 is read as a U+FFFD of three.
+    init(textBytes: Int) { maxBytes = 3 * textBytes }
 
     var count: Int { all.count }
 
