@@ -313,9 +313,12 @@ struct ConfigurationTests {
                 refreshEvery: '${S} *'
                 route: ${S}
                 source: { file: { path: x } }
+              b: { ttl: 1m, source: { file: { path: x } }, key: '${S}', select: { x: y }, sort: '${S}', locale: '${S}' }
+              c: { ttl: 1m, source: { file: { path: x } }, key: '${S}' }
+              d: { ttl: 1m, source: { file: { path: x } }, key: '{}${S}' }
             """
         let problems = Self.problems(yaml, ["S": "s3cret"])
-        #expect(problems.count == 8)
+        #expect(problems.count == 12)
         #expect(problems.allSatisfy { $0.contains("${S}") }, "\(problems)")
         #expect(!problems.joined().contains("s3cret"))
     }

@@ -19,15 +19,26 @@ struct FieldNames {
     }
 
     private mutating func checkKey(of member: YAMLMapping.Member, _ settings: YAMLMapping) {
-        let place = settings["key"]?.place ?? member.keyPlace
-        guard let key = settings["key"].map({ $0.quietText ?? "" }) ?? member.key as String?, !key.isEmpty else {
-            return
+        let value = settings["key"]
+        let key = value.map { $0.quietText ?? "" } ?? member.key
+        guard !key.isEmpty else { return }
+        func report(_ message: String, _ quiet: String, _ advice: String) {
+            if let value, value.isReplaced { return value.report("\(quiet) '\(value.written)'", advice) }
+            scope.report(value?.place ?? member.keyPlace, message, advice)
         }
         do {
             guard let problem = try keys.claim(key, for: member.key) else { return }
-            scope.report(place, problem, "give one of them another key")
+            report(
+                problem,
+                "field '\(member.key)' and another both keep something under the key",
+                "give one of them another key"
+            )
         } catch {
-            scope.report(place, (error as? CacheError)?.message ?? "\(error)", "balance the braces, or leave them out")
+            report(
+                (error as? CacheError)?.message ?? "\(error)",
+                "field '\(member.key)' cannot have the key",
+                "balance the braces, or leave them out"
+            )
         }
     }
 

@@ -96,8 +96,7 @@ struct FieldReader {
         do {
             return try .cron(text)
         } catch {
-            let isAsWritten = value.written == text
-            let message = isAsWritten ? error.message : "'\(value.written)' is no cron expression"
+            let message = value.isReplaced ? "'\(value.written)' is no cron expression" : error.message
             value.report(message, "write a time (15m) or minute, hour, day, month, weekday: \"30 6 * * mon-fri\"")
             return nil
         }

@@ -15,16 +15,30 @@ struct TransformReader {
         let sort = keys.map(\.key)
         let locale = mapping["locale"].flatMap { $0.word() }
         for problem in RecordTransform.problems(where: conditions, select: select, sort: sort, locale: locale) {
-            let place =
+            let value =
                 switch problem.setting {
-                case .condition(let column): columns?[column]?.place
-                case .select: mapping["select"]?.place
-                case .sort(let index): keys[index].place
-                case .locale: mapping["locale"]?.place
+                case .condition(let column): columns?[column]
+                case .select: mapping["select"]
+                case .sort(let index): keys[index].value
+                case .locale: mapping["locale"]
                 }
-            scope.report(place ?? mapping.value.place, problem.message, "correct it, or leave it out")
+            scope.report(
+                value?.place ?? mapping.value.place,
+                value.flatMap { quietMessage(problem, $0) } ?? problem.message,
+                "correct it, or leave it out"
+            )
         }
         return try? RecordTransform(where: conditions, select: select, sort: sort, locale: locale)
+    }
+
+    /// The message that repeats no value of a variable; nil where there is none in it.
+    private func quietMessage(_ problem: TransformProblem, _ value: YAMLValue) -> String? {
+        guard value.isReplaced else { return nil }
+        return switch problem.setting {
+        case .sort: "sort names '\(value.written)' twice, or select does not give it"
+        case .locale: "'\(value.written)' is no locale; write a language such as es or es-MX"
+        case .condition, .select: nil
+        }
     }
 
     private func readConditions(_ columns: YAMLMapping) -> [String: Condition] {
@@ -68,12 +82,12 @@ struct TransformReader {
         return selections
     }
 
-    private func readSort(_ value: YAMLValue) -> [(key: SortKey, place: Place?)] {
+    private func readSort(_ value: YAMLValue) -> [(key: SortKey, value: YAMLValue)] {
         let names = value.isList ? value.list() ?? [] : [value]
         return names.compactMap { name in
             guard let text = name.word() else { return nil }
             do {
-                return (try SortKey(text), name.place)
+                return (try SortKey(text), name)
             } catch {
                 name.report(
                     "'\(name.written)' names nothing to sort by",

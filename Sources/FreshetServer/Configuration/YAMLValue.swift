@@ -39,6 +39,12 @@ struct YAMLValue {
     /// What the file has, variables unreplaced: they may be secrets, so problems quote this.
     var written: String { VariableSubstitution.reveal(node.scalar?.string ?? "") }
 
+    /// Whether its text is another one than is written, and so may be a secret.
+    var isReplaced: Bool {
+        guard let text = node.scalar?.string else { return false }
+        return VariableSubstitution.replace(in: text, from: scope.environment).text != written
+    }
+
     /// Text with its variables replaced.
     func text() -> String? {
         guard let scalar = node.scalar, !isNull else {
