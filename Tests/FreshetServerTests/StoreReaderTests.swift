@@ -64,11 +64,28 @@ struct StoreReaderTests {
         #expect(problems.first?.contains("freshet.yaml\(problem)") == true, "\(problems)")
     }
 
-    @Test("a token is sent without TLS to neighbours only", arguments: ["http://h.org?_token=SECRET", "upstash://"])
+    @Test(
+        "a token is sent without TLS to neighbours only",
+        arguments: [
+            "http://h.org?_token=SECRET", "upstash://", "http://internal.org?_token=SECRET",
+            "http://8.8.8.8?_token=SECRET", "http://172.32.0.1?_token=SECRET", "http://[2001:db8::1]?_token=SECRET",
+        ]
+    )
     func plainText(url: String) {
         let environment = Environment(["UPSTASH_REDIS_REST_URL": "http://h.org", "UPSTASH_REDIS_REST_TOKEN": "SECRET"])
         let problem = StoreLocation(url: url, origin: .flag, environment: environment).problem
         #expect(problem?.message == "the token would cross the network in plain text")
+    }
+
+    @Test(
+        "neighbours are this machine, names of the local network, and private addresses",
+        arguments: [
+            "127.0.0.1", "[::1]", "localhost", "a.localhost", "endpoint", "host.docker.internal", "Printer.LOCAL",
+            "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.2", "169.254.1.1", "[fd00::1]", "[fe80::1]",
+        ]
+    )
+    func neighbours(host: String) {
+        #expect(StoreLocation(url: "http://\(host):8079?_token=t", origin: .flag).problem == nil)
     }
 
     @Test(
@@ -85,8 +102,7 @@ struct StoreReaderTests {
         let urls = [
             "memory://", "redis://h", "rediss://h", "redis+cluster://h", "redis+clusters://h", "redis+sentinel://h/m",
             "redis+sentinels://h/m", "https://h?_token=t", "http://127.0.0.1?_token=t",
-            "http://localhost:8080?_token=t", "http://endpoint:8079?_token=t", "redis+cluster://u:p%40%2C@a:1,b:2",
-            "redis://u:p@ss@h",
+            "redis+cluster://u:p%40%2C@a:1,b:2", "redis://u:p@ss@h",
         ]
         #expect(urls.allSatisfy { StoreLocation(url: $0, origin: .flag).problem == nil })
         let text = """

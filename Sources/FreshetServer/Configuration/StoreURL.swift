@@ -41,10 +41,10 @@ extension StoreLocation {
         }
     }
 
-    /// The token would be everybody's. Names without a dot are those of neighbours, such as other containers.
+    /// The token would be everybody's.
     private func problem(_ configuration: UpstashClient.Configuration) -> (message: String, advice: String)? {
         guard let url = URL(string: configuration.endpoint), url.scheme == "http", let host = url.host(),
-            !ServerSettings.isLoopback(host), host.contains(where: { $0 == "." || $0 == ":" })
+            !NearbyHost.isNearby(host)
         else { return nil }
         return ("the token would cross the network in plain text", "write https:// for a host that is far away")
     }
