@@ -120,6 +120,26 @@ import Testing
         #expect(line.next(sharing: true).map { $0 === jobs[2] } == [true])
     }
 
+    @Test("each piece of a pipeline that is alone leaves without a look at all that come later")
+    func looksAtNothingForNobody() throws {
+        let command = RESPCommand("SET", "a", "1")
+        let piece = try Piece(command, limits: try #require(Self.limits))
+        let count = 10_000
+        let pipeline = try job(Array(repeating: piece, count: count), alone: false)
+        var line = try self.line([pipeline])
+        let time = try ContinuousClock().measure {
+            for number in 1...count {
+                let batch = line.next(sharing: true)
+                try #require(batch.count == 1)
+                line.arrive(line.depart(batch))
+                #expect((pipeline.advance([]) == nil) == (number < count))
+                line.putBack(batch)
+            }
+        }
+        // Looks at fifty million commands would take far longer.
+        #expect(time < .seconds(5))
+    }
+
     @Test func dropsThoseWhoDoNotWaitAnyLonger() throws {
         let jobs = [try job(RESPCommand("SET", "a", "1")), try job(RESPCommand("GET", "a"))]
         var line = try self.line(jobs)

@@ -70,8 +70,9 @@ struct WaitingLine {
         var batch: [Job] = []
         var bytes = 0
         var count = 0
-        // What the batch's pipelines do after this request.
+        // What the batch's pipelines do after this request; of those at its end it is not known yet, as most are alone.
         var ofLater = Footprint()
+        var known = 0
         while held.count < Self.maxHeld, let job = rest.first {
             if job.isDone {
                 inbox.left(rest.removeFirst())
@@ -81,6 +82,8 @@ struct WaitingLine {
             if shares, !sharing { break }
             // It may depend on the batch, which leaves first.
             if !shares, !batch.isEmpty { break }
+            for job in batch[known...] { ofLater.insert(job.later) }
+            known = batch.count
             guard isFree(job, behind: ofLater) else {
                 hold(rest.removeFirst())
                 continue
@@ -94,7 +97,6 @@ struct WaitingLine {
             batch.append(rest.removeFirst())
             bytes += piece.body.readableBytes + 1
             count += piece.commands.count
-            ofLater.insert(job.later)
         }
         return batch
     }
