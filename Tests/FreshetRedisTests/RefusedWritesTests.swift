@@ -1,3 +1,4 @@
+import Foundation
 import Freshet
 import FreshetRedis
 import FreshetTesting
@@ -90,6 +91,28 @@ struct RefusedWritesTests {
         try bench.set("min-replicas-to-write", "0")
         let client = bench.client
         try await waitUntil("the replay") { try await client.execute(RESPCommand("EXISTS", "agents")).integer == 0 }
+        await node.shutdown()
+        await client.close()
+    }
+
+    @Test("C8: a server whose snapshot failed goes on answering reads, and is not taken for lost")
+    func failedSnapshot() async throws {
+        let bench = try await Bench()
+        let (node, client) = (try await bench.node(), bench.client)
+        #expect(try await node.value(of: bench.field) == 1)
+        let settings = try bench.server.command("CONFIG GET dir").split(whereSeparator: \.isNewline)
+        let directory = try #require(settings.first { $0.hasPrefix("/") })
+        try FileManager.default.removeItem(atPath: String(directory))
+        _ = try await client.execute(RESPCommand("CONFIG", "SET", "save", "3600 1"))
+        _ = try await client.execute(RESPCommand("BGSAVE"))
+        try await waitUntil("the failure") { (try? bench.server.command("PING")) == nil }
+        let store = RedisStore(client)
+        for _ in 0..<6 {
+            try await store.ping()
+            #expect(try await node.remove(Field("other", ttl: .seconds(9)) { 1 }) == .queued)
+        }
+        #expect(node.isStoreAvailable)
+        #expect(try await bench.node().read(bench.field).tier == .l2)
         await node.shutdown()
         await client.close()
     }
