@@ -39,7 +39,7 @@ public struct RedisBackplane: Backplane {
         client: some ChannelSubscriber & CommandExecutor,
         spawner: any Spawner = SystemSpawner(),
         connectionEvents: @escaping @Sendable () -> Events
-    ) where Events.Failure == Never {
+    ) where Events: SendableMetatype, Events.AsyncIterator: SendableMetatype, Events.Failure == Never {
         self.client = client
         self.spawner = spawner
         watchServer = { link in
