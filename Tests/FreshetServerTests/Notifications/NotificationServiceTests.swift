@@ -281,9 +281,8 @@ struct NotificationServiceTests {
         var nodes: [(open: OpenStore, fields: FieldCache, service: NotificationService)] = []
         var policy = FieldPolicy(ttl: .seconds(60))
         policy.minRefreshInterval = .zero
-        let field = Field<JSONValue>("agents", policy: policy) { _ in
-            throw CacheError(.sourceFailed, "HTTP 401").because(of: .credentials)
-        }
+        let field = Self.refused("agents", policy)
+        let own = [Self.refused("own0", policy), Self.refused("own1", policy)]
         for _ in 0..<2 {
             let open = try OpenStore(
                 StoreLocation(url: server.url, origin: .file),
@@ -292,7 +291,7 @@ struct NotificationServiceTests {
             )
             let cache = CacheService(store: open.store, timeout: .seconds(1), logger: logs.logger)
             try await cache.initialize()
-            let fields = FieldCache(cache: cache, catalog: try FieldCatalog([field]), logger: logs.logger)
+            let fields = FieldCache(cache: cache, catalog: try FieldCatalog([field] + own), logger: logs.logger)
             let settings = NotificationSettings(webhook: webhook.url)
             let service = try NotificationService(settings, cache: cache, logger: logs.logger)
             try await service.initialize()
@@ -302,7 +301,9 @@ struct NotificationServiceTests {
         // A refresh is not kept from a failing source, so that each node sees the failure for itself.
         for node in nodes { _ = try? await node.fields.refresh(field, purge: true) }
         for node in nodes { #expect(node.fields.events(of: field.erased).contains { $0.kind == .refusedToken }) }
-        try await waitUntil("the notice") { webhook.bodies.count == 1 }
+        // What only one of them knows comes after what both do.
+        for (node, own) in zip(nodes, own) { _ = try? await node.fields.refresh(own, purge: true) }
+        try await waitUntil("the notices") { webhook.bodies.count == 3 }
         await server.stop()
         for node in nodes {
             try await withThrowingTaskGroup { group in
@@ -316,7 +317,11 @@ struct NotificationServiceTests {
             await node.fields.shutdown()
             try await node.open.shutdown()
         }
-        #expect(webhook.bodies.count { $0.contains("tokenRefused") } == 1)
+        #expect(webhook.bodies.count { $0.contains("tokenRefused") } == 3)
+    }
+
+    private static func refused(_ name: String, _ policy: FieldPolicy) -> Field<JSONValue> {
+        Field(name, policy: policy) { _ in throw CacheError(.sourceFailed, "HTTP 401").because(of: .credentials) }
     }
 }
 
