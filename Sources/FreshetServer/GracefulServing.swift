@@ -1,6 +1,6 @@
 import Freshet
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 import UnixSignals
 
 /// Runs what listens until it is told to stop.
