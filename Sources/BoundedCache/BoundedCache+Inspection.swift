@@ -52,7 +52,7 @@ extension BoundedCache {
         coreLock.pointee.lock()
         for isMain in [false, true] {
             for slot in core.pointee.policy.slots(isMain: isMain) where !isTaken(slot) {
-                let head = storage.head(slot)
+                let head = head(slot)
                 let stripe = shards.stripe(for: head.pointee.hash)
                 stripe.lock.pointee.lock()
                 if let entry = liveEntry(slot, now: now) {

@@ -111,7 +111,8 @@ public final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: @unc
         (start(of: slot) + Self.entryOffset).assumingMemoryBound(to: Entry.self)
     }
 
-    /// The uses of the entry in `slot`. Another thread may look at them while this one changes the entry.
+    /// ``SlotStorage/head(_:)`` with a stride that the compiler knows, for the way of a hit. Another thread may look at it
+    /// while this one changes the entry.
     @inlinable
     func head(_ slot: UInt32) -> UnsafeMutablePointer<SlotHead> {
         start(of: slot).assumingMemoryBound(to: SlotHead.self)
@@ -124,7 +125,7 @@ public final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: @unc
     }
 
     @inlinable
-    func shard(of slot: UInt32) -> Shard { shards[hash: storage.head(slot).pointee.hash] }
+    func shard(of slot: UInt32) -> Shard { shards[hash: head(slot).pointee.hash] }
 
     /// The slot of `key` in the table of its shard, whose lock or the core's is held.
     @inlinable
