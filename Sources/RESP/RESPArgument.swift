@@ -24,6 +24,15 @@ extension RESPArgument: RESPArgumentConvertible {
         }
     }
 
+    /// The number of bytes that go over the wire.
+    package var byteCount: Int {
+        switch self {
+        case .string(let string): string.utf8.count
+        case .bytes(let buffer): buffer.readableBytes
+        case .integer(let integer): RawWriter.size(of: integer)
+        }
+    }
+
     /// The argument as text; `nil` for bytes that are not UTF-8.
     public var string: String? {
         switch self {

@@ -79,12 +79,18 @@ public struct RESPCommand: Sendable, Hashable {
     }
 
     /// Adds one argument at the end.
+    @inlinable
     public mutating func append(_ argument: some RESPArgumentConvertible) {
+        append(argument.respArgument)
+    }
+
+    /// Adds one argument at the end.
+    public mutating func append(_ argument: RESPArgument) {
         switch argumentCount {
-        case 0: first = argument.respArgument
-        case 1: second = argument.respArgument
-        case 2: third = argument.respArgument
-        default: rest.append(argument.respArgument)
+        case 0: first = argument
+        case 1: second = argument
+        case 2: third = argument
+        default: rest.append(argument)
         }
         argumentCount += 1
     }
@@ -92,6 +98,13 @@ public struct RESPCommand: Sendable, Hashable {
     /// Adds arguments at the end.
     public mutating func append(contentsOf arguments: some Sequence<some RESPArgumentConvertible>) {
         for argument in arguments { append(argument) }
+    }
+
+    /// Name and arguments, in bytes.
+    package var byteCount: Int {
+        var count = name.utf8.count
+        forEachArgument { count += $0.byteCount }
+        return count
     }
 
     /// The arguments after the name, in order.

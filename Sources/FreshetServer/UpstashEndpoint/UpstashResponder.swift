@@ -131,7 +131,7 @@ struct UpstashResponder: HTTPResponder {
             let format = try format.checkedForTransaction()
             let replies = try await runner.run(transaction: commands, isReadOnly: isReadOnly)
             writer.beginList()
-            for reply in replies { writer.write(reply) }
+            writer.write(replies)
             writer.endList()
             try hold(writer, share)
             return response(format, writer, share)

@@ -46,7 +46,7 @@ struct UpstashRunner: Sendable {
                 } _: {
                     try await backend.execute($0, hasScripts: $1)
                 }
-                for reply in replies { writer.write(reply) }
+                writer.write(replies)
             } catch let refusal as UpstashRefusal where start > 0 {
                 throw refusal.afterwards
             }

@@ -20,18 +20,31 @@ public struct RESPEncoder: Sendable {
 
     /// Adds a command. The cost is one copy of its short arguments.
     public mutating func append(_ command: RESPCommand) {
-        let before = tail.readableBytes
-        let plan = EncodingPlan(command)
-        if plan.hasSegments {
-            appendSegmented(command)
-        } else {
-            tail.writeWithUnsafeMutableBytes(minimumWritableBytes: plan.upperBound) { target in
-                guard let start = target.baseAddress else { return 0 }
-                var writer = RawWriter(start)
-                writer.write(command)
-                return writer.count
+        var plan = EncodingPlan()
+        plan.add(command)
+        if plan.hasSegments { return appendSegmented(command) }
+        write(plan) { $0.write(command) }
+    }
+
+    /// Adds commands, together for less than one by one.
+    public mutating func append(contentsOf commands: [RESPCommand]) {
+        commands.withUnsafeBufferPointer { all in
+            guard let first = all.baseAddress else { return }
+            var plan = EncodingPlan()
+            for place in 0..<all.count { plan.add(first[place]) }
+            if plan.hasSegments { return all.forEach { append($0) } }
+            write(plan) { writer in
+                for place in 0..<all.count { writer.write(first[place]) }
             }
-            byteCount += tail.readableBytes - before
+        }
+    }
+
+    private mutating func write(_ plan: EncodingPlan, _ body: (inout RawWriter) -> Void) {
+        byteCount += tail.writeWithUnsafeMutableBytes(minimumWritableBytes: plan.upperBound) { target in
+            guard let start = target.baseAddress else { return 0 }
+            var writer = RawWriter(start)
+            body(&writer)
+            return writer.count
         }
     }
 

@@ -1,28 +1,20 @@
 import NIOCore
 
-/// How much room a command needs, found before writing it.
+/// How much room commands need, found before writing them.
 struct EncodingPlan {
     /// Digits of a 64-bit integer with sign, `$` and its own length, line ends.
     private static let overhead = 32
 
-    private(set) var upperBound: Int
+    private(set) var upperBound = 0
     private(set) var hasSegments = false
 
-    init(_ command: RESPCommand) {
-        var bound = Self.overhead * 2 + command.name.utf8.count
-        var segmented = false
+    mutating func add(_ command: RESPCommand) {
+        upperBound += Self.overhead * 2 + command.name.utf8.count
         command.forEachArgument { argument in
-            let size =
-                switch argument {
-                case .string(let string): string.utf8.count
-                case .bytes(let buffer): buffer.readableBytes
-                case .integer: 20
-                }
-            bound += Self.overhead + size
-            if size >= RESPEncoder.segmentThreshold { segmented = true }
+            let size = argument.byteCount
+            upperBound += Self.overhead + size
+            if size >= RESPEncoder.segmentThreshold { hasSegments = true }
         }
-        upperBound = bound
-        hasSegments = segmented
     }
 }
 
@@ -41,6 +33,7 @@ struct RawWriter {
     /// Bytes written.
     var count: Int { next - start }
 
+    @inline(__always)
     mutating func write(_ command: RESPCommand) {
         writeHead(UInt8(ascii: "*"), command.argumentCount + 1)
         write(command.name)
@@ -64,7 +57,7 @@ struct RawWriter {
     }
 
     private mutating func write(_ integer: Int) {
-        writeHead(UInt8(ascii: "$"), Self.digitCount(integer.magnitude) + (integer < 0 ? 1 : 0))
+        writeHead(UInt8(ascii: "$"), Self.size(of: integer))
         if integer < 0 { store(UInt8(ascii: "-")) }
         writeDigits(integer.magnitude)
         store(Self.lineEnd)
@@ -105,6 +98,9 @@ struct RawWriter {
         next.copyMemory(from: base, byteCount: bytes.count)
         next += bytes.count
     }
+
+    /// In bytes, with its sign.
+    static func size(of integer: Int) -> Int { digitCount(integer.magnitude) + (integer < 0 ? 1 : 0) }
 
     private static func digitCount(_ number: UInt) -> Int {
         var digits = 1

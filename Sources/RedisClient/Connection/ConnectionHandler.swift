@@ -54,7 +54,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func send(_ commands: [RESPCommand]) {
         var encoder = RESPEncoder()
-        for command in commands { encoder.append(command) }
+        encoder.append(contentsOf: commands)
         encoder.take { write($0) }
         flush()
     }

@@ -96,7 +96,7 @@ final class RedisNode: Sendable {
         let token = nextToken()
         // Encoded before the lock is taken, so that nobody waits for it.
         var encoder = RESPEncoder()
-        for command in commands { encoder.append(command) }
+        encoder.append(contentsOf: commands)
         let encoded = encoder
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in

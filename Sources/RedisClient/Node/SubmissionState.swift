@@ -137,7 +137,7 @@ struct SubmissionState {
         lastFailure = nil
         while let entry = offline.popFirst() {
             if entry.waiter.isDetached { continue }
-            for command in entry.commands { encoder.append(command) }
+            encoder.append(contentsOf: entry.commands)
             submitted.append(entry.waiter)
             inFlight += entry.waiter.replies
         }

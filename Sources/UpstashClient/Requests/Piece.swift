@@ -43,16 +43,7 @@ struct Piece: Sendable {
 extension RESPCommand {
     /// The service counts a command's bytes, not those of the form in which it is sent.
     func check(encodedSize: Int, _ limits: UpstashClient.Configuration) throws {
-        guard encodedSize > limits.maxRequestBytes else { return }
-        var size = name.utf8.count
-        forEachArgument { argument in
-            switch argument {
-            case .string(let string): size += string.utf8.count
-            case .bytes(let bytes): size += bytes.readableBytes
-            case .integer(let integer): size += String(integer).utf8.count
-            }
-        }
-        guard size > limits.maxRequestBytes else { return }
+        guard encodedSize > limits.maxRequestBytes, byteCount > limits.maxRequestBytes else { return }
         throw UpstashError(
             .requestTooLarge,
             "\(name) has more than \(limits.maxRequestBytes) bytes; it was not sent."

@@ -26,6 +26,13 @@ struct UpstashAnswerWriter {
         if format != .resp2 { buffer.writeStaticString("]") }
     }
 
+    mutating func write(_ entries: [RESPValue]) {
+        entries.withUnsafeBufferPointer { entries in
+            guard let first = entries.baseAddress else { return }
+            for place in 0..<entries.count { write(first[place]) }
+        }
+    }
+
     mutating func write(_ entry: RESPValue) {
         defer { isFirst = false }
         if case .error(let error) = entry { return write(error: error.serviceText) }
@@ -53,8 +60,19 @@ struct UpstashAnswerWriter {
 
     private mutating func writeResult(_ value: RESPValue) {
         if format == .resp2 { return buffer.writeRESP2(value) }
-        buffer.writeStaticString(isFirst ? "{\"result\":" : ",{\"result\":")
-        if case .simpleString("OK") = value { buffer.writeStaticString("\"OK\"") } else { write(inResult: value) }
+        let start: StaticString = isFirst ? "{\"result\":" : ",{\"result\":"
+        switch value {
+        case .bulkString(let bytes) where format == .json:
+            // Most results, with one write.
+            return buffer.writeJSONString(bytes, after: start, before: "}")
+        case .simpleString("OK"):
+            // In base64, too.
+            buffer.writeStaticString(start)
+            buffer.writeStaticString("\"OK\"")
+        default:
+            buffer.writeStaticString(start)
+            write(inResult: value)
+        }
         buffer.writeStaticString("}")
     }
 

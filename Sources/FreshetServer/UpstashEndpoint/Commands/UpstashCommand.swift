@@ -29,20 +29,7 @@ struct UpstashCommand: Sendable, Hashable {
 
     var name: String { command.name }
 
-    mutating func append(_ argument: ByteBuffer) { command.append(argument) }
-
-    /// Name and arguments, in bytes.
-    var byteCount: Int {
-        var count = name.utf8.count
-        command.forEachArgument { argument in
-            switch argument {
-            case .bytes(let buffer): count += buffer.readableBytes
-            case .string(let string): count += string.utf8.count
-            case .integer: count += 20
-            }
-        }
-        return count
-    }
+    mutating func append(_ argument: ByteBuffer) { command.append(.bytes(argument)) }
 }
 
 extension String {

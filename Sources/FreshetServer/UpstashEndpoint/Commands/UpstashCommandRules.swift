@@ -17,7 +17,7 @@ enum UpstashCommandRules {
         if isBlocking(command) { return UpstashRefusal("ERR BLOCK option is not allowed in REST") }
         // Introducing oneself is no command of the store.
         if isReadOnly, !traits.contains(.readable), !isClientInfo(command) { return .noPermission(command.name) }
-        let size = command.byteCount
+        let size = command.command.byteCount
         return size > limits.maxCommandBytes ? .commandTooLarge(limit: limits.maxCommandBytes, actual: size) : nil
     }
 

@@ -1,3 +1,4 @@
+import NIOCore
 import RESP
 
 /// The commands of one request as the store takes them, and what is known of them by their names.
@@ -18,10 +19,21 @@ struct UpstashCommands: Sendable {
 
     subscript(place: Int) -> UpstashCommand { UpstashCommand(all[place], traits[place]) }
 
-    mutating func append(_ command: UpstashCommand) {
-        all.append(command.command)
+    mutating func append(_ command: consuming UpstashCommand) {
         traits.append(command.traits)
         traitsOfAny.formUnion(command.traits)
         traitsOfAll.formIntersection(command.traits)
+        all.append(command.command)
+    }
+
+    /// Begins another command of the same name; nothing happens where there is none yet.
+    mutating func repeatName() {
+        guard let name = all.last?.name, let traits = traits.last else { return }
+        append(UpstashCommand(name: name, traits))
+    }
+
+    /// Adds an argument to the last command.
+    mutating func append(argument: ByteBuffer) {
+        all[all.count - 1].append(.bytes(argument))
     }
 }

@@ -3,51 +3,52 @@ import NIOCore
 /// Reads commands from JSON arrays. What exceeds a limit is refused where it stands, before the rest is read.
 struct JSONCommandReader {
     private var scanner: JSONScanner
+    private var commands: UpstashCommands
+    /// Where the last name is written, with its quotes.
+    private var lastName: Range<Int>?
     private var argumentsLeft: Int
-    private var last: KnownName?
     private let limits: UpstashEndpointLimits
 
     /// Reads `["SET","key","value"]`.
     ///
     /// - Throws: ``UpstashRefusal`` in the service's words.
     static func command(_ body: ByteBuffer, limits: UpstashEndpointLimits) throws -> UpstashCommand {
-        try read(body, limits) { reader in try reader.command() }
+        try read(body, limits) { reader in try reader.readCommand() }[0]
     }
 
     /// Reads `[["SET","key","value"],["GET","key"]]`.
     static func commands(_ body: ByteBuffer, limits: UpstashEndpointLimits) throws -> UpstashCommands {
         try read(body, limits) { reader in
-            var commands = UpstashCommands(textBytes: body.readableBytes)
             var isOpen = try reader.enterArray()
+            if !isOpen { throw UpstashRefusal.emptyCommand }
             while isOpen {
-                guard commands.count < limits.maxCommands else {
+                guard reader.commands.count < limits.maxCommands else {
                     throw UpstashRefusal("ERR more than \(limits.maxCommands) commands")
                 }
-                commands.append(try reader.command())
+                try reader.readCommand()
                 isOpen = try reader.goOn()
             }
-            guard commands.count > 0 else { throw UpstashRefusal.emptyCommand }
-            return commands
         }
     }
 
-    private static func read<Value>(
+    private static func read(
         _ body: ByteBuffer,
         _ limits: UpstashEndpointLimits,
-        _ read: (inout Self) throws -> Value
-    ) throws -> Value {
+        _ read: (inout Self) throws -> Void
+    ) throws -> UpstashCommands {
         try body.withUnsafeReadableBytes { bytes in
             var reader = Self(
                 scanner: JSONScanner(body, bytes),
+                commands: UpstashCommands(textBytes: body.readableBytes),
                 argumentsLeft: limits.maxArguments,
                 limits: limits
             )
             reader.scanner.skipSpace()
             if reader.scanner.next == nil { throw UpstashRefusal.emptyBody }
-            let value = try read(&reader)
+            try read(&reader)
             reader.scanner.skipSpace()
             if reader.scanner.next != nil { throw reader.scanner.invalid("more after the end") }
-            return value
+            return reader.commands
         }
     }
 
@@ -77,25 +78,23 @@ struct JSONCommandReader {
         }
     }
 
-    private mutating func command() throws -> UpstashCommand {
+    private mutating func readCommand() throws {
         guard try enterArray() else { throw UpstashRefusal.emptyCommand }
-        var command = try commandOfName()
-        while try goOn() { command.append(try argument()) }
-        return command
+        try readName()
+        while try goOn() { commands.append(argument: try argument()) }
     }
 
     /// Looks a name up once where it is repeated, as it is in most pipelines.
-    private mutating func commandOfName() throws -> UpstashCommand {
-        if let last, scanner.skipRepetition(of: last.place) {
+    private mutating func readName() throws {
+        if let lastName, scanner.skipRepetition(of: lastName) {
             try countArgument()
-            return UpstashCommand(name: last.name, last.traits)
+            return commands.repeatName()
         }
         let start = scanner.position
         let isString = scanner.next == UInt8(ascii: "\"")
-        let command = try UpstashCommand(name: argument())
+        commands.append(try UpstashCommand(name: argument()))
         // A number may go on where another one ends.
-        if isString { last = KnownName(place: start..<scanner.position, name: command.name, traits: command.traits) }
-        return command
+        lastName = isString ? start..<scanner.position : nil
     }
 
     private mutating func countArgument() throws {
@@ -119,11 +118,4 @@ struct JSONCommandReader {
         default: throw scanner.invalid("a value is missing")
         }
     }
-}
-
-/// What was found out of a name, and where it is written, with its quotes.
-private struct KnownName {
-    let place: Range<Int>
-    let name: String
-    let traits: UpstashCommandTraits
 }

@@ -24,9 +24,11 @@ struct JSONScanner {
 
     /// Steps over what is the same as at an earlier place; false, and nothing else, where it is not.
     mutating func skipRepetition(of place: Range<Int>) -> Bool {
-        let end = position + place.count
-        guard end <= bytes.count, bytes[position..<end].elementsEqual(bytes[place]) else { return false }
-        position = end
+        guard position + place.count <= bytes.count else { return false }
+        for offset in 0..<place.count where bytes[position + offset] != bytes[place.lowerBound + offset] {
+            return false
+        }
+        position += place.count
         return true
     }
 
