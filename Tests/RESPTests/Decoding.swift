@@ -8,8 +8,8 @@ struct Decoded: Equatable {
     var error: RESPDecodingError?
 
     /// Feeds the pieces one after the other.
-    init(_ pieces: some Sequence<[UInt8]>, limits: RESPDecoder.Limits = .init()) {
-        var decoder = RESPDecoder(limits: limits)
+    init(_ pieces: some Sequence<[UInt8]>, limits: RESPDecoder.Limits = .init(), dropsTooDeep: Bool = false) {
+        var decoder = RESPDecoder(limits: limits, dropsTooDeep: dropsTooDeep)
         do throws(RESPDecodingError) {
             for piece in pieces {
                 decoder.append(ByteBuffer(bytes: piece))
@@ -18,7 +18,7 @@ struct Decoded: Equatable {
         } catch {
             self.error = error
         }
-        let all = Self.inBulk(pieces, limits)
+        let all = Self.inBulk(pieces, RESPDecoder(limits: limits, dropsTooDeep: dropsTooDeep))
         // "Not a number" is not equal to itself.
         #expect(all.0 == values || "\(all.0)" == "\(values)")
         #expect(all.1 == error)
@@ -26,9 +26,9 @@ struct Decoded: Equatable {
 
     private static func inBulk(
         _ pieces: some Sequence<[UInt8]>,
-        _ limits: RESPDecoder.Limits
+        _ empty: RESPDecoder
     ) -> ([RESPValue], RESPDecodingError?) {
-        var decoder = RESPDecoder(limits: limits)
+        var decoder = empty
         var values: [RESPValue] = []
         do throws(RESPDecodingError) {
             for piece in pieces {

@@ -112,6 +112,21 @@ import Testing
         #expect(throws: RESPDecodingError.self) { try decoder.next() }
     }
 
+    @Test func dropsWhatIsTooDeep() {
+        var limits = RESPDecoder.Limits()
+        limits.depth = 3
+        let text = "*2\r\n%1\r\n+k\r\n*2\r\n*1\r\n~1\r\n:1\r\n$3\r\nabc\r\n:2\r\n+OK\r\n*1\r\n:3\r\n"
+        for pieces in [[Array(text.utf8)], text.utf8.map { [$0] }] {
+            let decoded = Decoded(pieces, limits: limits, dropsTooDeep: true)
+            #expect(decoded.error == nil)
+            #expect(decoded.values.count == 3)
+            #expect(decoded.values.first?.error?.text == "ERR the reply is nested deeper than 3 levels")
+            #expect(decoded.values.dropFirst() == [.simpleString("OK"), .array([.integer(3)])])
+        }
+        let endless = Decoded([Array(String(repeating: "*1\r\n", count: 20_000).utf8)], dropsTooDeep: true)
+        #expect(endless.error?.code == .tooDeep)
+    }
+
     @Test func holdsItsLimits() {
         var limits = RESPDecoder.Limits()
         limits.depth = 3

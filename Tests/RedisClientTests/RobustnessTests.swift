@@ -70,6 +70,20 @@ import Testing
         await client.close()
     }
 
+    @Test func aReplyThatIsNestedTooDeepHarmsNobodyElse() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        let id = try await client.execute(RESPCommand("CLIENT", "ID")).integer
+        let nested = "local t = {} for i = 1, 1000 do t = {t} end return t"
+        let replies = try await client.execute(pipeline: [
+            RESPCommand("ECHO", "before"), RESPCommand("EVAL", nested, 0), RESPCommand("ECHO", "behind"),
+        ])
+        #expect(replies.map(\.string) == ["before", nil, "behind"])
+        #expect(replies[1].error?.text == "ERR the reply is nested deeper than 64 levels")
+        #expect(try await client.execute(RESPCommand("CLIENT", "ID")).integer == id)
+        await client.close()
+    }
+
     @Test func bothLimitsRefuseWithAnError() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) {

@@ -12,17 +12,25 @@ struct PartialAggregate: Sendable {
     }
 
     let kind: Kind
-    private let count: Int
-    var elements: [RESPValue] = []
+    private var missing: Int
+    private let isKept: Bool
+    private var elements: [RESPValue] = []
 
-    init(kind: Kind, count: Int) {
+    /// - Parameter isKept: whether it holds its elements, or only counts them.
+    init(kind: Kind, count: Int, isKept: Bool = true) {
         self.kind = kind
-        self.count = count
+        missing = count
+        self.isKept = isKept
         // Only announced, not yet received: an announcement costs the peer nothing.
-        elements.reserveCapacity(min(count, 1024))
+        if isKept { elements.reserveCapacity(min(count, 1024)) }
     }
 
-    var isComplete: Bool { elements.count == count }
+    var isComplete: Bool { missing == 0 }
+
+    mutating func append(_ element: consuming RESPValue) {
+        missing -= 1
+        if isKept { elements.append(element) }
+    }
 
     var value: RESPValue {
         switch kind {

@@ -31,7 +31,12 @@ public struct RESPDecoder: Sendable {
         public init() {}
     }
 
+    /// With ``dropsTooDeep`` a value may be nested so deep, and costs the memory of its open aggregates.
+    private static let deepest = 10_000
+
     private let limits: Limits
+    private let dropsTooDeep: Bool
+    private var isTooDeep = false
     private var input = ByteBuffer()
     private var scan = LineScan()
     private var payloads = PayloadStorage()
@@ -42,7 +47,13 @@ public struct RESPDecoder: Sendable {
     package private(set) var tokenReads = 0
 
     public init(limits: Limits = Limits()) {
+        self.init(limits: limits, dropsTooDeep: false)
+    }
+
+    /// - Parameter dropsTooDeep: a value that is nested too deep becomes an error value, and the next one can be read.
+    package init(limits: Limits = Limits(), dropsTooDeep: Bool) {
         self.limits = limits
+        self.dropsTooDeep = dropsTooDeep
     }
 
     /// Adds bytes behind those that were added before.
@@ -128,8 +139,7 @@ public struct RESPDecoder: Sendable {
                 case .aggregate(let kind, count: 0):
                     value = PartialAggregate(kind: kind, count: 0).value
                 case .aggregate(let kind, let count):
-                    guard stack.count < limits.depth else { throw RESPDecodingError(.tooDeep) }
-                    stack.append(PartialAggregate(kind: kind, count: count))
+                    try open(kind, count)
                     continue
                 }
                 if let complete = fold(value), !wantsMore(complete) { return (nil, position) }
@@ -139,6 +149,15 @@ public struct RESPDecoder: Sendable {
         guard let (kind, length) = begun else { return false }
         blob = PartialBlob(kind: kind, length: length, input: &input)
         return true
+    }
+
+    private mutating func open(_ kind: PartialAggregate.Kind, _ count: Int) throws(RESPDecodingError) {
+        let isKept = stack.count < limits.depth
+        if !isKept {
+            guard dropsTooDeep, stack.count < Self.deepest else { throw RESPDecodingError(.tooDeep) }
+            isTooDeep = true
+        }
+        stack.append(PartialAggregate(kind: kind, count: count, isKept: isKept))
     }
 
     private mutating func finish(_ blob: PartialBlob) throws(RESPDecodingError) -> RESPValue? {
@@ -151,12 +170,16 @@ public struct RESPDecoder: Sendable {
     private mutating func fold(_ value: consuming RESPValue) -> RESPValue? {
         while !stack.isEmpty {
             let top = stack.count - 1
-            stack[top].elements.append(value)
+            stack[top].append(value)
             guard stack[top].isComplete else { return nil }
             let complete = stack.removeLast()
             // What an attribute annotates is still to come, at the place where the attribute stood.
             if case .attribute = complete.kind { return nil }
             value = complete.value
+        }
+        if isTooDeep {
+            isTooDeep = false
+            return .error(RESPError("ERR the reply is nested deeper than \(limits.depth) levels"))
         }
         return value
     }

@@ -19,7 +19,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private static let largestSpare = 1024
 
-    private var decoder = RESPDecoder()
+    /// What one caller's script nests too deep must not end the connection of all.
+    private var decoder = RESPDecoder(dropsTooDeep: true)
     /// Empty; kept for its capacity.
     private var spare: [RESPValue] = []
     private var handshake: Handshake?
