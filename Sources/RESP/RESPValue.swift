@@ -19,7 +19,7 @@ public enum RESPValue: Sendable, Hashable {
     case integer(Int)
     case double(Double)
     case boolean(Bool)
-    /// An integer of any size, as the digits that were received.
+    /// An integer of any size, as the digits that were received. Servers do not check what a script gives out as one.
     case bigNumber(String)
     case array([RESPValue])
     /// Keys and values in the order in which they were received.

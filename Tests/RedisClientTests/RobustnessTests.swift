@@ -70,16 +70,25 @@ import Testing
         await client.close()
     }
 
-    @Test func aReplyThatIsNestedTooDeepHarmsNobodyElse() async throws {
+    @Test func strangeRepliesOfScriptsHarmNobodyElse() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server)
         let id = try await client.execute(RESPCommand("CLIENT", "ID")).integer
-        let nested = "local t = {} for i = 1, 1000 do t = {t} end return t"
-        let replies = try await client.execute(pipeline: [
-            RESPCommand("ECHO", "before"), RESPCommand("EVAL", nested, 0), RESPCommand("ECHO", "behind"),
-        ])
-        #expect(replies.map(\.string) == ["before", nil, "behind"])
-        #expect(replies[1].error?.text == "ERR the reply is nested deeper than 64 levels")
+        let scripts = [
+            "local t = {} for i = 1, 1000 do t = {t} end return t",
+            "return redis.status_reply(string.rep('x', 70000))",
+            "return redis.error_reply('ERR ' .. string.rep('x', 70000))",
+            "redis.setresp(3) return {big_number = 'hello'}",
+            "redis.setresp(3) return {double = 0/0}",
+            "redis.setresp(3) return {verbatim_string = {format = '\\255', string = 'x'}}",
+        ]
+        let replies = try await client.execute(pipeline: scripts.map { RESPCommand("EVAL", $0, 0) })
+        #expect(replies[0].error?.text == "ERR the reply is nested deeper than 64 levels")
+        #expect(replies[1].string?.utf8.count == 70_000)
+        #expect(replies[2].error?.text.utf8.count == 70_004)
+        #expect(replies[3] == .bigNumber("hello"))
+        #expect(replies[4].double?.isNaN == true)
+        #expect(replies[5].string == "x")
         #expect(try await client.execute(RESPCommand("CLIENT", "ID")).integer == id)
         await client.close()
     }

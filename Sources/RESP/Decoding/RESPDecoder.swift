@@ -23,8 +23,8 @@ public struct RESPDecoder: Sendable {
         public var depth = 64
         /// Bytes of one string. Servers refuse more than 512 MiB by default.
         public var blobLength = 512 << 20
-        /// Bytes of one line: a status, an error, a number.
-        public var lineLength = 64 << 10
+        /// Bytes of one line: a status, an error, a number. Scripts make them as long as strings.
+        public var lineLength = 512 << 20
         /// Elements of one aggregate; a pair of a map counts as two.
         public var elementCount = 1 << 26
 

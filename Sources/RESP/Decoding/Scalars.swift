@@ -44,12 +44,4 @@ enum Scalars {
         default: throw RESPDecodingError(.malformed)
         }
     }
-
-    static func bigNumber(_ line: UnsafeRawBufferPointer) throws(RESPDecodingError) -> String {
-        let digits = line.first == UInt8(ascii: "-") || line.first == UInt8(ascii: "+") ? line.dropFirst() : line[...]
-        guard !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains($0) }) else {
-            throw RESPDecodingError(.malformed)
-        }
-        return text(line)
-    }
 }

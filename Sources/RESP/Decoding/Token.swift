@@ -56,7 +56,7 @@ enum Token {
         case UInt8(ascii: "#"):
             return (.value(.boolean(try Scalars.boolean(line))), next)
         case UInt8(ascii: "("):
-            return (.value(.bigNumber(try Scalars.bigNumber(line))), next)
+            return (.value(.bigNumber(Scalars.text(line))), next)
         case UInt8(ascii: "="):
             return try blob(.verbatimString, line, next, bytes, position, input, &payloads, limits)
         case UInt8(ascii: "!"):
