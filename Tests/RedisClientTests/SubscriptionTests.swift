@@ -79,6 +79,28 @@ import Testing
         await client.close()
     }
 
+    /// Were each confirmation looked for among all that are to come, the time would be over long before.
+    @Test func subscribesToManyChannelsAtOnce() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        let channels = (0..<20_000).map { "channel:\($0)" }
+        var events = try await client.subscribe(to: channels).makeAsyncIterator()
+        try await client.execute(RESPCommand("PUBLISH", "channel:19999", "here"))
+        #expect(try await payload(events.next()) == "here")
+        await client.close()
+    }
+
+    @Test(arguments: RESPVersion.allCases)
+    func channelsWhoseNamesAreNoTextAreHeardByPattern(version: RESPVersion) async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { $0.version = version }
+        var events = try await client.psubscribe(to: ["*"]).makeAsyncIterator()
+        try await client.execute(RESPCommand("PUBLISH", ByteBuffer(bytes: [0x61, 0xFF]), "heard"))
+        let message = RedisMessage(channel: "a\u{FFFD}", pattern: "*", payload: ByteBuffer(string: "heard"))
+        #expect(try await events.next() == .message(message))
+        await client.close()
+    }
+
     @Test func tellsASlowReaderWhatItMissed() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) { $0.maxBufferedMessages = 10 }

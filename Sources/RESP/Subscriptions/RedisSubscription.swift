@@ -3,6 +3,7 @@ import Synchronization
 
 /// A message that somebody published.
 public struct RedisMessage: Sendable, Hashable {
+    /// Bytes that are not UTF-8 are replaced.
     public let channel: String
     /// The pattern that matched, for subscriptions to patterns.
     public let pattern: String?

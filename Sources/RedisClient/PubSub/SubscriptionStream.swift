@@ -6,7 +6,7 @@ import RESP
 /// In RESP2 everything comes as arrays; in RESP3 messages and confirmations are pushes and only the answer to `PING`
 /// and errors are replies. Every command sent here is answered once, in order.
 final class SubscriptionStream: ConnectionReceiver {
-    private enum Sent: Equatable {
+    private enum Sent {
         case subscribe(SubscriptionTable.Target)
         case unsubscribe
         case ping
@@ -16,6 +16,8 @@ final class SubscriptionStream: ConnectionReceiver {
     private let connection: ConnectionHandler
     private let eventLoop: any EventLoop
     private var sent = CircularBuffer<Sent>()
+    /// How often each target is subscribed to in what was sent.
+    private var awaited: [SubscriptionTable.Target: Int] = [:]
     private var liveness: Liveness
     private var timer: Scheduled<Void>?
     private var hasAnswered = false
@@ -43,7 +45,10 @@ final class SubscriptionStream: ConnectionReceiver {
     }
 
     func subscribe(to targets: [SubscriptionTable.Target]) {
-        for target in targets { sent.append(.subscribe(target)) }
+        for target in targets {
+            sent.append(.subscribe(target))
+            awaited[target, default: 0] += 1
+        }
         connection.send(targets.map(\.subscribe))
     }
 
@@ -99,10 +104,10 @@ final class SubscriptionStream: ConnectionReceiver {
             guard let channel = parts[1].string, let payload = parts[2].bytes else { return }
             deliver(channel, pattern: nil, payload, to: .channel(channel))
         case "pmessage" where parts.count == 4:
-            guard let pattern = parts[1].string, let channel = parts[2].string, let payload = parts[3].bytes else {
+            guard let pattern = parts[1].string, let channel = parts[2].bytes, let payload = parts[3].bytes else {
                 return
             }
-            deliver(channel, pattern: pattern, payload, to: .pattern(pattern))
+            deliver(String(buffer: channel), pattern: pattern, payload, to: .pattern(pattern))
         case "subscribe", "psubscribe", "unsubscribe", "punsubscribe", "pong":
             answered()
         default:
@@ -115,7 +120,7 @@ final class SubscriptionStream: ConnectionReceiver {
         switch sent.popFirst() {
         case .subscribe(let target):
             // If it was left and subscribed to again since, the later answer counts.
-            if !sent.contains(.subscribe(target)) { hub.confirmed(target) }
+            if isLast(target) { hub.confirmed(target) }
         case .ping:
             liveness.probeAnswered()
         case .unsubscribe:
@@ -128,6 +133,7 @@ final class SubscriptionStream: ConnectionReceiver {
     private func refused(_ error: RESPError) {
         switch sent.popFirst() {
         case .subscribe(let target):
+            isLast(target)
             hub.refused(target, error)
         case .ping:
             // A user who may not ask hears from the server nevertheless.
@@ -136,6 +142,17 @@ final class SubscriptionStream: ConnectionReceiver {
         case .unsubscribe, nil:
             break
         }
+    }
+
+    /// Counts the answer to a subscription down.
+    ///
+    /// - Returns: whether no other for the target is to be answered.
+    @discardableResult
+    private func isLast(_ target: SubscriptionTable.Target) -> Bool {
+        awaited[target, default: 1] -= 1
+        guard awaited[target] == 0 else { return false }
+        awaited[target] = nil
+        return true
     }
 
     private func deliver(
