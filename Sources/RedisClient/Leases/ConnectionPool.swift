@@ -133,7 +133,10 @@ final class ConnectionPool: Sendable {
 
     /// Closes all connections; those on lease when their commands under way have ended.
     func close() async {
-        for node in end(.clientClosed) { await node.close() }
+        let connections = end(.clientClosed)
+        await withDiscardingTaskGroup { group in
+            for node in connections { group.addTask { await node.close() } }
+        }
     }
 
     /// The same without waiting for it.

@@ -61,7 +61,16 @@ extension RedisNode {
     }
 
     private func connect(_ token: UInt64, _ continuation: UnsafeContinuation<Void, any Error>) {
-        let (phase, refusal) = state.withLockedValue { ($0.phase, $0.refusalWhenClosed) }
+        // Commands begin attempts too, on any thread.
+        let (phase, refusal) = state.withLockedValue { state in
+            defer {
+                switch state.phase {
+                case .idle, .waitingToReconnect: state.phase = .connecting
+                case .connecting, .ready, .closing, .closed: break
+                }
+            }
+            return (state.phase, state.refusalWhenClosed)
+        }
         switch phase {
         case .ready:
             continuation.resume()
@@ -71,7 +80,6 @@ extension RedisNode {
             link.withLockedValue { $0.connectWaiters[token] = continuation }
         case .idle, .waitingToReconnect:
             link.withLockedValue { $0.connectWaiters[token] = continuation }
-            state.withLockedValue { $0.phase = .connecting }
             attempt()
         }
     }
@@ -90,14 +98,14 @@ extension RedisNode {
     private func connected(_ connection: ConnectionHandler) {
         let stream = CommandStream(node: self, connection: connection, eventLoop: eventLoop)
         let bound = NIOLoopBound(stream, eventLoop: eventLoop)
-        let isWanted = state.withLockedValue { state in
-            guard case .connecting = state.phase else { return false }
-            state.becomeReady(bound)
-            return true
+        let told = state.withLockedValue { state -> [Waiter]? in
+            guard case .connecting = state.phase else { return nil }
+            return state.becomeReady(bound)
         }
-        guard isWanted else { return connection.close(.clientClosed) }
+        guard let told else { return connection.close(.clientClosed) }
         connection.report(to: stream)
         stream.start()
+        for waiter in told { waiter.connected() }
         for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume() }
         logger.debug("Connected to the Redis server.", metadata: metadata)
         observers.notify(.connected)
@@ -179,12 +187,13 @@ extension RedisNode {
     /// Takes no more commands, lets those under way end, and returns when nothing more comes. TLS may take its leave
     /// behind that.
     func close() async {
+        async let leased: Void = leases.close()
         await withUnsafeContinuation { continuation in
             eventLoop.execute {
                 self.shutDown(within: self.configuration.commandTimeout, because: .clientClosed, then: continuation)
             }
         }
-        await leases.close()
+        await leased
     }
 
     /// The same without waiting for it.
