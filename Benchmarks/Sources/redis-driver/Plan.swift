@@ -27,6 +27,13 @@ struct Plan: Sendable {
         isOnEventLoop: true
     )
     static let pipelines = Plan(name: "GET 64 B, 1 task, pipelines of 100", operation: .get, tasks: 1, pipeline: 100)
+    /// So long that they go over a connection of their own.
+    static let longPipelines = Plan(
+        name: "GET 64 B, 1 task, pipelines of 4096",
+        operation: .get,
+        tasks: 1,
+        pipeline: 4096
+    )
 
     static let all = [
         sequential,

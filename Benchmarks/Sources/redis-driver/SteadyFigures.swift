@@ -14,6 +14,7 @@ enum SteadyFigures {
         var isGood = true
         for (plan, maxAllocations, minCommands) in [
             (Plan.concurrent, 2, 25), (.concurrentOnEventLoop, 2, 40), (.pipelines, 0.3, 40),
+            (.longPipelines, 0.3, 40),
         ] {
             try await plan.prepare(client)
             try await Load.warmUp(plan, client: client)

@@ -4,8 +4,7 @@ import RESP
 /// change what its replies mean.
 enum SharedConnectionRules {
     static func refusal(_ command: RESPCommand) -> RedisClientError? {
-        // No command of up to three letters is refused, and most commands that are sent are that short.
-        guard command.name.utf8.count > 3, isRefused(command) else { return nil }
+        guard isRefused(command) else { return nil }
         return RedisClientError(
             .unsupportedCommand,
             "\(command.name) would block or change a connection that is shared; send it within withConnection."
@@ -13,17 +12,12 @@ enum SharedConnectionRules {
     }
 
     /// What cannot be sent on a connection of one's own either, because it is not answered by one reply.
-    static func refusalAnywhere(_ command: RESPCommand) -> RedisClientError? {
-        switch command.name.uppercased() {
-        case "MONITOR", "PSUBSCRIBE", "PSYNC", "PUNSUBSCRIBE", "REPLCONF", "SSUBSCRIBE", "SUBSCRIBE", "SUNSUBSCRIBE",
-            "SYNC", "UNSUBSCRIBE":
-            break
-        case "SCRIPT" where command.arguments.first?.string?.uppercased() == "DEBUG":
-            break
-        case "CLIENT" where command.arguments.first?.string?.uppercased() == "REPLY":
-            break
-        default:
-            return nil
+    static func refusalAnywhere(_ command: RESPCommand, _ kind: CommandKind) -> RedisClientError? {
+        switch kind {
+        case .unanswered: break
+        case .script where command.hasWord("DEBUG", at: 0): break
+        case .client where command.hasWord("REPLY", at: 0): break
+        default: return nil
         }
         return RedisClientError(.unsupportedCommand, "\(command.name) is not answered by one reply.")
     }
@@ -37,47 +31,17 @@ enum SharedConnectionRules {
     }
 
     static func isTransaction(_ pipeline: [RESPCommand]) -> Bool {
-        pipeline.count > 1 && pipeline.first?.isNamed("MULTI") == true && pipeline.last?.isNamed("EXEC") == true
+        guard pipeline.count > 1, let first = pipeline.first, let last = pipeline.last else { return false }
+        return CommandKind(of: first) == .multi && CommandKind(of: last) == .exec
     }
 
     private static func isRefused(_ command: RESPCommand) -> Bool {
-        switch command.name.folded {
-        case readKey, readGroupKey:
-            return BlockingCommand.limit(of: command) != nil
-        case clientKey:
-            return ["NO-TOUCH", "REPLY", "TRACKING"].contains(command.arguments.first?.string?.uppercased())
-        case scriptKey:
-            return command.arguments.first?.string?.uppercased() == "DEBUG"
-        case let key:
-            return refused.contains(key)
+        switch CommandKind(of: command) {
+        case .ordinary: false
+        case .blocking: BlockingCommand.limit(of: command) != nil
+        case .client: ["NO-TOUCH", "REPLY", "TRACKING"].contains { command.hasWord($0, at: 0) }
+        case .script: command.hasWord("DEBUG", at: 0)
+        case .watch, .unwatch, .multi, .exec, .discard, .changing, .unanswered: true
         }
-    }
-
-    private static let readKey = "XREAD".folded
-    private static let readGroupKey = "XREADGROUP".folded
-    private static let clientKey = "CLIENT".folded
-    private static let scriptKey = "SCRIPT".folded
-
-    private static let refused: Set<UInt64> = Set(
-        [
-            "ASKING", "AUTH", "BLMOVE", "BLMPOP", "BLPOP", "BRPOP", "BRPOPLPUSH", "BZMPOP", "BZPOPMAX", "BZPOPMIN",
-            "DISCARD", "EXEC", "HELLO", "MONITOR", "MULTI", "PSUBSCRIBE", "PSYNC", "PUNSUBSCRIBE", "QUIT", "READONLY",
-            "READWRITE", "REPLCONF", "RESET", "SELECT", "SSUBSCRIBE", "SUBSCRIBE", "SUNSUBSCRIBE", "SYNC",
-            "UNSUBSCRIBE", "UNWATCH",
-            "WAIT", "WAITAOF", "WATCH",
-        ].map(\.folded)
-    )
-}
-
-extension RESPCommand {
-    fileprivate func isNamed(_ name: String) -> Bool {
-        self.name.utf8.count == name.utf8.count && self.name.folded == name.folded
-    }
-}
-
-extension String {
-    /// The first eight letters without their case, as one number.
-    fileprivate var folded: UInt64 {
-        utf8.prefix(8).reduce(0) { $0 << 8 | UInt64($1 & 0xDF) }
     }
 }

@@ -4,6 +4,7 @@ package import RESP
 package enum BlockingCommand {
     /// - Returns: the time that the command itself asks for; `nil` if it does not block.
     package static func limit(of command: RESPCommand) -> BlockingLimit? {
+        guard CommandKind(of: command) == .blocking else { return nil }
         let arguments = command.arguments
         switch command.name.uppercased() {
         case "BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX":
@@ -42,11 +43,16 @@ package enum BlockingCommand {
 
     private static func milliseconds(_ argument: RESPArgument?) -> BlockingLimit {
         let milliseconds = argument?.string.flatMap { Int64($0) } ?? 0
-        return milliseconds > 0 ? .time(.milliseconds(milliseconds)) : .forever
+        return milliseconds > 0 && milliseconds < 1_000_000_000_000 ? .time(.milliseconds(milliseconds)) : .forever
     }
 }
 
 package enum BlockingLimit: Equatable {
     case time(Duration)
     case forever
+
+    static func + (first: Self, second: Self) -> Self {
+        guard case .time(let one) = first, case .time(let other) = second else { return .forever }
+        return .time(one + other)
+    }
 }

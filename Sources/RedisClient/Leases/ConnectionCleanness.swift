@@ -10,33 +10,33 @@ struct ConnectionCleanness {
 
     var isClean: Bool { !isSpoilt && !isWatching && !isQueueing && unanswered == 0 }
 
-    mutating func send(_ commands: [RESPCommand]) {
+    mutating func send(_ commands: CommandKinds) {
         unanswered += commands.count
-        for command in commands {
-            switch command.name.uppercased() {
-            case "WATCH", "MULTI", "EXEC", "DISCARD", "UNWATCH": break
-            case "ASKING", "AUTH", "CLIENT", "HELLO", "QUIT", "READONLY", "READWRITE", "RESET", "SELECT":
+        for (_, kind) in commands.special {
+            switch kind {
+            case .changing, .client:
                 isSpoilt = true
-                continue
-            default: continue
+            case .watch, .unwatch, .multi, .exec, .discard:
+                // Several callers at once: whose `EXEC` ended whose `MULTI` is not known here.
+                if unanswered > commands.count { isSpoilt = true }
+            case .ordinary, .blocking, .script, .unanswered:
+                break
             }
-            // Several callers at once: whose `EXEC` ended whose `MULTI` is not known here.
-            if unanswered > commands.count { isSpoilt = true }
         }
     }
 
-    mutating func receive(_ replies: [RESPValue], for commands: [RESPCommand]) {
+    mutating func receive(_ replies: [RESPValue], for commands: CommandKinds) {
         unanswered -= commands.count
-        for (command, reply) in zip(commands, replies) {
-            switch command.name.uppercased() {
-            case "WATCH" where reply.error == nil:
+        for (place, kind) in commands.special where place < replies.count {
+            let error = replies[place].error
+            switch kind {
+            case .watch where error == nil:
                 isWatching = true
-            case "MULTI" where reply.error == nil:
+            case .multi where error == nil:
                 isQueueing = true
-            case "EXEC" where reply.error == nil || reply.error?.code == .executionAborted,
-                "DISCARD" where reply.error == nil:
+            case .exec where error == nil || error?.code == .executionAborted, .discard where error == nil:
                 (isWatching, isQueueing) = (false, false)
-            case "UNWATCH" where reply.error == nil && !isQueueing:
+            case .unwatch where error == nil && !isQueueing:
                 isWatching = false
             default:
                 break

@@ -51,7 +51,9 @@ extension RedisConnection {
     }
 
     static func check(_ commands: [RESPCommand]) throws(RedisClientError) {
-        let foreign = commands.first { outsideTransactions.contains($0.name.uppercased()) }
+        let foreign = commands.first {
+            CommandKind(of: $0) != .ordinary && outsideTransactions.contains($0.name.uppercased())
+        }
         guard let foreign else { return }
         throw RedisClientError(.unsupportedCommand, "\(foreign.name) cannot be a command of a transaction.")
     }

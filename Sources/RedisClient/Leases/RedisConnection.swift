@@ -26,19 +26,21 @@ public final class RedisConnection: CommandExecutor, Sendable {
     /// - Throws: `RESPError` for an error reply, ``RedisClientError`` when no reply came.
     @discardableResult
     public func execute(_ command: RESPCommand) async throws -> RESPValue {
-        try await execute(command, deadline: deadline([command]))
+        let kinds = CommandKinds([command])
+        return try await execute(command, kinds, deadline: deadline(kinds))
     }
 
     /// Runs one command that has more or less time than others.
     @discardableResult
     public func execute(_ command: RESPCommand, timeout: Duration) async throws -> RESPValue {
-        try await execute(command, deadline: .now() + TimeAmount(clamping: timeout))
+        try await execute(command, CommandKinds([command]), deadline: .now() + TimeAmount(clamping: timeout))
     }
 
     /// Runs several commands with one write; error replies stay in their place.
     @discardableResult
     public func execute(pipeline: [RESPCommand]) async throws -> [RESPValue] {
-        try await execute(pipeline: pipeline, deadline: deadline(pipeline))
+        let kinds = CommandKinds(pipeline)
+        return try await execute(pipeline: pipeline, kinds, deadline: deadline(kinds))
     }
 
     /// Runs several commands that have more or less time than others.
@@ -47,52 +49,57 @@ public final class RedisConnection: CommandExecutor, Sendable {
         try await execute(pipeline: pipeline, deadline: .now() + TimeAmount(clamping: timeout))
     }
 
-    private func execute(_ command: RESPCommand, deadline: NIODeadline) async throws -> RESPValue {
-        try begin([command])
-        let blocks = BlockingCommand.limit(of: command) != nil
+    func execute(pipeline: [RESPCommand], deadline: NIODeadline) async throws -> [RESPValue] {
+        try await execute(pipeline: pipeline, CommandKinds(pipeline), deadline: deadline)
+    }
+
+    private func execute(
+        _ command: RESPCommand,
+        _ kinds: CommandKinds,
+        deadline: NIODeadline
+    ) async throws -> RESPValue {
+        try begin(kinds)
         do {
-            let reply = try await node.run(command, deadline: deadline, mayBlock: blocks)
-            answered([command], [reply])
+            let reply = try await node.run(command, deadline: deadline, mayBlock: kinds.blockingTime != nil)
+            answered(kinds, [reply])
             return reply
         } catch let error as RESPError {
-            answered([command], [.error(error)])
+            answered(kinds, [.error(error)])
             throw error
         }
     }
 
-    func execute(pipeline: [RESPCommand], deadline: NIODeadline) async throws -> [RESPValue] {
+    private func execute(
+        pipeline: [RESPCommand],
+        _ kinds: CommandKinds,
+        deadline: NIODeadline
+    ) async throws -> [RESPValue] {
         if pipeline.isEmpty { return [] }
-        try begin(pipeline)
-        let blocks = pipeline.contains { BlockingCommand.limit(of: $0) != nil }
-        let replies = try await node.run(pipeline, deadline: deadline, mayBlock: blocks)
-        answered(pipeline, replies)
+        try begin(kinds)
+        let replies = try await node.run(pipeline, deadline: deadline, mayBlock: kinds.blockingTime != nil)
+        answered(kinds, replies)
         return replies
     }
 
-    private func begin(_ commands: [RESPCommand]) throws {
-        for command in commands {
-            if let refusal = SharedConnectionRules.refusalAnywhere(command) { throw refusal }
-        }
+    private func begin(_ commands: CommandKinds) throws {
+        if let refusal = commands.refusal { throw refusal }
         try state.withLockedValue { state in
             if state.isOver { throw RedisClientError(.closed, "The connection was given back when its scope ended.") }
             state.cleanness.send(commands)
         }
     }
 
-    private func answered(_ commands: [RESPCommand], _ replies: [RESPValue]) {
+    private func answered(_ commands: CommandKinds, _ replies: [RESPValue]) {
         state.withLockedValue { $0.cleanness.receive(replies, for: commands) }
     }
 
-    private func deadline(_ commands: [RESPCommand]) -> NIODeadline {
-        var time = node.configuration.commandTimeout
-        for command in commands {
-            switch BlockingCommand.limit(of: command) {
-            case .time(let limit): time += limit
-            case .forever: return .distantFuture
-            case nil: break
-            }
+    private func deadline(_ commands: CommandKinds) -> NIODeadline {
+        let time = node.configuration.commandTimeout
+        return switch commands.blockingTime {
+        case .time(let limit): .now() + TimeAmount(clamping: time + limit)
+        case .forever: .distantFuture
+        case nil: .now() + TimeAmount(clamping: time)
         }
-        return .now() + TimeAmount(clamping: time)
     }
 
     /// Refuses everything from now on.
