@@ -35,6 +35,14 @@ import Testing
         await client.close()
     }
 
+    @Test func fieldsWhoseNamesAreNoTextAreNotLeftOut() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        try await client.execute(RESPCommand("HSET", "h", ByteBuffer(bytes: [0xFF]), 1))
+        await #expect(throws: UnexpectedReplyError.self) { try await client.hgetall("h") }
+        await client.close()
+    }
+
     @Test func scanFindsEveryKey() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server)

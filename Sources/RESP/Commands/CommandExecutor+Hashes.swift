@@ -19,13 +19,16 @@ extension CommandExecutor {
     }
 
     /// `HGETALL`: all fields; none if the hash is not there.
+    ///
+    /// - Throws: ``UnexpectedReplyError`` if a field's name is not UTF-8, among others.
     public func hgetall(_ key: String) async throws -> [String: ByteBuffer] {
-        try await execute(RESPCommand("HGETALL", key), as: "fields and values") { reply in
-            reply.pairs.map { pairs in
+        try await execute(RESPCommand("HGETALL", key), as: "fields with names in UTF-8, and values") { reply in
+            reply.pairs.flatMap { pairs in
                 var fields: [String: ByteBuffer] = [:]
                 fields.reserveCapacity(pairs.count)
                 for pair in pairs {
-                    if let name = pair.key.string, let value = pair.value.bytes { fields[name] = value }
+                    guard let name = pair.key.string, let value = pair.value.bytes else { return nil }
+                    fields[name] = value
                 }
                 return fields
             }
