@@ -20,10 +20,10 @@ extension BoundedCache {
         now: UInt64,
         into departures: inout Departures<Key, Value>
     ) -> Bool {
-        let slot = core.pointee.candidate()
+        let slot = core.pointee.candidate(sparing: spared)
         guard slot != .none else { return false }
         let isOver = storage.deadline(slot) <= now
-        if slot == spared || !(isOver || core.pointee.isUnused(slot)) {
+        if slot == spared || !isOver && head(slot).pointee.word.uses > 0 {
             core.pointee.keep(slot)
         } else {
             if !isOver { core.pointee.remember(slot) }
@@ -47,6 +47,12 @@ extension BoundedCache {
         let cause = storage.deadline(slot) <= now ? .expired : cause
         core.pointee.release(slot, cause)
         departures.append(entry(slot).move(), cause)
+    }
+
+    /// The share of the sweep that falls to a change; the core's lock is held.
+    @inlinable
+    func sweepAStep(now: UInt64, into departures: inout Departures<Key, Value>) {
+        if time.pointee.hasDeadlines { sweep(CacheCore.sweepStep, now: now, into: &departures) }
     }
 
     /// Looks at the next `budget` slots for entries that are over; the core's lock is held.
@@ -98,12 +104,12 @@ extension BoundedCache {
         let now = clock.now
         coreLock.pointee.lock()
         core.pointee.moveTicksBack()
-        if expires { sweep(CacheCore.sweepStep, now: now, into: &departures) }
+        sweepAStep(now: now, into: &departures)
         coreLock.pointee.unlock()
         departures.tell(listener)
     }
 
-    /// Removes all expired entries now.
+    /// Removes all expired entries now, and gives memory back if there were no others.
     ///
     /// Other calls do this by the way, a few slots at a time. For a cache that nobody calls, let a timer do it. O(n),
     /// in steps between which other threads get their turn.
@@ -117,6 +123,7 @@ extension BoundedCache {
             var departures = Departures<Key, Value>()
             coreLock.pointee.lock()
             sweep(min(step, left), now: now, into: &departures)
+            if left <= step { core.pointee.giveMemoryBack() }
             coreLock.pointee.unlock()
             departures.tell(listener)
             left -= step

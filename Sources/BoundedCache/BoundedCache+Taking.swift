@@ -39,6 +39,7 @@ extension BoundedCache {
         shard.unlock()
         core.pointee.reindex(slot, update.hash)
         makeRoom(for: 0, sparing: slot, now: now, into: &departures)
+        sweepAStep(now: now, into: &departures)
     }
 
     /// Lets the entry go whose value is with an update that ends without it; the core's lock is held.
@@ -71,7 +72,7 @@ extension BoundedCache {
         update.lost = cause
         shards[hash: update.hash].countTaken(-1)
         core.pointee.release(slot, cause)
-        keyPointer(slot).deinitialize(count: 1)
+        update.keyOfEntry = keyPointer(slot).move()
     }
 
     /// Whether the value of the entry in `slot` is with an update; the core's lock is held.

@@ -55,6 +55,7 @@ extension BoundedCache {
             detach(slot, .removed, now: now, into: &departures)
             shard.unlock()
         }
+        sweepAStep(now: now, into: &departures)
         supersedeUpdates(of: key, hash)
         coreLock.pointee.unlock()
         departures.tell(listener)
@@ -76,6 +77,7 @@ extension BoundedCache {
             }
         }
         core.pointee.policy.forget()
+        core.pointee.giveMemoryBack()
         coreLock.pointee.unlock()
         departures.tell(listener)
     }
@@ -168,6 +170,7 @@ extension BoundedCache {
         core.pointee.departures[isOver ? .expired : .replaced] &+= 1
         if isOver { core.pointee.insertions &+= 1 }
         makeRoom(for: 0, sparing: slot, now: now, into: &departures)
+        sweepAStep(now: now, into: &departures)
         return isOver ? .inserted : .replaced
     }
 
@@ -175,9 +178,7 @@ extension BoundedCache {
     @inlinable
     func insert(_ candidate: Candidate, now: UInt64, into departures: inout Departures<Key, Value>) {
         let isMain = core.pointee.admit(candidate.hash)
-        if time.pointee.hasDeadlines {
-            sweep(CacheCore.sweepStep, now: now, into: &departures)
-        }
+        sweepAStep(now: now, into: &departures)
         makeRoom(for: candidate.weight, sparing: .none, now: now, into: &departures)
         let slot = takeSlot(candidate, now: now, into: &departures)
         head(slot).initialize(to: SlotHead(hash: candidate.hash))

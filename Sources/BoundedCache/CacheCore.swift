@@ -4,8 +4,8 @@ internal import Synchronization
 /// before a shard's lock and never after it. Hits and plain replacements do without it; no entry comes, goes or changes
 /// its key but under it.
 @usableFromInline
-struct CacheCore {
-    /// Slots looked at for expired entries in each insertion.
+struct CacheCore: ~Copyable {
+    /// Slots looked at for expired entries in each change.
     @usableFromInline static var sweepStep: Int { 16 }
 
     var policy: EvictionPolicy
@@ -23,12 +23,12 @@ struct CacheCore {
     @usableFromInline var waiters = 0
     private var hand: UInt32 = 0
 
-    init(policy: EvictionPolicy, allocator: SlotAllocator, shards: ShardArray, countsEntries: Bool) {
+    init(policy: consuming EvictionPolicy, allocator: SlotAllocator, shards: ShardArray, countsEntries: Bool) {
         self.countsEntries = countsEntries
-        self.policy = policy
         self.allocator = allocator
         self.shards = shards
         time = policy.time
+        self.policy = policy
     }
 
     @usableFromInline
@@ -46,19 +46,13 @@ struct CacheCore {
     func lacksRoom(for weight: Int) -> Bool { policy.weight > policy.limit - weight }
 
     @usableFromInline
-    func candidate() -> UInt32 { policy.candidate() }
+    func candidate(sparing spared: UInt32) -> UInt32 { policy.candidate(sparing: spared) }
 
     /// See ``EvictionPolicy/admit(_:)``.
     @usableFromInline
     mutating func admit(_ hash: UInt32) -> Bool {
         moveTicksBack()
         return policy.admit(hash)
-    }
-
-    /// Whether a candidate is to go rather than stay for its uses.
-    @usableFromInline
-    func isUnused(_ slot: UInt32) -> Bool {
-        allocator.storage.head(slot).pointee.word.uses == 0
     }
 
     /// Takes note that a candidate goes.
@@ -85,6 +79,22 @@ struct CacheCore {
             if allocator.storage.deadline(hand) <= now { return hand }
         }
         return .none
+    }
+
+    /// Gives back the memory of a large cache that holds nothing.
+    mutating func giveMemoryBack() {
+        guard policy.count == 0, allocator.hasSeveralSegments else { return }
+        whileNobodyReads {
+            $0.allocator.freeAllButFirstSegment()
+            $0.shards.shrink()
+        }
+        hand = 0
+    }
+
+    private mutating func whileNobodyReads(_ body: (inout Self) -> Void) {
+        for index in 0..<shards.count { shards[index].lock() }
+        body(&self)
+        for index in 0..<shards.count { shards[index].unlock() }
     }
 
     /// A slot made ready for an entry; `.none` when there are too many.
@@ -136,9 +146,10 @@ struct CacheCore {
     @usableFromInline
     mutating func moveTicksBack() {
         guard time.pointee.now >= UseWord.tickLimit else { return }
-        let amount = UseWord.tickLimit / 2
-        for index in 0..<shards.count { shards[index].lock() }
-        defer { for index in 0..<shards.count { shards[index].unlock() } }
+        whileNobodyReads { $0.moveTicks(backBy: UseWord.tickLimit / 2) }
+    }
+
+    private mutating func moveTicks(backBy amount: UInt32) {
         time.pointee.tick.subtract(amount, ordering: .relaxed)
         for slot in policy.slots(isMain: false) + policy.slots(isMain: true) {
             let head = allocator.storage.head(slot)

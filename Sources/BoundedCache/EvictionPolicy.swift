@@ -10,7 +10,7 @@
 /// - uses close upon another do not count (see ``UseTime/note(_:)``).
 ///
 /// All fields are guarded by the core's lock. A hit touches none of them.
-struct EvictionPolicy {
+struct EvictionPolicy: ~Copyable {
     /// The constants, chosen together over block, database, web and CDN traces and generated zipf, scan, loop, burst
     /// and shift workloads, at capacities from 64 to 18,000 entries. None belongs to one workload; the page on the
     /// algorithm says how much each matters.
@@ -121,11 +121,10 @@ struct EvictionPolicy {
         if isMain { main.weight += difference } else { small.weight += difference }
     }
 
-    /// The entry whose turn it is to show that it was used.
-    func candidate() -> UInt32 {
-        if small.oldest != .none, main.oldest == .none || Double(small.weight) > smallTarget {
-            return small.oldest
-        }
+    /// The entry whose turn it is to show that it was used; not `spared` while there is another.
+    func candidate(sparing spared: UInt32) -> UInt32 {
+        let mainHasAny = main.oldest != .none && (main.oldest != spared || main.newest != spared)
+        if small.oldest != .none, !mainHasAny || Double(small.weight) > smallTarget { return small.oldest }
         return main.oldest
     }
 

@@ -10,6 +10,8 @@ final class RunningUpdate<Key: Hashable & Sendable, Value: Sendable>: DraftOrigi
     var rival = Rival.none
     /// The entry's slot while its value is out of it; its key is still there.
     var taken = UInt32.none
+    /// The key of that entry once it left: it is released under no lock.
+    var keyOfEntry: Key?
     /// Why that entry left meanwhile.
     var lost: EvictionCause?
 

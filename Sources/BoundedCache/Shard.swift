@@ -54,10 +54,12 @@ struct Shard {
     @inlinable
     func stripe(_ index: Int) -> Stripe { Stripe(base: base + index &* Self.spacing) }
 
+    static let firstTableSize = 8
+
     func initialize() {
         precondition(MemoryLayout<CacheLock>.size <= Stripe.stateOffset)
         precondition(MemoryLayout<Stripe.State>.size <= Self.spacing - Stripe.stateOffset)
-        let table = SlotTable(capacity: 8)
+        let table = SlotTable(capacity: Self.firstTableSize)
         for index in 0..<stripeCount {
             stripe(index).lock.initialize(to: CacheLock())
             stripe(index).state.initialize(to: Stripe.State(table: table))

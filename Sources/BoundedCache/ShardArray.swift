@@ -61,6 +61,15 @@ struct ShardArray {
         if self[index].table.remove(hash, slot) { counts[index] -= 1 }
     }
 
+    /// Puts small tables in the place of those that are empty; the core's lock and all shards' are held.
+    func shrink() {
+        for index in 0..<count {
+            let old = self[index].table
+            self[index].setTable(SlotTable(capacity: Shard.firstTableSize))
+            old.deallocate()
+        }
+    }
+
     private func grow(_ shard: Shard, expected: Int) {
         let old = shard.table
         let oldSize = Int(old.capacity)

@@ -17,14 +17,26 @@ struct SlotAllocator {
     }
 
     func deallocate() {
-        for number in 0..<segmentCount {
-            let segment = storage.segments[number]
-            segment.slots.deallocate()
-            segment.links.deallocate()
-            segment.deadlines.deallocate()
-            segment.limits?.deallocate()
-        }
+        for number in 0..<segmentCount { deallocateSegment(number) }
         storage.segments.deallocate()
+    }
+
+    private func deallocateSegment(_ number: Int) {
+        let segment = storage.segments[number]
+        segment.slots.deallocate()
+        segment.links.deallocate()
+        segment.deadlines.deallocate()
+        segment.limits?.deallocate()
+    }
+
+    var hasSeveralSegments: Bool { segmentCount > 1 }
+
+    /// No slot is in use.
+    mutating func freeAllButFirstSegment() {
+        for number in 1..<segmentCount { deallocateSegment(number) }
+        segmentCount = 1
+        used = 0
+        firstFree = .none
     }
 
     /// A slot whose head, key and value are to be filled in; `nil` when 2^31 - 1 are in use.

@@ -36,7 +36,7 @@ struct SlotHead: ~Copyable {
     @inlinable
     init(hash: UInt32) { self.hash = hash }
 
-    var word: UseWord { UseWord(bits: uses.load(ordering: .relaxed)) }
+    @inlinable var word: UseWord { UseWord(bits: uses.load(ordering: .relaxed)) }
 }
 
 /// How often and when an entry was used, in one word that a hit rewrites: uses counted (2 bits), whether it is in the

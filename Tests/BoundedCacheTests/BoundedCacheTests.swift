@@ -43,6 +43,20 @@ import Testing
         #expect(cache.statistics.refusals == 2)
     }
 
+    /// The entry that grows is the only one in its queue, and the others' queue is within its share.
+    @Test(.timeLimit(.minutes(1)), arguments: [96, 99, 100]) func anEntryMayGrowAtTheCostOfAllOthers(_ weight: Int)
+        throws
+    {
+        for isUpdate in [false, true] {
+            let cache = BoundedCache<String, Int>(.init(capacity: .weight(100) { _, value in value }))
+            cache.set("a", 5)
+            cache.set("b", 1)
+            if isUpdate { try cache.update("b") { $0.value = weight } } else { cache.set("b", weight) }
+            #expect(cache.get("b") == weight)
+            #expect(cache.totalWeight <= 100)
+        }
+    }
+
     @Test func weightsBeyondReasonAreRefused() {
         let cache = BoundedCache<Int, Int>(.init(capacity: .weight(.max) { _, weight in weight }))
         #expect(cache.set(1, .max) == .oversized)
@@ -138,6 +152,26 @@ import Testing
         cache.removeAll()
         #expect(cache.count == 0)
         holder.value = nil
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aKeyOfAnUpdateThatFailsIsReleasedOutsideTheLock() {
+        struct Failure: Error {}
+        struct Key: Hashable {
+            let number: Int
+            let owner: OnDeinit
+            static func == (left: Self, right: Self) -> Bool { left.number == right.number }
+            func hash(into hasher: inout Hasher) { hasher.combine(number) }
+        }
+        let cache = BoundedCache<Key, [Int]>(capacity: 10)
+        let counts = Collected<Int>()
+        cache.set(Key(number: 1, owner: OnDeinit { [weak cache] in counts.append(cache?.count ?? -1) }), [1])
+        #expect(throws: Failure.self) {
+            try cache.update(Key(number: 1, owner: OnDeinit {})) { draft in
+                draft.value?.append(2)
+                throw Failure()
+            }
+        }
+        #expect(counts.all == [0])
     }
 
     @Test func releasesEverythingWithItself() {

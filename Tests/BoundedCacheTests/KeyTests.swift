@@ -34,6 +34,23 @@ import Testing
         }
     }
 
+    /// The library keeps strings of up to 15 bytes within themselves, but for those that were longer once.
+    @Test func shortStringsAreFoundHoweverTheyAreKept() {
+        let cache = BoundedCache<String, Int>(capacity: 100)
+        for length in 0...15 {
+            let short = String("abcdefghijklmno".prefix(length))
+            var kept = ""
+            kept.reserveCapacity(100)
+            kept += short
+            #expect(kept == short)
+            #expect(unsafeBitCast(kept, to: (UInt64, UInt64).self) != unsafeBitCast(short, to: (UInt64, UInt64).self))
+            cache.set(short, length)
+            #expect(cache.get(kept) == length)
+            #expect(cache.set(kept, length) == .replaced)
+        }
+        #expect(cache.count == 16)
+    }
+
     @Test func otherKeyTypes() {
         struct Colliding: Hashable {
             let number: Int
