@@ -1,7 +1,7 @@
 /// Entries that left during a call, kept until no lock is held: then the listener is told and they are released, so
 /// that no destructor runs under a lock. One costs no allocation.
 @usableFromInline
-struct Departures<Key: Hashable & Sendable, Value: Sendable> {
+package struct Departures<Key: Hashable & Sendable, Value: Sendable> {
     @usableFromInline
     struct Departure {
         @usableFromInline let key: Key
@@ -19,7 +19,7 @@ struct Departures<Key: Hashable & Sendable, Value: Sendable> {
     @usableFromInline var first: Departure?
     @usableFromInline var others: [Departure] = []
 
-    @inlinable init() {}
+    @inlinable package init() {}
 
     @inlinable
     mutating func append(_ key: consuming Key, _ value: consuming Value, _ cause: EvictionCause) {
