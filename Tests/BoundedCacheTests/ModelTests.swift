@@ -17,6 +17,7 @@ import Testing
     static let settings = [
         Setting(limit: 1), Setting(limit: 100), Setting(limit: 100, expires: true),
         Setting(limit: 2000, isWeighted: true), Setting(limit: 1500, isWeighted: true, expires: true),
+        Setting(limit: 45, isWeighted: true, keys: 20), Setting(limit: 60, isWeighted: true, expires: true, keys: 8),
         Setting(limit: 150, expires: true, idles: true),
         Setting(limit: 9000, expires: true, keys: 12_000),
         Setting(limit: 40_000, isWeighted: true, expires: true, keys: 6000),
