@@ -119,9 +119,13 @@ import Testing
         for pieces in [[Array(text.utf8)], text.utf8.map { [$0] }] {
             let decoded = Decoded(pieces, limits: limits, dropsTooDeep: true)
             #expect(decoded.error == nil)
-            #expect(decoded.values.count == 3)
-            #expect(decoded.values.first?.error?.text == "ERR the reply is nested deeper than 3 levels")
-            #expect(decoded.values.dropFirst() == [.simpleString("OK"), .array([.integer(3)])])
+            let tooDeep = RESPValue.error(RESPError("ERR the reply is nested deeper than 3 levels"))
+            let pairs = [RESPValue.Pair(key: .simpleString("k"), value: .array([tooDeep, .bulk("abc")]))]
+            #expect(
+                decoded.values == [
+                    .array([.map(pairs), .integer(2)]), .simpleString("OK"), .array([.integer(3)]),
+                ]
+            )
         }
         let endless = Decoded([Array(String(repeating: "*1\r\n", count: 20_000).utf8)], dropsTooDeep: true)
         #expect(endless.error?.code == .tooDeep)

@@ -13,7 +13,7 @@ struct PartialAggregate: Sendable {
 
     let kind: Kind
     private var missing: Int
-    private let isKept: Bool
+    let isKept: Bool
     private var elements: [RESPValue] = []
 
     /// - Parameter isKept: whether it holds its elements, or only counts them.

@@ -36,7 +36,6 @@ public struct RESPDecoder: Sendable {
 
     private let limits: Limits
     private let dropsTooDeep: Bool
-    private var isTooDeep = false
     private var input = ByteBuffer()
     private var scan = LineScan()
     private var payloads = PayloadStorage()
@@ -50,7 +49,7 @@ public struct RESPDecoder: Sendable {
         self.init(limits: limits, dropsTooDeep: false)
     }
 
-    /// - Parameter dropsTooDeep: a value that is nested too deep becomes an error value, and the next one can be read.
+    /// - Parameter dropsTooDeep: what is nested too deep becomes an error value where it stands.
     package init(limits: Limits = Limits(), dropsTooDeep: Bool) {
         self.limits = limits
         self.dropsTooDeep = dropsTooDeep
@@ -153,11 +152,12 @@ public struct RESPDecoder: Sendable {
 
     private mutating func open(_ kind: PartialAggregate.Kind, _ count: Int) throws(RESPDecodingError) {
         let isKept = stack.count < limits.depth
-        if !isKept {
-            guard dropsTooDeep, stack.count < Self.deepest else { throw RESPDecodingError(.tooDeep) }
-            isTooDeep = true
-        }
+        guard isKept || dropsTooDeep && stack.count < Self.deepest else { throw RESPDecodingError(.tooDeep) }
         stack.append(PartialAggregate(kind: kind, count: count, isKept: isKept))
+    }
+
+    private var tooDeep: RESPValue {
+        .error(RESPError("ERR the reply is nested deeper than \(limits.depth) levels"))
     }
 
     private mutating func finish(_ blob: PartialBlob) throws(RESPDecodingError) -> RESPValue? {
@@ -175,11 +175,7 @@ public struct RESPDecoder: Sendable {
             let complete = stack.removeLast()
             // What an attribute annotates is still to come, at the place where the attribute stood.
             if case .attribute = complete.kind { return nil }
-            value = complete.value
-        }
-        if isTooDeep {
-            isTooDeep = false
-            return .error(RESPError("ERR the reply is nested deeper than \(limits.depth) levels"))
+            value = complete.isKept ? complete.value : tooDeep
         }
         return value
     }
