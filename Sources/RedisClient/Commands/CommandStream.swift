@@ -104,13 +104,13 @@ final class CommandStream: ConnectionReceiver {
     private func timerFired() {
         timer = nil
         let now = NIODeadline.now()
-        let (overdue, earliest) = replies.detachOverdue(
+        let earliest = replies.detachOverdue(
             at: now,
             throwing: RedisClientError(.timedOut, "No reply came in time.", mayHaveExecuted: true)
         )
         // A server that blocks answers no `PING` either; TCP's own probes tell whether it is there.
         if replies.isBlocked { liveness.received() }
-        switch liveness.check(at: now, hasOverdue: overdue > 0) {
+        switch liveness.check(at: now, hasOverdue: replies.isOverdue(at: now)) {
         case .alive: break
         case .probe: probe()
         case .dead:

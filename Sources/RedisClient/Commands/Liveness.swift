@@ -2,23 +2,32 @@ import NIOCore
 
 /// Whether the other side of a connection is still there.
 ///
-/// Asks with a `PING` when nothing has come for a while, or when a reply is overdue. Only a server that sends nothing
-/// at all until the patience is over is given up: one that is slow is not.
+/// Asks with a `PING` when a reply is overdue, and when nothing has come for a while: early enough that a server which
+/// does not answer is given up within the interval, counted from the last it sent. One that sends anything at all is
+/// slow, and not given up.
 struct Liveness {
     enum Verdict {
         case alive, probe, dead
     }
 
-    private let interval: TimeAmount
+    /// Between checks. What comes is dated by the next check, so much too late at most.
+    private let pause: TimeAmount
+    /// Silence before it asks.
+    private let quiet: TimeAmount
+    /// Time for the answer.
     private let patience: TimeAmount
     private var hasReceived = false
-    private var probeEnds: NIODeadline?
+    private var silentSince: NIODeadline
+    private var askedAt: NIODeadline?
     private(set) var nextCheck: NIODeadline
 
+    /// - Parameter patience: goes before the interval where it is more than half of it.
     init(interval: TimeAmount, patience: TimeAmount, now: NIODeadline) {
-        self.interval = interval
+        pause = max(.nanoseconds(interval.nanoseconds / 4), .milliseconds(5))
+        quiet = max(pause, interval - pause - patience)
         self.patience = patience
-        nextCheck = now + interval
+        silentSince = now
+        nextCheck = now + pause
     }
 
     mutating func received() {
@@ -26,28 +35,26 @@ struct Liveness {
     }
 
     mutating func probeAnswered() {
-        probeEnds = nil
+        askedAt = nil
     }
 
+    /// - Parameter hasOverdue: whether the server has no more time for the next reply. While it has, it may work on
+    ///   that, and is given up for its silence only.
     mutating func check(at now: NIODeadline, hasOverdue: Bool) -> Verdict {
-        if let ends = probeEnds {
-            guard now >= ends else { return .alive }
-            guard hasReceived else { return .dead }
-            // Something came, if not yet the answer.
-            return wait(for: patience, from: now, probing: true)
+        if hasReceived { (silentSince, hasReceived) = (now, false) }
+        let quietEnds = silentSince + quiet
+        nextCheck = now + pause
+        if let askedAt {
+            let limit = max(askedAt, hasOverdue ? silentSince : quietEnds) + patience
+            nextCheck = min(nextCheck, limit)
+            return now < limit ? .alive : .dead
         }
-        if hasOverdue || (now >= nextCheck && !hasReceived) {
-            _ = wait(for: patience, from: now, probing: true)
+        if hasOverdue || now >= quietEnds {
+            askedAt = now
+            nextCheck = min(nextCheck, now + patience)
             return .probe
         }
-        if now >= nextCheck { return wait(for: interval, from: now, probing: false) }
-        return .alive
-    }
-
-    private mutating func wait(for time: TimeAmount, from now: NIODeadline, probing: Bool) -> Verdict {
-        hasReceived = false
-        nextCheck = now + time
-        probeEnds = probing ? nextCheck : nil
+        nextCheck = min(nextCheck, quietEnds)
         return .alive
     }
 }

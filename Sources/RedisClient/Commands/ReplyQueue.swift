@@ -14,6 +14,13 @@ struct ReplyQueue {
     /// Whether the next reply may take as long as it likes.
     var isBlocked: Bool { waiters.first?.mayBlock == true }
 
+    /// Whether the time for the next reply is over. Those behind it do not count: the server cannot turn to them yet.
+    func isOverdue(at now: NIODeadline) -> Bool {
+        guard let first = waiters.first else { return false }
+        if case .probe = first.completion { return true }
+        return first.deadline <= now
+    }
+
     mutating func append(_ waiter: Waiter) {
         if waiters.isEmpty { (isOrderedByDeadline, latestDeadline) = (true, .distantPast) }
         if waiter.deadline < latestDeadline { isOrderedByDeadline = false } else { latestDeadline = waiter.deadline }
@@ -70,34 +77,32 @@ struct ReplyQueue {
             continuation.resume(returning: values)
         case .detached:
             collected = []
-        case .probe:
+        case .probe, .connection:
             break
         }
     }
 
     /// Lets one waiter go on; its place stays. Nothing happens if it has its reply already.
     mutating func detach(token: UInt64, throwing error: RedisClientError) {
-        guard let offset = Offsets(waiters).firstIndex(ofToken: token, by: \.token) else { return }
-        waiters[waiters.index(waiters.startIndex, offsetBy: offset)].detach(throwing: error)
+        guard let index = waiters.firstIndex(ofToken: token, by: \.token) else { return }
+        waiters[index].detach(throwing: error)
     }
 
     /// Lets everyone go on whose deadline has passed.
     ///
-    /// - Returns: how many those were, and the earliest deadline of those who wait on.
-    mutating func detachOverdue(at now: NIODeadline, throwing error: RedisClientError) -> (Int, NIODeadline?) {
-        var count = 0
+    /// - Returns: the earliest deadline of those who wait on.
+    mutating func detachOverdue(at now: NIODeadline, throwing error: RedisClientError) -> NIODeadline? {
         var earliest: NIODeadline?
         for index in waiters.indices where waiters[index].isAwaited {
             let deadline = waiters[index].deadline
             if deadline <= now {
                 waiters[index].detach(throwing: error)
-                count += 1
             } else {
                 earliest = min(earliest ?? deadline, deadline)
                 if isOrderedByDeadline { break }
             }
         }
-        return (count, earliest)
+        return earliest
     }
 
     /// Empties the queue; whoever waits gets the error.
@@ -107,15 +112,4 @@ struct ReplyQueue {
         collected = []
         for waiter in all { waiter.fail(error) }
     }
-}
-
-/// A circular buffer counted from zero.
-private struct Offsets: RandomAccessCollection {
-    private let waiters: CircularBuffer<Waiter>
-
-    init(_ waiters: CircularBuffer<Waiter>) { self.waiters = waiters }
-
-    var startIndex: Int { 0 }
-    var endIndex: Int { waiters.count }
-    subscript(offset: Int) -> Waiter { waiters[waiters.index(waiters.startIndex, offsetBy: offset)] }
 }

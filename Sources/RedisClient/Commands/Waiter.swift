@@ -6,6 +6,8 @@ struct Waiter {
     enum Completion {
         case single(UnsafeContinuation<RESPValue, any Error>)
         case pipeline(UnsafeContinuation<[RESPValue], any Error>)
+        /// Waits for a connection only; nothing is sent on it.
+        case connection(UnsafeContinuation<Void, any Error>)
         /// Nobody waits any longer; the reply is still to come, and is dropped.
         case detached
         /// The connection itself asks whether the server is alive.
@@ -15,7 +17,7 @@ struct Waiter {
     /// Names the waiter; later waiters have larger tokens, but may overtake each other on their way into a queue.
     let token: UInt64
     let deadline: NIODeadline
-    /// Replies that are still to come.
+    /// Replies that are still to come; commands, while they wait for a connection.
     var replies = 1
     /// Whether the server may be silent for as long as it likes.
     let mayBlock: Bool
@@ -43,7 +45,7 @@ struct Waiter {
     /// Whether a caller waits for the reply.
     var isAwaited: Bool {
         switch completion {
-        case .single, .pipeline: true
+        case .single, .pipeline, .connection: true
         case .detached, .probe: false
         }
     }
@@ -62,34 +64,18 @@ struct Waiter {
         switch completion {
         case .single(let continuation): continuation.resume(throwing: error)
         case .pipeline(let continuation): continuation.resume(throwing: error)
+        case .connection(let continuation): continuation.resume(throwing: error)
         case .detached, .probe: break
         }
+    }
+
+    /// Tells whoever waits for no more than that that there is a connection.
+    func connected() {
+        if case .connection(let continuation) = completion { continuation.resume() }
     }
 
     func fail(_ error: RedisClientError) {
         var waiter = self
         waiter.detach(throwing: error)
-    }
-}
-
-/// Waiters in nearly the order of their tokens.
-extension RandomAccessCollection where Index == Int {
-    /// Where the element with a token is. Searches outwards from where it is if no token is missing.
-    func firstIndex(ofToken token: UInt64, by tokenOf: (Element) -> UInt64) -> Index? {
-        guard let first else { return nil }
-        let (distance, underflow) = token.subtractingReportingOverflow(tokenOf(first))
-        var below = startIndex + Swift.min(underflow ? 0 : Int(clamping: distance), count - 1)
-        var above = below + 1
-        while below >= startIndex || above < endIndex {
-            if below >= startIndex {
-                if tokenOf(self[below]) == token { return below }
-                below -= 1
-            }
-            if above < endIndex {
-                if tokenOf(self[above]) == token { return above }
-                above += 1
-            }
-        }
-        return nil
     }
 }

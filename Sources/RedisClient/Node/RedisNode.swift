@@ -88,27 +88,53 @@ final class RedisNode: Sendable {
         mayBlock: Bool = false,
         isTracked: Bool = false
     ) async throws -> [RESPValue] {
-        if isRenewed, !isTracked, commands.count >= Self.longPipeline, isConnected,
-            let replies = try await runApart(commands, deadline: deadline)
-        {
-            return replies
+        if isRenewed, !isTracked, commands.count >= Self.longPipeline {
+            if !isConnected { try await waitForConnection(with: commands, until: deadline) }
+            if let replies = try await runApart(commands, deadline: deadline) { return replies }
         }
-        let token = nextToken()
         // Encoded before the lock is taken, so that nobody waits for it.
         var encoder = RESPEncoder()
         encoder.append(contentsOf: commands)
         let encoded = encoder
+        return try await wait(
+            for: commands.count,
+            until: deadline,
+            mayBlock: mayBlock,
+            as: Waiter.Completion.pipeline,
+            submit: { $0.submit(commands, encoded: encoded, $1) }
+        )
+    }
+
+    /// Returns when there is a connection; commands that are to be sent on another count as waiting for it.
+    private func waitForConnection(with commands: [RESPCommand], until deadline: NIODeadline) async throws {
+        let byteCount = commands.reduce(0) { $0 + $1.byteCount }
+        try await wait(
+            for: commands.count,
+            until: deadline,
+            as: Waiter.Completion.connection,
+            submit: { $0.awaitConnection($1, byteCount: byteCount) }
+        )
+    }
+
+    private func wait<Outcome: Sendable>(
+        for commands: Int,
+        until deadline: NIODeadline,
+        mayBlock: Bool = false,
+        as completion: (UnsafeContinuation<Outcome, any Error>) -> Waiter.Completion,
+        submit: (inout SubmissionState, Waiter) -> SubmissionState.Action
+    ) async throws -> Outcome {
+        let token = nextToken()
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 let waiter = Waiter(
                     token: token,
                     deadline: deadline,
-                    replies: commands.count,
+                    replies: commands,
                     mayBlock: mayBlock,
-                    completion: .pipeline(continuation)
+                    completion: completion(continuation)
                 )
                 if Task.isCancelled { return waiter.fail(Self.cancelled(mayHaveExecuted: false)) }
-                perform(state.withLockedValue { $0.submit(commands, encoded: encoded, waiter) }, for: waiter)
+                perform(state.withLockedValue { submit(&$0, waiter) }, for: waiter)
                 if Task.isCancelled { cancel(token) }
             }
         } onCancel: {
@@ -129,6 +155,8 @@ final class RedisNode: Sendable {
             }
         case .watchOffline:
             eventLoop.execute { self.watchOffline(until: waiter.deadline) }
+        case .proceed:
+            waiter.connected()
         case .refuse(let error):
             waiter.fail(error)
         }
@@ -140,7 +168,7 @@ final class RedisNode: Sendable {
 
     func cancel(_ token: UInt64) {
         eventLoop.execute {
-            let (offline, stream) = self.state.withLockedValue { ($0.takeOffline(token: token), $0.phase.stream) }
+            let (offline, stream) = self.state.withLockedValue { ($0.offline.remove(token: token), $0.phase.stream) }
             if let offline {
                 offline.fail(Self.cancelled(mayHaveExecuted: false))
             } else {
@@ -184,7 +212,7 @@ final class RedisNode: Sendable {
         guard isCurrent else { return }
         let now = NIODeadline.now()
         let (overdue, next, failure) = state.withLockedValue { state in
-            let (overdue, next) = state.takeOverdueOffline(at: now)
+            let (overdue, next) = state.offline.removeOverdue(at: now)
             return (overdue, next, state.lastFailure)
         }
         for waiter in overdue {

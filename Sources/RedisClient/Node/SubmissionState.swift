@@ -29,12 +29,9 @@ struct SubmissionState {
         case connect
         /// Make sure that the deadlines of commands without a connection are watched.
         case watchOffline
+        /// There is a connection, which is all that was waited for.
+        case proceed
         case refuse(RedisClientError)
-    }
-
-    struct Offline {
-        var waiter: Waiter
-        var commands: [RESPCommand]
     }
 
     let limits: Limits
@@ -43,8 +40,7 @@ struct SubmissionState {
     var lastFailure: RedisClientError?
     /// What callers are told once it is closing.
     var refusalWhenClosed = RedisClientError.clientClosed
-    private(set) var offline = CircularBuffer<Offline>()
-    private var offlineCount = 0
+    var offline: OfflineQueue
     private var encoder = RESPEncoder()
     private var submitted: [Waiter] = []
     /// Includes what ``unaccounted`` counts.
@@ -60,11 +56,14 @@ struct SubmissionState {
 
     init(limits: Limits, unaccounted: ReplyCounter) {
         self.limits = limits
+        offline = OfflineQueue(maxCommands: limits.offline, maxBytes: limits.bytes)
         self.unaccounted = unaccounted
     }
 
     mutating func submit(_ command: RESPCommand, _ waiter: Waiter) -> Action {
-        guard case .ready = phase else { return queue([command], waiter) }
+        guard case .ready = phase else {
+            return queue(.init(waiter: waiter, commands: [command], byteCount: command.byteCount))
+        }
         if let refusal = refusal(1) { return .refuse(refusal) }
         encoder.append(command)
         return enqueue(waiter)
@@ -72,10 +71,20 @@ struct SubmissionState {
 
     /// - Parameter encoded: the same commands.
     mutating func submit(_ commands: [RESPCommand], encoded: RESPEncoder, _ waiter: Waiter) -> Action {
-        guard case .ready = phase else { return queue(commands, waiter) }
+        guard case .ready = phase else {
+            return queue(.init(waiter: waiter, commands: commands, byteCount: encoded.byteCount))
+        }
         if let refusal = refusal(waiter.replies) { return .refuse(refusal) }
         encoder.append(contentsOf: encoded)
         return enqueue(waiter)
+    }
+
+    /// Waits for a connection with commands that will not be sent on it.
+    ///
+    /// - Parameter byteCount: of the commands, which count as if they waited here.
+    mutating func awaitConnection(_ waiter: Waiter, byteCount: Int) -> Action {
+        if case .ready = phase { return .proceed }
+        return queue(.init(waiter: waiter, byteCount: byteCount))
     }
 
     /// Asks for a sign of life, behind all commands so far. It counts for no caller.
@@ -85,8 +94,12 @@ struct SubmissionState {
     }
 
     private func refusal(_ replies: Int) -> RedisClientError? {
-        if inFlight + replies > limits.inFlight, inFlight + replies - unaccounted.count > limits.inFlight {
-            return RedisClientError(.overloaded, "Too many commands are waiting for their replies.")
+        if inFlight + replies > limits.inFlight {
+            let others = inFlight - unaccounted.count
+            // One alone delays nobody, whatever its length.
+            if others > 0, others + replies > limits.inFlight {
+                return RedisClientError(.overloaded, "Too many commands are waiting for their replies.")
+            }
         }
         if encoder.byteCount > limits.bytes {
             return RedisClientError(.overloaded, "The server does not read what is sent to it.")
@@ -102,17 +115,14 @@ struct SubmissionState {
         return .wake
     }
 
-    private mutating func queue(_ commands: [RESPCommand], _ waiter: Waiter) -> Action {
+    private mutating func queue(_ entry: OfflineQueue.Entry) -> Action {
         switch phase {
         case .closing, .closed: return .refuse(refusalWhenClosed)
         case .idle, .connecting, .ready, .waitingToReconnect: break
         }
-        // One alone is no backlog, whatever its length.
-        guard offlineCount == 0 || offlineCount + commands.count <= limits.offline else {
+        guard offline.append(entry) else {
             return .refuse(RedisClientError(.overloaded, "Too many commands are waiting for a connection."))
         }
-        offline.append(Offline(waiter: waiter, commands: commands))
-        offlineCount += commands.count
         guard case .idle = phase else { return .watchOffline }
         phase = .connecting
         return .connect
@@ -132,16 +142,22 @@ struct SubmissionState {
     }
 
     /// The connection is ready: what waited for it is submitted in its order.
-    mutating func becomeReady(_ stream: NIOLoopBound<CommandStream>) {
+    ///
+    /// - Returns: those to be told, who send nothing on it.
+    mutating func becomeReady(_ stream: NIOLoopBound<CommandStream>) -> [Waiter] {
         phase = .ready(stream)
         lastFailure = nil
-        while let entry = offline.popFirst() {
-            if entry.waiter.isDetached { continue }
+        var told: [Waiter] = []
+        for entry in offline.removeAll() {
+            if case .connection = entry.waiter.completion {
+                told.append(entry.waiter)
+                continue
+            }
             encoder.append(contentsOf: entry.commands)
             submitted.append(entry.waiter)
             inFlight += entry.waiter.replies
         }
-        offlineCount = 0
+        return told
     }
 
     /// The connection is gone. What was submitted and not taken was never written.
@@ -162,32 +178,6 @@ struct SubmissionState {
     }
 
     mutating func takeOffline() -> [Waiter] {
-        let waiters = offline.map(\.waiter)
-        offline.removeAll()
-        offlineCount = 0
-        return waiters
-    }
-
-    /// Lets go of a waiter that has no connection.
-    ///
-    /// Its entry stays, empty, until the next call of ``takeOverdueOffline(at:)``: removing it from the middle would
-    /// make the cancellation of thousands quadratic.
-    mutating func takeOffline(token: UInt64) -> Waiter? {
-        guard let index = offline.firstIndex(where: { $0.waiter.token == token }) else { return nil }
-        let entry = offline[index]
-        offline[index] = Offline(waiter: entry.waiter.detached, commands: [])
-        offlineCount -= entry.commands.count
-        return entry.waiter
-    }
-
-    /// Those without a connection whose deadline has passed, and the earliest deadline of the others.
-    mutating func takeOverdueOffline(at now: NIODeadline) -> ([Waiter], NIODeadline?) {
-        offline.removeAll { $0.waiter.isDetached }
-        let overdue = offline.filter { $0.waiter.deadline <= now }
-        if !overdue.isEmpty {
-            offline.removeAll { $0.waiter.deadline <= now }
-            offlineCount -= overdue.reduce(0) { $0 + $1.commands.count }
-        }
-        return (overdue.map(\.waiter), offline.lazy.map(\.waiter.deadline).min())
+        offline.removeAll().map(\.waiter)
     }
 }
