@@ -46,6 +46,61 @@ import Testing
         await client.close()
     }
 
+    /// Such as the first of a client, and one that is sent again after the connection was lost.
+    @Test func aLongPipelineKeepsOffTheConnectionThatItWaitedFor() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        let pipeline = [RESPCommand("CLIENT", "ID")] + (1..<3000).map { RESPCommand("ECHO", $0) }
+        func long() async throws -> Int? {
+            let replies = try await client.execute(pipeline: pipeline)
+            #expect(replies.dropFirst().map(\.integer) == Array(1..<3000))
+            return replies[0].integer
+        }
+        let first = try await long()
+        #expect(try await client.execute(RESPCommand("CLIENT", "ID")).integer != first)
+        await server.stop()
+        #expect(await eventually { !client.isConnected })
+        let waiting = Task.immediate { try await long() }
+        try await server.restart()
+        let second = try await waiting.value
+        #expect(try await client.execute(RESPCommand("CLIENT", "ID")).integer != second)
+        await client.close()
+    }
+
+    @Test func aLongPipelineWaitsNoLongerThanOthers() async throws {
+        let server = try await RedisServer.start()
+        await server.stop()
+        let client = RedisClient(server) { $0.maxQueuedOffline = 10 }
+        let pipeline = Array(repeating: RESPCommand("PING"), count: 3000)
+        let late = try await clientError { try await client.execute(pipeline: pipeline, timeout: .milliseconds(30)) }
+        #expect(late?.code == .timedOut)
+        #expect(late?.mayHaveExecuted == false)
+        let waiting = Task.immediate { try await clientError { try await client.execute(pipeline: pipeline) }?.code }
+        // It counts.
+        #expect(try await clientError { try await client.execute(pipeline: pipeline) }?.code == .overloaded)
+        #expect(try await clientError { try await client.execute(RESPCommand("PING")) }?.code == .overloaded)
+        waiting.cancel()
+        #expect(try await waiting.value == .cancelled)
+        await client.close()
+        #expect(try await clientError { try await client.execute(pipeline: pipeline) }?.code == .closed)
+    }
+
+    @Test func callersAtTheSameTimeMakeOneConnection() async throws {
+        let server = try await RedisServer.start()
+        let observer = RedisClient(server)
+        let before = try await observer.info("total_connections_received")
+        for _ in 0..<300 {
+            let client = RedisClient(server)
+            async let connecting: Void = client.connect()
+            async let first = client.execute(RESPCommand("PING"))
+            async let second = client.execute(RESPCommand("PING"))
+            _ = try await (connecting, first, second)
+            await client.close()
+        }
+        #expect(try await observer.info("total_connections_received") == before.map { $0 + 300 })
+        await observer.close()
+    }
+
     /// Bytes that wait for the socket must not be overtaken, or all replies go to the wrong callers.
     @Test func aProbeOvertakesNothing() async throws {
         let server = try await RedisServer.start()

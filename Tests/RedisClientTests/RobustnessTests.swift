@@ -25,6 +25,29 @@ import Testing
         await client.close()
     }
 
+    /// The server may be at work on what was sent first, and answers nothing else meanwhile.
+    @Test func whoHasNoTimeLeftHarmsNobodyBeforeHim() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { $0.commandTimeout = .milliseconds(50) }
+        try await client.connect()
+        server.pause()
+        let patient = ["first", "second"].map { text in
+            // A write, so that it is not sent again where the connection is lost.
+            Task.immediate { try await client.execute(RESPCommand("APPEND", "key", text), timeout: .seconds(60)) }
+        }
+        // For longer than it takes to give up a server whose time is over.
+        for timeout in [50, 1200] {
+            let error = try await clientError {
+                try await client.execute(RESPCommand("GET", "key"), timeout: .milliseconds(timeout))
+            }
+            #expect(error?.code == .timedOut)
+        }
+        server.resume()
+        #expect(try await patient[0].value.integer == 5)
+        #expect(try await patient[1].value.integer == 11)
+        await client.close()
+    }
+
     @Test func cancellationFreesOneOfThousands() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server)
@@ -83,7 +106,9 @@ import Testing
             "redis.setresp(3) return {verbatim_string = {format = '\\255', string = 'x'}}",
         ]
         let replies = try await client.execute(pipeline: scripts.map { RESPCommand("EVAL", $0, 0) })
-        #expect(replies[0].error?.text == "ERR the reply is nested deeper than 64 levels")
+        var innermost = replies[0]
+        while let array = innermost.array { innermost = array[0] }
+        #expect(innermost.error?.text == "ERR the reply is nested deeper than 64 levels")
         #expect(replies[1].string?.utf8.count == 70_000)
         #expect(replies[2].error?.text.utf8.count == 70_004)
         #expect(replies[3] == .bigNumber("hello"))
@@ -101,15 +126,17 @@ import Testing
         }
         try await client.connect()
         server.pause()
+        let first = Task.immediate { try await client.execute(RESPCommand("PING")) }
         let tooMany = try await clientError {
-            try await client.execute(pipeline: Array(repeating: RESPCommand("PING"), count: 11))
+            try await client.execute(pipeline: Array(repeating: RESPCommand("PING"), count: 10))
         }
         #expect(tooMany?.code == .overloaded)
         #expect(tooMany?.mayHaveExecuted == false)
         server.resume()
-        // Places are free again once the replies have come, also for those who gave up.
+        #expect(try await first.value.string == "PONG")
+        // Places are free again once the replies have come, and one pipeline alone may be as long as it likes.
         for _ in 0..<5 {
-            #expect(try await client.execute(pipeline: Array(repeating: RESPCommand("PING"), count: 10)).count == 10)
+            #expect(try await client.execute(pipeline: Array(repeating: RESPCommand("PING"), count: 11)).count == 11)
         }
         await server.stop()
         #expect(await eventually { !client.isConnected })
@@ -120,6 +147,26 @@ import Testing
         #expect(offline?.code == .overloaded)
         await client.close()
         #expect(try await waiting.value?.code == .closed)
+    }
+
+    @Test func memoryStaysBoundedWhileThereIsNoServer() async throws {
+        let server = try await RedisServer.start()
+        await server.stop()
+        let client = RedisClient(server) { $0.maxBufferedBytes = 100_000 }
+        func set(_ size: Int) -> Task<RedisClientError.Code?, any Error> {
+            let command = RESPCommand("SET", "key", ByteBuffer(repeating: 1, count: size))
+            return Task.immediate { try await clientError { try await client.execute(command) }?.code }
+        }
+        let large = set(200_000)
+        #expect(try await set(1).value == .overloaded)
+        large.cancel()
+        #expect(try await large.value == .cancelled)
+        let waiting = [set(60_000), set(30_000)]
+        #expect(try await set(20_000).value == .overloaded)
+        let pipeline = Array(repeating: RESPCommand("ECHO", String(repeating: "x", count: 1000)), count: 20)
+        #expect(try await clientError { try await client.execute(pipeline: pipeline) }?.code == .overloaded)
+        await client.close()
+        for task in waiting { #expect(try await task.value == .closed) }
     }
 
     @Test func memoryStaysBoundedWhenTheServerStopsReading() async throws {

@@ -25,18 +25,37 @@ import Testing
     @Test func probesWhatIsIdleAndGivesUpWhatIsSilent() {
         var liveness = liveness()
         #expect(liveness.check(at: start + .seconds(5), hasOverdue: false) == .alive)
-        #expect(liveness.check(at: start + .seconds(10), hasOverdue: false) == .probe)
-        #expect(liveness.nextCheck == start + .seconds(11))
-        #expect(liveness.check(at: start + .milliseconds(10_500), hasOverdue: true) == .alive)
-        #expect(liveness.check(at: start + .seconds(11), hasOverdue: false) == .dead)
+        #expect(liveness.nextCheck == start + .milliseconds(6500))
+        #expect(liveness.check(at: start + .milliseconds(6500), hasOverdue: false) == .probe)
+        #expect(liveness.nextCheck == start + .milliseconds(7500))
+        #expect(liveness.check(at: start + .seconds(7), hasOverdue: true) == .alive)
+        #expect(liveness.check(at: start + .milliseconds(7500), hasOverdue: false) == .dead)
     }
 
     @Test func doesNotProbeWhatTalks() {
         var liveness = liveness()
-        liveness.received()
-        #expect(liveness.check(at: start + .seconds(10), hasOverdue: false) == .alive)
-        #expect(liveness.nextCheck == start + .seconds(20))
-        #expect(liveness.check(at: start + .seconds(20), hasOverdue: false) == .probe)
+        for _ in 0..<20 {
+            liveness.received()
+            #expect(liveness.check(at: liveness.nextCheck, hasOverdue: false) == .alive)
+        }
+        #expect(liveness.nextCheck == start + .milliseconds(21 * 2500))
+    }
+
+    /// Whenever the last byte came, be it just after a check.
+    @Test func silenceLastsForTheIntervalAtMost() {
+        for last in stride(from: Int64(0), to: 20_000, by: 90) {
+            var liveness = liveness()
+            let end = start + .milliseconds(last)
+            var (before, now) = (start, liveness.nextCheck)
+            var verdict = Liveness.Verdict.alive
+            while verdict != .dead {
+                if before < end { liveness.received() }
+                verdict = liveness.check(at: now, hasOverdue: false)
+                (before, now) = (now, verdict == .dead ? now : liveness.nextCheck)
+            }
+            #expect(now - end <= .seconds(10))
+            #expect(now - end >= .seconds(7))
+        }
     }
 
     @Test func isPatientWithWhatIsSlow() {
@@ -48,6 +67,73 @@ import Testing
         liveness.probeAnswered()
         #expect(liveness.check(at: start + .seconds(2), hasOverdue: false) == .alive)
         #expect(liveness.check(at: start + .seconds(2), hasOverdue: true) == .probe)
+    }
+
+    @Test func waitsForWhatHasTimeThoughItAskedBefore() {
+        var liveness = liveness()
+        #expect(liveness.check(at: start, hasOverdue: true) == .probe)
+        // What was overdue is answered; what is now next has more time.
+        liveness.received()
+        #expect(liveness.check(at: start + .seconds(1), hasOverdue: false) == .alive)
+        #expect(liveness.check(at: start + .seconds(8), hasOverdue: false) == .alive)
+        var overdue = liveness
+        #expect(overdue.check(at: start + .seconds(8), hasOverdue: true) == .dead)
+        #expect(liveness.check(at: start + .milliseconds(8500), hasOverdue: false) == .dead)
+    }
+
+    @Test func anIntervalOfNothingKeepsNobodyBusy() {
+        var liveness = Liveness(interval: .zero, patience: .seconds(1), now: start)
+        #expect(liveness.check(at: start + .milliseconds(5), hasOverdue: false) == .probe)
+        #expect(liveness.nextCheck > start + .milliseconds(5))
+    }
+}
+
+@Suite struct OfflineQueueTests {
+    private func entry(_ token: UInt64, commands: Int = 1, byteCount: Int = 10) -> OfflineQueue.Entry {
+        let waiter = Waiter(token: token, deadline: .distantFuture, replies: commands, completion: .probe)
+        return OfflineQueue.Entry(waiter: waiter, byteCount: byteCount)
+    }
+
+    @Test func whoLeavesTakesHisEntryAlong() {
+        var queue = OfflineQueue(maxCommands: 10, maxBytes: 1000)
+        var hasRoom = queue.append(entry(1))
+        for token in UInt64(2)...10_000 where hasRoom {
+            hasRoom = queue.append(entry(token)) && queue.remove(token: token)?.token == token
+            #expect(queue.entries.count <= 3)
+        }
+        #expect(hasRoom)
+        #expect(queue.count == 1)
+        let again = queue.remove(token: 1)
+        #expect(again != nil)
+        #expect(queue.entries.isEmpty)
+    }
+
+    @Test func whoeverStaysKeepsHisPlace() {
+        var queue = OfflineQueue(maxCommands: 100, maxBytes: 1000)
+        for token in UInt64(1)...100 { _ = queue.append(entry(token)) }
+        for token in UInt64(1)...100 where !token.isMultiple(of: 7) {
+            let left = queue.remove(token: token)
+            let again = queue.remove(token: token)
+            #expect(left?.token == token && again == nil)
+        }
+        #expect(queue.count == 14)
+        #expect(queue.removeAll().map(\.waiter.token) == stride(from: 7, through: 98, by: 7).map { $0 })
+        #expect(queue.count == 0)
+    }
+
+    @Test func boundsCommandsAndBytesExceptOfOneAlone() {
+        var queue = OfflineQueue(maxCommands: 10, maxBytes: 100)
+        func add(_ entry: OfflineQueue.Entry) -> Bool { queue.append(entry) }
+        #expect(add(entry(1, commands: 11, byteCount: 101)))
+        #expect(!add(entry(2)))
+        _ = queue.remove(token: 1)
+        #expect(add(entry(3, commands: 4, byteCount: 60)))
+        #expect(!add(entry(4, commands: 7, byteCount: 1)))
+        #expect(!add(entry(5, commands: 1, byteCount: 41)))
+        #expect(add(entry(6, commands: 6, byteCount: 40)))
+        _ = queue.removeOverdue(at: .distantFuture)
+        #expect(queue.count == 0)
+        #expect(add(entry(7, commands: 10, byteCount: 100)))
     }
 }
 
