@@ -2,7 +2,7 @@
 ///
 /// It is taken when a request is sent. Tokens cannot be compared: of requests that were under way at the same time, one
 /// that may have written tells a newer one than one that only read, for a replica may have answered that; of two
-/// alike it is the one that was sent later.
+/// alike it is the one that was sent later, although the service may have run them the other way round.
 struct SyncToken {
     private struct Known {
         var value: String
