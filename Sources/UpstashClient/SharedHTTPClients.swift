@@ -17,6 +17,8 @@ enum SharedHTTPClients {
     private static func configuration(connections: Int) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(5)
+        // A deadline ends only a stream of HTTP/2; its connection, though dead, would be used on and on.
+        configuration.httpVersion = .http1Only
         // Retries are the business of those who know their deadline.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
