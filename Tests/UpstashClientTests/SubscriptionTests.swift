@@ -181,10 +181,13 @@ import Testing
         return .timedOut
     }
 
-    @Test("a quota that is spent meanwhile interrupts a subscription, and does not end it")
-    func outlivesASpentQuota() async throws {
+    @Test(
+        "a quota that is spent meanwhile, or a gateway's own answers, interrupt a subscription, and do not end it",
+        arguments: [(SubscriptionTests.spent, 400), ("no such route", 404), ("moved", 302), ("<html>It works!</html>", 200)]
+    )
+    func outlivesOddAnswers(text: String, status: Int) async throws {
         let standIn = try await StandIn.start { _, count in
-            count == 1 ? .json(Self.spent, status: 400) : .stream("data: subscribe,news,1\n\n")
+            count == 1 ? .json(text, status: status) : .stream("data: subscribe,news,1\n\n")
         }
         let client = try standIn.client()
         var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()

@@ -188,11 +188,12 @@ final class SubscriptionKeeper {
         eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in connect(target) }
     }
 
-    /// Whether asking again would not help. A quota is filled up again, for which only a new caller need not wait.
+    /// Whether asking again would not help. A quota is filled up again, and what stands before the service may answer
+    /// anything for a while: for neither need a new caller wait.
     private func isLasting(_ error: any Error) -> Bool {
         guard let error = error as? UpstashError else { return error is RESPError }
         switch error.code {
-        case .unauthorized, .invalidAnswer: return true
+        case .unauthorized: return true
         case .connectFailed, .connectionLost, .timedOut, .rateLimited, .serverFailed: return false
         default: return waiting != nil
         }
