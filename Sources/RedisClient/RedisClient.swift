@@ -146,6 +146,9 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
     /// Runs several commands with one write, within ``Configuration/commandTimeout`` together.
     ///
     /// Commands from `MULTI` to `EXEC` are a transaction if they are the whole pipeline.
+    ///
+    /// They are run in their order, save in a cluster where another node takes over a slot meanwhile: a command that is
+    /// sent on to it may be run after a later one for the same key, which went there at once.
     @discardableResult
     public func execute(pipeline: [RESPCommand]) async throws -> [RESPValue] {
         try await execute(pipeline: pipeline, until: .now() + commandTimeout, isTracked: false)

@@ -24,9 +24,10 @@ import Testing
             nodes[position.withLockedValue { $0 }]
         }
         func discover(until deadline: NIODeadline) async throws(RedisClientError) {}
-        let primaries: [Address] = []
+        let primaries: [Primary] = []
         func follow(_ redirect: Redirect) {}
-        func suspect(_ node: RedisNode, hasAnswered: Bool) {
+        func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason) -> Bool { false }
+        func suspect(_ node: RedisNode) {
             position.withLockedValue { $0 = min($0 + 1, nodes.count - 1) }
         }
         let isConnected = true

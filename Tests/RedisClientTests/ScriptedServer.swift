@@ -24,7 +24,12 @@ final class ScriptedServer: Sendable {
     /// - Parameters:
     ///   - greets: whether the server answers handshakes by itself.
     ///   - script: asked about all other commands.
-    static func start(greets: Bool = true, _ script: @escaping Script) async throws -> ScriptedServer {
+    static func start(
+        host: String = "127.0.0.1",
+        port: Int = 0,
+        greets: Bool = true,
+        _ script: @escaping Script
+    ) async throws -> ScriptedServer {
         let server = ScriptedServer()
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
@@ -36,7 +41,7 @@ final class ScriptedServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Answerer(greets: greets, script: script))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: host, port: port).get()
         server.state.withLockedValue { $0.listener = listener }
         return server
     }

@@ -17,6 +17,8 @@ final class ClusterRouter: NodeRouter {
 
     /// Of nodes that know only a part of the cluster so many are asked.
     private static let maxPartialAnswers = 3
+    /// A replica that is not ready to answer is not asked for so long.
+    private static let restOfReplicas = TimeAmount.seconds(1)
 
     init(
         configuration: RedisClient.Configuration,
@@ -53,7 +55,7 @@ final class ClusterRouter: NodeRouter {
         case .lost:
             observers.notify(.disconnected)
             refresher.request()
-        case .failed:
+        case .failed, .late:
             refresher.request()
         }
     }
@@ -69,11 +71,17 @@ final class ClusterRouter: NodeRouter {
     func route(transaction: ArraySlice<RESPCommand>) throws(RedisClientError) -> Place {
         var place = Place.anyPrimary
         for command in transaction {
-            guard case .one(let next) = try CommandRoute.inCluster(command),
-                place == .anyPrimary || next == place
-                    || next == .anyPrimary
-            else { throw .crossSlot("The keys of the transaction") }
-            if next != .anyPrimary { place = next }
+            switch try CommandRoute.inCluster(command) {
+            case .one(let next) where place == .anyPrimary || next == place || next == .anyPrimary:
+                if next != .anyPrimary { place = next }
+            case .one, .parts:
+                throw .crossSlot("The keys of the transaction")
+            case .everyPrimary, .primariesInTurn:
+                throw RedisClientError(
+                    .unsupportedCommand,
+                    "\(command.name) is for all nodes of a cluster, and a transaction for one."
+                )
+            }
         }
         return place
     }
@@ -90,7 +98,7 @@ final class ClusterRouter: NodeRouter {
 
     var servers: [RedisNode] { state.withLockedValue { Array($0.nodes.values) } }
 
-    var primaries: [Address] { state.withLockedValue { $0.map?.shards.map(\.primary) ?? [] } }
+    var primaries: [Primary] { state.withLockedValue { $0.map }?.primaries ?? [] }
 
     private var lastFailure: RedisClientError? { state.withLockedValue { $0.lastFailure } }
 
@@ -126,9 +134,25 @@ final class ClusterRouter: NodeRouter {
         if configuration.clientSideCaching { invalidations.put(.everything(.moved)) }
     }
 
-    func suspect(_ node: RedisNode, hasAnswered: Bool) {
+    func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason) -> Bool {
+        let address = node.configuration.address
+        let isReplica = state.withLockedValue { state in
+            if state.rest(address, until: .now() + Self.restOfReplicas) { return true }
+            switch reason {
+            case .busy: break
+            case .unavailable: state.suspects.insert(address)
+            case .changed: state.informants.insert(address)
+            }
+            return false
+        }
+        if isReplica { return true }
+        if reason != .busy { refresher.request(isNews: reason == .changed) }
+        return false
+    }
+
+    func suspect(_ node: RedisNode) {
         state.withLockedValue { _ = $0.suspects.insert(node.configuration.address) }
-        refresher.request(isNews: hasAnswered)
+        refresher.request()
     }
 
     func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void) {
@@ -154,6 +178,8 @@ final class ClusterRouter: NodeRouter {
                 if map.assignedCount > best?.assignedCount ?? 0 { best = map }
             } catch let error as RedisClientError {
                 failure = error
+                // Whoever let this look wait is asked last by the next.
+                state.withLockedValue { _ = $0.suspects.insert(address) }
             } catch {
                 failure = RedisClientError(.connectFailed, "The server does not tell of a cluster.", underlying: error)
             }

@@ -1,3 +1,5 @@
+import NIOCore
+
 /// What a client knows of a cluster, and its connections to the nodes.
 struct ClusterState {
     typealias Address = RedisClient.Configuration.Address
@@ -20,6 +22,8 @@ struct ClusterState {
     /// Nodes to ask first, since they know something new; and last, since they failed.
     var informants: Set<Address> = []
     var suspects: Set<Address> = []
+    /// Replicas that are of no use until then.
+    private var resting: [Address: NIODeadline] = [:]
     var isClosed = false
 
     mutating func node(at address: Address, make: (Address) -> RedisNode) -> RedisNode {
@@ -32,24 +36,42 @@ struct ClusterState {
     /// - Parameter random: picks one of so many.
     func node(for place: Place, fromReplica: Bool, random: (Int) -> Int) -> RedisNode? {
         guard let map, !members.isEmpty else { return nil }
-        guard case .slot(let slot) = place, let shard = map.shard(of: slot) else {
-            // Whoever is asked for a slot that nobody has says so.
-            return Self.pick(members.count, random) { members[$0].primary }
+        let shard: Int?
+        switch place {
+        case .slot(let slot), .primary(ofSlot: let slot): shard = map.shard(of: slot)
+        case .anyPrimary, .node: shard = nil
         }
+        // Whoever is asked for a slot that nobody has says so.
+        guard let shard else { return pick(members.count, random) { members[$0].primary } }
         let nodes = members[shard]
-        guard fromReplica, !nodes.replicas.isEmpty else { return nodes.primary }
-        let replica = Self.pick(nodes.replicas.count, random) { nodes.replicas[$0] }
-        return replica.isFailing ? nodes.primary : replica
+        guard fromReplica, case .slot = place, !nodes.replicas.isEmpty else { return nodes.primary }
+        let replica = pick(nodes.replicas.count, random) { nodes.replicas[$0] }
+        return isOfUse(replica) ? replica : nodes.primary
     }
 
     /// One of several at random, better one that answers.
-    private static func pick(_ count: Int, _ random: (Int) -> Int, _ node: (Int) -> RedisNode) -> RedisNode {
+    private func pick(_ count: Int, _ random: (Int) -> Int, _ node: (Int) -> RedisNode) -> RedisNode {
         let start = random(count)
         for offset in 0..<count {
             let candidate = node((start + offset) % count)
-            if !candidate.isFailing { return candidate }
+            if isOfUse(candidate) { return candidate }
         }
         return node(start)
+    }
+
+    private func isOfUse(_ node: RedisNode) -> Bool {
+        if let end = resting[node.configuration.address], NIODeadline.now() < end { return false }
+        return !node.isFailing
+    }
+
+    /// Turns to a replica no more for a while.
+    ///
+    /// - Returns: whether it is one.
+    mutating func rest(_ address: Address, until end: NIODeadline) -> Bool {
+        guard let map, map.shards.contains(where: { $0.replicas.contains(address) }) else { return false }
+        resting = resting.filter { $0.value > .now() }
+        resting[address] = end
+        return true
     }
 
     /// - Returns: whether that was not known.

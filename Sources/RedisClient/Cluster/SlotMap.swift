@@ -67,6 +67,18 @@ struct SlotMap: Equatable {
         }
     }
 
+    /// All primaries that have slots.
+    var primaries: [Primary] {
+        var found: [Primary?] = Array(repeating: nil, count: shards.count)
+        var missing = shards.count
+        for slot in owners.indices where missing > 0 {
+            guard let shard = shard(of: slot), found[shard] == nil else { continue }
+            found[shard] = Primary(address: shards[shard].primary, place: .primary(ofSlot: slot))
+            missing -= 1
+        }
+        return found.compactMap { $0 }
+    }
+
     /// All nodes there are.
     var addresses: Set<Address> { Set(shards.flatMap { [$0.primary] + $0.replicas }) }
 }

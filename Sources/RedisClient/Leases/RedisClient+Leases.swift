@@ -15,7 +15,8 @@ extension RedisClient {
     /// be as it was – a command timed out or was cancelled, `SELECT` was sent, a `MULTI` is open – is closed instead.
     ///
     /// - Parameter keys: in a cluster the connection is to the node that has them; without keys it is to any primary.
-    ///   A node that has them no longer answers `MOVED`, which is not followed here: the next lease is right.
+    ///   A node that has them no longer answers `MOVED`, which is not followed here: the next lease is right. While
+    ///   their slot moves, it may answer `ASK` or `TRYAGAIN`, until all of the slot is at the new node.
     /// - Throws: what `body` throws; ``RedisClientError/Code/timedOut`` if no connection became free within
     ///   ``Configuration/connectTimeout``; ``RedisClientError/Code/crossSlot``.
     public func withConnection<Result>(
@@ -40,7 +41,9 @@ extension RedisClient {
     /// ```
     ///
     /// - Parameters:
-    ///   - keys: watched from before `body` runs. In a cluster they say which node it is.
+    ///   - keys: watched from before `body` runs. In a cluster they say which node it is; while their slot moves, that
+    ///     is waited for up to ``Configuration/connectTimeout``. If it begins to move later, the server may answer
+    ///     `ASK`, `MOVED` or `TRYAGAIN` to `body` or instead of the transaction; nothing of that was run then.
     ///   - body: reads what it needs and returns the commands. They are sent as one write, from `MULTI` to `EXEC`;
     ///     nothing is changed if it throws.
     /// - Returns: the replies in the order of the commands, errors in their place; `nil` if a watched key changed.
@@ -50,7 +53,11 @@ extension RedisClient {
         watching keys: [String] = [],
         _ body: (RedisConnection) async throws -> [RESPCommand]
     ) async throws -> [RESPValue]? {
-        try await withConnection(for: keys) { try await $0.transaction(watching: keys, body) }
+        guard case .several(let executor) = backend else {
+            return try await withConnection { try await $0.transaction(watching: keys, body) }
+        }
+        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
+        return try await executor.withTransaction(watching: keys, until: deadline, body)
     }
 
     /// Runs commands as one transaction on a connection of its own. In a cluster that is to the node that has their

@@ -16,12 +16,19 @@ extension RedisConnection {
         _ body: (RedisConnection) async throws -> [RESPCommand]
     ) async throws -> [RESPValue]? {
         if !keys.isEmpty { try await execute(RESPCommand("WATCH", arguments: keys)) }
+        return try await transaction(isWatching: !keys.isEmpty, body)
+    }
+
+    func transaction(
+        isWatching: Bool,
+        _ body: (RedisConnection) async throws -> [RESPCommand]
+    ) async throws -> [RESPValue]? {
         let commands: [RESPCommand]
         do {
             commands = try await body(self)
             try Self.check(commands)
         } catch {
-            if !keys.isEmpty { _ = try? await execute(RESPCommand("UNWATCH")) }
+            if isWatching { _ = try? await execute(RESPCommand("UNWATCH")) }
             throw error
         }
         let replies = try await execute(pipeline: [RESPCommand("MULTI")] + commands + [RESPCommand("EXEC")])

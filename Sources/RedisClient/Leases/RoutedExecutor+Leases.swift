@@ -10,17 +10,61 @@ extension RoutedExecutor {
     ) async throws -> Result {
         let place = try router.route(transaction: [RESPCommand("WATCH", arguments: keys)])
         let (node, leased) = try await lease(at: place, deadline)
+        return try await lend(leased, of: node, body)
+    }
+
+    /// Runs a transaction on the node that lets the keys be watched. Once it does, nothing is followed any longer.
+    func withTransaction(
+        watching keys: [String],
+        until deadline: NIODeadline,
+        _ body: (RedisConnection) async throws -> [RESPCommand]
+    ) async throws -> [RESPValue]? {
+        let watch = RESPCommand("WATCH", arguments: keys)
+        let place = try router.route(transaction: [watch])
+        var attempts = Attempts(executor: self, deadline: deadline)
+        while true {
+            let (node, leased) = try await lease(at: place, deadline)
+            do {
+                return try await lend(leased, of: node) { connection in
+                    if !keys.isEmpty {
+                        do { try await connection.execute(watch) } catch let error as RESPError {
+                            throw WatchRefusal(error: error)
+                        }
+                    }
+                    return try await connection.transaction(isWatching: !keys.isEmpty, body)
+                }
+            } catch let refusal as WatchRefusal {
+                if case .go(let redirect) = followUp(refusal.error, from: node), redirect.isAsk {
+                    // A transaction is for one node: it waits until all of the slot is there.
+                    try await attempts.wait(orThrow: refusal.error)
+                } else {
+                    _ = try await attempts.followUp(refusal.error, from: node)
+                }
+            }
+        }
+    }
+
+    private struct WatchRefusal: Error {
+        let error: RESPError
+    }
+
+    /// - Parameter leased: a connection to the node.
+    private func lend<Result>(
+        _ leased: RedisNode,
+        of node: RedisNode,
+        _ body: (RedisConnection) async throws -> Result
+    ) async throws -> Result {
         do {
             return try await node.lend(leased, body)
         } catch let error as RESPError {
-            switch FollowUp(error, from: node.configuration.address) {
+            switch followUp(error, from: node) {
             case .answer: break
             case .go(let redirect): router.follow(redirect)
-            case .wait: router.suspect(node, hasAnswered: true)
+            case .wait(let reason): _ = router.turnedAway(by: node, reason)
             }
             throw error
         } catch let error as RedisClientError {
-            if error.maySayThatTheServerIsGone { router.suspect(node, hasAnswered: false) }
+            if error.maySayThatTheServerIsGone { router.suspect(node) }
             throw error
         }
     }

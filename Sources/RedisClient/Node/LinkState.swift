@@ -6,6 +6,8 @@ enum LinkEvent: Sendable {
     case connected
     /// An attempt came to nothing; there will be another.
     case failed
+    /// An attempt takes longer than those do that come to something.
+    case late
     case lost
 }
 
@@ -14,11 +16,18 @@ struct LinkState {
     var backoff: Backoff
     /// Names the attempt under way or planned; what belongs to an older one is ignored.
     var attempt = 0
+    var attemptBegan: NIODeadline?
     /// Those who wait for the outcome of an attempt.
     var connectWaiters: [UInt64: UnsafeContinuation<Void, any Error>] = [:]
     var closeWaiters: [UnsafeContinuation<Void, Never>] = []
     /// When the deadlines of commands without a connection are looked at next.
     var offlineWatch: NIODeadline?
+
+    /// After so long an attempt to connect counts as failing.
+    static let patience = TimeAmount.seconds(1)
+
+    /// Whether the attempt under way takes too long.
+    var isLate: Bool { attemptBegan.map { .now() - $0 >= Self.patience } ?? false }
 
     init(backoff: Backoff) {
         self.backoff = backoff

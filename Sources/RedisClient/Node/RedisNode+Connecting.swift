@@ -19,15 +19,17 @@ extension RedisNode {
         }
     }
 
-    /// Whether the last connection was lost, or the last attempt failed, and there is nothing better yet.
+    /// Whether the last connection was lost, the last attempt failed or this one takes too long, and there is nothing
+    /// better yet.
     var isFailing: Bool {
-        state.withLockedValue {
+        let isFailing: Bool? = state.withLockedValue {
             switch $0.phase {
             case .idle, .ready: false
-            case .connecting: $0.lastFailure != nil
+            case .connecting: $0.lastFailure != nil ? true : nil
             case .waitingToReconnect, .closing, .closed: true
             }
         }
+        return isFailing ?? link.withLockedValue { $0.isLate }
     }
 
     /// Returns when there is a connection, or throws what the next attempt failed with.
@@ -86,8 +88,13 @@ extension RedisNode {
 
     /// Tries once. On the event loop, and only by whoever changed the phase to connecting.
     func attempt() {
-        link.withLockedValue { $0.attempt += 1 }
+        link.withLockedValue { link in
+            link.attempt += 1
+            link.attemptBegan = .now()
+        }
+        let lateness = eventLoop.scheduleTask(in: LinkState.patience) { self.watch(.late) }
         connector.connect(on: eventLoop).assumeIsolated().whenComplete { result in
+            lateness.cancel()
             switch result {
             case .success(let connection): self.connected(connection.value)
             case .failure(let error): self.attemptFailed(error)

@@ -4,7 +4,15 @@ import RESP
 enum Place: Sendable, Hashable {
     case anyPrimary
     case slot(Int)
+    /// The primary that has a slot, even for what replicas could answer.
+    case primary(ofSlot: Int)
     case node(RedisClient.Configuration.Address)
+}
+
+/// A primary, and how to find whoever takes its place.
+struct Primary: Sendable, Equatable {
+    let address: RedisClient.Configuration.Address
+    let place: Place
 }
 
 /// Which nodes a command is for.

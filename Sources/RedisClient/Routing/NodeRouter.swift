@@ -24,15 +24,18 @@ protocol NodeRouter: Sendable {
     func discover(until deadline: NIODeadline) async throws(RedisClientError)
 
     /// All primaries; empty as long as they are not known.
-    var primaries: [Address] { get }
+    var primaries: [Primary] { get }
 
     /// A server said where a slot is.
     func follow(_ redirect: Redirect)
 
-    /// A node did not take a command; things may have changed.
+    /// A server said why it does not take a command.
     ///
-    /// - Parameter hasAnswered: whether it said so itself.
-    func suspect(_ node: RedisNode, hasAnswered: Bool)
+    /// - Returns: whether another takes it at once.
+    func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason) -> Bool
+
+    /// A node cannot be reached, or does not answer.
+    func suspect(_ node: RedisNode)
 
     // MARK: The client's connections as a whole
 

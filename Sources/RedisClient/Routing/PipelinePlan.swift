@@ -29,9 +29,11 @@ struct PipelinePlan {
     private(set) var parts: [Part] = []
     /// How each command of the pipeline was taken apart, in order.
     private var sources: [Source] = []
+    private let primaries: [Primary]
 
     /// - Parameter primaries: where commands go that speak of the whole data set.
-    init(_ commands: [RESPCommand], routes: [CommandRoute], primaries: [RedisClient.Configuration.Address]) {
+    init(_ commands: [RESPCommand], routes: [CommandRoute], primaries: [Primary]) {
+        self.primaries = primaries
         parts.reserveCapacity(commands.count)
         sources.reserveCapacity(commands.count)
         for (command, route) in zip(commands, routes) {
@@ -40,23 +42,25 @@ struct PipelinePlan {
                 parts.append(Part(command: command, place: place))
                 sources.append(.whole)
             case .everyPrimary(let merge):
-                for primary in primaries { parts.append(Part(command: command, place: .node(primary))) }
+                for primary in primaries { parts.append(Part(command: command, place: primary.place)) }
                 sources.append(.merged(merge, positions: primaries.map { _ in [] }))
             case .primariesInTurn:
-                sources.append(turn(command, primaries))
+                sources.append(turn(command))
             case .parts(let keys, let merge):
                 sources.append(.merged(merge, positions: split(command, keys)))
             }
         }
     }
 
-    private mutating func turn(_ command: RESPCommand, _ primaries: [RedisClient.Configuration.Address]) -> Source {
-        let cursor = ClusterCursor(command.argument(at: 0)?.string ?? "", primaries: primaries)
-        guard let primary = cursor.primary else { return .merged(.page(cursor), positions: []) }
+    private mutating func turn(_ command: RESPCommand) -> Source {
+        let cursor = ClusterCursor(command.argument(at: 0)?.string ?? "", primaries: primaries.map(\.address))
+        guard let primary = primaries.first(where: { $0.address == cursor.primary }) else {
+            return .merged(.page(cursor), positions: [])
+        }
         var page = RESPCommand(command.name, cursor.cursor)
         page.append(contentsOf: command.arguments.dropFirst())
         page.isReadOnly = command.isReadOnly
-        parts.append(Part(command: page, place: .node(primary)))
+        parts.append(Part(command: page, place: primary.place))
         return .merged(.page(cursor), positions: [[]])
     }
 
@@ -89,8 +93,11 @@ struct PipelinePlan {
     }
 
     /// The pipeline's replies from those of its parts, which are in the order of ``parts``.
-    func assemble(_ replies: [RESPValue]) -> [RESPValue] {
+    ///
+    /// - Parameter primaries: those that there are by now.
+    func assemble(_ replies: [RESPValue], primaries current: @autoclosure () -> [Primary]) -> [RESPValue] {
         if parts.count == sources.count, sources.allSatisfy(\.isWhole) { return replies }
+        let areOthers = Set(primaries.map(\.address)) != Set(current().map(\.address))
         var next = replies.startIndex
         return sources.map { source in
             switch source {
@@ -99,7 +106,11 @@ struct PipelinePlan {
                 return replies[next]
             case .merged(let merge, let positions):
                 defer { next += positions.count }
-                return merge.merge(Array(replies[next..<(next + positions.count)]), positions: positions)
+                return merge.merge(
+                    Array(replies[next..<(next + positions.count)]),
+                    positions: positions,
+                    areOthers: areOthers
+                )
             }
         }
     }

@@ -62,11 +62,12 @@ struct PipelineWork: Sendable {
 
     /// Takes what came of a batch.
     ///
+    /// - Parameter followUp: what an error asks for.
     /// - Returns: an error for which something of it has to be tried again.
     mutating func receive(
         _ outcome: Result<[RESPValue], any Error>,
         of batch: [Int],
-        from node: RedisClient.Configuration.Address
+        followUp: (RESPError) -> FollowUp
     ) -> (any Error)? {
         switch outcome {
         case .success(let values):
@@ -80,7 +81,7 @@ struct PipelineWork: Sendable {
                     if isTracked { failure = failure ?? values[next].error }
                     next += 1
                 }
-                if let error = receive(values[next], forPart: index, from: node) { latest = error }
+                if let error = receive(values[next], forPart: index, followUp) { latest = error }
                 next += 1
             }
             return latest
@@ -101,11 +102,10 @@ struct PipelineWork: Sendable {
     private mutating func receive(
         _ value: RESPValue,
         forPart index: Int,
-        from node: RedisClient.Configuration.Address
+        _ followUp: (RESPError) -> FollowUp
     ) -> RESPError? {
         replies[index] = value
-        let followUp = value.error.map { FollowUp($0, from: node) } ?? .answer
-        switch followUp {
+        switch value.error.map(followUp) ?? .answer {
         case .answer:
             mayHaveExecuted = true
             if isTracked, targets[index]?.isAsk == true { untracked.append(index) }

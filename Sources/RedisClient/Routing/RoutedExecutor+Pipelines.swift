@@ -8,15 +8,14 @@ extension RoutedExecutor {
             return try await runTransaction(pipeline, deadline: deadline) { try await $0.run($1, deadline: deadline) }
         }
         let routes = try pipeline.map { command throws(RedisClientError) in try router.route(command) }
-        var primaries: [NodeRouter.Address] = []
+        var primaries: [Primary] = []
         if routes.contains(where: \.isForAllPrimaries) {
             _ = try await node(for: .anyPrimary, false, deadline)
             primaries = router.primaries
         }
         let plan = PipelinePlan(pipeline, routes: routes, primaries: primaries)
-        return plan.assemble(
-            try await run(PipelineWork(parts: plan.parts, isTracked: isTracked), deadline: deadline)
-        )
+        let replies = try await run(PipelineWork(parts: plan.parts, isTracked: isTracked), deadline: deadline)
+        return plan.assemble(replies, primaries: router.primaries)
     }
 
     /// A transaction goes to one node and is sent again only as a whole, if nothing of it was done.
@@ -34,11 +33,11 @@ extension RoutedExecutor {
                 let isAsk = redirect?.isAsk == true
                 var replies = try await send(node, isAsk ? [Self.asking] + pipeline : pipeline)
                 if isAsk { replies.removeFirst() }
-                guard let refusal = Self.refusal(ofTransaction: replies, from: node) else { return replies }
+                guard let refusal = refusal(ofTransaction: replies, from: node) else { return replies }
                 redirect = try await attempts.followUp(refusal, from: node)
             } catch let error as RedisClientError {
                 guard error.allowsRetryElsewhere(isReadOnly: false) else {
-                    if error.maySayThatTheServerIsGone { router.suspect(node, hasAnswered: false) }
+                    if error.maySayThatTheServerIsGone { router.suspect(node) }
                     throw error
                 }
                 redirect = nil
@@ -48,11 +47,11 @@ extension RoutedExecutor {
     }
 
     /// The reason why nothing of a transaction was done, if it is one to try again for.
-    private static func refusal(ofTransaction replies: [RESPValue], from node: RedisNode) -> RESPError? {
+    private func refusal(ofTransaction replies: [RESPValue], from node: RedisNode) -> RESPError? {
         guard replies.last?.error != nil,
             replies.dropFirst().dropLast().allSatisfy({ $0.error != nil || $0.string == "QUEUED" })
         else { return nil }
-        return replies.lazy.compactMap(\.error).first { FollowUp($0, from: node.configuration.address) != .answer }
+        return replies.lazy.compactMap(\.error).first { followUp($0, from: node) != .answer }
     }
 
     private func run(_ work: PipelineWork, deadline: NIODeadline) async throws -> [RESPValue] {
@@ -70,8 +69,11 @@ extension RoutedExecutor {
             let outcomes = await send(batches, of: work, deadline)
             var latest: (error: any Error, node: RedisNode)?
             for (batch, outcome) in zip(batches, outcomes) {
-                let address = batch.node.configuration.address
-                guard let error = work.receive(outcome, of: batch.indices, from: address) else { continue }
+                if case .failure(let error as RedisClientError) = outcome, error.maySayThatTheServerIsGone {
+                    router.suspect(batch.node)
+                }
+                let error = work.receive(outcome, of: batch.indices) { followUp($0, from: batch.node) }
+                guard let error else { continue }
                 // What was lost has no reply to fall back on, so it counts before what was refused.
                 if !(latest?.error is RedisClientError) { latest = (error, batch.node) }
             }

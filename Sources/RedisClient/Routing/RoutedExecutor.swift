@@ -25,7 +25,10 @@ struct RoutedExecutor: Sendable {
             } catch let error as RESPError {
                 redirect = try await attempts.followUp(error, from: node)
             } catch let error as RedisClientError {
-                guard error.allowsRetryElsewhere(isReadOnly: command.isReadOnly) else { throw error }
+                guard error.allowsRetryElsewhere(isReadOnly: command.isReadOnly) else {
+                    if error.maySayThatTheServerIsGone { router.suspect(node) }
+                    throw error
+                }
                 redirect = nil
                 try await attempts.lost(error, node)
             }
@@ -39,6 +42,10 @@ struct RoutedExecutor: Sendable {
             if let node = try router.node(for: place, fromReplica: fromReplica) { return node }
             try await router.discover(until: deadline)
         }
+    }
+
+    func followUp(_ error: RESPError, from node: RedisNode) -> FollowUp {
+        FollowUp(error, from: node.configuration.address) { router.servers.map(\.configuration.address) }
     }
 }
 
@@ -57,25 +64,30 @@ struct Attempts {
     ///
     /// - Throws: the error, where it is the answer or nothing can be done in time.
     mutating func followUp(_ error: RESPError, from node: RedisNode) async throws -> Redirect? {
-        switch FollowUp(error, from: node.configuration.address) {
+        switch executor.followUp(error, from: node) {
         case .answer:
             throw error
         case .go(let redirect):
             executor.router.follow(redirect)
             try await moved(orThrow: error)
             return redirect
-        case .wait:
-            executor.router.suspect(node, hasAnswered: true)
-            try await pause(budget.wait(), orThrow: error)
+        case .wait(let reason):
+            if executor.router.turnedAway(by: node, reason) { return nil }
+            try await wait(orThrow: error)
             return nil
         }
     }
 
+    /// Waits for what an error says will pass.
+    mutating func wait(orThrow error: any Error) async throws {
+        try await pause(budget.wait(), orThrow: error)
+    }
+
     /// A connection was lost with nothing done, or not made.
     mutating func lost(_ error: RedisClientError, _ node: RedisNode) async throws {
-        executor.router.suspect(node, hasAnswered: false)
+        executor.router.suspect(node)
         if error.code == .connectFailed {
-            try await pause(budget.wait(), orThrow: error)
+            try await wait(orThrow: error)
         } else {
             try await moved(orThrow: error)
         }

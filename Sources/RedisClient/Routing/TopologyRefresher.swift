@@ -6,28 +6,39 @@ import RESP
 /// again while something is wrong.
 final class TopologyRefresher: Sendable {
     private struct State {
+        /// Whether a look is under way or planned.
         var isRunning = false
         var isWantedAgain = false
-        /// Whether the pause after a look that found something wrong is over.
-        var isHurried = false
+        /// Whether there was news since the last look began.
+        var hasNews = false
+        /// Whether news brought on the last look before it was due.
+        var wasHurried = false
         var isClosed = false
         var rounds = 0
+        /// When the next look may begin, and may for news.
+        var due = NIODeadline.uptimeNanoseconds(0)
+        var dueForNews = NIODeadline.uptimeNanoseconds(0)
+        var backoff: Backoff
         var timer: RepeatedTask?
         /// Looks once; says whether all is well.
         var look: (@Sendable () async -> Bool)?
+
+        /// Whether the pause is over. News ends one, but not the next as well.
+        var mayLook: Bool { isClosed || (hasNews && !wasHurried) || NIODeadline.now() >= due }
     }
 
-    /// Between looks, so that many redirections at once do not make many.
+    /// Before a look for news.
     private static let spacing = TimeAmount.milliseconds(20)
-    private let pauses: ClosedRange<Duration>
+    /// Nothing was asked for so long after a pause: the next pause is short again.
+    private let quiet: TimeAmount
 
     private let eventLoop: any EventLoop
     private let interval: TimeAmount
-    private let state = NIOLockedValueBox(State())
+    private let state: NIOLockedValueBox<State>
     private let looked: WaitList
     private let wanted: WaitList
 
-    /// - Parameter pauses: between looks that find something wrong.
+    /// - Parameter pauses: after looks, growing as long as one follows the other.
     init(
         eventLoop: any EventLoop,
         interval: Duration,
@@ -35,7 +46,8 @@ final class TopologyRefresher: Sendable {
     ) {
         self.eventLoop = eventLoop
         self.interval = TimeAmount(clamping: interval)
-        self.pauses = pauses
+        quiet = TimeAmount(clamping: pauses.upperBound)
+        state = NIOLockedValueBox(State(backoff: Backoff(pauses)))
         looked = WaitList(eventLoop: eventLoop)
         wanted = WaitList(eventLoop: eventLoop)
     }
@@ -47,22 +59,23 @@ final class TopologyRefresher: Sendable {
 
     /// Asks for a look soon.
     ///
-    /// - Parameter isNews: whether a server told of a change, for which no pause is kept. Looks themselves make
-    ///   connections, and what becomes of those must not bring on the next look: servers that are all away would be
-    ///   tried without end.
+    /// - Parameter isNews: whether a server told of a change, so that the look need not wait for the end of the pause.
+    ///   Looks themselves make connections, and what becomes of those must not bring on the next look: servers that are
+    ///   all away would be tried without end.
     func request(isNews: Bool = false) {
-        let starts = state.withLockedValue { state in
-            guard !state.isClosed else { return false }
+        let (starts, hurries) = state.withLockedValue { state in
+            guard !state.isClosed else { return (false, false) }
+            state.hasNews = state.hasNews || isNews
             if state.isRunning {
                 state.isWantedAgain = true
-                state.isHurried = state.isHurried || isNews
-                return false
+                return (false, isNews && state.mayLook)
             }
             state.isRunning = true
+            if NIODeadline.now() >= state.due + quiet { state.backoff.succeeded() }
             if state.timer == nil { state.timer = startTimer() }
-            return true
+            return (true, false)
         }
-        if starts { Task.detached { await self.run() } } else if isNews { wanted.resumeAll() }
+        if starts { Task.detached { await self.run() } } else if hurries { wanted.resumeAll() }
     }
 
     /// Asks for a look and returns when one has ended, or at the deadline.
@@ -112,26 +125,31 @@ final class TopologyRefresher: Sendable {
     }
 
     private func run() async {
-        var backoff = Backoff(pauses)
         while true {
+            await pauseIsOver()
+            if isClosed { return }
             let isWell = await state.withLockedValue({ $0.look })?() ?? true
             let goesOn = state.withLockedValue { state in
                 state.rounds += 1
+                state.due = .now() + state.backoff.next()
+                state.dueForNews = .now() + Self.spacing
                 state.isRunning = !state.isClosed && (!isWell || state.isWantedAgain)
                 return state.isRunning
             }
             looked.resumeAll()
             guard goesOn else { return }
-            await eventLoop.pause(Self.spacing)
-            if isWell {
-                backoff.succeeded()
-            } else {
-                await wanted.wait(until: .now() + backoff.next()) { self.isHurried }
-            }
-            state.withLockedValue { ($0.isWantedAgain, $0.isHurried) = (false, false) }
         }
     }
 
-    /// Whether there was news since the last look began.
-    private var isHurried: Bool { state.withLockedValue { $0.isHurried || $0.isClosed } }
+    private func pauseIsOver() async {
+        await eventLoop.pause(state.withLockedValue { min($0.due, $0.dueForNews) } - .now())
+        let due = state.withLockedValue { $0.due }
+        while !mayLook { await wanted.wait(until: due) { self.mayLook } }
+        state.withLockedValue { state in
+            state.wasHurried = NIODeadline.now() < state.due
+            (state.isWantedAgain, state.hasNews) = (false, false)
+        }
+    }
+
+    private var mayLook: Bool { state.withLockedValue { $0.mayLook } }
 }

@@ -17,12 +17,17 @@ final class SentinelRouter: NodeRouter {
     private let sentinel: RedisClient.Sentinel
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
+    /// Serves pauses only.
+    private let eventLoop: any EventLoop
     private let state: NIOLockedValueBox<State>
     private let refresher: TopologyRefresher
     private let alarm: FailoverAlarm
     private let changeActions = NIOLockedValueBox<[@Sendable (Bool) -> Void]>([])
     let observers = ConnectionObservers()
     let invalidations = InvalidationBroadcast()
+
+    /// Once most sentinels have answered, the others have so long.
+    private static let grace = TimeAmount.milliseconds(100)
 
     init(
         configuration: RedisClient.Configuration,
@@ -34,6 +39,7 @@ final class SentinelRouter: NodeRouter {
         self.sentinel = sentinel
         self.eventLoopGroup = eventLoopGroup
         self.logger = logger
+        eventLoop = eventLoopGroup.next()
         let state = NIOLockedValueBox(State(view: SentinelView(sentinels: sentinel.sentinels)))
         self.state = state
         refresher = TopologyRefresher(eventLoop: eventLoopGroup.next(), interval: configuration.topologyInterval)
@@ -75,7 +81,9 @@ final class SentinelRouter: NodeRouter {
 
     var servers: [RedisNode] { state.withLockedValue { $0.primary.map { [$0] } ?? [] } }
 
-    var primaries: [Address] { state.withLockedValue { $0.view.primary.map { [$0] } ?? [] } }
+    var primaries: [Primary] {
+        state.withLockedValue { $0.view.primary.map { [Primary(address: $0, place: .anyPrimary)] } ?? [] }
+    }
 
     private var lastFailure: RedisClientError? { state.withLockedValue { $0.lastFailure } }
 
@@ -98,8 +106,13 @@ final class SentinelRouter: NodeRouter {
     /// There are no slots here, so that no server redirects.
     func follow(_ redirect: Redirect) {}
 
-    func suspect(_ node: RedisNode, hasAnswered: Bool) {
-        refresher.request(isNews: hasAnswered)
+    func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason) -> Bool {
+        if reason != .busy { refresher.request(isNews: reason == .changed) }
+        return false
+    }
+
+    func suspect(_ node: RedisNode) {
+        refresher.request()
     }
 
     func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void) {
@@ -113,21 +126,7 @@ final class SentinelRouter: NodeRouter {
             state.view.beginRound()
             return state.view.sentinels
         }
-        let failure = await withTaskGroup(of: Result<SentinelView.Answer, any Error>.self) { group in
-            for address in sentinels {
-                group.addTask {
-                    do { return .success(try await self.ask(address)) } catch { return .failure(error) }
-                }
-            }
-            var failure: (any Error)?
-            for await result in group {
-                switch result {
-                case .success(let answer): update { $0.hear(answer) }
-                case .failure(let error): failure = error
-                }
-            }
-            return failure
-        }
+        let failure = await ask(sentinels)
         let isLost = state.withLockedValue { $0.primary?.isFailing ?? true }
         update { $0.endRound(isLost: isLost) }
         for node in takeForgotten() { node.abandon(because: .serverLeft) }
@@ -140,6 +139,38 @@ final class SentinelRouter: NodeRouter {
                 return false
             }
             return !primary.isFailing
+        }
+    }
+
+    /// Hears all that answer; those that do not, only until most have.
+    ///
+    /// - Returns: why one of them did not.
+    private func ask(_ sentinels: [Address]) async -> (any Error)? {
+        await withTaskGroup(of: Result<SentinelView.Answer?, any Error>.self) { group in
+            for address in sentinels {
+                group.addTask {
+                    do { return .success(try await self.ask(address)) } catch { return .failure(error) }
+                }
+            }
+            var failure: (any Error)?
+            var asked = sentinels.count
+            var isEnding = false
+            for await result in group {
+                asked -= 1
+                switch result {
+                case .success(let answer?): update { $0.hear(answer) }
+                case .success(nil): asked = 0
+                case .failure(let error): failure = failure ?? error
+                }
+                if asked == 0 { group.cancelAll() }
+                guard asked > 0, !isEnding, state.withLockedValue({ $0.view.hasMajority }) else { continue }
+                isEnding = true
+                group.addTask {
+                    await self.eventLoop.pause(Self.grace)
+                    return .success(nil)
+                }
+            }
+            return failure
         }
     }
 
@@ -195,7 +226,7 @@ final class SentinelRouter: NodeRouter {
         case .lost:
             observers.notify(.disconnected)
             refresher.request()
-        case .failed:
+        case .failed, .late:
             refresher.request()
         }
     }

@@ -39,6 +39,9 @@ struct SentinelView {
         known = sentinels.count
     }
 
+    /// Whether most have answered.
+    var hasMajority: Bool { answers.count > known / 2 }
+
     /// - Returns: whether the primary is another than before.
     mutating func hear(_ answer: Answer) -> Bool {
         answers.append(answer)
@@ -59,7 +62,7 @@ struct SentinelView {
     /// - Returns: whether the primary is another than before.
     mutating func endRound(isLost: Bool) -> Bool {
         guard let latest = answers.map(\.epoch).max() else { return false }
-        if answers.count > known / 2 {
+        if hasMajority {
             sentinels = seeds
             for answer in answers { learn([answer.sentinel] + answer.others) }
         }

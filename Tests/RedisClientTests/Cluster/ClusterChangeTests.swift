@@ -33,7 +33,7 @@ import Testing
         await client.close()
     }
 
-    /// Moves a slot as `redis-cli --cluster reshard` does, one key at a time.
+    /// Moves a slot, one key at a time.
     private static func move(_ slot: Int, in cluster: RedisCluster, hop: Int) async throws {
         let owner = try #require(
             cluster.servers.indices.first { index in
@@ -42,23 +42,23 @@ import Testing
             }
         )
         let target = (owner + 1 + hop % 2) % cluster.servers.count
-        let (from, to) = (cluster.servers[owner], cluster.servers[target])
-        try to.command("CLUSTER SETSLOT \(slot) IMPORTING \(cluster.ids[owner])")
-        try from.command("CLUSTER SETSLOT \(slot) MIGRATING \(cluster.ids[target])")
+        let migration = try SlotMigration(
+            of: slot,
+            from: cluster.servers[owner],
+            to: cluster.servers[target],
+            among: cluster.servers
+        )
         while true {
-            let keys = try from.command("CLUSTER GETKEYSINSLOT \(slot) 10").split(whereSeparator: \.isNewline)
+            let keys = try migration.from.command("CLUSTER GETKEYSINSLOT \(slot) 10").split(whereSeparator: \.isNewline)
                 .filter { !$0.hasPrefix("*") && !$0.hasPrefix("$") }
             if keys.isEmpty { break }
-            for key in keys { try from.command("MIGRATE 127.0.0.1 \(to.port) \(key) 0 5000") }
+            for key in keys { try migration.move(key) }
             await Task.yield()
         }
-        try to.command("CLUSTER SETSLOT \(slot) NODE \(cluster.ids[target])")
-        for server in cluster.servers where server !== to {
-            try server.command("CLUSTER SETSLOT \(slot) NODE \(cluster.ids[target])")
-        }
+        try migration.end()
         // The next move is to begin from what all agree on: nodes that made changes of their own at the same time may
         // contradict each other for seconds.
-        let epoch = try to.command("CLUSTER NODES").epoch(of: cluster.ids[target])
+        let epoch = try migration.to.command("CLUSTER NODES").epoch(of: cluster.ids[target])
         for server in cluster.servers {
             let agrees = try await eventually {
                 try server.command("CLUSTER NODES").epoch(of: cluster.ids[target]) == epoch
@@ -118,11 +118,6 @@ import Testing
         #expect(try await client.execute(RESPCommand("GET", key)).string == "after")
         for client in [client, transacting] { await client.close() }
     }
-}
-
-extension RedisServer {
-    fileprivate var isPrimary: Bool { (try? command("ROLE"))?.contains("master") == true }
-    fileprivate var isServing: Bool { (try? command("CLUSTER INFO"))?.contains("cluster_state:ok") == true }
 }
 
 extension String {

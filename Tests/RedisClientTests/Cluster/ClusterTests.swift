@@ -80,6 +80,13 @@ extension RedisClient {
             #expect(error?.code == .crossSlot)
             #expect(error?.mayHaveExecuted == false)
         }
+        for command in [RESPCommand("DBSIZE"), RESPCommand("SCAN", 0)] {
+            let error = try await clientError {
+                try await client.execute(pipeline: [RESPCommand("MULTI"), command, RESPCommand("EXEC")])
+            }
+            #expect(error?.code == .unsupportedCommand)
+            #expect(error?.message.contains(command.name) == true)
+        }
         await client.close()
     }
 

@@ -8,6 +8,8 @@ private typealias Address = RedisClient.Configuration.Address
 
 private func address(_ port: Int) -> Address { .hostname("h", port: port) }
 
+private func primary(_ port: Int) -> Primary { Primary(address: address(port), place: .primary(ofSlot: port)) }
+
 @Suite struct HashSlotTests {
     /// As `CLUSTER KEYSLOT` of a real server says.
     @Test(arguments: [
@@ -78,51 +80,65 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
 }
 
 @Suite struct ClusterCursorTests {
-    private let primaries = [address(2), address(1)]
+    private let primaries = [primary(2), primary(1)]
 
     /// The page that a cursor leads to, and the cursor behind it.
     private func turn(
         _ cursor: String,
-        _ primaries: [Address],
-        answered next: String
+        _ primaries: [Primary],
+        answered next: String,
+        among current: [Primary]? = nil
     ) throws -> (Place, String, String) {
         let command = RESPCommand("SCAN", cursor, "COUNT", 9)
         let plan = PipelinePlan([command], routes: [.primariesInTurn], primaries: primaries)
         let part = try #require(plan.parts.first)
         #expect(part.command.argument(at: 2)?.string == "9")
-        let page = plan.assemble([.array([.simpleString(next), .array([])])])
+        let page = plan.assemble(
+            [.array([.simpleString(next), .array([])])],
+            primaries: current ?? primaries
+        )
         return (part.place, part.command.argument(at: 0)?.string ?? "", page.first?.array?.first?.string ?? "")
     }
 
     @Test func goesThroughAllPrimaries() throws {
         let first = try turn("0", primaries, answered: "17")
-        #expect(first.0 == .node(address(1)) && first.1 == "0")
+        #expect(first.0 == .primary(ofSlot: 1) && first.1 == "0")
         // In whatever order they are told.
         let second = try turn(first.2, primaries.reversed(), answered: "0")
-        #expect(second.0 == .node(address(1)) && second.1 == "17")
+        #expect(second.0 == .primary(ofSlot: 1) && second.1 == "17")
         let third = try turn(second.2, primaries, answered: "18446744073709551615")
-        #expect(third.0 == .node(address(2)) && third.1 == "0")
+        #expect(third.0 == .primary(ofSlot: 2) && third.1 == "0")
         let fourth = try turn(third.2, primaries, answered: "0")
-        #expect(fourth.0 == .node(address(2)) && fourth.1 == "18446744073709551615")
+        #expect(fourth.0 == .primary(ofSlot: 2) && fourth.1 == "18446744073709551615")
         #expect(fourth.2 == "0")
     }
 
     @Test func beginsAnewAmongOthers() throws {
         let cursor = try turn("0", primaries, answered: "17").2
-        let other = try turn(cursor, [address(1), address(3)], answered: "0")
-        #expect(other.0 == .node(address(1)) && other.1 == "0")
+        let other = try turn(cursor, [primary(1), primary(3)], answered: "0")
+        #expect(other.0 == .primary(ofSlot: 1) && other.1 == "0")
+    }
+
+    @Test func doesNotEndWhereAnotherTookThePlaceOfAPrimary() throws {
+        let cursor = try turn("0", primaries, answered: "0").2
+        // The last page came from a server that did not give the cursor.
+        let others = [primary(1), primary(3)]
+        let last = try turn(cursor, primaries, answered: "0", among: others)
+        #expect(last.0 == .primary(ofSlot: 2) && last.2 != "0")
+        let next = try turn(last.2, others, answered: "0")
+        #expect(next.0 == .primary(ofSlot: 1) && next.1 == "0")
     }
 
     @Test func anErrorIsTheAnswer() {
         let plan = PipelinePlan([RESPCommand("SCAN", 0)], routes: [.primariesInTurn], primaries: primaries)
         let error = RESPValue.error(RESPError("ERR no"))
-        #expect(plan.assemble([error]) == [error])
+        #expect(plan.assemble([error], primaries: primaries) == [error])
     }
 }
 
 @Suite struct PipelinePlanTests {
     private func plan(_ commands: [RESPCommand]) throws -> PipelinePlan {
-        PipelinePlan(commands, routes: try commands.map { try .inCluster($0) }, primaries: [address(1), address(2)])
+        PipelinePlan(commands, routes: try commands.map { try .inCluster($0) }, primaries: [primary(1), primary(2)])
     }
 
     @Test func takesCommandsApartAndPutsAnswersTogether() throws {
@@ -140,12 +156,15 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
             ]
         )
         #expect(plan.parts[0].place == .slot(15_495))
-        #expect(plan.parts[7].place == .node(address(1)))
+        #expect(plan.parts[7].place == .primary(ofSlot: 1))
         func text(_ text: String) -> RESPValue { .simpleString(text) }
-        let replies = plan.assemble([
-            .array([text("a"), text("a2")]), .array([text("b")]), text("x"), .integer(1), .integer(0), text("OK"),
-            text("OK"), .integer(3), .integer(4), .array([text("k")]), .array([text("l")]),
-        ])
+        let replies = plan.assemble(
+            [
+                .array([text("a"), text("a2")]), .array([text("b")]), text("x"), .integer(1), .integer(0), text("OK"),
+                text("OK"), .integer(3), .integer(4), .array([text("k")]), .array([text("l")]),
+            ],
+            primaries: []
+        )
         #expect(
             replies == [
                 .array([text("a"), text("b"), text("a2")]), text("x"), .integer(1), text("OK"), .integer(7),
@@ -157,7 +176,8 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
     @Test func anErrorOfAPartIsTheAnswer() throws {
         let plan = try plan([RESPCommand("DEL", "a", "b"), RESPCommand("PING")])
         let error = RESPValue.error(RESPError("CLUSTERDOWN"))
-        #expect(plan.assemble([.integer(1), error, .simpleString("PONG")]) == [error, .simpleString("PONG")])
+        let replies = plan.assemble([.integer(1), error, .simpleString("PONG")], primaries: [])
+        #expect(replies == [error, .simpleString("PONG")])
     }
 }
 
@@ -166,17 +186,19 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
         PipelineWork(parts: commands.map { PipelinePlan.Part(command: $0, place: .anyPrimary) })
     }
 
+    private func followUp(_ error: RESPError) -> FollowUp { FollowUp(error, from: address(1)) }
+
     @Test func triesAgainOnlyWhatWasNotDone() {
         var work = work([RESPCommand("GET", "a"), RESPCommand("GET", "b"), RESPCommand("SET", "c", 1)])
         #expect(work.beginRound() == [0, 1, 2])
         let ask = RESPValue.error(RESPError("ASK 7 :9"))
         let replies: [RESPValue] = [ask, .integer(1), .error(RESPError("TRYAGAIN"))]
-        #expect(work.receive(.success(replies), of: [0, 1, 2], from: address(1)) != nil)
+        #expect(work.receive(.success(replies), of: [0, 1, 2], followUp: followUp) != nil)
         #expect(work.redirects.map(\.target) == [address(9)])
         #expect(work.beginRound() == [0, 2])
         #expect(work.commands(of: [0, 2]).map(\.name) == ["ASKING", "GET", "SET"])
         let second: [RESPValue] = [.simpleString("OK"), .integer(0), .integer(2)]
-        #expect(work.receive(.success(second), of: [0, 2], from: address(9)) == nil)
+        #expect(work.receive(.success(second), of: [0, 2], followUp: followUp) == nil)
         #expect(work.beginRound().isEmpty)
         #expect(work.replies.map(\.integer) == [0, 1, 2])
     }
@@ -185,11 +207,11 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
         let lost = RedisClientError(.connectionLost, "", mayHaveExecuted: true)
         var reads = work([RESPCommand("GET", "a")])
         _ = reads.beginRound()
-        #expect(reads.receive(.failure(lost), of: [0], from: address(1)) != nil)
+        #expect(reads.receive(.failure(lost), of: [0], followUp: followUp) != nil)
         #expect(reads.beginRound() == [0])
         var writes = work([RESPCommand("INCR", "a"), RESPCommand("GET", "a")])
         _ = writes.beginRound()
-        #expect(writes.receive(.failure(lost), of: [0, 1], from: address(1)) == nil)
+        #expect(writes.receive(.failure(lost), of: [0, 1], followUp: followUp) == nil)
         #expect(writes.failure != nil)
         #expect(writes.beginRound().isEmpty)
     }
@@ -199,7 +221,7 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
         var work = PipelineWork(parts: [part], isTracked: true)
         _ = work.beginRound()
         let refusal = RESPError("NOPERM no caching")
-        _ = work.receive(.success([.error(refusal), .integer(1)]), of: [0], from: address(1))
+        _ = work.receive(.success([.error(refusal), .integer(1)]), of: [0], followUp: followUp)
         #expect(work.failure as? RESPError == refusal)
     }
 
@@ -211,7 +233,7 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
     @Test func theWholeKnowsThatPartsOfItWereDone() {
         var work = work([RESPCommand("INCR", "a"), RESPCommand("INCR", "b")])
         _ = work.beginRound()
-        _ = work.receive(.success([.integer(1)]), of: [0], from: address(1))
+        _ = work.receive(.success([.integer(1)]), of: [0], followUp: followUp)
         let unsent = RedisClientError(.timedOut, "")
         #expect((work.whole(unsent) as? RedisClientError)?.mayHaveExecuted == true)
     }
@@ -227,10 +249,27 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
             return #expect(Bool(false))
         }
         #expect(ask.isAsk && ask.target == .hostname("::1", port: 6381))
-        for text in ["MOVED 1 :7", "MOVED 1 ?:7"] {
-            guard case .go(let same) = FollowUp(RESPError(text), from: address(1)) else { return #expect(Bool(false)) }
-            #expect(same.target == address(7))
+        guard case .go(let same) = FollowUp(RESPError("MOVED 1 :7"), from: address(1)) else {
+            return #expect(Bool(false))
         }
+        #expect(same.target == address(7))
+    }
+
+    @Test func nodesWithoutANameAreFoundByTheMap() {
+        let nodes: [Address] = [.hostname("10.0.0.1", port: 7), .hostname("10.0.0.2", port: 8)]
+        func followUp(_ text: String, from node: Address, among nodes: [Address]) -> FollowUp {
+            FollowUp(RESPError(text), from: node) { nodes }
+        }
+        #expect(followUp("MOVED 1 ?:8", from: nodes[0], among: nodes) == .wait(.changed))
+        guard case .go(let ask) = followUp("ASK 1 ?:8", from: nodes[0], among: nodes) else {
+            return #expect(Bool(false))
+        }
+        #expect(ask.isAsk && ask.target == nodes[1])
+        // It is never the node that answered; of several others it may be any.
+        #expect(followUp("ASK 1 ?:7", from: nodes[0], among: nodes) == .wait(.changed))
+        let more = nodes + [.hostname("10.0.0.3", port: 8)]
+        #expect(followUp("ASK 1 ?:8", from: nodes[0], among: more) == .wait(.changed))
+        #expect(followUp("ASK 1 ?:x", from: nodes[0], among: nodes) == .answer)
     }
 
     @Test(arguments: [
@@ -240,9 +279,12 @@ private func address(_ port: Int) -> Address { .hostname("h", port: port) }
         #expect(FollowUp(RESPError(text), from: address(1)) == .answer)
     }
 
-    @Test(arguments: ["TRYAGAIN x", "CLUSTERDOWN x", "LOADING x", "MASTERDOWN x", "READONLY x"])
-    func waitsForWhatPasses(text: String) {
-        #expect(FollowUp(RESPError(text), from: address(1)) == .wait)
+    @Test(arguments: [
+        ("TRYAGAIN x", FollowUp.Reason.busy), ("CLUSTERDOWN x", .unavailable), ("LOADING x", .unavailable),
+        ("MASTERDOWN x", .changed), ("READONLY x", .changed),
+    ])
+    func waitsForWhatPasses(text: String, reason: FollowUp.Reason) {
+        #expect(FollowUp(RESPError(text), from: address(1)) == .wait(reason))
     }
 
     @Test func redirectionsAreBounded() {

@@ -29,4 +29,28 @@ import Testing
         #expect(await eventually { looks.withLockedValue { $0 } == 2 })
         refresher.close()
     }
+
+    @Test func aLookKeepsItsDistanceFromTheLast() async {
+        let refresher = TopologyRefresher(
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            interval: .seconds(3600),
+            pauses: .seconds(3600)...Duration.seconds(3600)
+        )
+        let looks = NIOLockedValueBox(0)
+        refresher.use {
+            looks.withLockedValue { $0 += 1 }
+            return true
+        }
+        await refresher.look(until: .now() + .seconds(60)) { false }
+        // Though that one was over, and all was well.
+        await refresher.look(until: .now() + .milliseconds(100)) { false }
+        #expect(looks.withLockedValue { $0 } == 1)
+        refresher.request(isNews: true)
+        #expect(await eventually { looks.withLockedValue { $0 } == 2 })
+        // Servers that contradict each other tell news without end.
+        refresher.request(isNews: true)
+        await refresher.look(until: .now() + .milliseconds(100)) { false }
+        #expect(looks.withLockedValue { $0 } == 2)
+        refresher.close()
+    }
 }

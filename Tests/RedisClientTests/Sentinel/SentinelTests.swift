@@ -96,6 +96,27 @@ import Testing
         await client.close()
     }
 
+    @Test func followsAFailoverThoughASentinelIsFrozen() async throws {
+        let setup = try await RedisSentinels.start(serverPassword: "server", sentinelPassword: "watch")
+        let client = try client(setup)
+        try await client.execute(RESPCommand("SET", "a", "1"))
+        setup.sentinels[2].pause()
+        await setup.servers[0].stop()
+        let writing = Task {
+            while try await clientError({ try await client.execute(RESPCommand("SET", "a", "2")) }) != nil {}
+            return ContinuousClock.now
+        }
+        let isNamed = await eventually(within: .seconds(30)) {
+            let address = try? setup.sentinels[0].command("SENTINEL GET-MASTER-ADDR-BY-NAME main", password: "watch")
+            return address?.contains("\(setup.servers[0].port)") == false
+        }
+        #expect(isNamed)
+        let named = ContinuousClock.now
+        #expect(try await writing.value - named < .seconds(1.5))
+        setup.sentinels[2].resume()
+        await client.close()
+    }
+
     @Test func tellsWhatIsWrong() async throws {
         let setup = try await RedisSentinels.start(serverPassword: "server", sentinelPassword: "watch")
         let cases: [(RedisClientError.Code, @Sendable (inout RedisClient.Sentinel) -> Void)] = [
