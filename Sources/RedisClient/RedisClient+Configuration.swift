@@ -21,6 +21,7 @@ extension RedisClient {
         public var database: Int
         /// What replaced user and password since.
         var rotation = CredentialRotation()
+        var tlsContexts = TLSContexts()
         /// Shown by `CLIENT LIST` on the server.
         public var clientName: String?
         /// The version to ask for. A server that does not know RESP3 is spoken to in RESP2.
@@ -34,18 +35,21 @@ extension RedisClient {
         public var connectTimeout = Duration.seconds(5)
         /// Time a command has, from the call to the reply, waiting for a connection included.
         public var commandTimeout = Duration.milliseconds(500)
-        /// A connection without traffic for so long is probed with a `PING`.
+        /// A server that has sent nothing for so long is given up, be it busy with one command. Before, it is asked
+        /// with a `PING`, which has the time of a command and a second at least.
         public var keepAliveInterval = Duration.seconds(15)
         /// How often a cluster's nodes or the sentinels are asked for changes that nothing else told of.
         public var topologyInterval = Duration.seconds(30)
         /// Time between attempts to connect: doubles from the lower bound to the upper, less up to half at random.
         public var reconnectBackoff = Duration.milliseconds(20)...Duration.seconds(5)
 
-        /// Commands that may be on the connection. More are refused as ``RedisClientError/Code/overloaded``.
+        /// Commands that may be on the connection. More are refused as ``RedisClientError/Code/overloaded``, except a
+        /// pipeline that is alone there.
         public var maxInFlight = 65_536
         /// Commands that may wait while there is no connection. A pipeline that waits alone may be longer.
         public var maxQueuedOffline = 8192
-        /// Bytes that may wait for a server that does not read.
+        /// Bytes that may wait for a server that does not read, or while there is no connection. One command or
+        /// pipeline that waits alone may have more.
         public var maxBufferedBytes = 64 << 20
         /// Connections that may be out on lease at the same time; see ``RedisClient/withConnection(for:_:)``.
         public var maxLeasedConnections = 8

@@ -56,4 +56,16 @@ import Testing
         }
         #expect(isAlone)
     }
+
+    @Test func certificatesAreReadOnceForAllConnections() async throws {
+        let (certificates, others) = (try await TestCertificates(), try await TestCertificates())
+        let contexts = TLSContexts()
+        let tls = RedisClient.TLS(
+            identity: .init(certificateChainFile: certificates.certificate, privateKeyFile: certificates.key)
+        )
+        let context = try contexts.context(for: tls)
+        #expect(try contexts.context(for: tls) === context)
+        let other = RedisClient.TLS(trust: .file(others.authority))
+        #expect(try contexts.context(for: other) !== context)
+    }
 }

@@ -125,13 +125,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        close(describe(error))
+        close(describe(error, in: context.pipeline))
     }
 
-    private func describe(_ error: any Error) -> RedisClientError {
+    private func describe(_ error: any Error, in pipeline: ChannelPipeline) -> RedisClientError {
         let isReady = handshake == nil
         if !isReady, TLSFailure.isFailure(error) {
-            return RedisClientError(.tlsFailed, TLSFailure.message(for: error), underlying: error)
+            return RedisClientError(.tlsFailed, TLSFailure.message(for: error, in: pipeline), underlying: error)
         }
         return isReady
             ? RedisClientError(.connectionLost, "The connection broke.", mayHaveExecuted: true, underlying: error)

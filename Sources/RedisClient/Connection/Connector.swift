@@ -24,7 +24,7 @@ struct Connector: Sendable {
         )
         let security: TLSFactory?
         do {
-            security = try configuration.tls.map { try TLSFactory($0, address: configuration.address) }
+            security = try TLSFactory(configuration)
         } catch {
             ready.fail(error)
             return ready.futureResult.map { _ in handler }
@@ -50,10 +50,11 @@ struct Connector: Sendable {
         equipped.whenFailure { ready.fail(Self.describe($0)) }
         let timer = eventLoop.scheduleTask(in: limit) {
             let isSilent = security != nil && handler.value.isOpen && !handler.value.hasReceived
-            let error =
+            let message =
                 isSilent
-                ? RedisClientError(.tlsFailed, "The server did not answer over TLS in time; does it speak it here?")
-                : RedisClientError(.connectFailed, "No connection was made in time.")
+                ? "The server did not answer over TLS in time; does it speak it here?"
+                : "No connection was made in time."
+            let error = RedisClientError(.connectFailed, message)
             ready.fail(error)
             handler.value.close(error)
         }
