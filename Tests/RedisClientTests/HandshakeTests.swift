@@ -57,6 +57,42 @@ import Testing
         await client.close()
     }
 
+    /// `HELLO` with such a name is an error.
+    @Test func aNameThatIsRefusedIsNoReasonForRESP2() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) {
+            $0.clientName = "my app"
+            $0.clientSideCaching = true
+        }
+        guard case .map = try await client.execute(RESPCommand("HGETALL", "h")) else {
+            return #expect(Bool(false), "RESP3 was not spoken")
+        }
+        #expect(try await client.execute(RESPCommand("CLIENT", "GETNAME")).string ?? "" == "")
+        await client.close()
+    }
+
+    @Test(arguments: RESPVersion.allCases)
+    func aUserWhoMayNotPingIsLetIn(version: RESPVersion) async throws {
+        let server = try await RedisServer.start(arguments: ["--user", "app", "on", ">pw", "~*", "+get"])
+        let client = RedisClient(server) {
+            $0.version = version
+            $0.username = "app"
+            $0.password = "pw"
+            $0.clientName = "app"
+        }
+        #expect(try await client.execute(RESPCommand("GET", "a")).isNull)
+        await client.close()
+    }
+
+    @Test func trackingIsRefusedWithItsReason() async throws {
+        let server = try await RedisServer.start(arguments: ["--rename-command", "HELLO", ""])
+        let client = RedisClient(server) { $0.clientSideCaching = true }
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.code == .connectFailed)
+        #expect((error?.underlying as? RESPError)?.text.contains("HELLO") == true)
+        await client.close()
+    }
+
     /// A server that does not know `HELLO`, as before Redis 6.
     @Test func fallsBackToRESP2() async throws {
         let server = try await RedisServer.start(arguments: [

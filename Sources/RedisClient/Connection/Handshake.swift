@@ -2,8 +2,9 @@ import RESP
 
 /// What is said on a new connection before the first command.
 ///
-/// Everything goes out in one write: `HELLO 3` with credentials and name, then what may fail without harm, then
-/// `SELECT`. A server that does not know RESP3 answers `HELLO` with an error; then the same is said again in RESP2.
+/// Everything goes out in one write: `HELLO 3` with credentials, then what may fail without harm, then `SELECT`. A
+/// server that does not know RESP3 answers `HELLO` with an error; then the same is said again in RESP2. How it puts that
+/// differs, so that `HELLO` holds nothing else that a server could find fault with.
 struct Handshake: Sendable {
     enum Action {
         case wait
@@ -22,6 +23,8 @@ struct Handshake: Sendable {
     private var awaited: [Step] = []
     private var version: RESPVersion
     private var fallsBack = false
+    /// Why RESP3 is not spoken.
+    private var helloRefusal: RESPError?
     /// The server's last error. It is why a server ends the connection that has too many already.
     private(set) var refusal: RESPError?
 
@@ -50,7 +53,7 @@ struct Handshake: Sendable {
         }
         guard awaited.isEmpty else { return .wait }
         guard fallsBack else {
-            if configuration.clientSideCaching, version != .resp3 { return .fail(Self.noTracking) }
+            if configuration.clientSideCaching, version != .resp3 { return .fail(Self.noTracking(helloRefusal)) }
             return .done(version)
         }
         fallsBack = false
@@ -60,6 +63,8 @@ struct Handshake: Sendable {
 
     private mutating func failure(of step: Step, _ error: RESPError) -> RedisClientError? {
         if step == .courtesy || fallsBack { return nil }
+        // A server that knows who asks, and is there.
+        if step == .ping, error.code == .noPermission { return nil }
         if error.code == .noAuth || error.code == .wrongPassword || error.code == .noPermission || step == .authenticate
         {
             let reason =
@@ -69,34 +74,36 @@ struct Handshake: Sendable {
         switch step {
         case .hello where error.code == .noProtocol || error.code == .generic:
             fallsBack = true
+            helloRefusal = error
             return nil
         case .select:
             return RedisClientError(.connectFailed, "The server refused the database.", underlying: error)
         case .track:
-            return RedisClientError(.connectFailed, Self.noTracking.message, underlying: error)
+            return Self.noTracking(error)
         default:
             return RedisClientError(.connectFailed, "The server refused the handshake.", underlying: error)
         }
     }
 
-    private static let noTracking = RedisClientError(
-        .connectFailed,
-        "The server does not track keys for client-side caching, which needs RESP3 and Redis 6."
-    )
+    private static func noTracking(_ refusal: RESPError?) -> RedisClientError {
+        RedisClientError(
+            .connectFailed,
+            "The server does not track keys for client-side caching, which needs RESP3 and Redis 6.",
+            underlying: refusal
+        )
+    }
 
     private func hello() -> [(Step, RESPCommand)] {
         var hello = RESPCommand("HELLO", RESPVersion.resp3.rawValue)
         if let credentials = configuration.credentials {
             hello.append(contentsOf: ["AUTH", credentials.username ?? "default", credentials.password])
         }
-        if let name = configuration.clientName { hello.append(contentsOf: ["SETNAME", name]) }
         return [(.hello, hello)] + common()
     }
 
     private func traditional() -> [(Step, RESPCommand)] {
         var said: [(Step, RESPCommand)] = []
         if let credentials = configuration.credentials { said.append((.authenticate, credentials.command)) }
-        if let name = configuration.clientName { said.append((.courtesy, RESPCommand("CLIENT", "SETNAME", name))) }
         // Nothing of this is answered with an error if a password is missing, so ask.
         return said + [(.ping, RESPCommand("PING"))] + common()
     }
@@ -105,6 +112,7 @@ struct Handshake: Sendable {
         var said: [(Step, RESPCommand)] = [
             (.courtesy, RESPCommand("CLIENT", "SETINFO", "LIB-NAME", "freshet"))
         ]
+        if let name = configuration.clientName { said.append((.courtesy, RESPCommand("CLIENT", "SETNAME", name))) }
         if configuration.database != 0 { said.append((.select, RESPCommand("SELECT", configuration.database))) }
         if configuration.clientSideCaching {
             // Only what is asked for, and nothing that this connection changed itself.
