@@ -9,7 +9,7 @@ extension RedisStore {
         } catch let error as CacheError {
             throw error
         } catch let error as RESPError {
-            let code: CacheError.Code = Self.passing.contains(error.code) ? .storeUnavailable : .storeRejected
+            let code: CacheError.Code = Self.isPassing(error) ? .storeUnavailable : .storeRejected
             throw CacheError(code, "the store answered: \(error)", underlying: error)
                 .because(of: error.refusal).ofKey(error.code == .wrongType)
         } catch {
@@ -32,7 +32,11 @@ extension RedisStore {
         try await call { try await executor.execute(command).get() }
     }
 
-    /// States of a server, rather than answers to a command.
+    /// A state of the server, rather than an answer to a command.
+    private static func isPassing(_ error: RESPError) -> Bool {
+        passing.contains(error.code) || error.serviceLimit == .commands
+    }
+
     private static let passing: Set<RESPError.Code> = [
         .loading, .masterDown, .clusterDown, .tryAgain, .busy, .readOnly, .moved, .ask,
     ]
@@ -52,13 +56,11 @@ extension Refusal {
 }
 
 extension RESPError {
-    /// Why somebody has to mend it. The texts are Upstash's.
+    /// Why somebody has to mend it.
     fileprivate var refusal: Refusal? {
-        switch code {
-        case .noAuth, .wrongPassword, .noPermission: .credentials
-        case .generic
-        where ["max requests limit", "max daily request limit", "DB capacity quota"].contains(where: message.hasPrefix):
-            .quota
+        switch (code, serviceLimit) {
+        case (.noAuth, _), (.wrongPassword, _), (.noPermission, _): .credentials
+        case (_, .commands), (_, .capacity): .quota
         default: nil
         }
     }

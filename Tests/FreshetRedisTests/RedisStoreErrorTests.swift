@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "WRONGTYPE Operation against a key", "OOM command not allowed", "NOPERM no", "ERR max daily request limit",
+        "WRONGTYPE Operation against a key", "OOM command not allowed", "NOPERM no", "ERR DB capacity quota exceeded",
         "NOREPLICAS Not enough good replicas to write.",
     ])
     func whatTheServerRefusesIsRejected(_ text: String) async {
@@ -49,7 +49,8 @@ import Testing
             ("NOAUTH Authentication required.", Refusal.credentials), ("WRONGPASS invalid", .credentials),
             ("NOPERM this user has no permissions", .credentials),
             ("ERR max requests limit exceeded. Limit: 1", .quota),
-            ("ERR max daily request limit exceeded", .quota), ("ERR DB capacity quota exceeded", .quota),
+            ("ERR max daily request limit exceeded", .quota), ("ERR Max monthly request limit exceeded", .quota),
+            ("ERR DB capacity quota exceeded", .quota), ("ERR max request size exceeded", nil),
             ("ERR syntax error", nil), ("READONLY You can't write", nil),
         ] as [(String, Refusal?)]
     )
@@ -67,6 +68,7 @@ import Testing
 
     @Test(arguments: [
         "LOADING Redis is loading", "CLUSTERDOWN Hash slot not served", "READONLY You can't write", "BUSY script",
+        "ERR max requests limit exceeded. Limit: 1", "ERR max monthly request limit exceeded",
     ])
     func whatPassesIsUnavailable(_ text: String) async {
         for error in await error({ _ in .error(RESPError(text)) }) {
