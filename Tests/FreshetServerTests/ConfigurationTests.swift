@@ -8,28 +8,31 @@ import UpstashClient
 
 @Suite("Configuration")
 struct ConfigurationTests {
+    /// No setting has its default.
     static let whole = """
         store: redis://127.0.0.1:6379
-        storeTimeout: 500ms
-        server: { host: 127.0.0.1, port: 8080, readToken: '${READ_TOKEN}', cors: [https://app.example] }
-        l1: { maxBytes: 64MiB, recheck: 2s }   # how long L1 trusts itself
-        notifications: { webhook: '${ALERT_WEBHOOK}', quiet: 15m }
+        storeTimeout: 400ms
+        server: { host: 127.0.0.2, port: 8081, readToken: '${READ_TOKEN}', cors: [https://app.example] }
+        l1: { maxBytes: 48MiB, recheck: 3s }   # how long L1 trusts itself
+        notifications: { webhook: '${ALERT_WEBHOOK}', quiet: 20m, failures: 4, staleLimit: 2h }
         fields:
           agents:
             key: agents_list
             ttl: 6h
             staleWhileRevalidate: 1h
             staleIfError: 24h
-            staleIfErrorThrottle: 30s
+            staleIfErrorThrottle: 40s
             negativeTTL: 30s
-            errorBackoff: 1s
+            errorBackoff: 2s
             jitter: 5%
             softDeadline: 2s
             backgroundCompletion: true
-            hardDeadline: 60s
-            minRefreshInterval: 5s
+            hardDeadline: 50s
+            minRefreshInterval: 6s
             settle: 30s
-            httpMaxAge: 0s
+            refreshEvery: 15m
+            idleAfter: 12h
+            httpMaxAge: 10s
             route: /api/airtable/agents
             source:
               airtable: { base: ${AIRTABLE_RRHH_BASE_ID}, table: ${AIRTABLE_RRHH_PEOPLE_TABLE_ID}, view: Agentes de venta }
@@ -75,22 +78,36 @@ struct ConfigurationTests {
             environment: Self.environment
         )
         #expect(configuration.store == StoreLocation(url: "redis://127.0.0.1:6379", origin: .file))
-        #expect(configuration.storeTimeout == .milliseconds(500))
+        #expect(configuration.storeTimeout == .milliseconds(400))
+        #expect(configuration.server.host == "127.0.0.2")
+        #expect(configuration.server.port == 8081)
         #expect(configuration.server.readToken == "s3cret-read")
         #expect(configuration.server.cors == ["https://app.example"])
-        #expect(configuration.l1.maxBytes == 64 << 20)
-        #expect(configuration.notifications == NotificationSettings(webhook: "https://hooks.example/s3cret"))
+        #expect(configuration.l1.maxBytes == 48 << 20)
+        #expect(configuration.l1.recheck == .seconds(3))
+        var notifications = NotificationSettings(webhook: "https://hooks.example/s3cret")
+        notifications.quiet = .seconds(20 * 60)
+        notifications.failures = 4
+        notifications.staleLimit = .seconds(2 * 3600)
+        #expect(configuration.notifications == notifications)
         #expect(configuration.fields.map(\.name) == ["agents", "rates", "offices"])
         let agents = configuration.fields[0]
         #expect(agents.key == "agents_list")
         var policy = FieldPolicy(ttl: .seconds(6 * 3600))
         policy.staleWhileRevalidate = .seconds(3600)
         policy.staleIfError = .seconds(24 * 3600)
+        policy.staleIfErrorThrottle = .seconds(40)
         policy.negativeTTL = .seconds(30)
+        policy.errorBackoff = .seconds(2)
         policy.jitter = 0.05
         policy.softDeadline = .seconds(2)
         policy.backgroundCompletion = true
+        policy.hardDeadline = .seconds(50)
+        policy.minRefreshInterval = .seconds(6)
         policy.settle = .seconds(30)
+        policy.refreshEvery = .every(.seconds(15 * 60))
+        policy.idleAfter = .seconds(12 * 3600)
+        policy.httpMaxAge = .seconds(10)
         #expect(agents.policy == policy)
         #expect(agents.route == "/api/airtable/agents")
         #expect(agents.source == .airtable(base: "appABC", table: "tblABC", view: "Agentes de venta"))
@@ -387,7 +404,9 @@ struct StoreLocationTests {
         #expect(resolve().origin == .environment("KV_REST_API_URL"))
         environment["KV_REST_API_URL"] = nil
         #expect(resolve().url == "redis://last")
-        environment["REDIS_URL"] = nil
+        environment["UPSTASH_REDIS_REST_TOKEN"] = "of another"
+        #expect(resolve().url == "redis://last")
+        (environment["REDIS_URL"], environment["UPSTASH_REDIS_REST_TOKEN"]) = (nil, nil)
         #expect(resolve() == .memory)
         #expect(resolve().isFallback)
     }
@@ -413,6 +432,8 @@ struct StoreLocationTests {
     func badUpstash() throws {
         let pairs: [([String: String], String)] = [
             (["UPSTASH_REDIS_REST_URL": "https://u"], "UPSTASH_REDIS_REST_TOKEN is not"),
+            (["UPSTASH_REDIS_REST_TOKEN": "sesame"], "UPSTASH_REDIS_REST_URL is not"),
+            (["KV_REST_API_TOKEN": "sesame"], "KV_REST_API_URL is not"),
             (["UPSTASH_REDIS_REST_URL": "rediss://default:sesame@u:6379", "UPSTASH_REDIS_REST_TOKEN": "t"], "for TCP"),
             (["UPSTASH_REDIS_REST_URL": "https://u", "UPSTASH_REDIS_REST_TOKEN": "default:sesame"], "user:password"),
         ]

@@ -59,18 +59,22 @@ public struct StoreLocation: Sendable, Hashable {
 
 extension StoreLocation {
     /// The first that is set: flag, `FRESHET_STORE`, the file's `store:`, Upstash's pair, Vercel's pair, `REDIS_URL`,
-    /// memory.
+    /// memory. A token without its URL is no store, and not passed over either where there is no other.
     public static func resolve(flag: String?, file: String?, environment: Environment) -> StoreLocation {
         if let flag { return StoreLocation(url: flag, origin: .flag, environment: environment) }
         if let url = environment["FRESHET_STORE"] {
             return StoreLocation(url: url, origin: .environment("FRESHET_STORE"), environment: environment)
         }
         if let file { return StoreLocation(url: file, origin: .file, environment: environment) }
-        for name in ["UPSTASH_REDIS_REST_URL", "KV_REST_API_URL"] where environment[name] != nil {
-            return StoreLocation(url: "upstash://", origin: .environment(name), environment: environment)
-        }
+        let pairs = UpstashClient.Configuration.environmentPairs
+        if let upstash = upstash(pairs.map(\.url), environment) { return upstash }
         if let url = environment["REDIS_URL"] { return StoreLocation(url: url, origin: .environment("REDIS_URL")) }
-        return .memory
+        return upstash(pairs.map(\.token), environment) ?? .memory
+    }
+
+    private static func upstash(_ names: [String], _ environment: Environment) -> StoreLocation? {
+        names.first { environment[$0] != nil }
+            .map { StoreLocation(url: "upstash://", origin: .environment($0), environment: environment) }
     }
 }
 
