@@ -7,7 +7,7 @@ public import RESP
 /// companion hash beside it; see ``CompanionKey``. Every change to the two is one Lua script, and all times are the
 /// server's. The server must know `SET … PXAT`: Redis 6.2, Valkey 7.2, Upstash.
 ///
-/// Server errors that pass by themselves (`LOADING`, `CLUSTERDOWN` and their like) are `storeUnavailable`, all others
+/// Server errors that pass by themselves (`LOADING`, `CLUSTERDOWN`, a spent quota) are `storeUnavailable`, all others
 /// `storeRejected`; transport errors are `storeTimedOut` or `storeUnavailable`.
 public struct RedisStore: CacheStore, MeteredStore {
     /// Servers differ in how scripts are run and in what is scarce.
@@ -15,8 +15,8 @@ public struct RedisStore: CacheStore, MeteredStore {
         /// Redis and Valkey. The server's time is scarce, so that it neither copies nor hashes a fresh value for a
         /// read.
         case redis
-        /// Upstash. Commands are counted, so that every operation is one; scripts declare that they lock only their
-        /// keys.
+        /// Upstash. Commands are counted, those within scripts too, and so are bytes on their way out: as few as can be.
+        /// Scripts declare that they lock only their keys.
         case upstash
     }
 

@@ -9,9 +9,7 @@ extension RedisStore {
         let keys = try Self.keys(key)
         let known = request.known
         let isInline = dialect == .upstash
-        let arguments: [RESPArgument] = [
-            .string(known?.generation.value ?? ""), .string(known?.digest ?? ""), isInline ? "1" : "0",
-        ]
+        let arguments: [RESPArgument] = [.string(known?.generation.value ?? ""), .string(known?.digest ?? "")]
         let reply: EntryReply
         let plain: ByteBuffer?
         if isInline || known != nil {
@@ -56,19 +54,14 @@ extension RedisStore {
         return snapshot
     }
 
-    /// One command a key in one pipeline, so that the keys may live on different nodes; on Upstash one script.
+    /// One command a key in one pipeline, so that the keys may live on different nodes.
     public func checkEntries(_ keys: [String]) async throws -> [EntryRead.Known?] {
         guard !keys.isEmpty else { return [] }
         let companions = try keys.map { try CompanionKey(of: $0).name }
-        let replies: [RESPValue]
-        switch dialect {
-        case .redis:
-            replies = try await call {
-                try await executor.execute(
-                    pipeline: companions.map { RESPCommand("HMGET", $0, "version", "generation", "digest") }
-                )
-            }
-        case .upstash: replies = try await evaluate(scripts.check, companions, []).array ?? []
+        let replies = try await call {
+            try await executor.execute(
+                pipeline: companions.map { RESPCommand("HMGET", $0, "version", "generation", "digest") }
+            )
         }
         guard replies.count == keys.count else { throw Self.unexpected("check") }
         return try await call { try replies.map(Self.known) }

@@ -42,8 +42,8 @@ extension EntryScripts {
         }
 
         -- The companion, or nil for none, one of another format, and garbage.
+        local values = redis.pcall('HMGET', meta, unpack(names))
         local function load()
-            local values = redis.pcall('HMGET', meta, unpack(names))
             if values.err or values[1] ~= '1' or not values[2] then return nil end
             local entry = {}
             for i, name in ipairs(names) do

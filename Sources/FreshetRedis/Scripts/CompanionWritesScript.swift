@@ -1,6 +1,12 @@
 extension EntryScripts {
     /// Changes the companion. `entry.copy` is nil to leave the stale copy as it is, false to drop it, else the new one.
     static let companionWrites = """
+        -- Which of the fields are stored, and whether something else is in the companion's place.
+        local stored, isTaken = {copy = entry.content == 'value'}, not found and values.err ~= nil
+        for i, name in ipairs(names) do
+            if found then stored[name] = entry[name] ~= nil elseif values[i] then isTaken = true end
+        end
+
         -- Makes all that was leased before worthless.
         local function move(generation)
             entry.generation = generation
@@ -26,24 +32,20 @@ extension EntryScripts {
         -- through what a script writes after its first write: `shrinks` begins with what it always allows, so that what
         -- ends a lease or a value is written; what is to be filled later is refused here already.
         local function save(shrinks)
-            if not found and redis.call('EXISTS', meta) == 1 then redis.call('DEL', meta) end
-            entry.version = '1'
+            if isTaken then redis.call('DEL', meta) end
+            entry.version, found, isTaken = '1', true, false
             local set, gone = {}, {}
-            for _, name in ipairs(names) do
-                local value = entry[name]
-                if value == nil then
-                    gone[#gone + 1] = name
-                else
+            local function keep(name, value)
+                if value then
                     set[#set + 1] = name
                     set[#set + 1] = type(value) == 'number' and string.format('%.0f', value) or value
+                elseif stored[name] then
+                    gone[#gone + 1] = name
                 end
+                stored[name] = value and true
             end
-            if entry.copy then
-                set[#set + 1] = 'copy'
-                set[#set + 1] = entry.copy
-            elseif entry.copy == false then
-                gone[#gone + 1] = 'copy'
-            end
+            for _, name in ipairs(names) do keep(name, entry[name]) end
+            if entry.copy ~= nil then keep('copy', entry.copy) end
             if shrinks and #gone > 0 then redis.call('HDEL', meta, unpack(gone)) end
             redis.call('HSET', meta, unpack(set))
             if not shrinks and #gone > 0 then redis.call('HDEL', meta, unpack(gone)) end

@@ -3,10 +3,10 @@ import RESP
 /// The scripts of the entry operations, put together from their parts for one kind of server.
 ///
 /// Keys: the plain value, then its companion. Each script begins with the parts it names, in this order:
-/// ``companion`` reads the companion, ``companionWrites`` changes it, ``plainValue`` looks at both.
+/// ``companion`` reads the companion, ``companionWrites`` changes it, ``plainValue`` looks at both. A service that counts
+/// commands counts theirs, too: none is run that is not needed.
 struct EntryScripts: Sendable {
     let read: RedisScript
-    let check: RedisScript
     let settle: RedisScript
     let lease: RedisScript
     let fill: RedisScript
@@ -22,18 +22,18 @@ struct EntryScripts: Sendable {
         }
     }
 
-    private static let redis = EntryScripts(reading: "", writing: "")
+    private static let redis = EntryScripts(reading: "", writing: "", plain: plainLength)
     /// Upstash locks the whole database for a script that does not say it keeps to its keys. Redis refuses that flag,
     /// and versions before 7 refuse every such line.
     private static let upstash = EntryScripts(
         reading: "#!lua flags=no-writes,allow-key-locking\n",
-        writing: "#!lua flags=allow-key-locking\n"
+        writing: "#!lua flags=allow-key-locking\n",
+        plain: plainBytes
     )
 
-    private init(reading: String, writing: String) {
+    private init(reading: String, writing: String, plain: String) {
         func script(_ parts: String...) -> RedisScript { RedisScript(writing + parts.joined(separator: "\n")) }
-        read = RedisScript(reading + Self.companion + "\n" + Self.readEntry, isReadOnly: true)
-        check = RedisScript(reading + Self.checkEntries, isReadOnly: true)
+        read = RedisScript(reading + [Self.companion, plain, Self.readEntry].joined(separator: "\n"), isReadOnly: true)
         settle = script(Self.companion, Self.companionWrites, Self.plainValue, Self.settleEntry)
         lease = script(Self.companion, Self.companionWrites, Self.plainValue, Self.leaseEntry)
         fill = script(Self.companion, Self.companionWrites, Self.plainValue, Self.fillEntry)

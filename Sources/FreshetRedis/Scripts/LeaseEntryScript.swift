@@ -28,7 +28,6 @@ extension EntryScripts {
                 entry.lastRead, entry.scheduleUntil = lastRead, kept
                 entry.generation = entry.generation or generation
                 save()
-                found = true
             end
             local isIdle = idleAfter > 0 and now >= math.max(lastRead, read) + idleAfter
             if isIdle or slot > now then return {'notDue', '', current()} end

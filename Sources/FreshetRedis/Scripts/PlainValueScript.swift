@@ -31,7 +31,6 @@ extension EntryScripts {
                 entry.staleUntil = entry.freshUntil
             end
             save()
-            found = true
             publish(change == 'written' and 'fill' or 'remove')
         end
 
@@ -47,7 +46,7 @@ extension EntryScripts {
             redis.call('DEL', key)
             local copy
             if action == 'expire' and not change and entry.content == 'value' and now < entry.staleUntil then
-                copy = redis.call('HGET', meta, 'copy') or plain
+                copy = plain or redis.call('HGET', meta, 'copy')
             end
             if copy then
                 entry.copy = copy

@@ -1,0 +1,147 @@
+import Freshet
+import FreshetRedis
+import NIOCore
+import RESP
+import RedisClient
+import TestSupport
+import Testing
+
+/// What a service that counts commands would count, those within scripts among them.
+@Suite("Commands of an operation", .timeLimit(.minutes(1)))
+struct CommandCountTests {
+    /// A server of its own, and a store that takes it for Upstash.
+    private struct Bench {
+        let server: RedisServer
+        let client: RedisClient
+        let store: RedisStore
+
+        static let long = Duration.seconds(1000)
+
+        init(_ dialect: RedisStore.Dialect = .upstash) async throws {
+            server = try await RedisServer.start()
+            client = RedisFixture.client(port: server.port)
+            store = RedisStore(WithoutFlags(base: client), dialect: dialect)
+        }
+
+        func lease(_ key: String, _ purpose: LeaseRequest.Purpose = .renew) async throws -> Lease {
+            let request = LeaseRequest(purpose: purpose, holdFor: Self.long, freshFor: Self.long)
+            guard case .granted(let lease, _) = try await store.leaseEntry(key, request) else {
+                throw CacheError(.storeRejected, "no lease")
+            }
+            return lease
+        }
+
+        func fill(_ key: String, _ lease: Lease, _ text: String, staleFor: Duration = .zero) async throws {
+            let bytes = ByteBuffer(string: text)
+            let fill = EntryFill(content: .value(bytes, digest: bytes.sha1), freshFor: Self.long, staleFor: staleFor)
+            #expect(try await store.fillEntry(key, lease, with: fill) == .stored(lease.generation))
+        }
+
+        func read(_ key: String, known: EntryRead.Known? = nil) async throws -> EntrySnapshot {
+            try await store.readEntry(key, EntryRead(freshFor: Self.long, known: known))
+        }
+
+        /// The names of the commands that a body makes the server run, in alphabetical order. Scripts are sent whole,
+        /// since Redis does not know them by the digest that they have with their flags.
+        func commands(_ body: () async throws -> Void) async throws -> String {
+            try await client.execute(RESPCommand("CONFIG", "RESETSTAT"))
+            try await body()
+            let info = try await client.execute(RESPCommand("INFO", "commandstats")).string ?? ""
+            var names: [String] = []
+            for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix("cmdstat_") {
+                let parts = line.dropFirst("cmdstat_".count).split(whereSeparator: { ":=,".contains($0) })
+                let figures = zip(parts.dropFirst(), parts.dropFirst(2)).filter {
+                    ["calls", "failed_calls"].contains($0.0)
+                }
+                guard figures.count == 2, let calls = Int(figures[0].1), let failed = Int(figures[1].1),
+                    parts[0] != "config|resetstat"
+                else { continue }
+                names += Array(repeating: String(parts[0]), count: calls - failed)
+            }
+            return names.sorted().joined(separator: " ")
+        }
+    }
+
+    @Test("a load")
+    func load() async throws {
+        let bench = try await Bench()
+        #expect(try await bench.commands { _ = try await bench.read("key") } == "eval get hmget time")
+        var lease = Lease(token: "", generation: Generation(""), digest: "")
+        let leased = try await bench.commands { lease = try await bench.lease("key", .read) }
+        #expect(leased == "eval get hmget hset pexpireat time")
+        let filled = try await bench.commands { try await bench.fill("key", lease, "[1]") }
+        #expect(filled == "eval get hdel hmget hset pexpireat publish set time")
+        await bench.client.close()
+    }
+
+    @Test("a load ahead of time, and one of what is stale")
+    func renewal() async throws {
+        let bench = try await Bench()
+        try await bench.fill("key", try await bench.lease("key"), "[1]", staleFor: Bench.long)
+        let renewed = try await bench.commands { _ = try await bench.lease("key") }
+        #expect(renewed == "eval get hmget hset pexpireat time")
+        let held = try await bench.commands { await #expect(throws: CacheError.self) { try await bench.lease("key") } }
+        #expect(held == "eval get hmget time")
+        try await bench.store.invalidateEntry("key", .expire)
+        let stale = try await bench.commands { _ = try await bench.lease("key", .read) }
+        #expect(stale == "eval get hget hmget hset pexpireat time")
+        await bench.client.close()
+    }
+
+    @Test("a read of what is fresh, held already or not, small or large", arguments: [10, 100_000])
+    func reads(size: Int) async throws {
+        let bench = try await Bench()
+        try await bench.fill("key", try await bench.lease("key"), String(repeating: "7", count: size))
+        var known: EntryRead.Known?
+        let read = try await bench.commands {
+            let snapshot = try await bench.read("key")
+            known = EntryRead.Known(
+                generation: try #require(snapshot.generation),
+                digest: try #require(snapshot.digest)
+            )
+        }
+        #expect(read == "eval get hmget time")
+        let again = try await bench.commands {
+            let content = try await bench.read("key", known: known).content
+            #expect(content == .unchanged)
+        }
+        #expect(again == "eval get hmget time")
+        await bench.client.close()
+    }
+
+    @Test("an invalidation, and what is left of it")
+    func invalidation() async throws {
+        let bench = try await Bench()
+        try await bench.fill("key", try await bench.lease("key"), "[1]", staleFor: Bench.long)
+        let expired = try await bench.commands { try await bench.store.invalidateEntry("key", .expire) }
+        #expect(expired == "del eval get hdel hmget hset pexpireat publish time")
+        let snapshot = try await bench.read("key")
+        let known = EntryRead.Known(
+            generation: try #require(snapshot.generation),
+            digest: try #require(snapshot.digest)
+        )
+        #expect(try await bench.commands { _ = try await bench.read("key") } == "eval get hget hmget time")
+        let held = try await bench.commands { _ = try await bench.read("key", known: known) }
+        #expect(held == "eval get hmget time")
+        let removed = try await bench.commands { try await bench.store.invalidateEntry("key", .remove) }
+        #expect(removed == "del eval get hdel hmget hset pexpireat publish time")
+        await bench.client.close()
+    }
+
+    @Test("a comparison after a gap: one a key", arguments: [RedisStore.Dialect.redis, .upstash])
+    func comparison(_ dialect: RedisStore.Dialect) async throws {
+        let bench = try await Bench(dialect)
+        #expect(try await bench.commands { _ = try await bench.store.checkEntries(["a"]) } == "hmget")
+        let many = try await bench.commands { _ = try await bench.store.checkEntries(["a", "b", "c"]) }
+        #expect(many == "hmget hmget hmget")
+        await bench.client.close()
+    }
+
+    @Test("a look at the store, and a plain value")
+    func plain() async throws {
+        let bench = try await Bench()
+        #expect(try await bench.commands { try await bench.store.ping() } == "ping")
+        #expect(try await bench.commands { _ = try await bench.store.mget(["a", "b"]) } == "mget")
+        await bench.client.close()
+    }
+}
