@@ -15,7 +15,7 @@ extension UpstashClient {
         /// Commands are sent in one request at a time, so that those that come meanwhile share the next. A request that
         /// takes longer than this lets others go beside it, if they do not depend on it.
         public var overlapAfter = Duration.milliseconds(10)
-        /// Requests under way at once, at most.
+        /// Requests under way at once, at most; one in any case.
         public var maxConcurrentRequests = 8
         /// Commands in one request, at most.
         public var maxCommandsPerRequest = 1000
@@ -23,8 +23,8 @@ extension UpstashClient {
         /// Upstash take 10 MB. Several commands share a request only as long as its body is not larger.
         public var maxRequestBytes = 10_000_000
         /// Bytes of an answer's body, at most; it carries results as base64, a third larger than they are. Of commands
-        /// that share a request those lose their results for which there is no room; reads are asked again by
-        /// themselves.
+        /// that share a request those lose their results for which there is no room; reads are asked again, until only
+        /// those are left without that are too large by themselves.
         public var maxResponseBytes = 64 << 20
         /// Commands that may wait. More are refused as ``UpstashError/Code/overloaded``.
         public var maxQueued = 65_536

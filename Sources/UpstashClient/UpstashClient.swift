@@ -28,7 +28,8 @@ public import RESP
 /// behind that one must be options of the kind `PX 1000 NX`.
 ///
 /// With a database in several regions a client sees its own writes: it sends the token with which the service marks
-/// them.
+/// them. Of writes that are under way at once the token of the one sent last is kept; a read right after may miss the
+/// others.
 public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
     public let configuration: Configuration
     private let eventLoop: any EventLoop
@@ -39,7 +40,10 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
     /// Makes a client; connects to nothing yet.
     ///
     /// - Parameters:
-    ///   - httpClient: should neither follow redirects nor retry by itself. Without one, all clients share one.
+    ///   - httpClient: should neither follow redirects nor retry by itself, and use HTTP/1.1 only (`httpVersion`): over
+    ///     HTTP/2 every command goes on failing on a connection that is dead. Each channel and pattern that is subscribed
+    ///     to keeps one of its connections (`concurrentHTTP1ConnectionsPerHostSoftLimit`), commands take the others.
+    ///     Without one, all clients share two, for commands and for subscriptions.
     ///   - logger: told at `info` level when a subscription is interrupted.
     /// - Throws: ``UpstashError`` with ``UpstashError/Code/invalidConfiguration``.
     public init(
@@ -88,17 +92,19 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
     /// Runs one command that has more or less time than others.
     @discardableResult
     public func execute(_ command: RESPCommand, timeout: Duration) async throws -> RESPValue {
-        let piece = try Piece(command, limits: configuration)
-        let values = try await run(Job(piece, isPipeline: false, deadline: Self.deadline(timeout)))
-        guard let value = values.first else { return .null }
-        if let error = value.error { throw UpstashError(error) ?? error }
-        return value
+        let pieces = try RequestPlan.pieces(of: command, limits: configuration)
+        let values = try await run(
+            Job(pieces[0], then: pieces.dropFirst(), isPipeline: false, deadline: Self.deadline(timeout))
+        )
+        for case .error(let error) in values { throw UpstashError(error) ?? error }
+        return values.last ?? .null
     }
 
     /// Runs several commands in order, in one request where they fit, within ``Configuration/commandTimeout`` together.
     ///
     /// From `MULTI` to `EXEC` they are a transaction if they are the whole pipeline.
     ///
+    /// - Returns: their results; one that failed, or cannot be sent, is a ``RESP/RESPValue/error(_:)``.
     /// - Throws: ``UpstashError`` when not all results came, or the quota is used up.
     @discardableResult
     public func execute(pipeline: [RESPCommand]) async throws -> [RESPValue] {
@@ -111,11 +117,13 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
         if let commands = Transaction.commands(of: pipeline) {
             return try await Transaction.replies(commands.count) { try await transaction(commands, timeout: timeout) }
         }
-        let pieces = try RequestPlan.pieces(pipeline, limits: configuration)
-        guard let first = pieces.first else { return [] }
-        let values = try await run(
-            Job(first, then: pieces.dropFirst(), isPipeline: true, deadline: Self.deadline(timeout))
-        )
+        let plan = RequestPlan(pipeline, limits: configuration)
+        var values: [RESPValue] = []
+        if let first = plan.pieces.first {
+            let later = plan.pieces.dropFirst()
+            values = try await run(Job(first, then: later, isPipeline: true, deadline: Self.deadline(timeout)))
+        }
+        for refusal in plan.refusals { values.insert(.error(refusal.error.reply), at: refusal.place) }
         for case .error(let error) in values {
             guard let condition = UpstashError(error), [.quotaExceeded, .unauthorized].contains(condition.code)
             else { continue }

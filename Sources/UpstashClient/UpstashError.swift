@@ -74,6 +74,9 @@ public struct UpstashError: CommandTransportError, Sendable {
         self.mayHaveExecuted = mayHaveExecuted
         self.underlying = underlying
     }
+
+    /// What it is among the results of a pipeline.
+    var reply: RESPError { underlying as? RESPError ?? RESPError("ERR \(message)") }
 }
 
 extension UpstashError: CustomStringConvertible {

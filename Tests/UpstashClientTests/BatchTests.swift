@@ -114,6 +114,23 @@ import UpstashClient
         try await standIn.stop()
     }
 
+    @Test("of a pipeline what cannot be sent fails alone")
+    func failsAloneWhatCannotBeSent() async throws {
+        let standIn = try await StandIn.start(answering: "1")
+        let client = try standIn.client { $0.maxRequestBytes = 100 }
+        let large = RESPCommand("SET", "k", String(repeating: "x", count: 100))
+        let bytes = ByteBuffer(bytes: [0xFF])
+        let (incr, binary) = (RESPCommand("INCR", "k"), RESPCommand("MSET", bytes, bytes))
+        let replies = try await client.execute(pipeline: [large, incr, binary, incr, large])
+        #expect(replies.map(\.integer) == [nil, 1, nil, 1, nil])
+        #expect(replies.map { $0.error == nil } == [false, true, false, true, false])
+        #expect(standIn.requests.map(\.commands) == [[["INCR", "k"], ["INCR", "k"]]])
+        #expect(try await client.execute(pipeline: [large, binary]).allSatisfy { $0.error != nil })
+        #expect(standIn.requests.count == 1)
+        await client.close()
+        try await standIn.stop()
+    }
+
     @Test func runsTransactions() async throws {
         let standIn = try await StandIn.start { request, _ in
             #expect(request.target == "/multi-exec")

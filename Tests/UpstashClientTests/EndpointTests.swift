@@ -36,6 +36,18 @@ import UpstashClient
         )
     }
 
+    @Test("scripts that the server does not know run with bytes, too, however long they are")
+    func runsScriptsThatAreNotText() async throws {
+        let client = try await Endpoint.shared.client()
+        let padding = String(repeating: "--\n", count: 10_000)
+        let script = RedisScript("\(padding)return {KEYS[1], ARGV[1]} -- \(UInt64.random(in: 0 ... .max))")
+        let bytes = ByteBuffer(bytes: [0xFF, 0x00])
+        for _ in 0..<2 {
+            let reply = try await client.evaluate(script, keys: ["k"], arguments: [.bytes(bytes)])
+            #expect(reply == .array([.bulkString(ByteBuffer(string: "k")), .bulkString(bytes)]))
+        }
+    }
+
     @Test func runsPipelinesAndTransactions() async throws {
         let client = try await Endpoint.shared.client()
         let key = "commands-\(UInt64.random(in: 0 ... .max))"

@@ -228,7 +228,8 @@ import UpstashClient
             (.json("no", status: 401), .unauthorized),
             (.json("{\"error\":\"ERR max requests limit exceeded\"}", status: 429), .quotaExceeded),
             (.json("{\"error\":\"too large\"}", status: 413), .requestTooLarge),
-            (.json("", status: 413), .requestTooLarge),
+            (.json("", status: 413), .requestTooLarge), (.json("", status: 414), .requestTooLarge),
+            (.json("<html>", status: 431), .requestTooLarge),
             (.json("moved", status: 301, headers: [("Location", "http://127.0.0.1:1/")]), .invalidAnswer),
             (.json("no such page", status: 404), .invalidAnswer),
         ]
@@ -332,6 +333,29 @@ import UpstashClient
         #expect(replies[0].error?.upstashCode == .resultTooLarge && replies[1].integer == 1)
         let increments = standIn.requests.flatMap(\.commands).filter { $0 == ["INCR", "k"] }
         #expect(increments.count == 2)
+        await client.close()
+        try await standIn.stop()
+    }
+
+    @Test("of a pipeline of reads only those fail whose results are too large by themselves")
+    func asksAgainWhatWasCrowdedOut() async throws {
+        let standIn = try await StandIn.start { request, _ in
+            .json(
+                StandIn.results(request.commands.map { StandIn.text(String(repeating: "x", count: Int($0[1]) ?? 0)) })
+            )
+        }
+        let client = try standIn.client { $0.maxResponseBytes = 1000 }
+        let sizes = [3000, 3000, 600, 1, 600, 3000, 600]
+        let replies = try await client.execute(pipeline: sizes.map { RESPCommand("GET", $0) })
+        #expect(replies.map { $0.string?.count ?? 3000 } == sizes)
+        #expect(replies[0].error?.upstashCode == .resultTooLarge)
+        #expect(standIn.requests.map(\.commands.count) == [7, 3, 2])
+        // Nothing is run twice that writes, or is a whole.
+        let writes = [RESPCommand("GET", 600), RESPCommand("GET", 600), RESPCommand("INCR", 1)]
+        #expect(try await client.execute(pipeline: writes).map { $0.error == nil } == [true, false, true])
+        let transaction = [RESPCommand("GET", 600), RESPCommand("GET", 600)]
+        #expect(try await client.transaction(transaction).map { $0.error == nil } == [true, false])
+        #expect(standIn.requests.count == 5)
         await client.close()
         try await standIn.stop()
     }

@@ -231,6 +231,42 @@ import UpstashClient
         try await standIn.stop()
     }
 
+    enum Departure: String, CaseIterable, Sendable {
+        case cancelledRead, cancelledWrite, overdueWrite
+    }
+
+    @Test("nor does it after it was sent, whatever it shares its request with", arguments: Departure.allCases)
+    func waitsForNobodyWhoLeftLater(departure: Departure) async throws {
+        let gate = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)
+        let standIn = try await StandIn.start { request, count in
+            if request.commands.contains(["GET", "hang"]) { return .silence }
+            let reply = StandIn.Reply.json(StandIn.results(request.commands.map { _ in "1" }))
+            return count == 0 ? .later(gate.futureResult, reply) : reply
+        }
+        let client = try standIn.client()
+        let first = Task { try await client.execute(RESPCommand("GET", "other")) }
+        #expect(await eventually { standIn.requests.count == 1 })
+        let command = departure == .cancelledRead ? RESPCommand("GET", "k") : RESPCommand("SET", "k", "early")
+        // A write may still be run, and so is waited for as long as it had time.
+        let timeout = departure == .cancelledRead ? Duration.seconds(30) : .milliseconds(500)
+        let early = Task { try await upstashError { try await client.execute(command, timeout: timeout) } }
+        let hang = Task { try await upstashError { try await client.execute(RESPCommand("GET", "hang")) } }
+        #expect(await eventually { client.waitingCount == 3 })
+        gate.succeed()
+        #expect(await eventually { standIn.requests.count == 2 })
+        if departure != .overdueWrite { early.cancel() }
+        let last = try await client.transaction([RESPCommand("SET", "k", "late")])
+        #expect(last.map(\.integer) == [1])
+        let error = try await early.value
+        #expect(error?.code == .timedOut || departure != .overdueWrite && error?.code == .cancelled)
+        hang.cancel()
+        #expect(try await hang.value?.code == .cancelled)
+        _ = try await first.value
+        standIn.cut()
+        await client.close()
+        try await standIn.stop()
+    }
+
     @Test("a pipeline that is refused as a whole, and goes one by one, keeps its place")
     func keepsTheOrderOfARefusedPipeline() async throws {
         let gate = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)

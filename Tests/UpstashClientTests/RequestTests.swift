@@ -68,14 +68,14 @@ import Testing
         let size = try #require(json(command)).utf8.count
         let limits = try limits { $0.maxRequestBytes = size * 3 + 2 + 2 }
         for count in 0...10 {
-            let pieces = try RequestPlan.pieces(Array(repeating: command, count: count), limits: limits)
+            let pieces = RequestPlan(Array(repeating: command, count: count), limits: limits).pieces
             #expect(sizes(pieces).reduce(0, +) == count)
             #expect(sizes(pieces).dropLast().allSatisfy { $0 == 3 })
         }
         let few = try self.limits { $0.maxCommandsPerRequest = 2 }
-        #expect(try sizes(RequestPlan.pieces(Array(repeating: command, count: 5), limits: few)) == [2, 2, 1])
+        #expect(sizes(RequestPlan(Array(repeating: command, count: 5), limits: few).pieces) == [2, 2, 1])
         let mixed = [command, RESPCommand("SET", "k", binary), command, command]
-        #expect(try sizes(RequestPlan.pieces(mixed, limits: limits)) == [1, 0, 2])
+        #expect(sizes(RequestPlan(mixed, limits: limits).pieces) == [1, 0, 2])
     }
 
     @Test("the limit is that of a command's own bytes, not of the JSON that carries them")
@@ -84,7 +84,7 @@ import Testing
         let quotes = RESPCommand("SET", "k", String(repeating: "\u{1}", count: 96))
         let limits = try limits { $0.maxRequestBytes = 100 }
         #expect(try Piece(quotes, limits: limits).body.readableBytes > 500)
-        let several = try RequestPlan.pieces([RESPCommand("PING"), quotes, RESPCommand("PING")], limits: limits)
+        let several = RequestPlan([RESPCommand("PING"), quotes, RESPCommand("PING")], limits: limits).pieces
         #expect(sizes(several) == [1, 1, 1])
         #expect(try RequestPlan.transaction([quotes, quotes], limits: limits).commands.count == 2)
         let binary = RESPCommand("SET", "ñ/ñ/ñ/ñ/", ByteBuffer(repeating: 0xFF, count: 80))
@@ -96,8 +96,6 @@ import Testing
         let limits = try limits { $0.maxRequestBytes = 100 }
         for body in [
             { _ = try Piece(large, limits: limits) },
-            { _ = try RequestPlan.pieces([RESPCommand("PING"), large], limits: limits) },
-            { _ = try RequestPlan.pieces([large, RESPCommand("PING")], limits: limits) },
             { _ = try Piece(RESPCommand("SET", "k", ByteBuffer(repeating: 0xFF, count: 97)), limits: limits) },
             { _ = try RequestPlan.transaction([large], limits: limits) },
         ] as [() throws -> Void] {
@@ -106,6 +104,34 @@ import Testing
             #expect(error?.isRefusal == true)
             #expect(error?.mayHaveExecuted == false)
         }
+    }
+
+    @Test("of a pipeline only what no request can hold is refused")
+    func refusesOneOfMany() throws {
+        let large = RESPCommand("SET", "k", String(repeating: "x", count: 97))
+        let ping = RESPCommand("PING")
+        let limits = try limits { $0.maxRequestBytes = 100 }
+        let plan = RequestPlan([large, ping, RESPCommand("MSET", binary, binary), ping, large, large], limits: limits)
+        #expect(sizes(plan.pieces) == [2])
+        #expect(plan.refusals.map(\.place) == [0, 2, 4, 5])
+        let expected: [UpstashError.Code] = [
+            .requestTooLarge, .unsupportedCommand, .requestTooLarge, .requestTooLarge,
+        ]
+        #expect(plan.refusals.map(\.error.code) == expected)
+    }
+
+    @Test("the source of a script goes ahead where it would have to be part of a path")
+    func loadsScriptsThatAreNotText() throws {
+        let script = RedisScript("return ARGV[1]")
+        let limits = try limits()
+        let text = RESPCommand("EVAL", script.source, 1, "k", "v")
+        #expect(try RequestPlan.pieces(of: text, limits: limits).map(\.commands) == [[text]])
+        let pieces = try RequestPlan.pieces(of: RESPCommand("EVAL", script.source, 1, "k", binary), limits: limits)
+        #expect(pieces.map(\.form) == [.list, .path("/EVALSHA/\(script.sha1)/1/k")])
+        #expect(String(buffer: pieces[0].body) == #"["SCRIPT","LOAD","return ARGV[1]"]"#)
+        #expect(pieces.map(\.isReadOnly) == [true, false])
+        #expect(try PathForm(RESPCommand("EVAL", binary, 0)).target == "/EVAL?0")
+        #expect(try RequestPlan.pieces(of: RESPCommand("EVAL", binary, 0), limits: limits).count == 1)
     }
 
     @Test func keepsTheNewestToken() {

@@ -23,7 +23,7 @@ import Testing
     }
 
     private func pieces(_ commands: [RESPCommand]) throws -> [Piece] {
-        try RequestPlan.pieces(commands, limits: try #require(Self.limits))
+        RequestPlan(commands, limits: try #require(Self.limits)).pieces
     }
 
     private func line(_ jobs: [Job]) throws -> WaitingLine {
@@ -116,8 +116,21 @@ import Testing
         for job in jobs.dropFirst() { line.append(job) }
         #expect(line.next(sharing: true).isEmpty)
         jobs[1].cancel()
-        line.release()
+        line.reconsider()
         #expect(line.next(sharing: true).map { $0 === jobs[2] } == [true])
+    }
+
+    @Test("what was cancelled on its way is waited for only if it writes")
+    func letsGoWhatWaitsForNobodyOnItsWay() throws {
+        let underWay = [try job(RESPCommand("GET", "a")), try job(RESPCommand("SET", "b", "1"))]
+        var line = try self.line(underWay)
+        _ = line.depart(line.next(sharing: true))
+        let write = try job(RESPCommand("SET", "a", "1"))
+        for job in [write, try job(RESPCommand("GET", "b"))] { line.append(job) }
+        #expect(line.next(sharing: true).isEmpty)
+        for job in underWay { job.cancel() }
+        line.reconsider()
+        #expect(line.next(sharing: true).map { $0 === write } == [true])
     }
 
     @Test("each piece of a pipeline that is alone leaves without a look at all that come later")

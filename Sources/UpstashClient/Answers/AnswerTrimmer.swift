@@ -21,6 +21,8 @@ struct AnswerTrimmer {
     /// Where the current answer begins in what is kept; `nil` between answers, and in one that was cut out.
     private var start: Int?
     private var isSkipping = false
+    /// Marks take no room from others.
+    private var bytesOfMarks = 0
 
     init(maxBytes: Int) {
         self.maxBytes = maxBytes
@@ -61,14 +63,14 @@ struct AnswerTrimmer {
     }
 
     private mutating func keep(_ bytes: Slice<UnsafeRawBufferPointer>) {
-        guard kept.readableBytes + bytes.count > maxBytes, let start,
+        guard kept.readableBytes - bytesOfMarks + bytes.count > maxBytes, let start,
             kept.writerIndex - start + bytes.count > Self.leastBytes
         else {
             kept.writeBytes(UnsafeRawBufferPointer(rebasing: bytes))
             return
         }
         kept.moveWriterIndex(to: start)
-        kept.writeString("{\"error\":\"\(Self.mark.text)\"}")
+        bytesOfMarks += kept.writeString("{\"error\":\"\(Self.mark.text)\"}")
         self.start = nil
         isSkipping = true
     }

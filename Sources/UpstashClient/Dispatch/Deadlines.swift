@@ -12,7 +12,7 @@ struct Deadlines {
     mutating func add(_ job: Job) -> NIODeadline? {
         if jobs.count >= pruneAt {
             // Twice what is left, so that the cost is spread.
-            jobs.removeAll(where: \.isDone)
+            jobs.removeAll(where: \.hasLeft)
             pruneAt = max(Self.leastToPrune, jobs.count * 2)
         }
         jobs.append(job)
@@ -21,19 +21,18 @@ struct Deadlines {
         return job.deadline
     }
 
-    /// Hands over what is overdue.
+    /// Hands over what is overdue. What was cancelled stays until then: it may be in the way of others.
     ///
     /// - Returns: when to call it again.
     mutating func sweep(at now: NIODeadline, _ overdue: (Job) -> Void) -> NIODeadline? {
         // An older timer, which another has replaced.
         guard let timer, timer <= now else { return nil }
         jobs.removeAll { job in
-            if !job.isDone, job.deadline <= now { overdue(job) }
-            return job.isDone
+            let isOverdue = job.deadline <= now
+            if isOverdue, !job.isDone { overdue(job) }
+            return isOverdue || job.hasLeft
         }
         self.timer = jobs.map(\.deadline).min()
         return self.timer
     }
-
-    var unfinished: [Job] { jobs.filter { !$0.isDone } }
 }

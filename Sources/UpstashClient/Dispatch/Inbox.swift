@@ -41,7 +41,7 @@ final class Inbox: Sendable {
 
     /// - Returns: whether the lane has to be woken.
     func cancel(_ job: Job) -> Bool {
-        job.cancel()
+        guard job.cancel() else { return false }
         return state.withLockedValue { state in
             state.hasCancelled = true
             defer { state.isWoken = true }

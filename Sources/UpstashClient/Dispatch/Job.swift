@@ -18,10 +18,11 @@ final class Job: Sendable {
         var values: [RESPValue] = []
         var failures = 0
         var travelsAlone = false
-        var exchange: Exchange?
+        /// Requests of which it was a part, without those of which nothing was sent.
+        var requestCount = 0
+        var hasLeft = false
 
         var commandsOfLater: [RESPCommand] { later.reversed().flatMap(\.commands) }
-        var wasSent: Bool { !values.isEmpty || exchange?.isSent ?? false }
     }
 
     let deadline: NIODeadline
@@ -36,6 +37,13 @@ final class Job: Sendable {
     }
 
     var isDone: Bool { state.withLockedValue { $0.isDone } }
+
+    /// Whether it has ended, and nothing of it is under way.
+    var hasLeft: Bool { state.withLockedValue { $0.hasLeft } }
+
+    /// Whether those that depend on it wait for it while it is under way. Where its caller does not, only a write matters,
+    /// and only as long as it had time.
+    var isInTheWay: Bool { state.withLockedValue { !$0.isDone || !$0.piece.isReadOnly && deadline > .now() } }
 
     /// What is sent now, or next.
     var piece: Piece { state.withLockedValue { $0.piece } }
@@ -55,10 +63,21 @@ final class Job: Sendable {
 
     func sendAlone() { state.withLockedValue { $0.travelsAlone = true } }
 
-    func sent(with exchange: Exchange) { state.withLockedValue { $0.exchange = exchange } }
+    /// It becomes part of a request, and cannot be taken out of it.
+    ///
+    /// - Returns: false where nobody waits for it any longer.
+    func join() -> Bool {
+        state.withLockedValue { state in
+            if !state.isDone { state.requestCount += 1 }
+            return !state.isDone
+        }
+    }
 
-    /// Whether the service may have got anything of it.
-    var wasSent: Bool { state.withLockedValue { $0.wasSent } }
+    /// Nothing of its request was sent, and nothing will be.
+    func wasNotSent() { state.withLockedValue { $0.requestCount -= 1 } }
+
+    /// Whether the service may have got anything of it, or may still.
+    var mayArrive: Bool { state.withLockedValue { $0.requestCount > 0 } }
 
     /// - Returns: how often the piece failed before.
     func countFailure() -> Int {
@@ -68,11 +87,11 @@ final class Job: Sendable {
         }
     }
 
-    /// Sends the commands of the piece one by one from now on.
-    func split(limits: UpstashClient.Configuration) throws {
-        try state.withLockedValue { state in
-            let pieces = try state.piece.commands.reversed().map { try Piece($0, limits: limits) }
-            state.later += pieces
+    /// Sends the commands of the piece in several requests of their own from now on.
+    func split(_ parts: [some Sequence<RESPCommand>], limits: UpstashClient.Configuration) {
+        let pieces = parts.flatMap { RequestPlan($0, limits: limits).pieces }
+        state.withLockedValue { state in
+            state.later += pieces.reversed()
             if let first = state.later.popLast() { state.piece = first }
             state.travelsAlone = true
         }
@@ -115,18 +134,23 @@ final class Job: Sendable {
     func fail(_ error: any Error) { end(.failure(error)) }
 
     /// The caller does not wait any longer. What is under way stays so, and its result is dropped.
-    func cancel() {
-        let (continuation, error) = state.withLockedValue { state in
-            let error = UpstashError(.cancelled, "The task was cancelled.", mayHaveExecuted: state.wasSent)
+    ///
+    /// - Returns: false where it has ended before.
+    @discardableResult
+    func cancel() -> Bool {
+        let (wasDone, continuation, error) = state.withLockedValue { state in
+            let error = UpstashError(.cancelled, "The task was cancelled.", mayHaveExecuted: state.requestCount > 0)
             if state.continuation == nil, !state.isDone { state.early = error }
-            return (Self.take(&state), error)
+            return (state.isDone, Self.take(&state), error)
         }
         continuation?.resume(throwing: error)
+        return !wasDone
     }
 
     /// Nobody needs its commands and results any longer; there may be others who keep it.
     func clear() {
         state.withLockedValue { state in
+            state.hasLeft = true
             state.piece = .empty
             state.later = []
             state.values = []
@@ -135,7 +159,6 @@ final class Job: Sendable {
 
     private static func take(_ state: inout State) -> Continuation? {
         state.isDone = true
-        state.exchange = nil
         defer { state.continuation = nil }
         return state.continuation
     }

@@ -49,16 +49,15 @@ final class Lane {
             line.append(job)
             if let time = deadlines.add(job) { sweep(at: time) }
         }
-        if hasCancelled { line.release() }
+        if hasCancelled { line.reconsider() }
         send()
     }
 
     private func sweep(at time: NIODeadline) {
         eventLoop.scheduleTask(deadline: time) { [self] in
-            let next = deadlines.sweep(at: .now()) { $0.fail(Outcome.late(wasSent: $0.wasSent)) }
+            let next = deadlines.sweep(at: .now()) { $0.fail(Outcome.late(mayHaveExecuted: $0.mayArrive)) }
             if let next { sweep(at: next) }
-            // Others may have waited for them.
-            line.release()
+            line.reconsider()
             send()
         }
     }
@@ -66,9 +65,14 @@ final class Lane {
     // MARK: Requests
 
     private func send() {
-        while requestCount < configuration.maxConcurrentRequests {
-            let batch = line.next(sharing: !isTaken)
-            guard !batch.isEmpty else { return }
+        while requestCount < max(1, configuration.maxConcurrentRequests) {
+            let next = line.next(sharing: !isTaken)
+            guard !next.isEmpty else { return }
+            let batch = next.filter { job in
+                if job.join() { return true }
+                inbox.left(job)
+                return false
+            }
             send(batch)
         }
     }
@@ -86,7 +90,6 @@ final class Lane {
         }
         let count = pieces.reduce(0) { $0 + $1.commands.count }
         let exchange = Exchange(maxBytes: configuration.maxResponseBytes, commandCount: count)
-        for job in batch { job.sent(with: exchange) }
         requestCount += 1
         let ticket = line.depart(batch)
         let ownTurn = takeTurn(batch)
@@ -107,6 +110,7 @@ final class Lane {
             case .success(let reply):
                 settle(batch, Outcome(reply, count: count))
             case .failure(let error):
+                if !exchange.isSent { for job in batch { job.wasNotSent() } }
                 settle(batch, Outcome(error, wasSent: exchange.isSent))
             }
             // After those who go on now had a chance to ask for more.
@@ -157,18 +161,33 @@ final class Lane {
         var answers: [Rejections.Answer] = []
         var crowdedOut: [Job] = []
         for job in batch {
-            let own = Array(rest.prefix(job.piece.commands.count))
+            let piece = job.piece
+            var own = rest.prefix(piece.commands.count)
             rest = rest.dropFirst(own.count)
-            if batch.count > 1, job.piece.isReadOnly, own.contains(.error(AnswerTrimmer.mark)) {
-                job.sendAlone()
-                crowdedOut.append(job)
-            } else {
-                answers.append(Rejections.Answer(job: job, values: own))
+            if piece.isReadOnly, piece.form == .list {
+                let count = Self.certain(own, isAlone: batch.count == 1)
+                if count == 0 {
+                    job.sendAlone()
+                    crowdedOut.append(job)
+                    continue
+                }
+                if count < own.count {
+                    job.split([piece.commands.prefix(count), piece.commands.dropFirst(count)], limits: configuration)
+                    own = own.prefix(count)
+                }
             }
+            answers.append(Rejections.Answer(job: job, values: Array(own)))
         }
         settle(Rejections(answers))
         // In front of what goes on: nothing that they have to come after does.
         if !crowdedOut.isEmpty { line.putBack(crowdedOut) }
+    }
+
+    /// How many results there was room for, or would not be in an answer of their own either.
+    private static func certain(_ values: ArraySlice<RESPValue>, isAlone: Bool) -> Int {
+        let mark = RESPValue.error(AnswerTrimmer.mark)
+        let tooLarge = isAlone ? values.prefix { $0 == mark }.count : 0
+        return tooLarge + values.dropFirst(tooLarge).prefix { $0 != mark }.count
     }
 
     private func settle(_ rejections: Rejections) {
@@ -247,12 +266,8 @@ final class Lane {
             )
             return end(job, .failure(error))
         }
-        do {
-            try job.split(limits: configuration)
-            line.putBack([job])
-        } catch {
-            end(job, .failure(error))
-        }
+        job.split(piece.commands.map(CollectionOfOne.init), limits: configuration)
+        line.putBack([job])
     }
 }
 
@@ -261,6 +276,6 @@ extension Job {
     fileprivate func reply(for error: any Error) -> RESPError? {
         if let error = error as? RESPError { return error }
         guard isPipeline, let error = error as? UpstashError, error.isRefusal else { return nil }
-        return error.underlying as? RESPError ?? RESPError("ERR \(error.message)")
+        return error.reply
     }
 }

@@ -25,7 +25,7 @@ enum Outcome {
             self = .values([value])
         case (_, 401), (_, 403):
             self = .failed(UpstashError(.unauthorized, UpstashError.wrongToken))
-        case (_, 413):
+        case (_, 413), (_, 414), (_, 431):
             self = .refused(Self.tooLarge(), mayHaveExecuted: false)
         case (_, 429):
             self = .transient(Self.tooFast())
@@ -46,7 +46,7 @@ enum Outcome {
         case (.quotaExceeded?, _), (.unauthorized?, _):
             return condition.map { .failed($0) } ?? .refused(error, mayHaveExecuted: false)
         case (_, 401): return .failed(UpstashError(.unauthorized, UpstashError.wrongToken, underlying: error))
-        case (_, 413): return .refused(tooLarge(error), mayHaveExecuted: false)
+        case (_, 413), (_, 414), (_, 431): return .refused(tooLarge(error), mayHaveExecuted: false)
         case (.rateLimited?, _), (_, 429): return .transient(tooFast(error))
         case (_, 500...): return .transient(broken(status, error))
         default: return .refused(condition ?? error, mayHaveExecuted: status < 400)
@@ -67,7 +67,8 @@ enum Outcome {
                 mayHaveExecuted: true
             )
         case let error as HTTPClientError where error == .deadlineExceeded:
-            self = .failed(Self.late(wasSent: wasSent))
+            // It may be on its way although nothing told of it yet.
+            self = .failed(Self.late(mayHaveExecuted: true))
         default:
             self = .transient(
                 wasSent
@@ -77,8 +78,8 @@ enum Outcome {
         }
     }
 
-    static func late(wasSent: Bool) -> UpstashError {
-        UpstashError(.timedOut, "The service did not answer in time.", mayHaveExecuted: wasSent)
+    static func late(mayHaveExecuted: Bool) -> UpstashError {
+        UpstashError(.timedOut, "The service did not answer in time.", mayHaveExecuted: mayHaveExecuted)
     }
 
     private static func tooLarge(_ cause: RESPError? = nil) -> UpstashError {

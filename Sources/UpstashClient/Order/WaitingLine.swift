@@ -55,8 +55,14 @@ struct WaitingLine {
         release()
     }
 
+    /// Some have ended before their answer, and may be in nobody's way any longer.
+    mutating func reconsider() {
+        for ticket in journeys.keys { journeys[ticket]?.footprint = nil }
+        release()
+    }
+
     /// Looks at all again: some may have nobody to wait for any longer.
-    mutating func release() {
+    private mutating func release() {
         guard !held.isEmpty else { return }
         for job in held.reversed() { rest.prepend(job) }
         held = []
@@ -116,7 +122,7 @@ struct WaitingLine {
 
     private mutating func footprint(of ticket: Ticket) -> Footprint {
         if let known = journeys[ticket]?.footprint { return known }
-        let footprint = Footprint(journeys[ticket]?.jobs ?? [])
+        let footprint = Footprint((journeys[ticket]?.jobs ?? []).filter(\.isInTheWay))
         journeys[ticket]?.footprint = footprint
         return footprint
     }

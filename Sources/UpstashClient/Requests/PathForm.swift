@@ -11,7 +11,7 @@ struct PathForm {
     let body: ByteBuffer
 
     /// - Throws: ``UpstashError`` with ``UpstashError/Code/unsupportedCommand`` for what this form cannot say.
-    init(_ command: RESPCommand) throws {
+    init(_ command: RESPCommand) throws(UpstashError) {
         let arguments = command.arguments
         let binary = arguments.indices.filter { arguments[$0].string == nil }
         guard binary.count == 1 else {

@@ -27,7 +27,7 @@ struct Piece: Sendable {
 
     /// - Throws: ``UpstashError`` with ``UpstashError/Code/unsupportedCommand``, or
     ///   ``UpstashError/Code/requestTooLarge``.
-    init(_ command: RESPCommand, limits: UpstashClient.Configuration) throws {
+    init(_ command: RESPCommand, limits: UpstashClient.Configuration) throws(UpstashError) {
         var body = ByteBuffer()
         if CommandJSON.write(command, to: &body) {
             try command.check(encodedSize: body.readableBytes, limits)
@@ -42,7 +42,7 @@ struct Piece: Sendable {
 
 extension RESPCommand {
     /// The service counts a command's bytes, not those of the form in which it is sent.
-    func check(encodedSize: Int, _ limits: UpstashClient.Configuration) throws {
+    func check(encodedSize: Int, _ limits: UpstashClient.Configuration) throws(UpstashError) {
         guard encodedSize > limits.maxRequestBytes, byteCount > limits.maxRequestBytes else { return }
         throw UpstashError(
             .requestTooLarge,

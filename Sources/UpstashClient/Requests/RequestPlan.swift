@@ -2,10 +2,15 @@ import NIOCore
 import RESP
 
 /// How commands become requests: those that are text share one, those that are not go by themselves.
-enum RequestPlan {
+struct RequestPlan {
+    private static let brackets = 2
+
+    private(set) var pieces: [Piece] = []
+    /// What no request can carry, and its place among the commands.
+    private(set) var refusals: [(place: Int, error: UpstashError)] = []
+
     /// Splits where a request would become too large, and around what is not text.
-    static func pieces(_ commands: [RESPCommand], limits: UpstashClient.Configuration) throws -> [Piece] {
-        var pieces: [Piece] = []
+    init(_ commands: some Sequence<RESPCommand>, limits: UpstashClient.Configuration) {
         var body = ByteBuffer()
         var included: [RESPCommand] = []
         func close() {
@@ -13,33 +18,53 @@ enum RequestPlan {
             body = ByteBuffer()
             included = []
         }
-        for command in commands {
+        for (place, command) in commands.enumerated() {
             let start = body.writerIndex
             if !included.isEmpty { body.writeInteger(UInt8(ascii: ",")) }
-            guard CommandJSON.write(command, to: &body) else {
-                body.moveWriterIndex(to: start)
-                close()
-                pieces.append(try Piece(command, limits: limits))
-                continue
-            }
-            let size = body.writerIndex - start
-            let isFull =
-                body.readableBytes + Self.brackets > limits.maxRequestBytes
-                || included.count == limits.maxCommandsPerRequest
-            if isFull {
-                try command.check(encodedSize: size, limits)
-                if !included.isEmpty {
-                    // Without the comma.
-                    let own = body.getSlice(at: start + 1, length: size - 1) ?? ByteBuffer()
+            do throws(UpstashError) {
+                guard CommandJSON.write(command, to: &body) else {
                     body.moveWriterIndex(to: start)
+                    let piece = try Piece(command, limits: limits)
                     close()
-                    body.writeImmutableBuffer(own)
+                    pieces.append(piece)
+                    continue
                 }
+                let size = body.writerIndex - start
+                let isFull =
+                    body.readableBytes + Self.brackets > limits.maxRequestBytes
+                    || included.count == limits.maxCommandsPerRequest
+                if isFull {
+                    try command.check(encodedSize: size, limits)
+                    if !included.isEmpty {
+                        // Without the comma.
+                        let own = body.getSlice(at: start + 1, length: size - 1) ?? ByteBuffer()
+                        body.moveWriterIndex(to: start)
+                        close()
+                        body.writeImmutableBuffer(own)
+                    }
+                }
+                included.append(command)
+            } catch {
+                body.moveWriterIndex(to: start)
+                refusals.append((place, error))
             }
-            included.append(command)
         }
         close()
-        return pieces
+    }
+
+    /// One command. Of a script whose arguments are not text the source goes ahead: in a path it would be longer than
+    /// many servers take.
+    static func pieces(of command: RESPCommand, limits: UpstashClient.Configuration) throws -> [Piece] {
+        let piece = try Piece(command, limits: limits)
+        guard piece.form != .list, command.name.uppercased() == "EVAL", let source = command.argument(at: 0)?.string
+        else { return [piece] }
+        var load = RESPCommand("SCRIPT", "LOAD", source)
+        // The same, however often it is sent.
+        load.isReadOnly = true
+        var run = RESPCommand("EVALSHA", RedisScript(source).sha1)
+        run.append(contentsOf: command.arguments.dropFirst())
+        run.isReadOnly = command.isReadOnly
+        return [try Piece(load, limits: limits), try Piece(run, limits: limits)]
     }
 
     /// A transaction, which cannot be split.
@@ -58,6 +83,4 @@ enum RequestPlan {
         }
         return Piece(.transaction, commands, body)
     }
-
-    private static let brackets = 2
 }

@@ -1,0 +1,83 @@
+import NIOCore
+import RESP
+import TestSupport
+import Testing
+
+@testable import UpstashClient
+
+@Suite struct ConnectionTests {
+    @Test("HTTP/2 is not spoken: a connection that is dead would be used on and on")
+    func offersOnlyHTTP1() async throws {
+        let listener = try await SilentListener.start()
+        let client = try listener.client()
+        let command = Task { try await upstashError { try await client.execute(RESPCommand("PING")) } }
+        let subscription = Task { try await upstashError { try await client.subscribe(to: ["a"]) } }
+        // The list of protocols of TLS (RFC 7301), each behind its length.
+        let isSpoken = "\u{8}http/1.1"
+        #expect(await eventually { listener.greetings.count { $0.contains(isSpoken) } == 2 })
+        for greeting in listener.greetings {
+            #expect(!greeting.contains("\u{2}h2\(isSpoken)") && !greeting.contains("\(isSpoken)\u{2}h2"))
+        }
+        command.cancel()
+        subscription.cancel()
+        try await listener.stop()
+        #expect(try await command.value?.code == .cancelled)
+        #expect(try await subscription.value?.code == .cancelled)
+        await client.close()
+    }
+
+    @Test("what waits for a connection may still be sent when its caller has left")
+    func tellsWhatMayStillBeSent() async throws {
+        let listener = try await SilentListener.start()
+        let client = try listener.client { $0.overlapAfter = .seconds(60) }
+        let write = Task { try await upstashError { try await client.execute(RESPCommand("INCR", "a")) } }
+        #expect(await eventually { listener.greetings.count == 1 })
+        let queued = Task { try await upstashError { try await client.execute(RESPCommand("INCR", "b")) } }
+        #expect(await eventually { client.waitingCount == 2 })
+        for (task, mayHaveExecuted) in [(write, true), (queued, false)] {
+            task.cancel()
+            let error = try await task.value
+            #expect(error?.code == .cancelled && error?.mayHaveExecuted == mayHaveExecuted)
+        }
+        try await listener.stop()
+        await client.close()
+    }
+
+    @Test("so may what is overdue, if it shares the request with what is not")
+    func tellsWhatMayStillBeSentLate() async throws {
+        // On a busy machine it may take some time until a connection is asked for.
+        for timeout in [30, 300, 3000, 30_000] {
+            let listener = try await SilentListener.start()
+            let client = try listener.client()
+            let command = RESPCommand("INCR", "a")
+            let error = try await upstashError {
+                try await client.execute(command, timeout: .milliseconds(timeout))
+            }
+            #expect(error?.code == .timedOut)
+            let wasAskedFor = !listener.greetings.isEmpty
+            #expect(error?.mayHaveExecuted == true || !wasAskedFor)
+            try await listener.stop()
+            await client.close()
+            if wasAskedFor { return }
+        }
+    }
+
+    @Test func knowsWhatWasNeverSent() throws {
+        let configuration = try UpstashClient.Configuration(url: "https://h", token: "t")
+        let piece = try Piece(RESPCommand("INCR", "a"), limits: configuration)
+        let job = Job(piece, isPipeline: false, deadline: .distantFuture)
+        #expect(job.join() && job.mayArrive)
+        job.wasNotSent()
+        #expect(!job.mayArrive)
+        #expect(job.cancel() && !job.cancel())
+        #expect(!job.join() && !job.mayArrive)
+    }
+
+    @Test func sendsOneRequestAtLeast() async throws {
+        let standIn = try await StandIn.start(answering: "1")
+        let client = try standIn.client { $0.maxConcurrentRequests = 0 }
+        #expect(try await client.execute(RESPCommand("GET", "k")).integer == 1)
+        await client.close()
+        try await standIn.stop()
+    }
+}
