@@ -83,32 +83,27 @@ extension MemoryStore {
     }
 
     public func hget(_ key: String, _ field: String) async throws -> ByteBuffer? {
-        try record(key, at: spawner.now()).hash()?[field]
+        try record(key, at: spawner.now()).hash()?.fields[field]
     }
 
     public func hset(_ key: String, _ fields: [String: ByteBuffer]) async throws -> Int {
-        try update(key) { record, _ in
-            var hash = try record.hash() ?? [:]
-            if fields.isEmpty { return 0 }
-            let count = hash.count
-            for (name, value) in fields { hash[name] = value.compact }
-            record.plain = MemoryStoreRecord.Plain(content: .hash(hash), deadline: record.plain?.deadline)
-            return hash.count - count
+        let fields = fields.mapValues(\.compact)
+        return try updateHash(key) {
+            $0.growth(setting: fields)
+        } change: {
+            $0.set(fields)
         }
     }
 
     public func hgetall(_ key: String) async throws -> [String: ByteBuffer] {
-        try record(key, at: spawner.now()).hash() ?? [:]
+        try record(key, at: spawner.now()).hash()?.fields ?? [:]
     }
 
     public func hdel(_ key: String, _ fields: [String]) async throws -> Int {
-        try update(key) { record, _ in
-            guard var hash = try record.hash() else { return 0 }
-            let count = hash.count
-            for name in fields { hash[name] = nil }
-            record.plain?.content = .hash(hash)
-            if hash.isEmpty { record.plain = nil }
-            return count - hash.count
+        try updateHash(key) { _ in
+            0
+        } change: {
+            $0.remove(fields)
         }
     }
 }

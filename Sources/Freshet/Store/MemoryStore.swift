@@ -10,15 +10,18 @@ import BoundedCache
 public final class MemoryStore: CacheStore {
     let records: BoundedCache<String, MemoryStoreRecord>
     let spawner: any Spawner
+    /// What a key may weigh.
+    private let heaviest: Int
 
     /// - Parameters:
     ///   - maxBytes: what keys, values and companions may weigh together.
     ///   - spawner: the clock that values expire by, and the chance that generations are made of.
     public init(maxBytes: Int = 64 << 20, spawner: any Spawner = SystemSpawner()) {
         self.spawner = spawner
+        heaviest = min(maxBytes, Int(UInt32.max))
         records = BoundedCache(
             BoundedCache.Configuration(
-                capacity: .weight(maxBytes) { key, record in key.utf8.count + record.weight },
+                capacity: .weight(maxBytes) { key, record in Self.weight(key, record) },
                 clock: CacheClock { .nanoseconds(spawner.now().nanoseconds) }
             )
         )
@@ -46,21 +49,65 @@ public final class MemoryStore: CacheStore {
         _ key: String,
         _ body: (inout MemoryStoreRecord, MonotonicInstant) throws -> Result
     ) throws -> Result {
-        do {
-            return try records.update(key) { draft in
-                let now = spawner.now()
-                var record = draft.value ?? MemoryStoreRecord()
-                record.forget(at: now)
-                let result = try body(&record, now)
-                record.forget(at: now)
-                draft.value = record.isEmpty ? nil : record
-                draft.timeToLive = record.end.map { $0 - now }
-                return result
-            }
-        } catch let error as BoundedCacheError {
-            throw CacheError(.storeRejected, "OOM the memory store refused the value: \(error.code)", underlying: error)
+        try change(key) { draft, now in
+            var record = draft.value ?? MemoryStoreRecord()
+            record.forget(at: now)
+            let result = try body(&record, now)
+            record.forget(at: now)
+            draft.value = record.isEmpty ? nil : record
+            draft.timeToLive = record.end.map { $0 - now }
+            return result
         }
     }
+
+    /// Changes the fields of a hash where they are, as one step. Nothing is changed if it throws.
+    ///
+    /// - Parameter growth: how much heavier the change will make the hash.
+    func updateHash(
+        _ key: String,
+        growth: (MemoryStoreHash) -> Int,
+        change: (inout MemoryStoreHash) -> Int
+    ) throws -> Int {
+        try self.change(key) { draft, now in
+            // From where the value is changed in place, a failure would drop it.
+            try admit(draft.value ?? MemoryStoreRecord(), of: key, growth, at: now)
+            if draft.value == nil { draft.value = MemoryStoreRecord() }
+            draft.value?.forget(at: now)
+            let count = draft.value?.changeHash(change) ?? 0
+            if draft.value?.isEmpty ?? true { draft.value = nil }
+            draft.timeToLive = draft.value?.end.map { $0 - now }
+            return count
+        }
+    }
+
+    private func admit(
+        _ record: MemoryStoreRecord,
+        of key: String,
+        _ growth: (MemoryStoreHash) -> Int,
+        at now: MonotonicInstant
+    ) throws {
+        var record = record
+        record.forget(at: now)
+        let growth = growth(try record.hash() ?? MemoryStoreHash())
+        guard Self.weight(key, record) + growth <= heaviest else { throw Self.refusal(.oversized) }
+    }
+
+    private func change<Result>(
+        _ key: String,
+        _ body: (inout CacheDraft<MemoryStoreRecord>, MonotonicInstant) throws -> Result
+    ) throws -> Result {
+        do {
+            return try records.update(key) { draft in try body(&draft, spawner.now()) }
+        } catch let error as BoundedCacheError {
+            throw Self.refusal(error.code, underlying: error)
+        }
+    }
+
+    private static func refusal(_ code: BoundedCacheError.Code, underlying: (any Error)? = nil) -> CacheError {
+        CacheError(.storeRejected, "OOM the memory store refused the value: \(code)", underlying: underlying)
+    }
+
+    private static func weight(_ key: String, _ record: MemoryStoreRecord) -> Int { key.utf8.count + record.weight }
 
     /// An opaque name that no other in this process has.
     func nonce() -> String { String(spawner.random(), radix: 16) }

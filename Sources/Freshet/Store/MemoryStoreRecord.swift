@@ -5,7 +5,7 @@ struct MemoryStoreRecord: Sendable {
     struct Plain: Sendable {
         enum Content: Sendable {
             case string(ByteBuffer)
-            case hash([String: ByteBuffer])
+            case hash(MemoryStoreHash)
         }
 
         var content: Content
@@ -104,12 +104,23 @@ struct MemoryStoreRecord: Sendable {
     /// The plain value's fields.
     ///
     /// - Throws: `storeRejected` where it is no hash.
-    func hash() throws -> [String: ByteBuffer]? {
+    func hash() throws -> MemoryStoreHash? {
         switch plain?.content {
         case nil: return nil
-        case .hash(let fields): return fields
+        case .hash(let hash): return hash
         case .string: throw Self.wrongType
         }
+    }
+
+    /// Changes the plain value's fields where they are, so that a large hash is not copied. Only where ``hash()`` does
+    /// not throw.
+    mutating func changeHash(_ change: (inout MemoryStoreHash) -> Int) -> Int {
+        var hash = MemoryStoreHash()
+        if case .hash(let held) = plain?.content { hash = held }
+        plain?.content = .hash(MemoryStoreHash())
+        let count = change(&hash)
+        plain = hash.fields.isEmpty ? nil : Plain(content: .hash(hash), deadline: plain?.deadline)
+        return count
     }
 
     private static var wrongType: CacheError {
@@ -124,8 +135,7 @@ extension MemoryStoreRecord {
         switch plain?.content {
         case nil: break
         case .string(let bytes): weight += bytes.readableBytes
-        case .hash(let fields):
-            for (name, value) in fields { weight += name.utf8.count + value.readableBytes + 64 }
+        case .hash(let hash): weight += hash.weight
         }
         guard let companion else { return weight }
         weight += 384 + (companion.failure?.message.utf8.count ?? 0) + (companion.known?.etag?.utf8.count ?? 0)
