@@ -45,8 +45,8 @@ final class GapCheck: Sendable {
             let askedAt = max(tools.spawner.now(), live + .nanoseconds(1))
             do {
                 let known = try await tools.store.checkEntries(Array(keys))
-                desk.change {
-                    for (key, known) in zip(keys, known) { tools.l1.compare(key, with: known, askedAt: askedAt) }
+                desk.change { l1 in
+                    for (key, known) in zip(keys, known) { l1.compare(key, with: known, askedAt: askedAt) }
                 }
                 rest.removeFirst(keys.count)
             } catch {

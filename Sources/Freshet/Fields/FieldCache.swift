@@ -14,7 +14,8 @@ public import ServiceLifecycle
 /// changed, and the schedule, which refreshes fields before they are stale.
 public final class FieldCache: Sendable {
     public struct Configuration: Sendable, Hashable {
-        /// How many bytes of memory the values held in this process may take, roughly.
+        /// How many bytes of memory the values held in this process may take, roughly: each counts twice the bytes of
+        /// its JSON, being held encoded and decoded, its key's and 256. What alone weighs more is not held.
         public var l1MaxBytes = 64 << 20
         /// How long a value held in this process is believed without asking the store, while no backplane is live.
         public var l1Recheck: Duration = .seconds(2)
@@ -67,11 +68,14 @@ public final class FieldCache: Sendable {
         self.spawner = counting
         self.tools = tools
         self.backplane = backplane
-        desk = FlightDesk(spawner: counting, limiter: tools.limiter, trust: tools.trust) { desk, field, id, purpose in
-            await FlightRunner(tools: tools, desk: desk, field: field, id: id).run(purpose)
-        } checker: { desk, field, id, interim in
-            await FlightRunner(tools: tools, desk: desk, field: field, id: id).checkInterim(interim)
-        }
+        desk = FlightDesk(
+            spawner: counting,
+            limiter: tools.limiter,
+            l1: tools.l1,
+            trust: tools.trust,
+            runner: { await FlightRunner(tools: tools, desk: $0, field: $1, id: $2).run($3) },
+            checker: { await FlightRunner(tools: tools, desk: $0, field: $1, id: $2).checkInterim($3) }
+        )
         schedule = Schedule(of: catalog, tools: tools, desk: desk)
         gapCheck = GapCheck(tools: tools, desk: desk)
         pulse = StorePulse(store: cache.store, spawner: counting)
@@ -324,8 +328,8 @@ extension FieldCache {
         try admit(field)
         // A flight that comes from now on sends the invalidation, or waits for it, before it reads the store.
         let outcome = try await tools.backlog.send(invalidation, of: field.key) {
-            desk.invalidate(field) {
-                tools.l1.invalidate(field.key, invalidation)
+            desk.invalidate(field) { l1 in
+                l1.invalidate(field.key, invalidation)
                 if invalidation == .remove { tools.noteRemoval(of: field) }
             }
         }
@@ -418,11 +422,11 @@ extension FieldCache: Service {
             gapCheck.stop()
             pulse.wake(isUrgent: true)
         case .changed(let key, .filled, let generation):
-            desk.tell(key, generation, isInvalidation: false) { tools.l1.suspect(key) }
+            desk.tell(key, generation, isInvalidation: false) { $0.suspect(key) }
         case .changed(let key, .invalidated(let invalidation), let generation):
             record(invalidation, .backplane, of: key)
             desk.tell(key, generation, isInvalidation: true) {
-                tools.l1.invalidate(key, invalidation, unlessOf: generation)
+                $0.invalidate(key, invalidation, unlessOf: generation)
             }
         }
     }

@@ -3,13 +3,15 @@ import NIOConcurrencyHelpers
 extension FlightDesk {
     /// Answers those whom a value out of a cache will do, now and as they come; the flight goes on.
     func answerReaders(_ id: FlightID, _ interim: InterimAnswer) {
-        let due: Meanwhile = state.withLockedValue { state in
+        let (old, due): (InterimAnswer?, Meanwhile) = state.withLockedValue { state in
+            let old = state.runs[id]?.interim
             state.runs[id]?.interim = interim
             let entry = interim.answer.entry
-            guard state.table.mayKeep(id, of: entry.generation) else { return meanwhile(in: id, .read, &state) }
-            return .answer(state.table.answerReaders(id, loadedAt: entry.loadedAt), interim.answer)
+            guard state.table.mayKeep(id, of: entry.generation) else { return (old, meanwhile(in: id, .read, &state)) }
+            return (old, .answer(state.table.answerReaders(id, loadedAt: entry.loadedAt), interim.answer))
         }
         perform(due, in: id)
+        withExtendedLifetime(old) {}
     }
 
     /// The soft deadline is over: readers get whatever is kept.
@@ -26,20 +28,23 @@ extension FlightDesk {
     ///
     /// - Parameter generation: of what was checked. A message that another has followed since refutes the answer.
     func checkedInterim(_ id: FlightID, _ answer: FlightAnswer?, of generation: Generation?) {
-        let waiters: [Waiter] = state.withLockedValue { state in
+        let (old, waiters): (InterimAnswer?, [Waiter]) = state.withLockedValue { state in
+            let old = state.runs[id]?.interim
             state.runs[id]?.isChecking = false
             guard let field = state.runs[id]?.field, let answer, state.table.mayKeep(id, of: generation) else {
                 state.runs[id]?.interim = nil
                 state.runs[id]?.isRefuted = true
-                return []
+                return (old, [])
             }
             state.runs[id]?.isDoubtful = false
             state.runs[id]?.interim?.answer = answer
-            guard let end = state.runs[id]?.interim?.end(under: field.policy), spawner.now() < end else { return [] }
-            return state.table.answerReaders(id, loadedAt: answer.entry.loadedAt)
+            guard let end = state.runs[id]?.interim?.end(under: field.policy), spawner.now() < end else {
+                return (old, [])
+            }
+            return (old, state.table.answerReaders(id, loadedAt: answer.entry.loadedAt))
         }
-        guard let answer else { return }
-        for waiter in waiters { waiter.resume(returning: .answered(answer)) }
+        if let answer { for waiter in waiters { waiter.resume(returning: .answered(answer)) } }
+        withExtendedLifetime(old) {}
     }
 
     enum Meanwhile {

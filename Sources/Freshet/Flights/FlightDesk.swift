@@ -40,6 +40,7 @@ final class FlightDesk: Sendable {
     let state = NIOLockedValueBox(State())
     let spawner: any Spawner
     private let limiter: LoadLimiter
+    private let l1: L1
     let trust: Trust
     private let runner: Runner
     let checker: Checker
@@ -47,12 +48,14 @@ final class FlightDesk: Sendable {
     init(
         spawner: any Spawner,
         limiter: LoadLimiter,
+        l1: L1,
         trust: Trust,
         runner: @escaping Runner,
         checker: @escaping Checker
     ) {
         self.spawner = spawner
         self.limiter = limiter
+        self.l1 = l1
         self.trust = trust
         self.runner = runner
         self.checker = checker
@@ -105,16 +108,23 @@ final class FlightDesk: Sendable {
     }
 
     /// Overtakes the flights of a field, and changes what is held under the same lock, so that no flight comes between.
-    func invalidate(_ field: AnyField, _ change: () -> Void) {
-        let starts = state.withLockedValue { state in
-            change()
+    func invalidate(_ field: AnyField, _ change: (inout L1Change) -> Void) {
+        let starts = changing { state, l1 in
+            change(&l1)
             return state.table.invalidate(field.key, at: spawner.now())
         }
         run(starts)
     }
 
     /// Changes what is held, with no flight and no message in between.
-    func change(_ body: () -> Void) { state.withLockedValue { _ in body() } }
+    func change(_ body: (inout L1Change) -> Void) { changing { _, l1 in body(&l1) } }
+
+    private func changing<Result>(_ body: (inout State, inout L1Change) -> Result) -> Result {
+        var change = L1Change(of: l1)
+        let result = state.withLockedValue { body(&$0, &change) }
+        change.end()
+        return result
+    }
 
     /// The load of a flight begins, under a lease of the generation or without one.
     func begin(_ id: FlightID, under generation: Generation?) {
@@ -131,9 +141,9 @@ final class FlightDesk: Sendable {
     }
 
     /// Another process has changed a key; `change` applies that to what is held.
-    func tell(_ key: String, _ generation: Generation, isInvalidation: Bool, _ change: () -> Void) {
-        let starts = state.withLockedValue { state in
-            change()
+    func tell(_ key: String, _ generation: Generation, isInvalidation: Bool, _ change: (inout L1Change) -> Void) {
+        let starts = changing { state, l1 in
+            change(&l1)
             return state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
         }
         run(starts)
@@ -143,10 +153,10 @@ final class FlightDesk: Sendable {
     ///
     /// - Returns: whether it was kept.
     @discardableResult
-    func keep(_ id: FlightID, of generation: Generation?, _ change: () -> Void) -> Bool {
-        state.withLockedValue { state in
+    func keep(_ id: FlightID, of generation: Generation?, _ change: (inout L1Change) -> Void) -> Bool {
+        changing { state, l1 in
             guard state.table.mayKeep(id, of: generation) else { return false }
-            change()
+            change(&l1)
             return true
         }
     }
@@ -156,18 +166,18 @@ final class FlightDesk: Sendable {
 
     /// Keeps what the store has answered, as ``keep(_:of:_:)``, unless another process has stored something since it was
     /// asked: the answer may be what there was before.
-    func keepAnswer(_ id: FlightID, of generation: Generation?, _ change: () -> Void) -> Bool {
-        state.withLockedValue { state in
+    func keepAnswer(_ id: FlightID, of generation: Generation?, _ change: (inout L1Change) -> Void) -> Bool {
+        changing { state, l1 in
             guard !state.table.hasNews(id), state.table.mayKeep(id, of: generation) else { return false }
-            change()
+            change(&l1)
             return true
         }
     }
 
     /// Changes what is held or remembered, if no invalidation has overtaken the flight.
-    func keep(_ id: FlightID, _ change: () -> Void) {
-        state.withLockedValue { state in
-            if state.table.isCurrent(id) { change() }
+    func keep(_ id: FlightID, _ change: (inout L1Change) -> Void) {
+        changing { state, l1 in
+            if state.table.isCurrent(id) { change(&l1) }
         }
     }
 
@@ -331,14 +341,14 @@ extension FlightDesk {
         }
     }
 
-    /// Ends a flight and answers those who still wait.
+    /// Ends a flight and answers those who still wait. What readers got meanwhile is let go of under no lock.
     func land(_ id: FlightID, _ outcome: FlightOutcome) {
-        let (seats, starts) = state.withLockedValue { state in
-            state.runs[id] = nil
-            return state.table.land(id, at: spawner.now())
+        let (ended, landed) = state.withLockedValue { state in
+            (state.runs.removeValue(forKey: id), state.table.land(id, at: spawner.now()))
         }
         limiter.forget(id)
-        for seat in seats { seat.waiter.resume(returning: outcome) }
-        run(starts)
+        for seat in landed.seats { seat.waiter.resume(returning: outcome) }
+        run(landed.starts)
+        withExtendedLifetime(ended) {}
     }
 }

@@ -102,7 +102,7 @@ extension FlightRunner {
             await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
         }
         guard isRemoved else { return }
-        desk.keep(id) { tools.l1.drop(field.key) }
+        desk.keep(id) { $0.drop(field.key) }
         _ = try? await tools.backlog.send(.remove, of: field.key)
     }
 
@@ -143,7 +143,7 @@ extension FlightRunner {
             }
         }
         let entry = entry(payload, fill, generation, basis: basis, at: sentAt)
-        let isKept = desk.keep(id, of: generation) { tools.l1.hold(entry, of: field.key) }
+        let isKept = desk.keep(id, of: generation) { $0.hold(entry, of: field.key) }
         let isStored = isKept || generation != nil
         if isKept {
             tools.noteSuccess(of: field)
@@ -167,7 +167,7 @@ extension FlightRunner {
     ) async -> FlightOutcome {
         let kept = kept(known)
         var noted: EntryFailure?
-        desk.keep(id) {
+        desk.keep(id) { _ in
             noted = tools.noteFailure(
                 error,
                 of: field,

@@ -2,7 +2,7 @@ extension FlightRunner {
     /// Invalidates and loads, or takes the answer of a forced load that began shortly before.
     func force(_ invalidation: Invalidation) async throws -> FlightOutcome {
         let held = tools.l1.entry(field.key)
-        desk.keep(id) { tools.l1.invalidate(field.key, invalidation) }
+        desk.keep(id) { $0.invalidate(field.key, invalidation) }
         let askedAt = tools.spawner.now()
         let outcome: LeaseOutcome
         do {
@@ -75,7 +75,7 @@ extension FlightRunner {
     private func forceWithoutStore(_ invalidation: Invalidation, held: Entry?) async throws -> FlightOutcome {
         if tools.isCoolingDown(field) {
             if let held, held.freshUntil > tools.spawner.now(),
-                desk.keep(id, of: held.generation, { tools.l1.hold(held, of: field.key) })
+                desk.keep(id, of: held.generation, { $0.hold(held, of: field.key) })
             {
                 return .answered(FlightAnswer(entry: held, origin: .cached(.l1), isCooldown: true))
             }

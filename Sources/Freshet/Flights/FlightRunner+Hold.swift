@@ -48,11 +48,11 @@ extension FlightRunner {
     /// Puts into L1 what the store said, unless an invalidation or something newer came between.
     private func hold(_ entry: Entry?) -> Bool {
         var isLatest = true
-        let isKept = desk.keepAnswer(id, of: entry?.generation) {
-            guard let entry, entry.staleUntil > tools.spawner.now() else { return tools.l1.drop(field.key) }
-            isLatest = tools.l1.peek(field.key).map { !$0.replaces(entry) } ?? true
+        let isKept = desk.keepAnswer(id, of: entry?.generation) { l1 in
+            guard let entry, entry.staleUntil > tools.spawner.now() else { return l1.drop(field.key) }
+            isLatest = l1.peek(field.key).map { !$0.replaces(entry) } ?? true
             guard isLatest else { return }
-            tools.l1.hold(entry, of: field.key)
+            l1.hold(entry, of: field.key)
             tools.journal.hold(entry, of: field.key)
         }
         return isKept && isLatest

@@ -24,7 +24,7 @@ extension FlightRunner {
         after invalidation: Invalidation
     ) -> SpawnedTask? {
         guard invalidation == .expire, let entry,
-            desk.keep(id, of: entry.generation, { tools.l1.hold(entry, of: field.key) })
+            desk.keep(id, of: entry.generation, { $0.hold(entry, of: field.key) })
         else { return nil }
         return answerMeanwhile(with: cached(entry, in: tier))
     }
@@ -40,7 +40,7 @@ extension FlightRunner {
             // L1 is the load's to fill: what it brings is newer than this.
             let stored = decoded(snapshot, held: held, askedAt: askedAt)
             let (entry, tier) = stored.map { latest($0, held, in: snapshot.generation, askedAt: askedAt) } ?? (nil, .l2)
-            if entry == nil { desk.change { tools.l1.drop(field.key, unlessSince: askedAt) } }
+            if entry == nil { desk.change { $0.drop(field.key, unlessSince: askedAt) } }
             desk.checkedInterim(id, entry.map { cached($0, in: tier) }, of: entry?.generation)
         } catch {
             if !(error is CancellationError) { tools.noteStoreError(error, .read) }

@@ -62,8 +62,8 @@ struct FlightRunner: Sendable {
         let now = tools.spawner.now()
         let held = tools.l1.entry(field.key)
         let unverified = held?.unverified(at: now)
-        let isHeld = desk.keep(id, of: held?.generation) {
-            if let unverified, unverified.freshUntil > now { tools.l1.hold(unverified, of: field.key) }
+        let isHeld = desk.keep(id, of: held?.generation) { l1 in
+            if let unverified, unverified.freshUntil > now { l1.hold(unverified, of: field.key) }
         }
         let entry = isHeld ? unverified : nil
         return try await decide(on: entry, in: .l1) { _ in try await fetch(under: nil, known: entry) }

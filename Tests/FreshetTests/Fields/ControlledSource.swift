@@ -33,6 +33,8 @@ final class ControlledSource<Value: Sendable>: Sendable {
         state.withLockedValue { $0.automatic = automatic }
     }
 
+    func holdFromNowOn() { state.withLockedValue { $0.automatic = nil } }
+
     /// The fetcher. It heeds no cancellation, only notes it.
     @Sendable func load(_ context: LoadContext) async throws -> LoadResult<Value> {
         let (number, automatic) = state.withLockedValue { state in

@@ -1,0 +1,63 @@
+import BoundedCache
+
+/// Changes of what L1 holds, made while a lock of the caller's is held. What is not the cache's own – counting what
+/// left, and the destructors of values – waits for ``end()``, when that is unlocked.
+struct L1Change: ~Copyable {
+    private let l1: L1
+    private var departures = Departures<String, Entry>()
+    /// A read may sweep what is looked at here, which is the last to hold it then.
+    private var seen: [Entry] = []
+    private var oversized = 0
+
+    init(of l1: L1) { self.l1 = l1 }
+
+    /// What is held, without a say in what is evicted.
+    mutating func peek(_ key: String) -> Entry? {
+        let entry = l1.peek(key)
+        if let entry { seen.append(entry) }
+        return entry
+    }
+
+    mutating func hold(_ entry: Entry, of key: String) {
+        let life = entry.staleUntil - l1.spawner.now()
+        if l1.entries.set(key, entry, timeToLive: life, into: &departures) == .oversized { oversized += 1 }
+    }
+
+    mutating func drop(_ key: String) { l1.entries.remove(key, into: &departures) }
+
+    /// Drops what is held, unless it has come since the store was asked.
+    mutating func drop(_ key: String, unlessSince askedAt: MonotonicInstant) {
+        if let entry = peek(key), entry.checkedAt < askedAt { drop(key) }
+    }
+
+    /// Makes what is held stale or drops it, as an invalidation wants it.
+    ///
+    /// - Parameter generation: that the invalidation has brought; what is of it already is spared.
+    mutating func invalidate(_ key: String, _ invalidation: Invalidation, unlessOf generation: Generation? = nil) {
+        guard let entry = peek(key), generation == nil || entry.generation != generation else { return }
+        let now = l1.spawner.now()
+        switch entry.freshness(at: now).action(on: invalidation == .expire ? .expired : .removed) {
+        case .makeStale: hold(entry.expired(at: now, of: generation), of: key)
+        default: drop(key)
+        }
+    }
+
+    /// Has the store asked before what is held is served.
+    mutating func suspect(_ key: String) {
+        if let entry = peek(key) { hold(entry.suspected, of: key) }
+    }
+
+    /// Believes what is held if it is what the store knew when it was asked, else has the store asked again.
+    mutating func compare(_ key: String, with known: EntryRead.Known?, askedAt: MonotonicInstant) {
+        // What came in the meantime is newer than the answer.
+        guard let entry = peek(key), entry.checkedAt < askedAt else { return }
+        hold(entry.known != nil && entry.known == known ? entry.compared(at: askedAt) : entry.suspected, of: key)
+    }
+
+    /// The lock is no longer held.
+    consuming func end() {
+        l1.entries.tell(of: departures)
+        for _ in 0..<oversized { l1.metrics.countOversized() }
+        withExtendedLifetime(seen) {}
+    }
+}
