@@ -82,6 +82,10 @@ struct CommandCountTests {
         #expect(renewed == "eval get hmget hset pexpireat time")
         let held = try await bench.commands { await #expect(throws: CacheError.self) { try await bench.lease("key") } }
         #expect(held == "eval get hmget time")
+        let forced = try await bench.commands {
+            _ = try await bench.lease("key", .force(.expire, cooldown: .zero))
+        }
+        #expect(forced == "del eval get hdel hmget hset pexpireat publish time")
         try await bench.store.invalidateEntry("key", .expire)
         let stale = try await bench.commands { _ = try await bench.lease("key", .read) }
         #expect(stale == "eval get hget hmget hset pexpireat time")
