@@ -5,9 +5,11 @@ import RESP
 ///
 ///     swift build --package-path Fuzzing --sanitize fuzzer --sanitize address \
 ///         -Xswiftc -sanitize-coverage=edge,inline-8bit-counters,pc-table,trace-cmp
-///     Fuzzing/.build/debug/resp-fuzzer -max_len=4096 -max_total_time=60
+///     printf 'z*3\r\n%%1\r\n+a\r\n:1\r\n|1\r\n+b\r\n#t\r\n,1\r\n$4096\r\n%4096s\r\n' >seed
+///     Fuzzing/.build/debug/resp-fuzzer -max_len=16384 -max_total_time=60 -seed_inputs=seed
 ///
-/// The first byte says how large the pieces are.
+/// The first byte says how large the pieces are. The seed has what is not soon found: aggregates, and a string so long
+/// that its parts are put together as they come.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     let input = UnsafeRawBufferPointer(start: start, count: count)
