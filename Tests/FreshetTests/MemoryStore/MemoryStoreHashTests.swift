@@ -33,7 +33,7 @@ struct MemoryStoreHashTests {
         #expect(try await store.hgetall("hash").count == 999)
     }
 
-    /// With a copy, or a look at all fields, for each of them it would take minutes.
+    /// With a look at all fields for each of them it would take minutes.
     @Test(.timeLimit(.minutes(1))) func aLargeHashIsBuiltFieldByField() async throws {
         let store = MemoryStore()
         for number in 0..<30_000 { _ = try await store.hset("hash", ["\(number)": Self.value(1)]) }
