@@ -180,6 +180,19 @@ import Testing
         }
         #expect([UInt64]().firstIndex(ofToken: 1, by: { $0 }) == nil)
     }
+
+    @Test func doesNotSearchLongerWhereManyAreMissing() {
+        let tokens = (UInt64(0)..<10_000).map { $0 * $0 }
+        var looks = 0
+        for index in stride(from: 0, to: tokens.count, by: 100) {
+            let found = tokens.firstIndex(ofToken: tokens[index]) { token in
+                looks += 1
+                return token
+            }
+            #expect(found == index)
+        }
+        #expect(looks < 100 * 20)
+    }
 }
 
 @Suite struct BlockingCommandTests {

@@ -2,20 +2,22 @@ import NIOCore
 
 /// Elements in nearly the order of their tokens.
 extension RandomAccessCollection where Index == Int {
-    /// Where the element with a token is. Searches outwards from where it is if no token is missing.
+    /// Where the element with a token is. Searches outwards from where it is if they are in order.
     func firstIndex(ofToken token: UInt64, by tokenOf: (Element) -> UInt64) -> Index? {
-        guard let first else { return nil }
-        let (distance, underflow) = token.subtractingReportingOverflow(tokenOf(first))
-        var below = startIndex + Swift.min(underflow ? 0 : Int(clamping: distance), count - 1)
-        var above = below + 1
+        var (above, end) = (startIndex, endIndex)
+        while above < end {
+            let middle = above + (end - above) / 2
+            if tokenOf(self[middle]) < token { above = middle + 1 } else { end = middle }
+        }
+        var below = above - 1
         while below >= startIndex || above < endIndex {
-            if below >= startIndex {
-                if tokenOf(self[below]) == token { return below }
-                below -= 1
-            }
             if above < endIndex {
                 if tokenOf(self[above]) == token { return above }
                 above += 1
+            }
+            if below >= startIndex {
+                if tokenOf(self[below]) == token { return below }
+                below -= 1
             }
         }
         return nil

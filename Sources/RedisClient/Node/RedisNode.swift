@@ -180,7 +180,8 @@ final class RedisNode: Sendable {
     // MARK: The event loop
 
     func submitProbe() {
-        state.withLockedValue { $0.submitProbe() }
+        let token = nextToken()
+        state.withLockedValue { $0.submitProbe(token: token) }
     }
 
     func holdWakes() {

@@ -88,9 +88,9 @@ struct SubmissionState {
     }
 
     /// Asks for a sign of life, behind all commands so far. It counts for no caller.
-    mutating func submitProbe() {
+    mutating func submitProbe(token: UInt64) {
         encoder.append(RESPCommand("PING"))
-        submitted.append(Waiter(token: 0, deadline: .distantFuture, completion: .probe))
+        submitted.append(Waiter(token: token, deadline: .distantFuture, completion: .probe))
     }
 
     private func refusal(_ replies: Int) -> RedisClientError? {
