@@ -138,6 +138,28 @@ import Testing
         await client.close()
     }
 
+    @Test func areToldToAllNodesAtOnce() async throws {
+        let cluster = try await RedisCluster.start(replicas: 0)
+        let client = RedisClient(port: cluster.servers[0].port) { configuration in
+            configuration.topology = .cluster(.init(seeds: [configuration.address]))
+            configuration.commandTimeout = .seconds(2)
+        }
+        try await client.execute(RESPCommand("DBSIZE"))
+        for server in cluster.servers { try server.command("ACL SETUSER other on >new +@all ~*") }
+        for frozen in cluster.servers {
+            frozen.pause()
+            async let error = clientError { try await client.authenticate(username: "other", password: "new") }
+            // While one says nothing, the others have heard.
+            for server in cluster.servers where server !== frozen {
+                #expect(try await eventually { try server.command("CLIENT LIST").contains("user=other") })
+            }
+            frozen.resume()
+            #expect(try await error == nil)
+            try await client.authenticate(username: "default", password: "any")
+        }
+        await client.close()
+    }
+
     @Test func bringBackAClientThatWasLockedOut() async throws {
         let (server, admin, client) = try await setUp()
         try await admin.execute(RESPCommand("ACL", "SETUSER", "app", "<old", ">new"))

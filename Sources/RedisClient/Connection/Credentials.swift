@@ -112,10 +112,18 @@ extension RedisClient {
         try await say(credentials)
     }
 
+    /// To all servers at once, however many there are.
     private func say(_ credentials: Credentials) async throws {
-        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
-        for node in servers where node.isConnected { _ = try await node.run(credentials.command, deadline: deadline) }
+        let (command, deadline) = (credentials.command, authenticationDeadline)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for node in servers where node.isConnected {
+                group.addTask { _ = try await node.run(command, deadline: deadline) }
+            }
+            try await group.waitForAll()
+        }
     }
+
+    private var authenticationDeadline: NIODeadline { .now() + TimeAmount(clamping: configuration.commandTimeout) }
 
     /// Attempts under way may have said what was replaced. Those that begin now do not.
     private func attemptsEnd() async {
@@ -127,9 +135,11 @@ extension RedisClient {
     private func restore(_ credentials: Credentials) async {
         await Task {
             await attemptsEnd()
-            let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
-            for node in servers where node.isConnected {
-                _ = try? await node.run(credentials.command, deadline: deadline)
+            let (command, deadline) = (credentials.command, authenticationDeadline)
+            await withTaskGroup(of: Void.self) { group in
+                for node in servers where node.isConnected {
+                    group.addTask { _ = try? await node.run(command, deadline: deadline) }
+                }
             }
         }.value
     }
