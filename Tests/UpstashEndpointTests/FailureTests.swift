@@ -1,7 +1,9 @@
+import Foundation
 import Freshet
 import Logging
 import NIOCore
 import NIOHTTP1
+import RESP
 import TestSupport
 import Testing
 
@@ -52,6 +54,23 @@ struct FailureTests {
             let isBack = try await eventually { try await endpoint.ask(.GET, "/ping").status == 200 }
             #expect(isBack)
         }
+    }
+
+    @Test("the time that a command waits for a server is none of its own", arguments: [false, true])
+    func slowAfterReconnection(isTransaction: Bool) async throws {
+        let server = try await RedisServer.start(arguments: ["--enable-debug-command", "yes"])
+        var limits = UpstashEndpointLimits()
+        limits.reconnectWait = .milliseconds(800)
+        let backend = try UpstashRedisBackend(url: server.url, limits: limits, logger: Logger(label: "test"))
+        // The connection is made for it.
+        let commands = [RESPCommand("DEBUG", "SLEEP", "0.9")]
+        let replies =
+            isTransaction
+            ? try await backend.transaction(commands, hasScripts: false)
+            : try await backend.execute(commands, hasScripts: false)
+        #expect(replies == [.simpleString("OK")])
+        await server.stop()
+        await backend.close()
     }
 
     @Test("a store that is not there at the start is thrown")
@@ -131,6 +150,24 @@ struct FailureTests {
             #expect(!answer.body.contains("xxx"))
             #expect(answer.body.contains("180"))
             #expect(try await endpoint.ask(.GET, "/get/k").status == 200)
+        }
+    }
+
+    @Test("errors have the limits of results", arguments: [[:], base64, resp2])
+    func largeError(headers: HTTPHeaders) async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxCommandBytes = 1000
+        limits.maxAnswerBytes = 5000
+        try await Endpoint.overRedis(limits: limits) { endpoint, _ in
+            func script(_ count: Int) -> String { "\"EVAL\",\"return {err='E '..string.rep('x',\(count))}\",0" }
+            let large = try await endpoint.ask(.POST, "/", "[\(script(2000))]", headers: headers)
+            #expect(large.status == 400)
+            #expect(large.body.contains("ERR max request size exceeded. Limit: 1000 bytes, Actual: 2002 bytes"))
+            let many = Array(repeating: "[\(script(900))]", count: 10).joined(separator: ",")
+            let answer = try await endpoint.ask(.POST, "/pipeline", "[\(many)]", headers: headers)
+            #expect(answer.status == 200)
+            #expect(answer.body.components(separatedBy: "E xxx").count == 6)
+            #expect(answer.body.components(separatedBy: "Limit: 5000 bytes, Actual: ").count == 6)
         }
     }
 

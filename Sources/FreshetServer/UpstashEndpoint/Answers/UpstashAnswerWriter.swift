@@ -3,7 +3,7 @@ import RESP
 
 /// Writes replies as the service does: `{"result":…}` or `{"error":"…"}`, never both, `null` written out; or as RESP2.
 ///
-/// A result that is larger than an entry may be, or for which the whole has no room left, becomes an error.
+/// An entry that is larger than one may be, or for which the whole has no room left, becomes an error that says so.
 struct UpstashAnswerWriter {
     private(set) var buffer = ByteBuffer()
     private let format: UpstashAnswerFormat
@@ -35,12 +35,11 @@ struct UpstashAnswerWriter {
 
     mutating func write(_ entry: RESPValue) {
         defer { isFirst = false }
-        if case .error(let error) = entry { return write(error: error.serviceText) }
         // As commands are measured, however long their strings are once written: what was taken can be read.
         let size = entry.byteCount
         if size > maxEntryBytes { return write(tooLarge: size, limit: maxEntryBytes) }
         let start = buffer.writerIndex
-        writeResult(entry)
+        if case .error(let error) = entry { write(error: error.serviceText) } else { writeResult(entry) }
         guard buffer.writerIndex > maxBytes else { return }
         let length = buffer.writerIndex - start
         buffer.moveWriterIndex(to: start)

@@ -33,7 +33,18 @@ final class UpstashRedisBackend: UpstashBackend {
         }
     }
 
-    private var timeout: Duration { client.isConnected ? limits.commandTimeout : limits.reconnectWait }
+    /// Returns when there is a server; what it answers does not matter.
+    ///
+    /// - Throws: ``UpstashRefusal`` after ``UpstashEndpointLimits/reconnectWait``.
+    private func waitForServer() async throws {
+        guard !client.isConnected else { return }
+        do {
+            try await client.execute(RESPCommand("PING"), timeout: limits.reconnectWait)
+        } catch is RESPError {
+        } catch {
+            throw UpstashRefusal.noRedis(error)
+        }
+    }
 
     func execute(_ commands: [RESPCommand], hasScripts: Bool) async throws -> [RESPValue] {
         guard hasScripts else { return try await send(commands) }
@@ -41,9 +52,10 @@ final class UpstashRedisBackend: UpstashBackend {
     }
 
     private func send(_ commands: [RESPCommand]) async throws -> [RESPValue] {
+        try await waitForServer()
         do {
-            if commands.count == 1 { return [try await client.execute(commands[0], timeout: timeout)] }
-            return try await client.execute(pipeline: commands, timeout: timeout)
+            if commands.count == 1 { return [try await client.execute(commands[0])] }
+            return try await client.execute(pipeline: commands)
         } catch let error as RESPError {
             return [.error(error)]
         } catch let error as RedisClientError {
@@ -61,9 +73,10 @@ final class UpstashRedisBackend: UpstashBackend {
     }
 
     func transaction(_ commands: [RESPCommand], hasScripts: Bool) async throws -> [RESPValue] {
+        try await waitForServer()
         do {
             let sent = hasScripts ? commands.map(scripts.forRedis) : commands
-            let replies = try await client.execute(transaction: sent, timeout: timeout)
+            let replies = try await client.execute(transaction: sent, timeout: limits.commandTimeout)
             return hasScripts ? scripts.replies(replies, to: commands) : replies
         } catch let error as RESPError {
             throw UpstashRefusal(error)
@@ -122,6 +135,13 @@ extension UpstashRefusal {
             case (true, .timedOut): .gatewayTimeout
             case (true, _): .badGateway
             }
-        self = .unavailable("Redis is not available: \(error)", status)
+        self = .noRedis(error, status)
+    }
+
+    fileprivate static func noRedis(
+        _ error: any Error,
+        _ status: HTTPResponse.Status = .serviceUnavailable
+    ) -> UpstashRefusal {
+        .unavailable("Redis is not available: \(error)", status)
     }
 }
