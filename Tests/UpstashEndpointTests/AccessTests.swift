@@ -182,6 +182,28 @@ struct AccessTests {
         }
     }
 
+    @Test("no option of COPY leaves the database")
+    func copies() async throws {
+        try await Endpoint.overRedis { endpoint, server in
+            let answer = try await endpoint.ask(
+                .POST,
+                "/pipeline",
+                """
+                [["SET","a","v"],["COPY","a","b"],["COPY","a","b","REPLACE"],["COPY","a","b","DB","5"],
+                 ["copy","a","b","replace","db",5],["COPY","db","DB"],["GET","b"]]
+                """
+            )
+            #expect(
+                answer.body == """
+                    [{"result":"OK"},{"result":1},{"result":1},{"error":"ERR DB option is not allowed in REST"},\
+                    {"error":"ERR DB option is not allowed in REST"},{"result":0},{"result":"v"}]
+                    """
+            )
+            #expect(try await endpoint.ask(.GET, "/copy/a/b/DB/5").status == 400)
+            #expect(try !server.command("INFO keyspace").contains("db5"))
+        }
+    }
+
     @Test("only an option BLOCK blocks, not a stream of that name; SDKs may introduce themselves")
     func options() async throws {
         try await Endpoint.overRedis { endpoint, _ in

@@ -80,7 +80,26 @@ struct FormTests {
                     throws: UpstashRefusal("ERR invalid URL: a % without two hexadecimal digits at byte \(offset)")
                 ) { try UpstashTarget(target) }
             }
-            #expect(try await endpoint.ask(.GET, "//get/k").error == "ERR empty command")
+        }
+    }
+
+    @Test("a base URL may end in slashes", arguments: ["/", "//"])
+    func slashes(prefix: String) async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            let raw = try await RawConnection(port: endpoint.port)
+            func answer(_ path: String, _ body: String = "") async throws -> Bool {
+                raw.forget()
+                let head = "POST \(prefix)\(path)?_token=\(Endpoint.token) HTTP/1.1\r\nHost: x\r\n"
+                try await raw.send("\(head)Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+                return await raw.receives(#"{"result":"x"}"#)
+            }
+            #expect(try await answer("/pipeline", #"[["ECHO","x"]]"#), "\(raw.received)")
+            #expect(try await answer("/echo/x"), "\(raw.received)")
+            #expect(try await answer("", #"["ECHO","x"]"#), "\(raw.received)")
+            await raw.close()
+            // Behind the name it is an empty argument.
+            let arguments = try UpstashTarget("//set//k").path
+            #expect(arguments == ["set", "", "k"].map { ByteBuffer(string: $0) })
         }
     }
 
@@ -124,6 +143,53 @@ struct FormTests {
         }
     }
 
+    @Test("what no command of a pipeline can have is refused in its place, and the others are run")
+    func unusableEntries() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let commands = #"""
+                [["SET","n1","1"],["SET","n2","1"],["ZADD","z",null,"m"],["GET","n1"],[],["GET","n2"],["","k"],[null,[1]],
+                 ["SET","n1",{"a":[{},"]",{"b":"\"}"}],"c":[]},[[[]],1],null,"x"],["GET",["n1"]],["SET","n1"],["EXEC"],
+                 ["GET","n1"]]
+                """#
+            let answer = try await endpoint.ask(.POST, "/pipeline", commands)
+            #expect(answer.status == 200)
+            let expected = [
+                #"{"result":"OK"}"#, #"{"result":"OK"}"#, #"{"error":"ERR null args are not supported"}"#,
+                #"{"result":"1"}"#, #"{"error":"ERR empty pipeline command"}"#, #"{"result":"1"}"#,
+                #"{"error":"ERR empty command"}"#, #"{"error":"ERR null args are not supported"}"#,
+                #"{"error":"ERR unsupported arg type: \"{\": json.Delim"}"#,
+                #"{"error":"ERR unsupported arg type: \"[\": json.Delim"}"#,
+                #"{"error":"ERR wrong number of arguments for 'set' command"}"#,
+                #"{"error":"ERR Command \"EXEC\" is not allowed in REST or it has a special context path"}"#,
+                #"{"result":"1"}"#,
+            ]
+            #expect(answer.body == "[" + expected.joined(separator: ",") + "]")
+            let alone = try await endpoint.ask(.POST, "/pipeline", "[[null]]")
+            #expect(alone.body == #"[{"error":"ERR null args are not supported"}]"#)
+            for (path, body, error) in [
+                ("/pipeline", #"[["SET","n1",null],["SET","n1","2"]"#, "ERR invalid JSON: unexpected end"),
+                ("/pipeline", #"[["SET","n1","2"],["GET",null,{"a"}]]"#, "ERR invalid JSON: a colon is missing"),
+                ("/pipeline", #"[["SET","n1","2"],["GET",null,{1:2}]]"#, "ERR invalid JSON: a name is missing"),
+                (
+                    "/pipeline", #"[["SET","n1","2"],["GET",null,[1}]]"#,
+                    "ERR invalid JSON: a comma or bracket is missing"
+                ),
+                ("/pipeline", #"[["SET","n1","2"],"GET"]"#, "expected JSON array"),
+                ("/pipeline", "[]", "ERR empty pipeline request"),
+                ("/multi-exec", #"[["SET","n1","2"],["GET",null]]"#, "ERR null args are not supported"),
+                ("/multi-exec", #"[["SET","n1","2"],[]]"#, "ERR empty command"),
+            ] {
+                let refused = try await endpoint.ask(.POST, path, body)
+                #expect(refused.status == 400)
+                #expect(refused.error?.hasPrefix(error) == true, "\(body) \(refused.body)")
+            }
+            let deep = String(repeating: "[", count: 100_000)
+            let refused = try await endpoint.ask(.POST, "/pipeline", "[[\(deep)")
+            #expect(refused.error == "ERR invalid JSON: too many brackets in each other at byte 1002")
+            #expect(try await endpoint.ask(.GET, "/get/n1").body == #"{"result":"1"}"#)
+        }
+    }
+
     @Test(
         "bodies that are no commands are refused in the service's words",
         arguments: [
@@ -152,36 +218,63 @@ struct FormTests {
         }
         guard body.hasPrefix("["), body != "[]" else { return }
         let nested = #expect(throws: UpstashRefusal.self) {
-            try JSONCommandReader.commands(ByteBuffer(string: "[\(body)]"), limits: limits)
+            try JSONCommandReader.transaction(ByteBuffer(string: "[\(body)]"), limits: limits)
         }
         #expect(nested?.status == .badRequest)
     }
 
     @Test("every cut and every changed byte of a body is read or refused, and nothing else")
     func mutations() throws {
-        let body = #"[["SET","k\u00e9\ud83d\ude00","v",1.5e3,true],["GET","é\n"]]"#
+        let body = #"[["SET","k\u00e9\ud83d\ude00","v",1.5e3,true],["GET","é\n",null,{"a":[1,{}],"b":""},[]]]"#
         let bytes = Array(body.utf8)
         for index in bytes.indices {
             #expect(throws: UpstashRefusal.self) {
-                try JSONCommandReader.commands(ByteBuffer(bytes: bytes[..<index]), limits: UpstashEndpointLimits())
+                try JSONCommandReader.pipeline(ByteBuffer(bytes: bytes[..<index]), limits: UpstashEndpointLimits())
             }
             for byte in UInt8.min...UInt8.max {
                 var changed = bytes
                 changed[index] = byte
                 do {
-                    _ = try JSONCommandReader.commands(ByteBuffer(bytes: changed), limits: UpstashEndpointLimits())
+                    _ = try JSONCommandReader.pipeline(ByteBuffer(bytes: changed), limits: UpstashEndpointLimits())
                 } catch is UpstashRefusal {}
             }
         }
     }
 
-    @Test("text in a body that is not UTF-8 is mended")
-    func notUTF8() throws {
-        let command = try JSONCommandReader.command(
-            ByteBuffer(bytes: Array("[\"ECHO\",\"a".utf8) + [0xFF] + Array("\"]".utf8)),
-            limits: UpstashEndpointLimits()
-        )
-        #expect(command.command.arguments == [.bytes(ByteBuffer(string: "a\u{FFFD}"))])
+    @Test("letters of every length are read, escaped and as they are")
+    func escapes() throws {
+        var (escaped, expected) = ("", "")
+        for (place, value) in stride(from: UInt32(0x20), to: 0x11_0000, by: 61).enumerated() {
+            guard let letter = Unicode.Scalar(value), !["\"", "\\"].contains(letter) else { continue }
+            expected.unicodeScalars.append(letter)
+            if place % 3 == 0 {
+                escaped.unicodeScalars.append(letter)
+            } else {
+                for unit in String(letter).utf16 {
+                    escaped += "\\u" + String(0x10000 + Int(unit), radix: 16).dropFirst()
+                }
+            }
+        }
+        for (escaped, expected) in [
+            (escaped, expected), (#"\u0430\u0431"#, "аб"), (#"\ud83d\u0041"#, "\u{FFFD}A"),
+            (#"\udc00\n"#, "\u{FFFD}\n"),
+        ] {
+            let body = ByteBuffer(string: "[\"ECHO\",\"\(escaped)\"]")
+            let command = try JSONCommandReader.command(body, limits: UpstashEndpointLimits())
+            #expect(command.command.arguments == [.bytes(ByteBuffer(string: expected))])
+        }
+    }
+
+    @Test("text in a body that is not UTF-8 is mended", arguments: ["a", #"\u0061"#])
+    func notUTF8(letter: String) throws {
+        for bytes in [Array(letter.utf8) + [0xFF], [0xFF] + Array(letter.utf8)] {
+            let command = try JSONCommandReader.command(
+                ByteBuffer(bytes: Array("[\"ECHO\",\"".utf8) + bytes + Array("\"]".utf8)),
+                limits: UpstashEndpointLimits()
+            )
+            let expected = bytes[0] == 0xFF ? "\u{FFFD}a" : "a\u{FFFD}"
+            #expect(command.command.arguments == [.bytes(ByteBuffer(string: expected))])
+        }
     }
 }
 

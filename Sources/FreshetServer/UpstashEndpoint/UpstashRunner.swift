@@ -93,6 +93,10 @@ struct UpstashRunner: Sendable {
         var sent: [RESPCommand] = []
         var own: [Int: RESPValue] = [:]
         for place in places {
+            if let refusal = commands.refusals[place] {
+                own[place] = .error(RESPError(refusal.text))
+                continue
+            }
             let command = commands[place]
             if let answer = try answer(command) { own[place] = answer } else { sent.append(command.command) }
         }

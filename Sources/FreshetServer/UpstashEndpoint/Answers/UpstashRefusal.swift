@@ -23,11 +23,11 @@ struct UpstashRefusal: Error, Sendable, Hashable {
     static let emptyBody = Self("EOF")
     static let noArray = Self("expected JSON array")
     static let emptyCommand = Self("ERR empty command")
+    static let emptyPipeline = Self("ERR empty pipeline request")
+    static let emptyPipelineCommand = Self("ERR empty pipeline command")
     static let nullArgument = Self("ERR null args are not supported")
-
-    static func unsupportedArgument(_ opening: Character) -> Self {
-        Self("ERR unsupported arg type: \"\(opening)\": json.Delim")
-    }
+    static let arrayArgument = Self("ERR unsupported arg type: \"[\": json.Delim")
+    static let objectArgument = Self("ERR unsupported arg type: \"{\": json.Delim")
 
     static func invalidJSON(_ what: String, at offset: Int) -> Self {
         Self("ERR invalid JSON: \(what) at byte \(offset)")
@@ -95,6 +95,11 @@ extension UpstashRefusal {
     init(_ error: RESPError) {
         self.init(error.serviceStatus, error.serviceText)
         isTransient = status == .serviceUnavailable
+    }
+
+    /// Others beside the command can be run.
+    var isOfOneCommand: Bool {
+        [.emptyCommand, .nullArgument, .arrayArgument, .objectArgument].contains(self)
     }
 
     /// Commands may have been run for it.

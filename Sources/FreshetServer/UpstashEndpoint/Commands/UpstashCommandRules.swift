@@ -15,6 +15,7 @@ enum UpstashCommandRules {
         if traits.contains(.ofConnection), !isClientInfo(command) { return .notInREST(command.name) }
         if traits.contains(.unavailable) || isScriptDebug(command) { return .notAvailable(command.name) }
         if isBlocking(command) { return UpstashRefusal("ERR BLOCK option is not allowed in REST") }
+        if leavesDatabase(command) { return UpstashRefusal("ERR DB option is not allowed in REST") }
         // Introducing oneself is no command of the store.
         if isReadOnly, !traits.contains(.readable), !isClientInfo(command) { return .noPermission(command.name) }
         let size = command.command.byteCount
@@ -24,7 +25,8 @@ enum UpstashCommandRules {
     /// Whether the service runs all commands, and every one needs the store, as far as can be told without a look at
     /// each.
     static func allow(_ commands: UpstashCommands, isReadOnly: Bool, limits: UpstashEndpointLimits) -> Bool {
-        commands.traitsOfAny.isDisjoint(with: [.ofConnection, .unavailable, .depends])
+        commands.refusals.isEmpty
+            && commands.traitsOfAny.isDisjoint(with: [.ofConnection, .unavailable, .depends])
             && (!isReadOnly || commands.traitsOfAll.contains(.readable))
             && commands.maxBytes <= limits.maxCommandBytes
     }
@@ -44,6 +46,11 @@ enum UpstashCommandRules {
     private static func `is`(_ command: UpstashCommand, _ name: String, _ subcommand: String) -> Bool {
         command.traits.contains(.depends) && command.name == name
             && command.command.argument(at: 0)?.string?.uppercased() == subcommand
+    }
+
+    private static func leavesDatabase(_ command: UpstashCommand) -> Bool {
+        guard command.traits.contains(.depends), command.name == "COPY" else { return false }
+        return command.command.arguments.dropFirst(2).contains { $0.string?.uppercased() == "DB" }
     }
 
     private static func isBlocking(_ command: UpstashCommand) -> Bool {

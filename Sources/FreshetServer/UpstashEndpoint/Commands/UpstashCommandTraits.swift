@@ -31,7 +31,7 @@ struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
         add(.changesNothing, powerful)
         add(.ofConnection, ofConnectionNames)
         add(.unavailable, unavailableNames)
-        add(.depends, ["CLIENT", "SCRIPT", "XREAD", "XREADGROUP"])
+        add(.depends, ["CLIENT", "COPY", "SCRIPT", "XREAD", "XREADGROUP"])
         add(.ofScripts, ["EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "SCRIPT"])
         return table
     }()

@@ -11,6 +11,8 @@ struct UpstashCommands: Sendable {
     private(set) var traitsOfAny: UpstashCommandTraits = []
     /// What is known of every one.
     private(set) var traitsOfAll = UpstashCommandTraits.every
+    /// Of those that cannot be commands, by their places.
+    private(set) var refusals: [Int: UpstashRefusal] = [:]
 
     /// - Parameter textBytes: of the text in which all came; each that is not UTF-8 is read as a U+FFFD of three.
     init(textBytes: Int) { maxBytes = 3 * textBytes }
@@ -30,6 +32,14 @@ struct UpstashCommands: Sendable {
     mutating func repeatName() {
         guard let name = all.last?.name, let traits = traits.last else { return }
         append(UpstashCommand(name: name, traits))
+    }
+
+    /// Says why the last command cannot be one.
+    ///
+    /// - Parameter place: its place, or the next one if not even a name was read.
+    mutating func refuse(_ place: Int, _ refusal: UpstashRefusal) {
+        if place == count { append(UpstashCommand(name: "", [])) }
+        refusals[place] = refusal
     }
 
     /// Adds an argument to the last command.

@@ -16,19 +16,14 @@ struct JSONCommandReader {
         try read(body, limits) { reader in try reader.readCommand() }[0]
     }
 
-    /// Reads `[["SET","key","value"],["GET","key"]]`.
-    static func commands(_ body: ByteBuffer, limits: UpstashEndpointLimits) throws -> UpstashCommands {
-        try read(body, limits) { reader in
-            var isOpen = try reader.enterArray()
-            if !isOpen { throw UpstashRefusal.emptyCommand }
-            while isOpen {
-                guard reader.commands.count < limits.maxCommands else {
-                    throw UpstashRefusal("ERR more than \(limits.maxCommands) commands")
-                }
-                try reader.readCommand()
-                isOpen = try reader.goOn()
-            }
-        }
+    /// Reads `[["SET","key","value"],["GET","key"]]`; the whole is refused with one of them.
+    static func transaction(_ body: ByteBuffer, limits: UpstashEndpointLimits) throws -> UpstashCommands {
+        try read(body, limits) { reader in try reader.readCommands { try $0.readCommand() } }
+    }
+
+    /// The same, but what no command can have is refused in the place of its own.
+    static func pipeline(_ body: ByteBuffer, limits: UpstashEndpointLimits) throws -> UpstashCommands {
+        try read(body, limits) { reader in try reader.readCommands { try $0.readEntry() } }
     }
 
     private static func read(
@@ -55,33 +50,47 @@ struct JSONCommandReader {
     /// At an array's bracket; tells whether it has an element.
     private mutating func enterArray() throws -> Bool {
         guard scanner.next == UInt8(ascii: "[") else { throw UpstashRefusal.noArray }
-        scanner.skip()
-        scanner.skipSpace()
-        guard scanner.next == UInt8(ascii: "]") else { return true }
-        scanner.skip()
-        return false
+        return scanner.enter()
     }
 
-    /// Behind an element of an array; tells whether there is another one.
-    private mutating func goOn() throws -> Bool {
-        scanner.skipSpace()
-        switch scanner.next {
-        case UInt8(ascii: ","):
-            scanner.skip()
-            scanner.skipSpace()
-            return true
-        case UInt8(ascii: "]"):
-            scanner.skip()
-            return false
-        case nil: throw scanner.invalid("unexpected end")
-        default: throw scanner.invalid("a comma or bracket is missing")
+    private mutating func readCommands(_ readOne: (inout Self) throws -> Void) throws {
+        var isOpen = try enterArray()
+        if !isOpen { throw UpstashRefusal.emptyPipeline }
+        while isOpen {
+            guard commands.count < limits.maxCommands else {
+                throw UpstashRefusal("ERR more than \(limits.maxCommands) commands")
+            }
+            try readOne(&self)
+            isOpen = try scanner.goOn()
         }
     }
 
     private mutating func readCommand() throws {
         guard try enterArray() else { throw UpstashRefusal.emptyCommand }
+        try readElements()
+    }
+
+    private mutating func readElements() throws {
         try readName()
-        while try goOn() { commands.append(argument: try argument()) }
+        while try scanner.goOn() { commands.append(argument: try argument()) }
+    }
+
+    /// Reads on where the command cannot be one, so that those behind it are read, too.
+    private mutating func readEntry() throws {
+        let place = commands.count
+        guard try enterArray() else { return refuse(place, .emptyPipelineCommand) }
+        do {
+            try readElements()
+        } catch let refusal as UpstashRefusal where refusal.isOfOneCommand {
+            while try scanner.goOn() { try scanner.skipValue() }
+            refuse(place, refusal)
+        }
+    }
+
+    private mutating func refuse(_ place: Int, _ refusal: UpstashRefusal) {
+        commands.refuse(place, refusal)
+        // Its name is not that of the last command.
+        lastName = nil
     }
 
     /// Looks a name up once where it is repeated, as it is in most pipelines.
@@ -106,16 +115,13 @@ struct JSONCommandReader {
         guard let next = scanner.next else { throw scanner.invalid("unexpected end") }
         try countArgument()
         switch next {
-        case UInt8(ascii: "\""): return try scanner.string()
-        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try scanner.number()
-        case UInt8(ascii: "t"): return try scanner.word("true")
-        case UInt8(ascii: "f"): return try scanner.word("false")
         case UInt8(ascii: "n"):
-            _ = try scanner.word("null")
+            try scanner.skipValue()
             throw UpstashRefusal.nullArgument
-        case UInt8(ascii: "["): throw UpstashRefusal.unsupportedArgument("[")
-        case UInt8(ascii: "{"): throw UpstashRefusal.unsupportedArgument("{")
-        default: throw scanner.invalid("a value is missing")
+        case UInt8(ascii: "["), UInt8(ascii: "{"):
+            try scanner.skipValue()
+            throw next == UInt8(ascii: "[") ? UpstashRefusal.arrayArgument : UpstashRefusal.objectArgument
+        default: return try scanner.scalar()
         }
     }
 }

@@ -40,7 +40,20 @@ struct JSONScanner {
 
     // MARK: Words and numbers
 
-    mutating func word(_ word: StaticString) throws -> ByteBuffer {
+    /// A string, a number or a word.
+    mutating func scalar() throws -> ByteBuffer {
+        guard let next else { throw invalid("unexpected end") }
+        switch next {
+        case UInt8(ascii: "\""): return try string()
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()
+        case UInt8(ascii: "t"): return try word("true")
+        case UInt8(ascii: "f"): return try word("false")
+        case UInt8(ascii: "n"): return try word("null")
+        default: throw invalid("a value is missing")
+        }
+    }
+
+    private mutating func word(_ word: StaticString) throws -> ByteBuffer {
         let end = position + word.utf8CodeUnitCount
         let expected = UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
         guard end <= bytes.count, bytes[position..<end].elementsEqual(expected) else { throw invalid("unknown word") }
@@ -48,7 +61,7 @@ struct JSONScanner {
         return slice(position, end)
     }
 
-    mutating func number() throws -> ByteBuffer {
+    private mutating func number() throws -> ByteBuffer {
         let start = position
         if next == UInt8(ascii: "-") { position += 1 }
         if next == UInt8(ascii: "0") { position += 1 } else { try digits() }
@@ -85,7 +98,7 @@ struct JSONScanner {
                 defer { position += 1 }
                 let slice = slice(start, position)
                 return isASCII ? slice : slice.repairedUTF8
-            case UInt8(ascii: "\\"): return try escapedString(from: start)
+            case UInt8(ascii: "\\"): return try escapedString(from: start, isASCII)
             case ..<0x20: throw invalid("a control character in a string")
             default:
                 isASCII = false
@@ -94,24 +107,67 @@ struct JSONScanner {
         }
     }
 
-    /// The rare case; the string has an escape at the position.
-    private mutating func escapedString(from start: Int) throws -> ByteBuffer {
-        var string = slice(start, position)
-        while let byte = next {
-            switch byte {
-            case UInt8(ascii: "\""):
-                position += 1
-                return string.repairedUTF8
+    /// The rare case; the string has its first escape at the position.
+    private mutating func escapedString(from start: Int, _ isASCIIBefore: Bool) throws -> ByteBuffer {
+        var isASCII = isASCIIBefore
+        let (end, size) = try endOfString()
+        var string = ByteBuffer()
+        try string.writeWithUnsafeMutableBytes(minimumWritableBytes: position - start + size) { target in
+            var written = 0
+            func copy(_ places: Range<Int>) {
+                UnsafeMutableRawBufferPointer(rebasing: target[written...])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[places]))
+                written += places.count
+            }
+            copy(start..<position)
+            while position < end {
+                let plainEnd = bytes.firstByteNotPlainInJSON(from: position)
+                copy(position..<plainEnd)
+                position = plainEnd
+                guard position < end else { break }
+                switch bytes[position] {
+                case UInt8(ascii: "\\"):
+                    position += 1
+                    for byte in try escape().utf8 {
+                        target[written] = byte
+                        written += 1
+                    }
+                case ..<0x20: throw invalid("a control character in a string")
+                default:
+                    isASCII = false
+                    copy(position..<(position + 1))
+                    position += 1
+                }
+            }
+            return written
+        }
+        position = end + 1
+        return isASCII ? string : string.repairedUTF8
+    }
+
+    /// Where the string ends in which the position is, and how many bytes it has from there on at most.
+    private mutating func endOfString() throws -> (end: Int, size: Int) {
+        var place = position
+        var size = 0
+        while true {
+            let plainEnd = bytes.firstByteNotPlainInJSON(from: place)
+            size += plainEnd - place
+            place = plainEnd
+            guard place < bytes.count else {
+                position = bytes.count
+                throw invalid("a string without end")
+            }
+            switch bytes[place] {
+            case UInt8(ascii: "\""): return (place, size)
             case UInt8(ascii: "\\"):
-                position += 1
-                string.writeString(String(try escape()))
-            case ..<0x20: throw invalid("a control character in a string")
+                // No letter takes more bytes than its four digits, which are counted.
+                if place + 1 < bytes.count, bytes[place + 1] != UInt8(ascii: "u") { size += 1 }
+                place += 2
             default:
-                string.writeInteger(byte)
-                position += 1
+                size += 1
+                place += 1
             }
         }
-        throw invalid("a string without end")
     }
 
     private mutating func escape() throws -> Unicode.Scalar {
@@ -151,7 +207,7 @@ struct JSONScanner {
     private mutating func hexadecimal() throws -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = next.flatMap(\.hexadecimalDigit) else {
+            guard let digit = next?.hexadecimalDigit else {
                 throw invalid("an escape without four digits")
             }
             value = value << 4 | UInt32(digit)

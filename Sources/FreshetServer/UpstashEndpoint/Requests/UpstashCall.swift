@@ -24,9 +24,9 @@ extension UpstashCall {
         var command = try UpstashCommand(name: first)
         switch (command.name, target.path.count) {
         case ("PIPELINE", 1):
-            return .pipeline(try JSONCommandReader.commands(await body(), limits: limits))
+            return .pipeline(try JSONCommandReader.pipeline(await body(), limits: limits))
         case ("MULTI-EXEC", 1):
-            return .transaction(try JSONCommandReader.commands(await body(), limits: limits))
+            return .transaction(try JSONCommandReader.transaction(await body(), limits: limits))
         case ("SUBSCRIBE", 2...):
             return .events(.channels(try target.path.dropFirst().map(Self.channel)))
         case ("PSUBSCRIBE", 2...):

@@ -17,6 +17,8 @@ struct UpstashTarget {
         var components = bytes[..<end].split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst()
         // A slash at the end is no empty argument.
         if components.last?.isEmpty == true { components.removeLast() }
+        // Nor is one before the name, as behind a base URL that ends in one.
+        components = components.drop { $0.isEmpty }
         path = try components.map { try Self.decoded($0, of: text) }
         for item in bytes[end...].dropFirst().split(separator: UInt8(ascii: "&")) {
             let pair = item.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
