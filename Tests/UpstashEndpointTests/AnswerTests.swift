@@ -80,6 +80,26 @@ struct AnswerTests {
         }
     }
 
+    @Test("refusals have the format that was asked for, once it is known")
+    func refusals() async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            for (path, body, error) in [
+                ("/", #"["ECHO",null]"#, "ERR null args are not supported"), ("/pipeline", "x", "expected JSON array"),
+                ("/config/get/x", "", "ERR Command is not available: 'CONFIG'"), ("/subscribe/c", "", "ERR memory://"),
+            ] {
+                let answer = try await endpoint.ask(.POST, path, body, headers: resp2)
+                #expect(answer.status == 400)
+                #expect(answer["Content-Type"] == "application/octet-stream")
+                #expect(answer.body.hasPrefix("-\(error)") && answer.body.hasSuffix("\r\n"), "\(answer.body)")
+            }
+            let encoded = try await endpoint.ask(.POST, "/", #"["ECHO",null]"#, headers: base64)
+            #expect(encoded.body == #"{"error":"ERR null args are not supported"}"#)
+            var unknown = resp2
+            unknown.add(name: "Upstash-Encoding", value: "hex")
+            #expect(try await endpoint.ask(.GET, "/ping", headers: unknown).error?.hasPrefix("ERR invalid") == true)
+        }
+    }
+
     @Test("no text ends a line of resp2 before its end")
     func lines() async throws {
         try await Endpoint.overRedis { endpoint, _ in

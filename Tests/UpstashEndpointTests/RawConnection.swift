@@ -12,7 +12,11 @@ final class RawConnection: Sendable {
     init(port: Int, isSlow: Bool = false) async throws {
         let inbox = NIOLockedValueBox((bytes: ByteBuffer(), isClosed: false))
         self.inbox = inbox
-        channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        // Little is taken for it by the system meanwhile.
+        if isSlow { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: 64 << 10) }
+        channel =
+            try await bootstrap
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Collector(inbox: inbox))

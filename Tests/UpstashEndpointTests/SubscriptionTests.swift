@@ -1,4 +1,7 @@
+import NIOCore
 import NIOHTTP1
+import RESP
+import RedisClient
 import TestSupport
 import Testing
 
@@ -25,6 +28,9 @@ struct SubscriptionTests {
         try await Endpoint.overRedis { endpoint, _ in
             let channels = try await Self.reader(endpoint, "/subscribe/chat/news")
             #expect(await channels.receives("data: subscribe,chat,1\n\ndata: subscribe,news,2\n\n"))
+            let repeated = try await Self.reader(endpoint, "/subscribe/a/b/a")
+            #expect(await repeated.receives("data: subscribe,a,1\n\ndata: subscribe,b,2\n\ndata: subscribe,a,2\n\n"))
+            await repeated.close()
             #expect(channels.received.contains("Content-Type: text/event-stream"))
             #expect(channels.received.lowercased().contains("connection: close"))
             let patterns = try await Self.reader(endpoint, "/psubscribe/ch%2A")
@@ -77,13 +83,70 @@ struct SubscriptionTests {
             #expect(reader.received.contains("Content-Type: text/event-stream"))
             _ = try await endpoint.ask(.POST, "/", #"["SET","k","a\r\n\ndata: b"]"#)
             #expect(await reader.receives(#""SET" "k" "a\r\n\ndata: b""# + "\n\n"))
-            func monitors() throws -> Int {
-                let clients = try server.command("CLIENT LIST")
-                return clients.split(separator: "\n").count { $0.contains("flags=O ") }
-            }
-            #expect(try monitors() == 1)
+            // Longer than a line of RESP has to be.
+            _ = try await endpoint.ask(.POST, "/set/k", String(repeating: "x", count: 100_000) + "end")
+            #expect(await reader.receives("xend\"\n\n"))
+            _ = try await endpoint.ask(.GET, "/echo/afterwards")
+            #expect(await reader.receives(#""ECHO" "afterwards""#))
+            #expect(try Self.monitors(server) == 1)
             await reader.close()
-            #expect(try await eventually { try monitors() == 0 })
+            #expect(try await eventually { try Self.monitors(server) == 0 })
+        }
+    }
+
+    private static func monitors(_ server: RedisServer) throws -> Int {
+        try server.command("CLIENT LIST").split(separator: "\n").count { $0.contains("flags=O ") }
+    }
+
+    @Test("HEAD opens no stream, and its connection stays")
+    func head() async throws {
+        try await Endpoint.overRedis { endpoint, server in
+            let asker = try await RawConnection(port: endpoint.port)
+            for path in ["/subscribe/chat", "/psubscribe/chat", "/monitor"] {
+                asker.forget()
+                try await asker.send(
+                    "HEAD \(path) HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(Endpoint.token)\r\n\r\n"
+                )
+                #expect(await asker.receives("\r\n\r\n"))
+                #expect(asker.received.hasPrefix("HTTP/1.1 200 OK"))
+                #expect(asker.received.contains("Content-Type: text/event-stream"))
+                #expect(!asker.received.lowercased().contains("connection: close"))
+            }
+            #expect(try server.command("PUBSUB CHANNELS").hasPrefix("*0"))
+            #expect(try Self.monitors(server) == 0)
+            #expect(try await endpoint.ask(.HEAD, "/subscribe/chat", headers: readOnly).status == 400)
+            await asker.close()
+        }
+    }
+
+    @Test("what waits for a slow reader has limits: beyond them the stream ends, after whole events")
+    func slowReader() async throws {
+        var (few, small, full) = (UpstashEndpointLimits(), UpstashEndpointLimits(), UpstashEndpointLimits())
+        few.maxWaitingEvents = 10
+        small.maxWaitingBytes = 1 << 20
+        full.maxBytesInFlight = 1 << 20
+        for limits in [few, small, full] {
+            try await Endpoint.overRedis(limits: limits) { endpoint, server in
+                let reader = try await RawConnection(port: endpoint.port, isSlow: true)
+                try await reader.send(
+                    "GET /subscribe/c HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(Endpoint.token)\r\n\r\n"
+                )
+                func hasReader() async throws -> Bool {
+                    try await Self.subscribers(endpoint, "c") == #"{"result":["c",1]}"#
+                }
+                #expect(try await eventually { try await hasReader() })
+                let publisher = RedisClient(try RedisClient.Configuration(url: server.url))
+                // Far more than the buffers on the way take.
+                let message = ByteBuffer(repeating: UInt8(ascii: "x"), count: 200_000)
+                for _ in 0..<50 { try await publisher.execute(RESPCommand("PUBLISH", "c", message)) }
+                // It is not the reader who makes room.
+                #expect(try await eventually { try await !hasReader() })
+                try await reader.read(in: .zero)
+                #expect(await eventually { reader.isClosed })
+                #expect(reader.byteCount < 40 * message.readableBytes)
+                #expect(reader.received.hasSuffix("xxx\n\n\r\n0\r\n\r\n"))
+                await publisher.close()
+            }
         }
     }
 

@@ -60,8 +60,9 @@ struct UpstashResponder: HTTPResponder {
     ) async -> Response {
         var response: Response
         var mayHaveWritten = false
+        var format = UpstashAnswerFormat.json
         do {
-            let format = try UpstashAnswerFormat(request.headers)
+            format = try UpstashAnswerFormat(request.headers)
             guard requests.enter() else { throw UpstashRefusal.unavailable("too many requests are under way") }
             defer { requests.leave() }
             let share = memory.share()
@@ -72,7 +73,7 @@ struct UpstashResponder: HTTPResponder {
             mayHaveWritten = !call.changesNothing
         } catch {
             let refusal = refusal(of: error, context.logger)
-            response = Response(refusal)
+            response = Response(refusal, format)
             mayHaveWritten = refusal.mayHaveRun
         }
         response.headers.add(.upstashSyncToken, syncToken.current(afterWrite: mayHaveWritten))
@@ -128,7 +129,7 @@ struct UpstashResponder: HTTPResponder {
             try await runner.run(pipeline: commands, isReadOnly: isReadOnly, to: &writer, share)
             return response(format, writer, share)
         case .transaction(let commands):
-            let format = try format.checkedForTransaction()
+            try format.checkForTransaction()
             let replies = try await runner.run(transaction: commands, isReadOnly: isReadOnly)
             writer.beginList()
             writer.write(replies)
@@ -137,8 +138,14 @@ struct UpstashResponder: HTTPResponder {
             return response(format, writer, share)
         case .events(let events):
             if isReadOnly { throw UpstashRefusal.noPermission(events.command) }
-            return try await UpstashEventStream(backend: runner.backend, limits: limits, gate: subscriptions)
-                .response(to: request, on: context.channel, events)
+            if request.method == .head { return UpstashEventStream.headResponse }
+            let stream = UpstashEventStream(
+                backend: runner.backend,
+                limits: limits,
+                gate: subscriptions,
+                memory: memory
+            )
+            return try await stream.response(to: request, on: context.channel, events)
         }
     }
 
@@ -168,11 +175,11 @@ struct UpstashResponder: HTTPResponder {
 }
 
 extension Response {
-    fileprivate init(_ refusal: UpstashRefusal) {
-        var headers: HTTPFields = [.contentType: "application/json; charset=utf-8"]
+    fileprivate init(_ refusal: UpstashRefusal, _ format: UpstashAnswerFormat = .json) {
+        var headers: HTTPFields = [.contentType: format.contentType]
         if refusal.isTransient { headers[.retryAfter] = "1" }
         if refusal.status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
-        self.init(status: refusal.status, headers: headers, body: ResponseBody(byteBuffer: refusal.body))
+        self.init(status: refusal.status, headers: headers, body: ResponseBody(byteBuffer: refusal.body(format)))
     }
 }
 

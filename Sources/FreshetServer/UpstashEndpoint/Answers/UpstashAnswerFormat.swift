@@ -30,9 +30,8 @@ enum UpstashAnswerFormat: Sendable, Hashable {
     }
 
     /// Transactions are answered in JSON only.
-    func checkedForTransaction() throws -> Self {
+    func checkForTransaction() throws {
         if self == .resp2 { throw UpstashRefusal("ERR Upstash-Response-Format resp2 is not for /multi-exec") }
-        return self
     }
 
     private static func value(of name: HTTPField.Name?, in headers: HTTPFields) -> String? {

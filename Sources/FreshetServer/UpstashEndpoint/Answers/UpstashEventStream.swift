@@ -10,15 +10,17 @@ import ServiceLifecycle
 /// The stream ends where something may have been missed – the server went away, the reader is too slow – so that its
 /// reader, who subscribes again, knows; and when the endpoint is told to stop.
 struct UpstashEventStream {
-    /// Events that wait for a slow reader.
-    private static let maxBacklog = 1024
+    /// Hands events over one after the other, until there are no more or its task is cancelled.
+    private typealias Source = @Sendable (_ take: (ByteBuffer) -> Void) async throws -> Void
 
-    /// Hands events over one after the other, until there are no more or one is not taken.
-    private typealias Source = @Sendable (_ take: (ByteBuffer) -> Bool) async throws -> Void
+    /// The answer to those who ask whether there is one.
+    static let headResponse = Response(status: .ok, headers: headers)
+    private static let headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-cache"]
 
     let backend: any UpstashBackend
     let limits: UpstashEndpointLimits
     let gate: RequestGate
+    let memory: ByteBudget
 
     /// Answers once the server has confirmed, so that what happens afterwards is told.
     func response(to request: Request, on channel: any Channel, _ events: UpstashEvents) async throws -> Response {
@@ -26,15 +28,18 @@ struct UpstashEventStream {
         let seat = Seat(gate: gate)
         let source = try await open(events)
         // The connection ends with the stream, so that no client sends its next request into that end.
-        let headers: HTTPFields = [
-            .contentType: "text/event-stream", .cacheControl: "no-cache", .connection: "close",
-        ]
+        var headers = Self.headers
+        headers[.connection] = "close"
         let heartbeat = limits.heartbeat
+        let queue = UpstashEventQueue(
+            limit: limits.maxWaitingEvents,
+            room: memory.share(limit: limits.maxWaitingBytes)
+        )
         let body = ResponseBody { writer in
             defer { withExtendedLifetime(seat) {} }
             try await writer.write(events.confirmation)
             try await request.body.consumeWithCancellationOnInboundClose { _ in
-                try await Self.pump(source, heartbeat, until: channel.closeFuture, to: &writer)
+                try await Self.pump(source, heartbeat, through: queue, until: channel.closeFuture, to: &writer)
             }
             try await writer.finish(nil)
         }
@@ -47,13 +52,14 @@ struct UpstashEventStream {
             let messages = try await backend.subscribe(events)
             return { take in
                 for try await event in messages {
-                    guard case .message(let message) = event, take(message.event) else { return }
+                    guard case .message(let message) = event else { return }
+                    take(message.event)
                 }
             }
         case .monitor:
             let lines = try await backend.monitor()
             return { take in
-                for await line in lines where !take(.serverSentEvent(line)) { return }
+                for await line in lines { take(.serverSentEvent(line)) }
             }
         }
     }
@@ -64,31 +70,31 @@ struct UpstashEventStream {
     private static func pump(
         _ source: @escaping Source,
         _ heartbeat: Duration,
+        through queue: UpstashEventQueue,
         until end: EventLoopFuture<Void>,
         to writer: inout any ResponseBodyWriter
     ) async throws {
-        let (events, queue) = AsyncStream.makeStream(
-            of: ByteBuffer.self,
-            bufferingPolicy: .bufferingOldest(maxBacklog)
-        )
         end.whenComplete { _ in queue.finish() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { queue.finish() }
                 try await source { event in
-                    if case .enqueued = queue.yield(event) { return true }
-                    return false
+                    // Takes leave of the store at once, however long the reader takes for what is waiting.
+                    if !queue.put(event) { withUnsafeCurrentTask { $0?.cancel() } }
                 }
             }
             group.addTask {
                 while true {
                     try await Task.sleep(for: heartbeat)
-                    queue.yield(.serverSentComment)
+                    queue.putComment()
                 }
             }
             defer { group.cancelAll() }
             try await withGracefulShutdownHandler {
-                for await event in events { try await writer.write(event) }
+                for await event in queue.events {
+                    try await writer.write(event.bytes)
+                    queue.written(event)
+                }
             } onGracefulShutdown: {
                 queue.finish()
             }
@@ -106,13 +112,15 @@ struct UpstashEventStream {
 }
 
 extension UpstashEvents {
-    /// One event for each name, with the number of those so far.
+    /// One event for each name, with the number of different ones so far.
     fileprivate var confirmation: ByteBuffer {
         switch self {
         case .channels(let names), .patterns(let names):
             var events = ByteBuffer()
-            for (index, name) in names.enumerated() {
-                let text = "\(command.lowercased()),\(name),\(index + 1)"
+            var distinct: Set<String> = []
+            for name in names {
+                distinct.insert(name)
+                let text = "\(command.lowercased()),\(name),\(distinct.count)"
                 events.writeServerSentEvent(ByteBuffer(string: text))
             }
             return events

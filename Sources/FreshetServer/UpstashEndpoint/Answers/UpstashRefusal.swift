@@ -80,9 +80,9 @@ struct UpstashRefusal: Error, Sendable, Hashable {
     /// What a client sent is repeated only as far as a name may be long.
     private static func shown(_ name: String) -> String { String(decoding: name.utf8.prefix(64), as: UTF8.self) }
 
-    /// `{"error":"…"}`.
-    var body: ByteBuffer {
-        var writer = UpstashAnswerWriter()
+    /// `{"error":"…"}`, or as the format has it.
+    func body(_ format: UpstashAnswerFormat = .json) -> ByteBuffer {
+        var writer = UpstashAnswerWriter(format)
         writer.write(.error(RESPError(text)))
         return writer.buffer
     }
