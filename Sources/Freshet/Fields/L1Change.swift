@@ -5,7 +5,7 @@ import BoundedCache
 struct L1Change: ~Copyable {
     private let l1: L1
     private var departures = Departures<String, Entry>()
-    /// A read may sweep what is looked at here, which is the last to hold it then.
+    /// What is looked at here another thread's read may sweep; then this is the last to hold it.
     private var seen: [Entry] = []
     private var oversized = 0
 
