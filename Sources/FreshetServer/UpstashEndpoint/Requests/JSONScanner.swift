@@ -206,13 +206,14 @@ struct JSONScanner {
 
     private mutating func hexadecimal() throws -> UInt32 {
         var value: UInt32 = 0
-        for _ in 0..<4 {
-            guard let digit = next?.hexadecimalDigit else {
+        for place in position..<(position + 4) {
+            guard place < bytes.count, let digit = bytes[place].hexadecimalDigit else {
+                position = place
                 throw invalid("an escape without four digits")
             }
             value = value << 4 | UInt32(digit)
-            position += 1
         }
+        position += 4
         return value
     }
 }
