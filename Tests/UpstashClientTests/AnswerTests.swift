@@ -112,6 +112,14 @@ import Testing
         #expect(AnswerTrimmer.mark.upstashCode == .resultTooLarge)
     }
 
+    @Test("what was cut out takes no room from others")
+    func givesRoomToWhatFits() {
+        var trimmer = AnswerTrimmer(maxBytes: large.utf8.count + 10)
+        let larger = large.replacingOccurrences(of: "QUJD", with: "QUJDQUJD")
+        trimmer.receive(ByteBuffer(string: "[\(larger),\(larger),\(large)]"))
+        #expect(String(buffer: trimmer.kept) == "[\(mark),\(mark),\(large)]")
+    }
+
     @Test func passesOnWhatIsNoAnswer() {
         for text in ["", "]]}}", "{\"error\":\"no\"}", "[\"", "[{]", "<html>"] {
             var trimmer = AnswerTrimmer(maxBytes: 1000)

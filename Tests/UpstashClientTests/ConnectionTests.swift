@@ -43,7 +43,7 @@ import Testing
         await client.close()
     }
 
-    @Test("so may what is overdue, if it shares the request with what is not")
+    @Test("so may what is overdue")
     func tellsWhatMayStillBeSentLate() async throws {
         // On a busy machine it may take some time until a connection is asked for.
         for timeout in [30, 300, 3000, 30_000] {

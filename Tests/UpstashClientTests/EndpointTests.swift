@@ -39,7 +39,7 @@ import UpstashClient
     @Test("scripts that the server does not know run with bytes, too, however long they are")
     func runsScriptsThatAreNotText() async throws {
         let client = try await Endpoint.shared.client()
-        let padding = String(repeating: "--\n", count: 10_000)
+        let padding = String(repeating: "--\n", count: 40_000)
         let script = RedisScript("\(padding)return {KEYS[1], ARGV[1]} -- \(UInt64.random(in: 0 ... .max))")
         let bytes = ByteBuffer(bytes: [0xFF, 0x00])
         for _ in 0..<2 {

@@ -183,7 +183,9 @@ import Testing
 
     @Test(
         "a quota that is spent meanwhile, or a gateway's own answers, interrupt a subscription, and do not end it",
-        arguments: [(SubscriptionTests.spent, 400), ("no such route", 404), ("moved", 302), ("<html>It works!</html>", 200)]
+        arguments: [
+            (SubscriptionTests.spent, 400), ("no such route", 404), ("moved", 302), ("<html>It works!</html>", 200),
+        ]
     )
     func outlivesOddAnswers(text: String, status: Int) async throws {
         let standIn = try await StandIn.start { _, count in
