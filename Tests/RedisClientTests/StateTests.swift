@@ -97,11 +97,13 @@ import Testing
     @Test func whoLeavesTakesHisEntryAlong() {
         var queue = OfflineQueue(maxCommands: 10, maxBytes: 1000)
         var hasRoom = queue.append(entry(1))
+        var longest = 0
         for token in UInt64(2)...10_000 where hasRoom {
             hasRoom = queue.append(entry(token)) && queue.remove(token: token)?.token == token
-            #expect(queue.entries.count <= 3)
+            longest = max(longest, queue.entries.count)
         }
         #expect(hasRoom)
+        #expect(longest <= 3)
         #expect(queue.count == 1)
         let again = queue.remove(token: 1)
         #expect(again != nil)
