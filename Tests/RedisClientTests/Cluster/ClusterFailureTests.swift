@@ -75,6 +75,30 @@ import Testing
         await client.close()
     }
 
+    @Test func aNodeThatLoadsItsDataIsWaitedFor() async throws {
+        let cluster = try await RedisCluster.start(
+            primaries: 1,
+            replicas: 0,
+            arguments: [
+                "--enable-debug-command", "yes", "--rdbcompression", "no",
+                "--loading-process-events-interval-bytes", "1024",
+            ]
+        )
+        let (client, server) = (client(cluster), cluster.servers[0])
+        let values = (0..<50).map { "\($0)" + String(repeating: "x", count: 1024) }
+        for (key, value) in values.enumerated() { try await client.execute(RESPCommand("SET", key, value)) }
+        // So many microseconds for each key.
+        try server.command("CONFIG SET key-load-delay 10000")
+        let loading = Task.detached { try server.command("DEBUG RELOAD") }
+        #expect(await eventually { (try? server.command("INFO persistence"))?.contains("loading:1") == true })
+        for (key, value) in values.enumerated() {
+            #expect(try await client.execute(RESPCommand("GET", key)).string == value)
+        }
+        #expect(try server.errors("LOADING") > 0)
+        _ = try await loading.value
+        await client.close()
+    }
+
     @Test func nodesComeAndGo() async throws {
         let cluster = try await RedisCluster.start(primaries: 3, replicas: 0)
         let client = client(cluster) { $0.topologyInterval = .milliseconds(50) }
