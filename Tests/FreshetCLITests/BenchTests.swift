@@ -9,6 +9,7 @@ import Testing
         let bytes: Int
         let operations: Int
         let errors: Int
+        let first_error: String?
         let ops_per_second: Double
         let p50_ms: Double
         let p999_ms: Double
@@ -32,6 +33,21 @@ import Testing
         #expect(table.output.split(separator: "\n").count == 5)
         #expect(try await Run(["get", "any", "--store", server.url]).code == 0)
         #expect(LoopbackSocket.exchange("DBSIZE\r\n", port: server.port) == ":0\r\n")
+    }
+
+    @Test("says why operations failed")
+    func failures() async throws {
+        let server = try await RedisServer.start(arguments: ["--user", "bench", "on", ">key", "~*", "+@all", "-get"])
+        let url = "redis://bench:key@127.0.0.1:\(server.port)"
+        let arguments = ["bench", "--store", url, "--seconds", "0.05", "--tasks", "1", "--size", "64"]
+        let run = try await Run(arguments + ["--json"])
+        let lines = try run.output.split(separator: "\n").map {
+            try JSONDecoder().decode(Line.self, from: Data($0.utf8))
+        }
+        #expect(lines.map { $0.errors > 0 } == [true, false], "\(run.errors)")
+        #expect(lines.first?.first_error?.contains("permission") == true)
+        let table = try await Run(arguments)
+        #expect(table.output.contains("The first error: ") && table.output.contains("permission"))
     }
 
     @Test("numbers that make no sense are wrong usage", arguments: ["--tasks=0", "--size=1,x", "--seconds=-1"])

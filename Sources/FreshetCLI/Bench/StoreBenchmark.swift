@@ -15,6 +15,8 @@ struct StoreBenchmark: Sendable {
         let operations: Int
         /// Operations that failed; their latencies count, since callers wait for them, too.
         let errors: Int
+        /// Why the first of them did.
+        let firstError: String?
         let opsPerSecond: Double
         let p50: Double
         let p90: Double
@@ -24,6 +26,7 @@ struct StoreBenchmark: Sendable {
 
         enum CodingKeys: String, CodingKey {
             case operation, tasks, bytes, operations, errors
+            case firstError = "first_error"
             case opsPerSecond = "ops_per_second"
             case p50 = "p50_ms"
             case p90 = "p90_ms"
@@ -33,12 +36,27 @@ struct StoreBenchmark: Sendable {
         }
     }
 
-    /// Values written are gone after this, whatever happens to the program.
-    private static let lifetime = Duration.seconds(600)
+    /// Values written are gone so long after their line, whatever happens to the program.
+    private static let reserve = Duration.seconds(600)
     private static let keyCount = 100
 
     /// Latencies in nanoseconds, off by less than 1 %.
     private typealias Latencies = Histogram<UInt64>
+
+    private struct Failures {
+        var count = 0
+        var first: (time: ContinuousClock.Instant, reason: String)?
+
+        mutating func add(_ reason: @autoclosure () -> String) {
+            count += 1
+            if first == nil { first = (.now, reason()) }
+        }
+
+        mutating func add(_ other: Failures) {
+            count += other.count
+            first = [first, other.first].compactMap { $0 }.min { $0.time < $1.time }
+        }
+    }
 
     let store: any CacheStore
     let duration: Duration
@@ -57,16 +75,18 @@ struct StoreBenchmark: Sendable {
 
     func run(_ operation: Operation, tasks: Int, bytes: Int) async throws -> Result {
         let value = ByteBuffer(repeating: 0x78, count: bytes)
-        let options = try CacheOptions(px: Int(Self.lifetime / .milliseconds(1)))
+        let options = try CacheOptions(px: Int((duration + Self.reserve) / .milliseconds(1)))
         for key in keys { _ = try await store.set(key, value, options: options) }
         let start = ContinuousClock.now
-        let (latencies, errors) = await withTaskGroup(of: (Latencies, Int).self) { group in
+        let (latencies, failures) = await withTaskGroup(of: (Latencies, Failures).self) { group in
             for task in 0..<tasks {
                 group.addTask { await work(operation, value, options, from: task, until: start + duration) }
             }
-            return await group.reduce(into: (Latencies(numberOfSignificantValueDigits: .two), 0)) { total, part in
+            return await group.reduce(into: (Latencies(numberOfSignificantValueDigits: .two), Failures())) {
+                total,
+                part in
                 total.0.add(part.0)
-                total.1 += part.1
+                total.1.add(part.1)
             }
         }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
@@ -78,8 +98,9 @@ struct StoreBenchmark: Sendable {
             tasks: tasks,
             bytes: bytes,
             operations: operations,
-            errors: errors,
-            opsPerSecond: (Double(operations - errors) / seconds).rounded(),
+            errors: failures.count,
+            firstError: failures.first?.reason,
+            opsPerSecond: (Double(operations - failures.count) / seconds).rounded(),
             p50: quantile(50),
             p90: quantile(90),
             p99: quantile(99),
@@ -94,9 +115,9 @@ struct StoreBenchmark: Sendable {
         _ options: CacheOptions,
         from first: Int,
         until end: ContinuousClock.Instant
-    ) async -> (Latencies, Int) {
+    ) async -> (Latencies, Failures) {
         var latencies = Latencies(numberOfSignificantValueDigits: .two)
-        var errors = 0
+        var failures = Failures()
         var index = first
         var now = ContinuousClock.now
         while now < end {
@@ -104,16 +125,17 @@ struct StoreBenchmark: Sendable {
             index += 1
             do {
                 switch operation {
-                case .get: _ = try await store.get(key)
+                case .get:
+                    if try await store.get(key) == nil { failures.add("A value that was written is gone.") }
                 case .set: _ = try await store.set(key, value, options: options)
                 }
             } catch {
-                errors += 1
+                failures.add("\(error)")
             }
             let after = ContinuousClock.now
             latencies.record(UInt64(max(0, (after - now) / .nanoseconds(1))))
             now = after
         }
-        return (latencies, errors)
+        return (latencies, failures)
     }
 }

@@ -7,7 +7,7 @@ struct Bench: AsyncParsableCommand {
         abstract: "Measure a store from here: throughput and latency of GET and SET.",
         discussion: """
             Writes 100 keys that begin with freshet:bench:, and deletes them at the end; if it is interrupted they expire \
-            within ten minutes.
+            within ten minutes of the end of their line.
             """
     )
 
@@ -56,6 +56,7 @@ struct Bench: AsyncParsableCommand {
             [result.operation.rawValue.uppercased(), "\(result.tasks)", "\(result.bytes)"]
             + ["\(Int(result.opsPerSecond))"] + latencies.map { String(format: "%.2f", $0) } + ["\(result.errors)"]
         Output.line(Self.row(cells))
+        if let reason = result.firstError { Output.line("   The first error: \(reason)") }
     }
 
     private static let heading = row(
