@@ -48,7 +48,7 @@ final class SilentListener: Sendable {
     }
 
     fileprivate func heard(_ bytes: ByteBuffer, _ channel: any Channel) {
-        state.withLockedValue {
+        _ = state.withLockedValue {
             $0.received[ObjectIdentifier(channel), default: (channel, ByteBuffer())].bytes.writeImmutableBuffer(bytes)
         }
     }
