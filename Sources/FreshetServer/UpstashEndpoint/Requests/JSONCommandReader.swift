@@ -115,6 +115,7 @@ struct JSONCommandReader {
         guard let next = scanner.next else { throw scanner.invalid("unexpected end") }
         try countArgument()
         switch next {
+        case UInt8(ascii: "\""): return try scanner.string()
         case UInt8(ascii: "n"):
             try scanner.skipValue()
             throw UpstashRefusal.nullArgument

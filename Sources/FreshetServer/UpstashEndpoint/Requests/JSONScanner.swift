@@ -121,10 +121,6 @@ struct JSONScanner {
             }
             copy(start..<position)
             while position < end {
-                let plainEnd = bytes.firstByteNotPlainInJSON(from: position)
-                copy(position..<plainEnd)
-                position = plainEnd
-                guard position < end else { break }
                 switch bytes[position] {
                 case UInt8(ascii: "\\"):
                     position += 1
@@ -133,10 +129,14 @@ struct JSONScanner {
                         written += 1
                     }
                 case ..<0x20: throw invalid("a control character in a string")
-                default:
+                case 0x80...:
                     isASCII = false
                     copy(position..<(position + 1))
                     position += 1
+                default:
+                    let plainEnd = bytes.firstByteNotPlainInJSON(from: position)
+                    copy(position..<plainEnd)
+                    position = plainEnd
                 }
             }
             return written
