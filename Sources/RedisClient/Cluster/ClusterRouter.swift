@@ -205,8 +205,9 @@ final class ClusterRouter: NodeRouter {
     private func apply(_ map: SlotMap) -> Bool {
         let (change, stranded) = state.withLockedValue { state -> (ClusterState.Change, [RedisNode]) in
             guard !state.isClosed else { return (ClusterState.Change(), []) }
+            let away = state.nodes.values.filter { !$0.isConnected }
             let change = state.apply(map, make: makeNode)
-            return (change, change.isNew ? state.nodes.values.filter { !$0.isConnected } : [])
+            return (change, change.isNew ? away : [])
         }
         if change.hasMovedSlots { slotsMoved() }
         for node in change.unneeded { node.abandon(because: .serverLeft) }

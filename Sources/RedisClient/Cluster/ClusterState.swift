@@ -66,9 +66,11 @@ struct ClusterState {
 
     /// Turns to a replica no more for a while.
     ///
-    /// - Returns: whether it is one.
+    /// - Returns: whether it is one. What a node told of a moved slot may have made it a primary beside.
     mutating func rest(_ address: Address, until end: NIODeadline) -> Bool {
-        guard let map, map.shards.contains(where: { $0.replicas.contains(address) }) else { return false }
+        guard let map, map.shards.contains(where: { $0.replicas.contains(address) }),
+            !map.shards.contains(where: { $0.primary == address })
+        else { return false }
         resting = resting.filter { $0.value > .now() }
         resting[address] = end
         return true

@@ -1,4 +1,6 @@
+import Logging
 import NIOCore
+import NIOPosix
 import RESP
 import Testing
 
@@ -347,5 +349,35 @@ private func primary(_ port: Int) -> Primary { Primary(address: address(port), p
         var empty = SlotMap([])
         empty.move(3, to: address(1))
         #expect(empty.assignedCount == 1 && empty.shard(of: 3) == 0)
+    }
+}
+
+@Suite struct ClusterStateTests {
+    private func node(_ address: Address) -> RedisNode {
+        RedisNode(
+            configuration: .init(address: address),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: .init(label: "test")
+        )
+    }
+
+    @Test func onlyReplicasAreSpared() {
+        var state = ClusterState()
+        let shard = SlotMap.Shard(primary: address(1), replicas: [address(2)])
+        _ = state.apply(SlotMap([.init(slots: 0...16_383, shard: shard)]), make: node)
+        let end = NIODeadline.now() + .seconds(60)
+        func asked(_ place: Place) -> Address? {
+            state.node(for: place, fromReplica: true) { _ in 0 }?.configuration.address
+        }
+        #expect(asked(.slot(7)) == address(2) && asked(.primary(ofSlot: 7)) == address(1))
+        let primaryRests = state.rest(address(1), until: end)
+        let replicaRests = state.rest(address(2), until: end)
+        #expect(!primaryRests && replicaRests)
+        #expect(asked(.slot(7)) == address(1))
+        // Where it took over it has to be waited for.
+        let isNews = state.move(7, to: address(2), make: node)
+        let ownerRests = state.rest(address(2), until: end)
+        #expect(isNews && !ownerRests)
+        #expect(asked(.slot(7)) == address(2))
     }
 }
