@@ -91,7 +91,7 @@ let package = Package(
             name: "FreshetServer",
             dependencies: [
                 "CZlib", "Freshet", "FreshetAirtable", "FreshetRedis", "FreshetSources", "RESP", "RedisClient",
-                "UpstashClient", .asyncHTTPClient, .hummingbird, .hummingbirdCore, .httpTypes, .nioHTTPTypes,
+                "SourceHTTP", "UpstashClient", .asyncHTTPClient, .hummingbird, .hummingbirdCore, .httpTypes, .nioHTTPTypes,
                 .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .nio("NIOPosix"), .lifecycle,
                 .unixSignals, .logging, .coreMetrics,
                 .product(name: "Yams", package: "Yams"),
@@ -101,7 +101,7 @@ let package = Package(
         .executableTarget(
             name: "FreshetCLI",
             dependencies: [
-                "Freshet", "FreshetServer", "FreshetTesting", "RESP", .asyncHTTPClient, .nio("NIOCore"),
+                "Freshet", "FreshetServer", "FreshetTesting", "RESP", "SourceHTTP", .asyncHTTPClient, .nio("NIOCore"),
                 .nio("NIOPosix"), .nio("NIOHTTP1"), .lifecycle, .logging, .metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),

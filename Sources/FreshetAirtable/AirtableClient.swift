@@ -55,8 +55,8 @@ public struct AirtableClient: Sendable {
         }
         var endpoint = endpoint
         while endpoint.hasSuffix("/") { endpoint.removeLast() }
-        guard let url = URL(string: endpoint), ["http", "https"].contains(url.scheme?.lowercased()),
-            url.host()?.isEmpty == false, url.path().isEmpty, url.query() == nil, url.user() == nil
+        guard let url = URL(string: endpoint), SourceHTTP.canAsk(url), url.path().isEmpty, url.query() == nil,
+            url.fragment() == nil
         else {
             throw CacheError(
                 .configuration,

@@ -11,7 +11,8 @@ package enum SourceHTTP {
             var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
             configuration.timeout.connect = .seconds(10)
             configuration.connectionPool.retryConnectionEstablishment = false
-            configuration.decompression = .enabled(limit: .ratio(200))
+            // Whoever reads an answer bounds what comes out; one read from a connection is a thousand times that at most.
+            configuration.decompression = .enabled(limit: .none)
             return configuration
         }()
     )

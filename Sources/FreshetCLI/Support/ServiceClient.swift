@@ -5,6 +5,7 @@ import FreshetServer
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import SourceHTTP
 
 /// Talks to a running service.
 struct ServiceClient: Sendable {
@@ -27,9 +28,9 @@ struct ServiceClient: Sendable {
 
     private static let maxAnswer = 256 << 20
 
-    /// Not the shared client: that goes on trying where nobody listens.
+    /// Not the shared client: that goes on trying where nobody listens, and follows redirects.
     private static let http: HTTPClient = {
-        var configuration = HTTPClient.Configuration()
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(5)
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -41,13 +42,12 @@ struct ServiceClient: Sendable {
     /// - Throws: ``Failure`` with `usage` for what is no URL, and what cannot be a token. Both may hold a secret, so its
     ///   message repeats neither.
     init(url: String, token: String?) throws {
-        guard let parsed = URLComponents(string: url), ["http", "https"].contains(parsed.scheme?.lowercased()),
-            parsed.host?.isEmpty == false, parsed.query == nil, parsed.fragment == nil
-        else {
-            throw Failure(.usage, "the URL is none of a service; write http://host:port")
-        }
-        guard parsed.user == nil, parsed.password == nil else {
+        let parsed = URL(string: url)
+        guard parsed?.user() == nil, parsed?.password() == nil else {
             throw Failure(.usage, "the URL holds a user or password; the token belongs in --token")
+        }
+        guard let parsed, SourceHTTP.canAsk(parsed), parsed.query() == nil, parsed.fragment() == nil else {
+            throw Failure(.usage, "the URL is none of a service; write http://host:port")
         }
         guard token?.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) != false else {
             throw Failure(.usage, "the token has characters that no token has")
@@ -83,7 +83,10 @@ struct ServiceClient: Sendable {
         } catch {
             throw Failure(.unavailable, "no answer from \(url): \(Self.reason(error))")
         }
-        guard answer.status >= 400 else { return answer }
+        guard answer.status >= 300 else { return answer }
+        guard answer.status >= 400 else {
+            throw Failure(.badData, "\(url) redirects elsewhere; write the URL of the service itself")
+        }
         let error = try? StoredJSON.decode(ErrorBody.self, from: answer.body)
         let text = error.map { "\($0.error): \($0.message)" } ?? "\(url) answered with status \(answer.status)"
         throw Failure(Self.code(of: answer.status), text)

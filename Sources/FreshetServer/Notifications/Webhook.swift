@@ -3,6 +3,7 @@ import Foundation
 import Freshet
 import NIOCore
 import NIOHTTP1
+import SourceHTTP
 
 /// A URL that JSON is posted to. Nothing here says more of it than its host.
 struct Webhook: Sendable {
@@ -19,9 +20,9 @@ struct Webhook: Sendable {
 
     /// - Throws: `CacheError` with `configuration`, which does not repeat the URL.
     init(_ text: String) throws {
-        guard let url = URL(string: text), ["http", "https"].contains(url.scheme?.lowercased()),
-            let host = url.host(), !host.isEmpty
-        else { throw CacheError(.configuration, "the webhook is no URL with http or https and a host") }
+        guard let url = URL(string: text), SourceHTTP.canAsk(url), let host = url.host() else {
+            throw CacheError(.configuration, "the webhook is no URL with \(SourceHTTP.demands)")
+        }
         self.url = text
         self.host = host
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Freshet
+import SourceHTTP
 
 /// A URL that can be asked, what may be said of it, and where its redirects may lead.
 struct HTTPTarget: Sendable, Hashable {
@@ -13,20 +14,16 @@ struct HTTPTarget: Sendable, Hashable {
     /// - Throws: `CacheError` with `configuration`.
     init(_ text: String) throws {
         guard let url = URL(string: text), let target = HTTPTarget(url) else {
-            throw CacheError(.configuration, "an http source needs a URL with http or https, a host, and no password")
+            throw CacheError(.configuration, "an http source needs a URL with \(SourceHTTP.demands)")
         }
         self = target
     }
 
     private init?(_ url: URL) {
-        guard let scheme = url.scheme?.lowercased(), let host = url.host()?.lowercased(), !host.isEmpty,
-            url.user() == nil, url.password() == nil
-        else { return nil }
-        switch scheme {
-        case "http": isEncrypted = false
-        case "https": isEncrypted = true
-        default: return nil
+        guard SourceHTTP.canAsk(url), let scheme = url.scheme?.lowercased(), let host = url.host()?.lowercased() else {
+            return nil
         }
+        isEncrypted = scheme == "https"
         let port = url.port ?? (isEncrypted ? 443 : 80)
         origin = "\(scheme)://\(host):\(port)"
         name = "\(scheme)://\(host)\(url.port.map { ":\($0)" } ?? "")"
@@ -39,7 +36,10 @@ struct HTTPTarget: Sendable, Hashable {
     func redirected(to location: String) throws -> HTTPTarget {
         guard let next = URL(string: location, relativeTo: URL(string: url)).flatMap({ HTTPTarget($0.absoluteURL) })
         else {
-            throw CacheError(.sourceFailed, "\(name) redirects to something that is no URL for http or https")
+            throw CacheError(
+                .sourceFailed,
+                "\(name) redirects to something that is no URL for http or https, or has a port that there is not"
+            )
         }
         guard next.isEncrypted || !isEncrypted else {
             throw CacheError(.sourceFailed, "\(name) redirects from https to http, which is not followed")
