@@ -1,7 +1,5 @@
 import Freshet
 import FreshetSources
-import NIOCore
-import Yams
 
 /// Reads one field of a configuration file.
 struct FieldReader {
@@ -33,17 +31,10 @@ struct FieldReader {
             route: route,
             source: source,
             transform: transform.isIdentity ? nil : transform,
-            fingerprint: fingerprint
+            fingerprint: value.fingerprint
         )
         settings.sourcePlace = mapping.keyPlace("source")
         return settings
-    }
-
-    /// Of the field's settings as they are written, with their variables replaced.
-    private var fingerprint: String {
-        let text = (try? Yams.serialize(node: value.node, sortKeys: true)) ?? ""
-        let (replaced, _) = VariableSubstitution.replace(in: text, from: scope.environment)
-        return String(ByteBuffer(string: replaced).sha1.prefix(12))
     }
 
     private func readPolicy(_ mapping: YAMLMapping) -> FieldPolicy? {
@@ -159,6 +150,14 @@ struct FieldReader {
             for header in mapping.all {
                 guard let text = header.value.text() else { continue }
                 headers[header.key] = text
+                let isSecret = header.key.lowercased() == "authorization" || header.value.isReplaced
+                if isSecret, let url, NearbyHost.isExposed(url) {
+                    scope.warn(
+                        header.keyPlace,
+                        "the header \(header.key) crosses the network in plain text",
+                        "write https:// for a host that is far away"
+                    )
+                }
                 check(header.keyPlace, advice: "write headers as `Name: value`") {
                     try HTTPSource.check(header: header.key, text)
                 }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Hosts that are reached without a way through the internet.
 enum NearbyHost {
     private static let domains = [".internal", ".local", ".localhost"]
@@ -14,6 +16,14 @@ enum NearbyHost {
         }
         let name = bare.lowercased()
         return !name.contains(".") || domains.contains(where: name.hasSuffix)
+    }
+
+    /// Whether what is sent to a URL would cross the internet in plain text.
+    static func isExposed(_ url: String) -> Bool {
+        guard let url = URL(string: url), url.scheme?.lowercased() == "http", let host = url.host() else {
+            return false
+        }
+        return !isNearby(host)
     }
 
     /// RFC 1918 and 3927.

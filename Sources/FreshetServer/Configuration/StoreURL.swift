@@ -1,4 +1,3 @@
-import Foundation
 import RedisClient
 import UpstashClient
 
@@ -43,9 +42,7 @@ extension StoreLocation {
 
     /// The token would be everybody's.
     private func problem(_ configuration: UpstashClient.Configuration) -> (message: String, advice: String)? {
-        guard let url = URL(string: configuration.endpoint), url.scheme == "http", let host = url.host(),
-            !NearbyHost.isNearby(host)
-        else { return nil }
+        guard NearbyHost.isExposed(configuration.endpoint) else { return nil }
         return ("the token would cross the network in plain text", "write https:// for a host that is far away")
     }
 
