@@ -110,11 +110,10 @@ private struct ConfigurationReader {
         let values = !value.isList ? [value] : value.list() ?? []
         return values.compactMap { value in
             guard let origin = value.word() else { return nil }
-            guard origin == "*" || origin.hasPrefix("https://") || origin.hasPrefix("http://"), !origin.hasSuffix("/")
-            else {
+            guard origin == "*" || WebOrigin.isWritten(origin) else {
                 value.report(
-                    "'\(value.written)' is no origin",
-                    "write https://host or https://host:port, without a path, or '*'"
+                    "'\(value.written)' is no origin as browsers write it",
+                    "write https://host or https://host:port, in lower case, without a path or the usual port, or '*'"
                 )
                 return nil
             }
@@ -133,6 +132,13 @@ private struct ConfigurationReader {
 
     /// Token and endpoint have to make a client.
     private func checkAirtable(_ configuration: Configuration) {
+        if configuration.airtable.token != nil, let url = configuration.airtable.endpoint, NearbyHost.isExposed(url) {
+            scope.report(
+                origin: "AIRTABLE_ENDPOINT",
+                "the token would cross the network in plain text",
+                "write https:// for a host that is far away"
+            )
+        }
         do {
             _ = try SourceFactory(configuration: configuration, logger: Logger(label: "freshet.configuration"))
         } catch {

@@ -117,14 +117,17 @@ struct YAMLValue {
 
     func bool() -> Bool? {
         guard let text = text() else { return nil }
-        switch text {
-        case "true": return true
-        case "false": return false
-        default:
+        guard let bool = Self.booleans[text] else {
             report("'\(written)' is no value for \(name)", "write true or false")
             return nil
         }
+        return bool
     }
+
+    /// YAML 1.2, section 10.3.2, as are the words for null.
+    private static let booleans = [
+        "true": true, "True": true, "TRUE": true, "false": false, "False": false, "FALSE": false,
+    ]
 
     /// Any value, as JSON would have it: only plain scalars are numbers, booleans or null.
     func json() -> JSONValue? {
@@ -149,7 +152,7 @@ struct YAMLValue {
 
     private static func plain(_ text: String) -> JSONValue {
         if let integer = Int64(text) { return .integer(integer) }
-        if text == "true" || text == "false" { return .bool(text == "true") }
+        if let bool = booleans[text] { return .bool(bool) }
         if let first = text.first, first.isNumber || first == "-", let number = Double(text), number.isFinite {
             return .number(number)
         }
@@ -158,7 +161,7 @@ struct YAMLValue {
 
     var isNull: Bool {
         guard let scalar = node.scalar, scalar.style == .plain else { return false }
-        return ["", "~", "null"].contains(scalar.string)
+        return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
     }
 
     private var described: String { path.isEmpty ? "the file" : "'\(name)'" }
