@@ -23,23 +23,21 @@ extension AirtableClient {
             if Task.isCancelled || error is CancellationError { throw CancellationError() }
             throw transportFailure(error, list)
         }
-        guard answer.status == 200 else {
-            let refusal = AirtableRefusal(status: answer.status, body: answer.body, list: list)
-            switch refusal.kind {
-            case .rateLimit: limiter.close(for: limiters.closure, because: .rateLimit)
-            case .quota: limiter.close(for: limiters.quotaClosure, because: .quota)
-            case .iteratorGone, .unknownColumn, .transient, .final: break
-            }
-            throw refusal.failure(rateLimit: limiters.closure, quota: limiters.quotaClosure)
+        switch answer {
+        case .page(let type, let body): return try page(type, body, list)
+        case .refusal(let response): throw await refuse(response, list, limiter)
         }
-        guard let body = answer.body else {
+    }
+
+    private func page(_ type: String, _ body: ByteBuffer?, _ list: AirtableList) throws -> AirtablePage {
+        guard let body else {
             throw PageFailure.final(
                 CacheError(.sourceFailed, "a page of \(list.name) is larger than \(configuration.maxPageSize) bytes")
             )
         }
-        guard answer.isJSON else {
+        guard type == "application/json" || type.hasSuffix("+json") else {
             throw PageFailure.final(
-                CacheError(.sourceFailed, "Airtable answered for \(list.name) with \(answer.type), not with JSON")
+                CacheError(.sourceFailed, "Airtable answered for \(list.name) with \(type), not with JSON")
             )
         }
         do {
@@ -51,13 +49,34 @@ extension AirtableClient {
         }
     }
 
-    private struct Answer {
-        var status: Int
-        var type: String
-        /// Nil if it is too large.
-        var body: ByteBuffer?
+    /// Closes the base if the refusal says so.
+    private func refuse(
+        _ response: HTTPClientResponse,
+        _ list: AirtableList,
+        _ limiter: BaseLimiter
+    ) async -> PageFailure {
+        // The status decides, whatever becomes of the body.
+        let body = try? await withDeadline(
+            min(Self.patienceWithRefusals, configuration.requestTimeout),
+            on: SystemSpawner(),
+            orThrow: CacheError(.sourceTimedOut, "a refusal of Airtable is cut off")
+        ) { try await response.body.collect(upTo: 1 << 16) }
+        let refusal = AirtableRefusal(status: Int(response.status.code), body: body, list: list)
+        switch refusal.kind {
+        case .rateLimit: limiter.close(for: limiters.closure, because: .rateLimit)
+        case .quota: limiter.close(for: limiters.quotaClosure, because: .quota)
+        case .iteratorGone, .unknownColumn, .transient, .final: break
+        }
+        return refusal.failure(rateLimit: limiters.closure, quota: limiters.quotaClosure)
+    }
 
-        var isJSON: Bool { type == "application/json" || type.hasSuffix("+json") }
+    private static let patienceWithRefusals = Duration.seconds(2)
+
+    private enum Answer {
+        /// Its body is nil if it is too large.
+        case page(type: String, body: ByteBuffer?)
+        /// Its body is still to come.
+        case refusal(HTTPClientResponse)
     }
 
     private func exchange(_ call: AirtableList.Call) async throws -> Answer {
@@ -73,13 +92,14 @@ extension AirtableClient {
         }
         let timeout = TimeAmount.nanoseconds(configuration.requestTimeout.clampedNanoseconds)
         let response = try await httpClient.execute(request, timeout: timeout, logger: logger)
-        let status = Int(response.status.code)
-        let type = response.headers.first(name: "content-type") ?? "no content type"
-        var answer = Answer(status: status, type: type.prefix { $0 != ";" && $0 != " " }.lowercased())
+        guard response.status == .ok else { return .refusal(response) }
+        let type = (response.headers.first(name: "content-type") ?? "no content type").prefix { $0 != ";" && $0 != " " }
+            .lowercased()
         do {
-            answer.body = try await response.body.collect(upTo: status == 200 ? configuration.maxPageSize : 1 << 16)
-        } catch is NIOTooManyBytesError {}
-        return answer
+            return .page(type: type, body: try await response.body.collect(upTo: configuration.maxPageSize))
+        } catch is NIOTooManyBytesError {
+            return .page(type: type, body: nil)
+        }
     }
 
     private func transportFailure(_ error: any Error, _ list: AirtableList) -> PageFailure {

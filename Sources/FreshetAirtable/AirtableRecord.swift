@@ -18,14 +18,16 @@ public struct AirtableRecord: Sendable, Hashable, Decodable {
         self.commentCount = commentCount
     }
 
-    /// `{id, …fields}`. The record's id wins over a column named `id`, whose cells are lost.
+    /// `{id, …fields}`, and `commentCount` where it was asked for. They win over columns of these names, whose cells
+    /// are lost.
     public var flattened: JSONValue {
         var members = fields
         members["id"] = .string(id)
+        if let commentCount { members["commentCount"] = .integer(Int64(commentCount)) }
         return .object(members)
     }
 
-    /// Whether ``flattened`` hides a cell.
+    /// Whether the id hides a cell in ``flattened``.
     public var hasIDColumn: Bool { fields["id"] != nil }
 }
 

@@ -15,12 +15,22 @@ public final class AirtableService: CoreService {
     public let client: AirtableClient
     private let cache: CacheService
     private let ttl: Duration
+    private let deadline: Duration
 
-    /// - Parameter ttl: how long a list is kept. Over two hours, URLs of attachments in it are dead before it is.
-    public init(client: AirtableClient, cache: CacheService, ttl: Duration = .seconds(300)) {
+    /// - Parameters:
+    ///   - ttl: how long a list is kept. Over two hours, URLs of attachments in it are dead before it is.
+    ///   - deadline: when a load is given up. Airtable's pace allows about 460 records a second, so that the default is
+    ///     enough for 135,000.
+    public init(
+        client: AirtableClient,
+        cache: CacheService,
+        ttl: Duration = .seconds(300),
+        deadline: Duration = .seconds(300)
+    ) {
         self.client = client
         self.cache = cache
         self.ttl = ttl
+        self.deadline = deadline
     }
 
     /// Asks Airtable nothing, since every call is metered. Whether the token is good shows with the first list.
@@ -45,8 +55,8 @@ public final class AirtableService: CoreService {
         }
         let key = Self.cacheKey(base: base, table: table, options: options)
         return forceRefresh
-            ? try await cache.refresh(key: key, ttl: ttl, fetch: load)
-            : try await cache.getOrLoad(key: key, ttl: ttl, load: load)
+            ? try await cache.refresh(key: key, ttl: ttl, deadline: deadline, fetch: load)
+            : try await cache.getOrLoad(key: key, ttl: ttl, deadline: deadline, load: load)
     }
 
     /// Where a list is cached: `airtable:{base}:{table}`, and the options as in Airtable's URL; everything
@@ -67,10 +77,15 @@ extension ServiceKey {
 extension ServiceRegistry {
     /// Registers an ``AirtableService`` that depends on the ``CacheService``.
     ///
+    /// - Parameters: as ``AirtableService/init(client:cache:ttl:deadline:)`` takes them.
     /// - Throws: `CacheError` with `configuration` if there is one already.
-    public func registerAirtable(_ client: AirtableClient, ttl: Duration = .seconds(300)) throws {
+    public func registerAirtable(
+        _ client: AirtableClient,
+        ttl: Duration = .seconds(300),
+        deadline: Duration = .seconds(300)
+    ) throws {
         try register(.airtable, dependsOn: [.cache]) { registry in
-            AirtableService(client: client, cache: try await registry.service(.cache), ttl: ttl)
+            AirtableService(client: client, cache: try await registry.service(.cache), ttl: ttl, deadline: deadline)
         }
     }
 }

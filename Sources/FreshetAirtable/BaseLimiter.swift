@@ -108,6 +108,7 @@ final class BaseLimiter: Sendable {
         case .rateLimit: CacheError(.overloaded, "base \(name) had too many requests; \(pause)", retryAfter: time)
         case .quota:
             CacheError(.sourceFailed, "base \(name) has spent its API calls for this month; \(pause)", retryAfter: time)
+                .because(of: .quota)
         }
     }
 }
