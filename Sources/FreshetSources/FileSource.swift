@@ -3,89 +3,130 @@ public import Freshet
 import NIOCore
 import NIOPosix
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// A JSON file.
 ///
-/// Its validator is made of the file's identity, size and time of change, so a file that has not changed is not read
-/// again. A file that changes while it is read is read once more.
+/// Its validator is made of the file's identity, size and the time of its last change of any kind, which nobody can set
+/// back, so a file that has not changed is not read again. One that has just changed has no validator yet: it could
+/// change once more within the same tick of the file system's clock. A file that changes while it is read is read once
+/// more.
 public struct FileSource: FieldSource {
     public let path: String
     public let maxBytes: Int
     /// For messages, which readers see: without the folders.
     private let name: String
+    /// Since 1970.
+    private let now: @Sendable () -> Duration
+
+    /// The ticks of file systems are no longer.
+    private static let tick = Duration.seconds(2)
 
     /// - Parameters:
     ///   - path: relative to the working directory, or absolute.
     ///   - maxBytes: a larger file is an error.
     /// - Throws: `CacheError` with `configuration` for a path that no file can have.
     public init(path: String, maxBytes: Int = 64 << 20) throws {
+        try self.init(path: path, maxBytes: maxBytes) { SystemSpawner().wallTime() }
+    }
+
+    package init(path: String, maxBytes: Int = 64 << 20, now: @escaping @Sendable () -> Duration) throws {
         guard !path.isEmpty, !path.utf8.contains(0) else {
             throw CacheError(.configuration, "a file source needs a path")
         }
         self.path = path
         self.maxBytes = maxBytes
         name = path.split(separator: "/").last.map(String.init) ?? path
+        self.now = now
     }
 
     public func load(_ context: LoadContext) async throws -> LoadResult<JSONValue> {
+        let contents: Contents?
+        do {
+            // Looking at it may block, as reading it does.
+            contents = try await NIOThreadPool.singleton.runIfActive { try self.contents(unless: context.etag) }
+        } catch let error as CacheError {
+            throw error
+        } catch {
+            throw CacheError(.sourceFailed, "\(name) cannot be read", underlying: error)
+        }
+        guard let contents else { return .notModified }
+        return .value(try decode(contents.bytes), LoadDetails(etag: contents.etag))
+    }
+
+    private struct Contents {
+        var bytes: ByteBuffer
+        var etag: String?
+    }
+
+    /// - Returns: nil if the file has that tag.
+    private func contents(unless etag: String?) throws -> Contents? {
         for _ in 1...3 {
+            let time = now()
             let before = try stamp()
-            if let etag = context.etag, etag == before.etag { return .notModified }
-            let bytes = try await read(before.size)
-            guard try stamp() == before else { continue }
-            return .value(try decode(bytes), LoadDetails(etag: before.etag))
+            let tag = before.changed + Self.tick < time ? before.etag : nil
+            if let etag, etag == tag { return nil }
+            let bytes = try read(before.size)
+            if try stamp() == before { return Contents(bytes: bytes, etag: tag) }
         }
         throw CacheError(.sourceFailed, "\(name) changes faster than it can be read")
     }
 
     private struct Stamp: Hashable {
+        var device: UInt64
+        var file: UInt64
         var size: Int
-        var etag: String
+        /// Since 1970.
+        var changed: Duration
+
+        var etag: String {
+            let parts = [device, file, UInt64(size), UInt64(bitPattern: changed.clampedNanoseconds)]
+            return "\"\(parts.map { String($0, radix: 16) }.joined(separator: "-"))\""
+        }
     }
 
     private func stamp() throws -> Stamp {
-        let attributes: [FileAttributeKey: Any]
-        do {
-            // Attributes are of the link, not of what it points to.
-            let target = URL(filePath: path).resolvingSymlinksInPath().path(percentEncoded: false)
-            attributes = try FileManager.default.attributesOfItem(atPath: target)
-        } catch {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
             throw CacheError(
                 .sourceFailed,
                 "there is no file at \(name), or it may not be looked at",
-                underlying: error
+                underlying: IOError(errnoCode: errno, reason: "stat")
             )
         }
         // Opening a pipe or a device could wait for ever.
-        guard attributes[.type] as? FileAttributeType == .typeRegular else {
+        guard status.st_mode & S_IFMT == S_IFREG else {
             throw CacheError(.sourceFailed, "\(name) is not a regular file")
         }
-        let size = (attributes[.size] as? NSNumber)?.intValue ?? 0
+        let size = Int(status.st_size)
         guard size <= maxBytes else {
             throw CacheError(.sourceFailed, "\(name) has \(size) bytes, more than the \(maxBytes) that are allowed")
         }
-        let file = (attributes[.systemFileNumber] as? NSNumber)?.uint64Value ?? 0
-        let changed = (attributes[.modificationDate] as? Date)?.timeIntervalSinceReferenceDate.bitPattern ?? 0
-        let parts = [file, changed, UInt64(size)].map { String($0, radix: 16) }
-        return Stamp(size: size, etag: "\"\(parts.joined(separator: "-"))\"")
+        #if canImport(Darwin)
+        let changed = status.st_ctimespec
+        #else
+        let changed = status.st_ctim
+        #endif
+        return Stamp(
+            device: UInt64(truncatingIfNeeded: status.st_dev),
+            file: UInt64(status.st_ino),
+            size: size,
+            changed: .seconds(changed.tv_sec) + .nanoseconds(changed.tv_nsec)
+        )
     }
 
-    /// Reads in a thread that may block.
-    private func read(_ size: Int) async throws -> ByteBuffer {
-        let path = path
-        let limit = maxBytes
-        do {
-            return try await NIOThreadPool.singleton.runIfActive {
-                let file = try FileHandle(forReadingFrom: URL(filePath: path))
-                defer { try? file.close() }
-                var bytes = ByteBufferAllocator().buffer(capacity: size)
-                while bytes.readableBytes <= limit, let part = try file.read(upToCount: 1 << 20), !part.isEmpty {
-                    bytes.writeBytes(part)
-                }
-                return bytes
-            }
-        } catch {
-            throw CacheError(.sourceFailed, "\(name) cannot be read", underlying: error)
+    private func read(_ size: Int) throws -> ByteBuffer {
+        let file = try FileHandle(forReadingFrom: URL(filePath: path))
+        defer { try? file.close() }
+        var bytes = ByteBufferAllocator().buffer(capacity: size)
+        while bytes.readableBytes <= maxBytes, let part = try file.read(upToCount: 1 << 20), !part.isEmpty {
+            bytes.writeBytes(part)
         }
+        return bytes
     }
 
     private func decode(_ bytes: ByteBuffer) throws -> JSONValue {

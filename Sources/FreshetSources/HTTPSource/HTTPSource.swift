@@ -126,7 +126,7 @@ extension HTTPSource {
         setDefault("accept-encoding", "gzip")
         setDefault("user-agent", "freshet")
         if context.isForced { setDefault("cache-control", "no-cache") }
-        if let validator = context.etag.map(HTTPValidator.init(stored:)) {
+        if let validator = HTTPValidator(of: context) {
             request.headers.replaceOrAdd(name: validator.requestHeader, value: validator.value)
         }
         return request
@@ -137,7 +137,7 @@ extension HTTPSource {
     {
         switch response.status.code {
         case 200: break
-        case 304 where context.etag != nil: return .notModified
+        case 304 where HTTPValidator(of: context) != nil: return .notModified
         case 404, 410: return .absent
         default: throw HTTPRefusal(response, asked).error
         }
