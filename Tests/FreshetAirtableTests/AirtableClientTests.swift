@@ -119,17 +119,44 @@ struct AirtableClientTests {
 
     @Test("The order is that of the first page, cells are read live, deleted records are left out")
     func frozenOrder() async throws {
-        try await Airtable.with { airtable in
-            let standIn = airtable.standIn
-            let last = try #require(standIn.records(base: Airtable.base, table: Airtable.people).last?.id)
+        // Its clock stands still between two pages.
+        let spawner = TestSpawner()
+        try await AirtableStandIn.withStandIn(AirtableStandIn(spawner: spawner)) { standIn in
+            let airtable = Airtable(
+                standIn: standIn,
+                spawner: JumpingSpawner(),
+                limiters: BaseLimiters(spawner: JumpingSpawner())
+            )
+            let query = AirtableQuery(sort: [.init(field: "Nombre")])
+            let before = try await airtable.list(query).map(\.id)
+            await spawner.advance(by: .seconds(1))
             standIn.inject(.delay(.seconds(1)), skipping: 1)
-            let client = try airtable.client()
-            async let list = client.records(base: Airtable.base, table: Airtable.people)
-            try await waitUntil("the first page") { standIn.statistics.statuses[200] ?? 0 >= 1 }
-            standIn.setCell(base: Airtable.base, table: Airtable.people, record: last, column: "Nombre", to: "Zz")
+            async let list = airtable.list(query)
+            try await spawner.waitForSleepers(1)
+            let (moved, changed, deleted) = (before[150], before[399], before[200])
+            for record in [moved, before[0]] {
+                standIn.setCell(base: Airtable.base, table: Airtable.people, record: record, column: "Nombre", to: "Zz")
+            }
+            standIn.setCell(base: Airtable.base, table: Airtable.people, record: changed, column: "Notas", to: "new")
+            standIn.deleteRecord(base: Airtable.base, table: Airtable.people, record: deleted)
+            await spawner.advance(by: .seconds(1))
             let records = try await list
-            #expect(records.map(\.id) == standIn.records(base: Airtable.base, table: Airtable.people).map(\.id))
+            #expect(records.map(\.id) == before.filter { $0 != deleted })
+            #expect(records[150].fields["Nombre"] == "Zz" && records[0].fields["Nombre"] != "Zz")
+            #expect(records.last?.fields["Notas"] == "new")
         }
+    }
+
+    @Test(
+        "An endpoint is scheme, host and port",
+        arguments: [
+            "", "api.example", "ftp://api.example", "https://api.example/v0", "https://u:p@api.example",
+            "https://api.example?a", "https://api.example#a", "http://127.0.0.1:99999", "http://[::1]:70000",
+            "http://127.0.0.1:0",
+        ]
+    )
+    func badEndpoint(_ endpoint: String) async {
+        #expect(await cacheError { try AirtableClient(token: "t", endpoint: endpoint) }?.code == .configuration)
     }
 
     @Test("Columns can be asked for by name, even where every cell is empty")

@@ -1,6 +1,8 @@
 import Freshet
 import FreshetAirtable
 import FreshetTesting
+import NIOCore
+import TestSupport
 import Testing
 
 @Suite("Airtable: what goes wrong in the wild")
@@ -160,6 +162,57 @@ struct AirtableFailureTests {
         }
     }
 
+    @Test(
+        "A refusal counts though its body is cut off, stalls or is no gzip: a 429 is not asked again, and closes the base",
+        arguments: [
+            RawServer.Answer(
+                "429 Too Many Requests",
+                "Content-Length: 99",
+                body: ByteBuffer(string: "{"),
+                isLast: true
+            ),
+            RawServer.Answer("429 Too Many Requests", "Content-Length: 99", body: ByteBuffer(string: "{")),
+            RawServer.Answer(
+                "429 Too Many Requests",
+                "Content-Encoding: gzip",
+                "Content-Length: 9",
+                body: ByteBuffer(string: "{\"errors\"")
+            ),
+        ]
+    )
+    func brokenRefusal(_ answer: RawServer.Answer) async throws {
+        let server = try await RawServer.start { _ in answer }
+        var configuration = AirtableClient.Configuration()
+        configuration.requestTimeout = .seconds(10)
+        let client = try AirtableClient(
+            token: "t",
+            endpoint: server.url,
+            configuration: configuration,
+            limiters: BaseLimiters(spawner: JumpingSpawner())
+        )
+        for _ in 1...2 {
+            let error = await cacheError { try await client.records(base: Airtable.base, table: Airtable.people) }
+            #expect(error?.code == .overloaded)
+            #expect(error?.retryAfter == .seconds(30))
+            #expect(server.requests.count == 1)
+        }
+    }
+
+    @Test("A refused token is one though the body is cut off", arguments: [401, 403])
+    func brokenRefusalOfToken(_ status: Int) async throws {
+        let server = try await RawServer.start { _ in
+            RawServer.Answer("\(status) No", "Content-Length: 99", body: ByteBuffer(string: "{"), isLast: true)
+        }
+        let client = try AirtableClient(
+            token: "t",
+            endpoint: server.url,
+            limiters: BaseLimiters(spawner: JumpingSpawner())
+        )
+        let error = await cacheError { try await client.records(base: Airtable.base, table: Airtable.people) }
+        #expect(error?.refusal == .credentials)
+        #expect(server.requests.count == 1)
+    }
+
     @Test("A spent monthly quota is told, and not asked about again for an hour")
     func quota() async throws {
         try await Airtable.with { airtable in
@@ -168,6 +221,7 @@ struct AirtableFailureTests {
                 let error = await cacheError { try await airtable.list() }
                 #expect(error?.code == .sourceFailed)
                 #expect(error?.retryAfter == .seconds(3600))
+                #expect(error?.refusal == .quota)
                 #expect(error?.message.contains("this month") == true)
                 #expect(airtable.standIn.statistics.requests == 1)
             }

@@ -2,6 +2,7 @@ import Freshet
 import FreshetAirtable
 import FreshetTesting
 import Logging
+import NIOConcurrencyHelpers
 import Testing
 
 @Suite("AirtableService: lists, cached")
@@ -61,6 +62,54 @@ struct AirtableServiceTests {
             #expect(error?.code == .sourceFailed)
             let kept = try await service.fetchRecords(base: base, table: table).count
             #expect(kept == 13)
+        }
+    }
+
+    @Test("A load is given up at the deadline, and not before", arguments: [false, true])
+    func deadline(isForced: Bool) async throws {
+        try await Airtable.with { airtable in
+            let spawner = TestSpawner()
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let cache = CacheService(store: MemoryStore(spawner: spawner), spawner: spawner, logger: logger)
+            try await cache.initialize()
+            let service = AirtableService(client: try airtable.client(), cache: cache, deadline: .seconds(120))
+            airtable.standIn.inject(.hang)
+            let isOver = NIOLockedValueBox(false)
+            let list = Task {
+                defer { isOver.withLockedValue { $0 = true } }
+                return try await service.fetchRecords(
+                    base: Airtable.base,
+                    table: Airtable.people,
+                    forceRefresh: isForced
+                )
+            }
+            let standIn = airtable.standIn
+            try await waitUntil("the request") { standIn.statistics.requests == 1 }
+            await spawner.advance(by: .seconds(119))
+            #expect(!isOver.withLockedValue { $0 })
+            await spawner.advance(by: .seconds(2))
+            #expect(await cacheError { try await list.value }?.code == .sourceTimedOut)
+        }
+    }
+
+    @Test("Comments are counted in a list where they are asked for, whatever the columns are called")
+    func comments() async throws {
+        try await Airtable.with { airtable in
+            let service = try await service(airtable)
+            let record = try #require(airtable.standIn.records(base: Airtable.base, table: Airtable.people).first?.id)
+            airtable.standIn.setCell(
+                base: Airtable.base,
+                table: Airtable.people,
+                record: record,
+                column: "commentCount",
+                to: "many"
+            )
+            func counts(_ query: AirtableQuery) async throws -> [JSONValue?] {
+                try await service.fetchRecords(base: Airtable.base, table: Airtable.people, options: query)
+                    .map { $0["commentCount"] }
+            }
+            #expect(try await counts(AirtableQuery(maxRecords: 2, countsComments: true)) == [0, 1])
+            #expect(try await counts(AirtableQuery(maxRecords: 2)) == ["many", nil])
         }
     }
 

@@ -84,7 +84,7 @@ struct BaseLimiterTests {
         } throws: { error in
             let error = error as? CacheError
             return error?.code == .sourceFailed && error?.retryAfter == .seconds(3600)
-                && error?.message.contains("this month") == true
+                && error?.refusal == .quota && error?.message.contains("this month") == true
         }
         await spawner.advance(by: .seconds(3600))
         await #expect(throws: Never.self) { try await limiter.acquire() }

@@ -1,6 +1,7 @@
 import Foundation
 import Freshet
 import FreshetSources
+import TestSupport
 import Testing
 
 @Suite("file source")
@@ -12,24 +13,75 @@ struct FileSourceTests {
         try await body(folder.appending(path: "a file.json"))
     }
 
-    private func load(_ file: URL, etag: String? = nil) async throws -> LoadResult<JSONValue> {
-        try await FileSource(path: file.path(percentEncoded: false)).load(LoadContext(etag: etag))
+    /// - Parameter age: by how much later than now it is.
+    private func load(_ file: URL, etag: String? = nil, age: Duration = .zero) async throws -> LoadResult<JSONValue> {
+        let source = try FileSource(path: file.path(percentEncoded: false)) { SystemSpawner().wallTime() + age }
+        return try await source.load(LoadContext(etag: etag))
     }
 
     @Test("A file is read, not read again while it is the same, and read again when it has changed")
     func etag() async throws {
         try await withFile { file in
             try Data(#"[{"id":1}]"#.utf8).write(to: file)
-            guard case .value(let value, let details) = try await load(file) else { throw CancellationError() }
+            let (value, tag) = try await tagged(file)
             #expect(value == [["id": 1]])
-            guard case .notModified = try await load(file, etag: details.etag) else {
+            guard case .notModified = try await load(file, etag: tag, age: .seconds(3600)) else {
                 Issue.record("read again")
                 return
             }
             // Of the same size, under the same name.
             try Data(#"[{"id":2}]"#.utf8).write(to: file, options: .atomic)
-            let changed = try FreshetSourcesTests.value(try await load(file, etag: details.etag))
+            let changed = try FreshetSourcesTests.value(try await load(file, etag: tag, age: .seconds(3600)))
             #expect(changed == [["id": 2]])
+        }
+    }
+
+    /// What is read, and its tag, a minute after the last change.
+    private func tagged(_ file: URL) async throws -> (JSONValue, String) {
+        guard case .value(let value, let details) = try await load(file, age: .seconds(60)) else {
+            throw CancellationError()
+        }
+        return (value, try #require(details.etag))
+    }
+
+    @Test("A file that changes in place is read again, though its size and its date stay")
+    func inPlace() async throws {
+        try await withFile { file in
+            let date = Date(timeIntervalSince1970: 1_700_000_000)
+            func write(_ text: String) throws {
+                let handle = try FileHandle(forWritingTo: file)
+                try handle.write(contentsOf: Data(text.utf8))
+                try handle.close()
+                try FileManager.default.setAttributes(
+                    [.modificationDate: date],
+                    ofItemAtPath: file.path(percentEncoded: false)
+                )
+            }
+            try Data().write(to: file)
+            try write("[1]")
+            let (_, tag) = try await tagged(file)
+            // A tick of the file system's clock.
+            #expect(
+                try await eventually {
+                    try write("[2]")
+                    guard case .value(let value, _) = try await load(file, etag: tag, age: .seconds(60)) else {
+                        return false
+                    }
+                    return value == [2]
+                }
+            )
+        }
+    }
+
+    @Test("A file that has just changed has no tag, since it could change again without a trace")
+    func justChanged() async throws {
+        try await withFile { file in
+            try Data("[1]".utf8).write(to: file)
+            guard case .value(_, let details) = try await load(file) else { throw CancellationError() }
+            #expect(details.etag == nil)
+            let (_, tag) = try await tagged(file)
+            let again = try value(try await load(file, etag: tag))
+            #expect(again == [1])
         }
     }
 

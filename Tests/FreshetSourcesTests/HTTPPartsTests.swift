@@ -42,12 +42,26 @@ struct HTTPPartsTests {
 
     @Test("Validators are told apart when they come back")
     func validators() {
-        for etag in ["\"a\"", "W/\"a\"", "unquoted"] {
+        for etag in ["\"a\"", "W/\"a\"", "\"\"", "\"date:é\""] {
             #expect(HTTPValidator(["ETag": etag])?.stored == etag)
-            #expect(HTTPValidator(stored: etag).requestHeader == "if-none-match")
+            #expect(HTTPValidator(stored: etag)?.requestHeader == "if-none-match")
         }
         let date = HTTPValidator(["Last-Modified": "today"])
-        #expect(date.map { HTTPValidator(stored: $0.stored) } == date)
+        #expect(date.flatMap { HTTPValidator(stored: $0.stored) } == date)
+        #expect(date?.requestHeader == "if-modified-since")
         #expect(HTTPValidator([:]) == nil)
+    }
+
+    @Test("What is no validator is taken for none, and the date for it where there is one")
+    func noValidators() {
+        let limit = "\"\(String(repeating: "x", count: 1022))\""
+        #expect(HTTPValidator(["ETag": limit])?.value == limit)
+        for text in ["", "unquoted", "\"", "W/\"", "w/\"a\"", "date:x", "\"a\"b\"", "\"a b\"", limit + "x\""] {
+            #expect(HTTPValidator(["ETag": text]) == nil, "\(text)")
+            #expect(HTTPValidator(["ETag": text, "Last-Modified": "today"])?.stored == "date:today", "\(text)")
+            if text != "date:x" { #expect(HTTPValidator(stored: text) == nil, "\(text)") }
+        }
+        #expect(HTTPValidator(["Last-Modified": limit + "x"]) == nil)
+        #expect(HTTPValidator(["Last-Modified": ""]) == nil)
     }
 }

@@ -173,6 +173,47 @@ struct HTTPSourceTests {
         }
     }
 
+    /// A list of 100,000 zeros in 235 bytes.
+    private static let zeros =
+        Data(
+            base64Encoded:
+                "H4sIAAAAAAACA+3CMQ0AAAgDMEMc80PwbwMN+5t2Mw\(String(repeating: "A", count: 256))BA6R62apLoQQ0DAA=="
+        )
+        ?? Data()
+
+    @Test("Only the size of what comes out limits how well an answer is compressed")
+    func compressedWell() async throws {
+        try await TestServer.with { _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: "application/json", .contentEncoding: "gzip"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: Self.zeros))
+            )
+        } _: { server in
+            let loaded = try value(try await load(server.url))
+            #expect(loaded.array?.count == 100_000)
+            var configuration = HTTPSource.Configuration()
+            configuration.maxBytes = 200_000
+            let source = try HTTPSource(url: server.url, configuration: configuration)
+            let error = await cacheError { try await source.load(LoadContext()) }
+            #expect(error?.message.contains("larger than 200000 bytes") == true)
+        }
+    }
+
+    @Test("A validator that other servers would choke on is neither kept nor sent")
+    func longValidator() async throws {
+        let long = "\"\(String(repeating: "x", count: 5000))\""
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT"
+        try await TestServer.with { request in
+            Response("1", [.eTag: long, .lastModified: date])
+        } _: { server in
+            guard case .value(_, let details) = try await load(server.url) else { throw CancellationError() }
+            #expect(details.etag == "date:\(date)")
+            _ = try await load(server.url, LoadContext(etag: long))
+            #expect(server.requests.last?.headers[.ifNoneMatch] == nil)
+        }
+    }
+
     @Test("Redirects are followed within an origin with the headers")
     func redirects() async throws {
         try await TestServer.with { request in
@@ -208,7 +249,10 @@ struct HTTPSourceTests {
 
     @Test(
         "Redirects have an end, and lead to http and https only",
-        arguments: ["/again", "file:///etc/passwd", "", "http://"]
+        arguments: [
+            "/again", "file:///etc/passwd", "", "http://", "http://127.0.0.1:99999/x", "http://[::1]:70000/",
+            "//127.0.0.1:65536", "http://127.0.0.1:0/",
+        ]
     )
     func badRedirects(_ location: String) async throws {
         try await TestServer.with { _ in
@@ -271,6 +315,7 @@ struct HTTPSourceTests {
         arguments: [
             ("", [:]), ("example.com", [:]), ("ftp://example.com", [:]), ("https://", [:]),
             ("https://user:s3cr3t@example.com", [:]), ("https://example.com", ["": "x"]),
+            ("http://127.0.0.1:99999/?s3cr3t", [:]), ("https://[::1]:65536/?s3cr3t", [:]), ("http://h:0", [:]),
             ("https://example.com", ["a b": "x"]), ("https://example.com", ["X(Key)": "x"]),
             ("https://example.com", ["X-Ñ": "x"]), ("https://example.com", ["a,b": "x"]),
             ("https://example.com", ["X-Key": "s3cr3t\r\nEvil: 1"]),

@@ -1,0 +1,73 @@
+import NIOConcurrencyHelpers
+public import NIOCore
+import NIOPosix
+
+/// A server on the loopback interface that answers requests without a body in bytes of the test's own.
+public final class RawServer: Sendable {
+    public struct Answer: Sendable {
+        var bytes: ByteBuffer
+        var isLast: Bool
+
+        /// - Parameters:
+        ///   - head: status and headers, a line each.
+        ///   - isLast: whether the connection is closed behind it.
+        public init(_ head: String..., body: ByteBuffer = ByteBuffer(), isLast: Bool = false) {
+            bytes = ByteBuffer(string: "HTTP/1.1 \(head.joined(separator: "\r\n"))\r\n\r\n")
+            bytes.writeImmutableBuffer(body)
+            self.isLast = isLast
+        }
+    }
+
+    private let channel: any Channel
+    private let received: NIOLockedValueBox<[String]>
+
+    public var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
+
+    /// The heads of the requests, in lower case.
+    public var requests: [String] { received.withLockedValue { $0 } }
+
+    private init(_ channel: any Channel, _ received: NIOLockedValueBox<[String]>) {
+        self.channel = channel
+        self.received = received
+    }
+
+    deinit { channel.close(promise: nil) }
+
+    /// - Parameter answer: gets the head of a request in lower case.
+    public static func start(_ answer: @escaping @Sendable (String) -> Answer) async throws -> RawServer {
+        let received = NIOLockedValueBox<[String]>([])
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Handler(received, answer))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0)
+            .get()
+        return RawServer(channel, received)
+    }
+
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+
+        private let received: NIOLockedValueBox<[String]>
+        private let answer: @Sendable (String) -> Answer
+        private var head = ""
+
+        init(_ received: NIOLockedValueBox<[String]>, _ answer: @escaping @Sendable (String) -> Answer) {
+            self.received = received
+            self.answer = answer
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            head += String(buffer: unwrapInboundIn(data)).lowercased()
+            guard head.hasSuffix("\r\n\r\n") else { return }
+            let answer = answer(head)
+            received.withLockedValue { $0.append(head) }
+            head = ""
+            let written = context.writeAndFlush(wrapOutboundOut(answer.bytes))
+            if answer.isLast { written.whenComplete { [channel = context.channel] _ in channel.close(promise: nil) } }
+        }
+    }
+}
