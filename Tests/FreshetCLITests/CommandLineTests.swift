@@ -179,6 +179,7 @@ struct CommandLineTests {
         arguments: [
             ["--url", "http://user:SECRET@127.0.0.1:1"], ["--url", "http://SECRET@127.0.0.1:1"],
             ["--url", "http://127.0.0.1:1?token=SECRET"], ["--url", "ftp://user:SECRET@127.0.0.1"],
+            ["--url", "http://127.0.0.1:99999"], ["--url", "http://[::1]:70000"], ["--url", "http://127.0.0.1:0"],
             ["--token", "adm\u{1}SECRET"], ["--token", "SECRET\r\nX: y"], ["--token", "SECRETñ"],
         ]
     )
@@ -188,6 +189,19 @@ struct CommandLineTests {
             #expect(run.code == 64)
             #expect(!run.errors.isEmpty)
             #expect(!(run.output + run.errors).contains("SECRET"), "\(run.errors)")
+        }
+    }
+
+    @Test("a service that redirects is none, wherever to")
+    func redirects() async throws {
+        for location in ["http://127.0.0.1:99999/", "/"] {
+            let server = try await RawServer.start { _ in
+                RawServer.Answer("302 Found", "Location: \(location)", "Content-Length: 0")
+            }
+            let run = try await Run(["fields", "--url", server.url])
+            #expect(run.code == 65)
+            #expect(run.errors.contains("redirects elsewhere"))
+            #expect(server.requests.count == 1)
         }
     }
 

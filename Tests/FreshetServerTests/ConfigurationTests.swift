@@ -363,6 +363,107 @@ struct ConfigurationTests {
         )
     }
 
+    @Test(
+        "a port that there is not is a problem, beside an address too",
+        arguments: ["http://127.0.0.1:99999/s3cret", "https://[::1]:70000/s3cret", "http://h:0/s3cret"]
+    )
+    func ports(url: String) {
+        let yaml = """
+            notifications: { webhook: '\(url)' }
+            fields: { a: { ttl: 1m, source: { http: { url: '\(url)' } } } }
+            """
+        let endpoint = String(url.dropLast(7))
+        let problems = Self.problems(yaml, ["AIRTABLE_TOKEN": "t", "AIRTABLE_ENDPOINT": endpoint])
+        #expect(problems.count == 3)
+        #expect(problems.first?.hasPrefix("freshet.yaml:1:27: the webhook is no URL") == true, "\(problems)")
+        #expect(!problems.joined().contains("s3cret"))
+    }
+
+    @Test("a webhook with a password, which would not be sent, is a problem that does not show it")
+    func webhookPassword() {
+        let problems = Self.problems("notifications: { webhook: 'http://user:s3cret@h/hook' }\nfields: {}")
+        #expect(problems.count == 1)
+        #expect(!problems.joined().contains("s3cret"))
+    }
+
+    @Test("an Airtable token does not go far without encryption")
+    func exposedToken() {
+        func problems(_ endpoint: String) -> [String] {
+            Self.problems("fields: {}", ["AIRTABLE_TOKEN": "t", "AIRTABLE_ENDPOINT": endpoint])
+        }
+        #expect(problems("http://airtable.example").map { $0.contains("in plain text") } == [true])
+        for endpoint in ["https://airtable.example", "http://stand-in:8080", "http://10.0.0.1"] {
+            #expect(problems(endpoint).isEmpty)
+        }
+    }
+
+    @Test("secret headers that go far without encryption are warned of")
+    func exposedHeaders() throws {
+        func warnings(_ url: String) throws -> [String] {
+            try Configuration.parse(
+                """
+                fields:
+                  a:
+                    ttl: 1m
+                    source: { http: { url: '\(url)', headers: { X: '${KEY}', Accept: '*/*', authorization: 'Basic s3cret' } } }
+                """,
+                file: "freshet.yaml",
+                environment: Environment(["KEY": "s3cret"])
+            )
+            .warnings.map(\.description)
+        }
+        let found = try warnings("http://api.example/v1")
+        #expect(found.map { $0.contains("in plain text") } == [true, true])
+        #expect(!found.joined().contains("s3cret"))
+        for url in ["https://api.example", "http://api:8080", "http://192.168.0.9"] {
+            #expect(try warnings(url).isEmpty)
+        }
+    }
+
+    @Test("origins are written as browsers write them, which they are compared with")
+    func origins() throws {
+        func problems(_ origin: String) -> [String] { Self.problems("server: { cors: ['\(origin)'] }\nfields: { }") }
+        for origin in [
+            "*", "https://a.example", "http://localhost:3000", "https://127.0.0.1:8443", "http://[::1]:3000",
+        ] {
+            #expect(problems(origin).isEmpty, "\(origin)")
+        }
+        for origin in [
+            "https://a.example/path", "https://a.example/", "https://", "https://A.example", "HTTPS://a.example",
+            "https://a.example:443", "http://a.example:80", "https://a.example?", "https://u@a.example", "a.example",
+            "https://a.example:99999", "https://*.example", "https://münchen.example", "ftp://a.example",
+        ] {
+            #expect(problems(origin).count == 1, "\(origin)")
+        }
+    }
+
+    @Test("YAML's words for true, false and null are taken in capitals, too")
+    func capitals() throws {
+        let configuration = try Configuration.parse(
+            """
+            fields:
+              a:
+                ttl: 1m
+                backgroundCompletion: True
+                source: { file: { path: x } }
+                where: { a: { in: [True, FALSE, 'True', tRue] } }
+                select: { a: { from: a, default: Null }, b: { from: b, default: NULL }, c: { from: c, default: 'Null' } }
+            """,
+            file: "freshet.yaml",
+            environment: Environment([:])
+        )
+        let field = try #require(configuration.fields.first)
+        #expect(field.policy.backgroundCompletion)
+        let transform = try RecordTransform(
+            where: ["a": Condition(in: [true, false, "True", "tRue"])],
+            select: [
+                "a": Selection(from: "a", default: .null), "b": Selection(from: "b", default: .null),
+                "c": Selection(from: "c", default: "Null"),
+            ]
+        )
+        #expect(field.transform == transform)
+    }
+
     @Test("Airtable fields need a token")
     func token() {
         let problems = Self.problems("fields: { a: { ttl: 1m, source: { airtable: { base: appX, table: T } } } }")

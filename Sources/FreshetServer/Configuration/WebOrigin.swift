@@ -5,9 +5,9 @@ import SourceHTTP
 enum WebOrigin {
     /// Whether a text is an origin as browsers write it (RFC 6454, section 6.2).
     static func isWritten(_ text: String) -> Bool {
-        guard let url = URL(string: text), SourceHTTP.canAsk(url), let scheme = url.scheme, let host = url.host() else {
-            return false
-        }
+        guard let url = URL(string: text), SourceHTTP.canAsk(url), let scheme = url.scheme, let host = url.host(),
+            !host.contains("*")
+        else { return false }
         let port = url.port.flatMap { $0 == (scheme == "https" ? 443 : 80) ? nil : ":\($0)" } ?? ""
         return text == "\(scheme)://\(host.contains(":") ? "[\(host)]" : host)\(port)".lowercased()
     }
