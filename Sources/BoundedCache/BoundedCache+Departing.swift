@@ -23,6 +23,7 @@ extension BoundedCache {
         lockCore(afterUpdatesOf: key, hash)
         defer { coreLock.pointee.unlock() }
         supersedeUpdates(of: key, hash)
+        sweepAStep(now: now, into: &departures)
         let shard = shards[hash: hash]
         let slot = find(key, hash, in: shard.table)
         guard slot != .none else { return }

@@ -109,7 +109,7 @@ extension BoundedCache {
         departures.tell(listener)
     }
 
-    /// Removes all expired entries now, and gives memory back if there were no others.
+    /// Removes all expired entries now, and gives memory back if there are no others.
     ///
     /// Other calls do this by the way, a few slots at a time. For a cache that nobody calls, let a timer do it. O(n),
     /// in steps between which other threads get their turn.
@@ -118,12 +118,13 @@ extension BoundedCache {
         let step = 4096
         coreLock.pointee.lock()
         var left = time.pointee.hasDeadlines ? Int(core.pointee.allocator.used) : 0
+        core.pointee.giveMemoryBack()
         coreLock.pointee.unlock()
         while left > 0 {
             var departures = Departures<Key, Value>()
             coreLock.pointee.lock()
             sweep(min(step, left), now: now, into: &departures)
-            if left <= step { core.pointee.giveMemoryBack() }
+            core.pointee.giveMemoryBack()
             coreLock.pointee.unlock()
             departures.tell(listener)
             left -= step

@@ -145,11 +145,16 @@ import Testing
         }
         let count = 1 << 18
         let cache = BoundedCache<Int, SIMD64<UInt64>>(.init(capacity: .entries(count), clock: CacheClock(clock)))
-        for end in ["sweep", "removeAll"] {
-            for key in 0..<count { cache.set(key, SIMD64(repeating: 1), timeToLive: .seconds(1)) }
+        for end in ["removals", "expiry", "removeAll"] {
+            let life: Duration? = end == "removals" ? nil : .seconds(1)
+            for key in 0..<count { cache.set(key, SIMD64(repeating: 1), timeToLive: life) }
             let full = try resident()
-            clock.advance(by: .seconds(1))
-            if end == "sweep" { cache.sweep() } else { cache.removeAll() }
+            switch end {
+            case "removals": for key in 0..<count { cache.remove(key) }
+            case "expiry": clock.advance(by: .seconds(1))
+            default: cache.removeAll()
+            }
+            cache.sweep()
             // Of 134 million; tests beside this one take some meanwhile.
             #expect(try resident() < full - 30_000_000, "\(end)")
             #expect(cache.get(1) == nil)
