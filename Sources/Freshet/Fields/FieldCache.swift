@@ -330,7 +330,7 @@ extension FieldCache {
         let outcome = try await tools.backlog.send(invalidation, of: field.key) {
             desk.invalidate(field) { l1 in
                 l1.invalidate(field.key, invalidation)
-                if invalidation == .remove { tools.noteRemoval(of: field) }
+                if invalidation == .remove { tools.noteRemoval(of: field, into: &l1.forgotten) }
             }
         }
         record(invalidation, outcome == .done ? .here : .queued, of: field.key)

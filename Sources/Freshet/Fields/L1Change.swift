@@ -1,13 +1,15 @@
 import BoundedCache
 
 /// Changes of what L1 holds, made while a lock of the caller's is held. What is not the cache's own – counting what
-/// left, and the destructors of values – waits for ``end()``, when that is unlocked.
+/// left, and the destructors of values and errors – waits for ``end()``, when that is unlocked.
 struct L1Change: ~Copyable {
     private let l1: L1
     private var departures = Departures<String, Entry>()
     /// What is looked at here another thread's read may sweep; then this is the last to hold it.
     private var seen: [Entry] = []
     private var oversized = 0
+    /// Failures that are remembered no longer.
+    var forgotten: [FailureMemory.Failure] = []
 
     init(of l1: L1) { self.l1 = l1 }
 
@@ -58,6 +60,6 @@ struct L1Change: ~Copyable {
     consuming func end() {
         l1.entries.tell(of: departures)
         for _ in 0..<oversized { l1.metrics.countOversized() }
-        withExtendedLifetime(seen) {}
+        withExtendedLifetime((seen, forgotten)) {}
     }
 }

@@ -109,19 +109,24 @@ final class FlightDesk: Sendable {
 
     /// Overtakes the flights of a field, and changes what is held under the same lock, so that no flight comes between.
     func invalidate(_ field: AnyField, _ change: (inout L1Change) -> Void) {
-        let starts = changing { state, l1 in
+        changing(then: run) { state, l1 in
             change(&l1)
             return state.table.invalidate(field.key, at: spawner.now())
         }
-        run(starts)
     }
 
     /// Changes what is held, with no flight and no message in between.
     func change(_ body: (inout L1Change) -> Void) { changing { _, l1 in body(&l1) } }
 
-    private func changing<Result>(_ body: (inout State, inout L1Change) -> Result) -> Result {
+    /// - Parameter next: what waits for no destructor.
+    @discardableResult
+    private func changing<Result>(
+        then next: (Result) -> Void = { _ in },
+        _ body: (inout State, inout L1Change) -> Result
+    ) -> Result {
         var change = L1Change(of: l1)
         let result = state.withLockedValue { body(&$0, &change) }
+        next(result)
         change.end()
         return result
     }
@@ -142,11 +147,10 @@ final class FlightDesk: Sendable {
 
     /// Another process has changed a key; `change` applies that to what is held.
     func tell(_ key: String, _ generation: Generation, isInvalidation: Bool, _ change: (inout L1Change) -> Void) {
-        let starts = changing { state, l1 in
+        changing(then: run) { state, l1 in
             change(&l1)
             return state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
         }
-        run(starts)
     }
 
     /// Keeps what a flight has brought, unless an invalidation has overtaken it or the key has another generation.

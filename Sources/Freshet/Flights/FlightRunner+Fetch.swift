@@ -167,13 +167,14 @@ extension FlightRunner {
     ) async -> FlightOutcome {
         let kept = kept(known)
         var noted: EntryFailure?
-        desk.keep(id) { _ in
+        desk.keep(id) { change in
             noted = tools.noteFailure(
                 error,
                 of: field,
                 since: begunAt,
                 storedCount: failures,
-                hasStale: kept != nil
+                hasStale: kept != nil,
+                into: &change.forgotten
             )
         }
         // The failure of a load that an invalidation has overtaken says nothing of the key as it is now.

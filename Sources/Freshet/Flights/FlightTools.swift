@@ -51,14 +51,10 @@ final class FlightTools: Sendable {
     /// Takes over what the store remembers of a failure, and forgets ours once something fresh is there.
     func note(_ snapshot: EntrySnapshot, of field: AnyField) {
         let now = spawner.now()
-        failures.withLockedValue { failures in
+        changeFailures { failures in
             guard let failure = snapshot.failure else {
-                if snapshot.freshFor > .zero {
-                    failures.forget(field.key)
-                } else {
-                    failures.forgetShared(field.key, at: now)
-                }
-                return
+                return snapshot.freshFor > .zero
+                    ? failures.forget(field.key) : failures.forgetShared(field.key, at: now)
             }
             let known = FailureMemory.Failure(
                 error: CacheError(CacheError.Code(failure.code), failure.message),
@@ -66,26 +62,28 @@ final class FlightTools: Sendable {
                 until: now + failure.retryAfter,
                 isShared: true
             )
-            failures.remember(known, of: field.key, at: now)
+            return failures.remember(known, of: field.key, at: now)
         }
     }
 
     /// Remembers that a load has failed.
     ///
+    /// - Parameter forgotten: takes what is remembered no longer, to be let go of under no lock.
     /// - Returns: what the store is to remember.
     func noteFailure(
         _ error: CacheError,
         of field: AnyField,
         since begunAt: MonotonicInstant,
         storedCount: Int,
-        hasStale: Bool
+        hasStale: Bool,
+        into forgotten: inout [FailureMemory.Failure]
     ) -> EntryFailure {
         let now = spawner.now()
         return failures.withLockedValue { failures in
             let count = failures.count(of: field.key, withLoadSince: begunAt, stored: storedCount, at: now)
             let pause = field.policy.pause(afterFailures: count, hasStale: hasStale, hint: error.retryAfter)
             let failure = FailureMemory.Failure(error: error, count: count, until: now + pause, failedAt: now)
-            failures.remember(failure, of: field.key, at: now)
+            forgotten += failures.remember(failure, of: field.key, at: now)
             return EntryFailure(
                 count: count,
                 code: error.code.description,
@@ -97,9 +95,18 @@ final class FlightTools: Sendable {
 
     func noteSharedFailure(of field: AnyField) { failures.withLockedValue { $0.share(field.key) } }
 
-    func noteRemoval(of field: AnyField) { failures.withLockedValue { $0.forget(field.key) } }
+    /// - Parameter forgotten: as ``noteFailure(_:of:since:storedCount:hasStale:into:)``.
+    func noteRemoval(of field: AnyField, into forgotten: inout [FailureMemory.Failure]) {
+        forgotten += failures.withLockedValue { $0.forget(field.key) }
+    }
 
-    func noteSuccess(of field: AnyField) { failures.withLockedValue { $0.forget(field.key) } }
+    func noteSuccess(of field: AnyField) { changeFailures { $0.forget(field.key) } }
+
+    /// What is forgotten is let go of under no lock.
+    private func changeFailures(_ body: (inout FailureMemory) -> [FailureMemory.Failure]) {
+        let forgotten = failures.withLockedValue(body)
+        withExtendedLifetime(forgotten) {}
+    }
 
     /// The failure that readers are still to be answered with.
     func failure(of field: AnyField) -> CacheError? {
@@ -114,10 +121,10 @@ final class FlightTools: Sendable {
     /// For a short time, readers of the field do not share loads.
     func noteUncacheable(_ field: AnyField) {
         let now = spawner.now()
-        uncacheable.withLockedValue { $0.remember((), of: field.key, until: now + .seconds(10), at: now) }
+        uncacheable.withLockedValue { _ = $0.remember((), of: field.key, until: now + .seconds(10), at: now) }
     }
 
-    func noteCacheable(_ field: AnyField) { uncacheable.withLockedValue { $0.forget(field.key) } }
+    func noteCacheable(_ field: AnyField) { uncacheable.withLockedValue { _ = $0.forget(field.key) } }
 
     func isUncacheable(_ field: AnyField) -> Bool {
         let now = spawner.now()
@@ -146,7 +153,7 @@ final class FlightTools: Sendable {
     func noteForcedLoad(of field: AnyField) {
         let now = spawner.now()
         let end = now + field.policy.minRefreshInterval
-        forcedLoads.withLockedValue { $0.remember((), of: field.key, until: end, at: now) }
+        forcedLoads.withLockedValue { _ = $0.remember((), of: field.key, until: end, at: now) }
     }
 
     /// Whether this process has begun a forced load so shortly before that it answers another one.

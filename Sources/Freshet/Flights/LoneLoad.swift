@@ -24,7 +24,16 @@ struct LoneLoad: Sendable {
         } catch let error as CacheError where error.code == .shuttingDown {
             throw error
         } catch let error as CacheError {
-            let failure = tools.noteFailure(error, of: field, since: begunAt, storedCount: 0, hasStale: false)
+            var forgotten: [FailureMemory.Failure] = []
+            defer { withExtendedLifetime(forgotten) {} }
+            let failure = tools.noteFailure(
+                error,
+                of: field,
+                since: begunAt,
+                storedCount: 0,
+                hasStale: false,
+                into: &forgotten
+            )
             tools.note(error, failure, of: field, since: begunAt)
             // Whoever comes next loads for all processes, and what fails then is remembered by all.
             tools.noteCacheable(field)

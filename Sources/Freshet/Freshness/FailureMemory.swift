@@ -1,6 +1,8 @@
 /// The failures of a process's own loads, so that a sick source is not asked on every read.
 ///
 /// Fleet-wide memory is the store's; this one bridges the time between two looks into the store, and its absence.
+///
+/// What makes it forget returns what it forgets: errors have destructors, which must not run under a lock.
 struct FailureMemory {
     struct Failure {
         var error: CacheError
@@ -40,10 +42,10 @@ struct FailureMemory {
         return max(stored + 1, (last?.count ?? 0) + (isSame ? 0 : 1))
     }
 
-    mutating func remember(_ failure: Failure, of key: String, at now: MonotonicInstant) {
+    mutating func remember(_ failure: Failure, of key: String, at now: MonotonicInstant) -> [Failure] {
         var failure = failure
         failure.failedAt = failure.failedAt ?? failures.value(of: key, at: now)?.failedAt
-        failures.remember(failure, of: key, until: max(now, failure.until) + Self.memory, at: now)
+        return failures.remember(failure, of: key, until: max(now, failure.until) + Self.memory, at: now)
     }
 
     /// The store remembers the failure too.
@@ -51,12 +53,12 @@ struct FailureMemory {
 
     /// The store remembers no failure of the key. If it should, somebody has removed it since; if its time is over, the
     /// store has only let go of it, and it still counts.
-    mutating func forgetShared(_ key: String, at now: MonotonicInstant) {
-        guard let failure = failures.value(of: key, at: now), failure.isShared, now < failure.until else { return }
-        failures.forget(key)
+    mutating func forgetShared(_ key: String, at now: MonotonicInstant) -> [Failure] {
+        guard let failure = failures.value(of: key, at: now), failure.isShared, now < failure.until else { return [] }
+        return failures.forget(key)
     }
 
-    mutating func forget(_ key: String) { failures.forget(key) }
+    mutating func forget(_ key: String) -> [Failure] { failures.forget(key) }
 }
 
 extension FieldPolicy {

@@ -20,14 +20,23 @@ struct KeyMemory<Value: Sendable>: Sendable {
         memories[key].flatMap { now < $0.end ? $0.value : nil }
     }
 
-    mutating func remember(_ value: Value, of key: String, until end: MonotonicInstant, at now: MonotonicInstant) {
-        memories[key] = Memory(value: value, end: end)
-        guard memories.count > capacity else { return }
-        memories = memories.filter { now < $0.value.end }
-        guard memories.count > capacity / 2 else { return }
+    /// - Returns: what may be remembered no longer, for callers who hold a lock that its destructors must not run under.
+    @discardableResult
+    mutating func remember(
+        _ value: Value,
+        of key: String,
+        until end: MonotonicInstant,
+        at now: MonotonicInstant
+    ) -> [Value] {
+        if let former = memories.updateValue(Memory(value: value, end: end), forKey: key) { return [former.value] }
+        guard memories.count > capacity else { return [] }
+        let former = memories
+        memories = former.filter { now < $0.value.end }
+        guard memories.count > capacity / 2 else { return former.values.map(\.value) }
         for (key, _) in memories.sorted(by: { $0.value.end < $1.value.end }).prefix(memories.count - capacity / 2) {
             memories[key] = nil
         }
+        return former.values.map(\.value)
     }
 
     /// Changes what is remembered, and not for how long.
@@ -37,5 +46,7 @@ struct KeyMemory<Value: Sendable>: Sendable {
         memories[key] = memory
     }
 
-    mutating func forget(_ key: String) { memories[key] = nil }
+    /// - Returns: what was remembered.
+    @discardableResult
+    mutating func forget(_ key: String) -> [Value] { memories.removeValue(forKey: key).map { [$0.value] } ?? [] }
 }

@@ -22,12 +22,20 @@ private final class Watched: Codable, Sendable {
     deinit { whenGone?() }
 }
 
-/// Destructors of users' values may take long, and may ask the field cache.
-@Suite("Values are let go of under no lock", .timeLimit(.minutes(1)))
+/// An error that holds what does something when it is let go of.
+private struct Failed: Error {
+    let watched: Watched
+}
+
+/// Destructors of users' values and errors may take long, and may ask the field cache.
+@Suite("Values and errors are let go of under no lock", .timeLimit(.minutes(1)))
 struct LettingGoTests {
+    /// Short enough for the test to say what it waited for.
+    private static let patience = DispatchTimeInterval.seconds(55)
+
     private let spawner = TestSpawner()
     private let node = NIOLockedValueBox<FieldCache?>(nil)
-    /// Of each value that is gone, whether other threads could use the field cache meanwhile.
+    /// Of each value and error that is gone, whether other threads could use the field cache meanwhile.
     private let gone = NIOLockedValueBox<[Bool]>([])
 
     private func makeNode(_ fields: [Field<Watched>], l1MaxBytes: Int = 1 << 20) async throws -> FieldCache {
@@ -52,11 +60,11 @@ struct LettingGoTests {
             let answered = DispatchSemaphore(value: 0)
             DispatchQueue.global().async {
                 if let node = node.withLockedValue({ $0 }) {
-                    for field in node.catalog.fields { _ = node.waiters(of: field) }
+                    for field in node.catalog.fields { _ = (node.waiters(of: field), node.tools.failure(of: field)) }
                 }
                 answered.signal()
             }
-            let isFree = answered.wait(timeout: .now() + 5) == .success
+            let isFree = answered.wait(timeout: .now() + Self.patience) == .success
             gone.withLockedValue { $0.append(isFree) }
         }
     }
@@ -97,5 +105,81 @@ struct LettingGoTests {
         #expect(gone.withLockedValue { $0 }.isEmpty)
         source.end(2, .failure(SourceIsDown()))
         try await expectGone()
+    }
+
+    @Test("the error of a load, after that of another one, a removal or a load that succeeds", arguments: 0..<3)
+    func error(next: Int) async throws {
+        let source = ControlledSource<Watched> { _ in .failure(Failed(watched: value())) }
+        let field = Field("a", policy: FieldPolicy(ttl: .seconds(10)), load: source.load)
+        let node = try await makeNode([field])
+        try await expectFailure { _ = try await node.read(field.erased) }
+        await spawner.advance(by: .seconds(60))
+        #expect(gone.withLockedValue { $0 }.isEmpty)
+        switch next {
+        case 0: try await expectFailure { _ = try await node.read(field.erased) }
+        case 1: try await node.remove(field)
+        default:
+            source.answerFromNowOn { _ in .success(.value(Watched {})) }
+            _ = try await node.read(field.erased).age
+        }
+        try await expectGone()
+    }
+
+    @Test("the error of a load that its caller had for itself, after that of another one")
+    func errorOfLoneLoad() async throws {
+        let source = ControlledSource<Watched> { _ in .failure(Failed(watched: value())) }
+        let field = Field("a", policy: FieldPolicy(ttl: .seconds(10)), load: source.load)
+        let node = try await makeNode([field])
+        for _ in 0..<2 {
+            await spawner.advance(by: .seconds(60))
+            node.tools.noteUncacheable(field.erased)
+            try await expectFailure { _ = try await node.read(field.erased) }
+        }
+        try await expectGone()
+    }
+
+    /// Not `#expect(throws:)`, which keeps the error.
+    private func expectFailure(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+            Issue.record("it succeeded")
+        } catch let error as CacheError {
+            #expect(error.code == .sourceFailed)
+        }
+    }
+
+    @Test("a load that a removal starts does not wait for what the removal lets go of")
+    func startedFirst() async throws {
+        let begun = DispatchSemaphore(value: 0)
+        let inTime = NIOLockedValueBox<Bool?>(nil)
+        let watched = NIOLockedValueBox<Watched?>(
+            Watched { inTime.withLockedValue { $0 = begun.wait(timeout: .now() + Self.patience) == .success } }
+        )
+        let source = ControlledSource<Watched> { _ in
+            watched.withLockedValue { value in
+                defer { value = nil }
+                return value.map { .failure(Failed(watched: $0)) } ?? .failure(SourceIsDown())
+            }
+        }
+        var policy = FieldPolicy(ttl: .seconds(10))
+        policy.minRefreshInterval = .zero
+        let field = Field<Watched>("a", policy: policy) { context in
+            if source.loads == 2 { begun.signal() }
+            return try await source.load(context)
+        }
+        let node = try await makeNode([field])
+        try await expectFailure { _ = try await node.read(field.erased) }
+        source.holdFromNowOn()
+        let first = Task { try await node.refresh(field.erased) }
+        try await source.waitForLoads(2)
+        await spawner.advance(by: .seconds(1))
+        let second = Task { try await node.refresh(field.erased) }
+        try await waitUntil("both refreshes") { node.waiters(of: field.erased) == 2 }
+        #expect(inTime.withLockedValue { $0 } == nil)
+        try await node.remove(field)
+        #expect(inTime.withLockedValue { $0 } == true)
+        try await source.waitForLoads(3)
+        for number in [2, 3] { source.end(number, value: Watched {}) }
+        _ = try await (first.value.age, second.value.age)
     }
 }

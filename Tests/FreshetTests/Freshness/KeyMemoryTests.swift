@@ -15,7 +15,9 @@ struct KeyMemoryTests {
         #expect(memory.value(of: "a", at: at(9)) == 2)
         #expect(memory.value(of: "a", at: at(10)) == nil)
         #expect(memory.value(of: "b", at: at(0)) == nil)
-        memory.forget("a")
+        #expect(memory.remember(3, of: "a", until: at(10), at: at(0)) == [2])
+        #expect(memory.forget("a") == [3])
+        #expect(memory.forget("a").isEmpty)
         #expect(memory.value(of: "a", at: at(9)) == nil)
     }
 
@@ -23,7 +25,8 @@ struct KeyMemoryTests {
     func bounded() {
         var memory = KeyMemory<Int>(capacity: 100)
         for number in 0..<100 { memory.remember(number, of: "short-\(number)", until: at(1), at: at(0)) }
-        memory.remember(0, of: "long", until: at(100_000), at: at(2))
+        let former = memory.remember(0, of: "long", until: at(100_000), at: at(2))
+        #expect(Set(former).isSuperset(of: 0..<100))
         #expect(memory.count == 1)
         for number in 0..<10_000 {
             memory.remember(number, of: "\(number)", until: at(3 + number), at: at(2))
