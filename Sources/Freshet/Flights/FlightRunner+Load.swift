@@ -80,9 +80,8 @@ extension FlightRunner {
         } catch {
             note(noLease: error)
             if !(error is CancellationError) { tools.noteStoreError(error, .lease) }
-            if (error as? CacheError)?.code != .storeRejected {
-                await tools.backlog.giveUp(request.token, of: field.key, heldFor: leaseTime)
-            }
+            if let error = error as? CacheError, error.code == .storeRejected || error.refusal != nil { throw error }
+            await tools.backlog.giveUp(request.token, of: field.key, heldFor: leaseTime)
             throw error
         }
     }

@@ -264,12 +264,17 @@ struct StoreOutageTests {
         await node.shutdown()
     }
 
-    @Test("a lease that the store has refused is none to be given up")
-    func refusedLease() async throws {
+    @Test(
+        "a lease that the store has refused is none to be given up",
+        arguments: [
+            CacheError(.storeRejected, "NOPERM"), CacheError(.storeUnavailable, "max requests").because(of: .quota),
+        ]
+    )
+    func refusedLease(_ error: CacheError) async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
         let store = FaultyStore(fleet.store)
         let node = try await fleet.node(store)
-        store.inject(.fail(CacheError(.storeRejected, "NOPERM")), into: [.lease, .release])
+        store.inject(.fail(error), into: [.lease, .release])
         for _ in 0..<10 {
             #expect(try await node.value(of: fleet.field) == "v1")
             await fleet.spawner.advance(by: .seconds(3))
