@@ -67,11 +67,12 @@ extension RedisStore {
         return try await call { try replies.map(Self.known) }
     }
 
-    /// A companion that is no hash, of another format or without a value tells nothing.
+    /// A companion that cannot be read, of another format or without a value tells nothing. What ails the whole server
+    /// is an error.
     private static func known(_ reply: RESPValue) throws -> EntryRead.Known? {
         if let error = reply.error {
-            if error.code == .wrongType { return nil }
-            throw error
+            if isPassing(error) || error.refusal != nil { throw error }
+            return nil
         }
         let fields = reply.array ?? []
         guard fields.count == 3, fields[0].string == "1", let generation = fields[1].string,

@@ -33,7 +33,7 @@ extension RedisStore {
     }
 
     /// A state of the server, rather than an answer to a command.
-    private static func isPassing(_ error: RESPError) -> Bool {
+    static func isPassing(_ error: RESPError) -> Bool {
         passing.contains(error.code) || error.serviceLimit == .commands
     }
 
@@ -57,7 +57,7 @@ extension Refusal {
 
 extension RESPError {
     /// Why somebody has to mend it.
-    fileprivate var refusal: Refusal? {
+    var refusal: Refusal? {
         switch (code, serviceLimit) {
         case (.noAuth, _), (.wrongPassword, _), (.noPermission, _): .credentials
         case (_, .commands), (_, .capacity): .quota

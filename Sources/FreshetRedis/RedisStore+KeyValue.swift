@@ -91,8 +91,9 @@ extension RedisStore {
         guard let pairs = try await execute(RESPCommand("HGETALL", key)).pairs else { throw Self.unexpected("HGETALL") }
         var fields: [String: ByteBuffer] = [:]
         for pair in pairs {
-            guard let name = pair.key.bytes, let value = pair.value.bytes else { throw Self.unexpected("HGETALL") }
-            fields[String(buffer: name)] = value
+            // Names that are no text would be taken for each other.
+            guard let name = pair.key.string, let value = pair.value.bytes else { throw Self.unexpected("HGETALL") }
+            fields[name] = value
         }
         return fields
     }

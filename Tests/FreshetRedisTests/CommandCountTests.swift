@@ -132,6 +132,37 @@ struct CommandCountTests {
         await bench.client.close()
     }
 
+    @Test("what a load brings of what is stale: that it has not changed, or nothing; and an invalidation meanwhile")
+    func loadOfStale() async throws {
+        let bench = try await Bench()
+        func leased() async throws -> Lease {
+            try await bench.fill("key", try await bench.lease("key"), "[1]", staleFor: Bench.long)
+            try await bench.store.invalidateEntry("key", .expire)
+            return try await bench.lease("key")
+        }
+        var lease = try await leased()
+        let unchanged = EntryFill(content: .unchanged, freshFor: Bench.long, staleFor: Bench.long)
+        let filled = try await bench.commands { _ = try await bench.store.fillEntry("key", lease, with: unchanged) }
+        #expect(filled == "eval get hdel hget hmget hset pexpireat publish set time")
+        lease = try await leased()
+        let expired = try await bench.commands { try await bench.store.invalidateEntry("key", .expire) }
+        #expect(expired == "del eval get hdel hget hmget hset pexpireat publish time")
+        lease = try await leased()
+        let failure = EntryFailure(count: 1, code: "sourceFailed", message: "down", retryAfter: .seconds(1))
+        let failed = try await bench.commands { try await bench.store.failEntry("key", lease, with: failure) }
+        #expect(failed == "eval hdel hmget hset pexpireat time")
+        await bench.client.close()
+    }
+
+    @Test("a slot of a schedule, with a read to be noted")
+    func slot() async throws {
+        let bench = try await Bench()
+        let slot = ScheduledSlot(start: .zero, lastRead: .zero, idleAfter: Bench.long, keepFor: Bench.long)
+        let granted = try await bench.commands { _ = try await bench.lease("key", .scheduled(slot)) }
+        #expect(granted == "eval get hmget hset hset pexpireat pexpireat time")
+        await bench.client.close()
+    }
+
     @Test("a comparison after a gap: one a key", arguments: [RedisStore.Dialect.redis, .upstash])
     func comparison(_ dialect: RedisStore.Dialect) async throws {
         let bench = try await Bench(dialect)

@@ -111,6 +111,37 @@ import Testing
         await node.shutdown()
     }
 
+    @Test("of a comparison of many keys, only what ails the server is an error")
+    func checkedEntries() async throws {
+        func known(_ text: String) async throws -> [EntryRead.Known?] {
+            let store = RedisStore(
+                StubExecutor { command in
+                    guard command.arguments.first?.string == "{bad}:meta" else {
+                        return .array(["1", "g", "d"].map { .bulkString(ByteBuffer(string: $0)) })
+                    }
+                    return .error(RESPError(text))
+                }
+            )
+            return try await store.checkEntries(["a", "bad", "b"])
+        }
+        let good = EntryRead.Known(generation: Generation("g"), digest: "d")
+        for text in ["WRONGTYPE Operation against a key", "ERR max request size exceeded"] {
+            #expect(try await known(text) == [good, nil, good])
+        }
+        for text in ["LOADING Redis is loading", "NOPERM no", "ERR max monthly request limit exceeded"] {
+            await #expect(throws: CacheError.self) { try await known(text) }
+        }
+    }
+
+    @Test("fields of a hash whose names are no text are an error, not one field")
+    func hashOfBytes() async throws {
+        let names = [[0x66, 0xFF], [0x66, 0xFE]].map { RESPValue.bulkString(ByteBuffer(bytes: $0 as [UInt8])) }
+        let value = RESPValue.bulkString(ByteBuffer(string: "1"))
+        let store = RedisStore(StubExecutor { _ in .array([names[0], value, names[1], value]) })
+        let error = await #expect(throws: CacheError.self) { try await store.hgetall("key") }
+        #expect(error?.code == .storeRejected)
+    }
+
     @Test func argumentsThatAServerRepeatsAreNotTold() async {
         let text = "ERR unknown command 'EVALSHA', with args beginning with: 'secret' "
         for error in await error({ _ in .error(RESPError(text)) }) {

@@ -1,7 +1,8 @@
 extension EntryScripts {
     /// Changes the companion. `entry.copy` is nil to leave the stale copy as it is, false to drop it, else the new one.
     static let companionWrites = """
-        -- Which of the fields are stored, and whether something else is in the companion's place.
+        -- Which of the fields are stored, and whether something else is in the companion's place. Of another program's
+        -- hash only these fields tell: without them it counts as empty, and keeps what it has.
         local stored, isTaken = {copy = entry.content == 'value'}, not found and values.err ~= nil
         for i, name in ipairs(names) do
             if found then stored[name] = entry[name] ~= nil elseif values[i] then isTaken = true end
