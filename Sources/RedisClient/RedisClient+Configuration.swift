@@ -36,7 +36,8 @@ extension RedisClient {
         /// Time a command has, from the call to the reply, waiting for a connection included.
         public var commandTimeout = Duration.milliseconds(500)
         /// A server that has sent nothing for so long is given up, be it busy with one command. Before, it is asked
-        /// with a `PING`, which has the time of a command and a second at least.
+        /// with a `PING`, which has the time of a command and a second at least: where that is more than half of the
+        /// interval, the server has longer.
         public var keepAliveInterval = Duration.seconds(15)
         /// How often a cluster's nodes or the sentinels are asked for changes that nothing else told of.
         public var topologyInterval = Duration.seconds(30)

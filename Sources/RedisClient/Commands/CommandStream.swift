@@ -27,7 +27,7 @@ final class CommandStream: ConnectionReceiver {
         self.eventLoop = eventLoop
         liveness = Liveness(
             interval: TimeAmount(clamping: node.configuration.keepAliveInterval),
-            patience: TimeAmount(clamping: max(node.configuration.commandTimeout, .seconds(1))),
+            patience: node.configuration.patience,
             now: .now()
         )
     }

@@ -1,4 +1,5 @@
 import NIOCore
+import RESP
 
 /// Whether the other side of a connection is still there.
 ///
@@ -57,4 +58,9 @@ struct Liveness {
         nextCheck = min(nextCheck, quietEnds)
         return .alive
     }
+}
+
+extension RedisClient.Configuration {
+    /// Time a server has to show that it is there.
+    var patience: TimeAmount { TimeAmount(clamping: max(commandTimeout, .seconds(1))) }
 }

@@ -26,7 +26,7 @@ extension RedisClient {
             bufferingPolicy: .bufferingOldest(configuration.maxBufferedMessages)
         )
         let (connector, eventLoop) = (node.connector, node.eventLoop)
-        let patience = configuration.surveyPatience
+        let patience = configuration.patience
         try await eventLoop.flatSubmit {
             connector.connect(on: eventLoop).assumeIsolated().flatMap { connection in
                 let confirmed = eventLoop.makePromise(of: Void.self)

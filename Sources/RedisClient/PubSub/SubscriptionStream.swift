@@ -34,7 +34,7 @@ final class SubscriptionStream: ConnectionReceiver {
         self.eventLoop = eventLoop
         liveness = Liveness(
             interval: TimeAmount(clamping: configuration.keepAliveInterval),
-            patience: TimeAmount(clamping: max(configuration.commandTimeout, .seconds(1))),
+            patience: configuration.patience,
             now: .now()
         )
     }
