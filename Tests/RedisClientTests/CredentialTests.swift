@@ -142,7 +142,6 @@ import Testing
         let cluster = try await RedisCluster.start(replicas: 0)
         let client = RedisClient(port: cluster.servers[0].port) { configuration in
             configuration.topology = .cluster(.init(seeds: [configuration.address]))
-            configuration.commandTimeout = .seconds(2)
         }
         try await client.execute(RESPCommand("DBSIZE"))
         for server in cluster.servers { try server.command("ACL SETUSER other on >new +@all ~*") }

@@ -88,7 +88,7 @@ import Testing
         let values = (0..<50).map { "\($0)" + String(repeating: "x", count: 1024) }
         for (key, value) in values.enumerated() { try await client.execute(RESPCommand("SET", key, value)) }
         // So many microseconds for each key.
-        try server.command("CONFIG SET key-load-delay 10000")
+        try server.command("CONFIG SET key-load-delay 40000")
         let loading = Task.detached { try server.command("DEBUG RELOAD") }
         #expect(await eventually { (try? server.command("INFO persistence"))?.contains("loading:1") == true })
         for (key, value) in values.enumerated() {
