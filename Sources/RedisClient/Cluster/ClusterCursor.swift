@@ -30,13 +30,10 @@ struct ClusterCursor: Equatable {
     /// `nil` if there is no primary.
     var primary: Address? { primaries.indices.contains(turn) ? primaries[turn] : nil }
 
-    /// - Parameters:
-    ///   - cursor: what the primary answered.
-    ///   - areOthers: whether the primaries are others by now. To the one that answered the cursor may have meant
-    ///     nothing, so that the scan must not end with it: what is given leads to a new beginning.
-    func next(_ cursor: String, areOthers: Bool) -> String {
+    /// - Parameter cursor: what the primary answered.
+    func next(_ cursor: String) -> String {
         let turn = cursor == "0" ? turn + 1 : turn
-        return turn < primaries.count || areOthers ? "\(cursor)@\(turn)@\(Self.fingerprint(primaries))" : "0"
+        return turn < primaries.count ? "\(cursor)@\(turn)@\(Self.fingerprint(primaries))" : "0"
     }
 
     private static func fingerprint(_ primaries: [Address]) -> String {

@@ -134,18 +134,24 @@ final class ClusterRouter: NodeRouter {
         if configuration.clientSideCaching { invalidations.put(.everything(.moved)) }
     }
 
-    func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason) -> Bool {
+    func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason, fromReplica: Bool) -> Bool {
         let address = node.configuration.address
-        let isReplica = state.withLockedValue { state in
-            if state.rest(address, until: .now() + Self.restOfReplicas) { return true }
+        let reason = state.withLockedValue { state -> FollowUp.Reason? in
+            let isReplica = state.isReplica(address)
+            if isReplica, fromReplica {
+                state.rest(address, until: .now() + Self.restOfReplicas)
+                return nil
+            }
+            // What a server takes for a primary has become one, so that the map is old.
+            let reason = isReplica && reason == .busy ? .changed : reason
             switch reason {
             case .busy: break
             case .unavailable: state.suspects.insert(address)
             case .changed: state.informants.insert(address)
             }
-            return false
+            return reason
         }
-        if isReplica { return true }
+        guard let reason else { return true }
         if reason != .busy { refresher.request(isNews: reason == .changed) }
         return false
     }

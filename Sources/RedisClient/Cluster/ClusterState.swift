@@ -64,16 +64,16 @@ struct ClusterState {
         return !node.isFailing
     }
 
+    /// Whether a node is a replica only. What another told of a moved slot may have made it a primary beside.
+    func isReplica(_ address: Address) -> Bool {
+        guard let map else { return false }
+        return map.shards.contains { $0.replicas.contains(address) } && !map.shards.contains { $0.primary == address }
+    }
+
     /// Turns to a replica no more for a while.
-    ///
-    /// - Returns: whether it is one. What a node told of a moved slot may have made it a primary beside.
-    mutating func rest(_ address: Address, until end: NIODeadline) -> Bool {
-        guard let map, map.shards.contains(where: { $0.replicas.contains(address) }),
-            !map.shards.contains(where: { $0.primary == address })
-        else { return false }
+    mutating func rest(_ address: Address, until end: NIODeadline) {
         resting = resting.filter { $0.value > .now() }
         resting[address] = end
-        return true
     }
 
     /// - Returns: whether that was not known.

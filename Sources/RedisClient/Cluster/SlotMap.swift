@@ -71,7 +71,8 @@ struct SlotMap: Equatable {
     var primaries: [Primary] {
         var found: [Primary?] = Array(repeating: nil, count: shards.count)
         var missing = shards.count
-        for slot in owners.indices where missing > 0 {
+        for slot in owners.indices {
+            if missing == 0 { break }
             guard let shard = shard(of: slot), found[shard] == nil else { continue }
             found[shard] = Primary(address: shards[shard].primary, place: .primary(ofSlot: slot))
             missing -= 1

@@ -60,7 +60,7 @@ extension RoutedExecutor {
             switch followUp(error, from: node) {
             case .answer: break
             case .go(let redirect): router.follow(redirect)
-            case .wait(let reason): _ = router.turnedAway(by: node, reason)
+            case .wait(let reason): _ = router.turnedAway(by: node, reason, fromReplica: false)
             }
             throw error
         } catch let error as RedisClientError {

@@ -31,8 +31,9 @@ protocol NodeRouter: Sendable {
 
     /// A server said why it does not take a command.
     ///
+    /// - Parameter fromReplica: whether the node may have been asked as a replica, and not because a server named it.
     /// - Returns: whether another takes it at once.
-    func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason) -> Bool
+    func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason, fromReplica: Bool) -> Bool
 
     /// A node cannot be reached, or does not answer.
     func suspect(_ node: RedisNode)

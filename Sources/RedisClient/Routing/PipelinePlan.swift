@@ -5,6 +5,10 @@ struct PipelinePlan {
     struct Part {
         let command: RESPCommand
         let place: Place
+        /// Which command of the pipeline it belongs to.
+        var ordinal = 0
+        /// Whose own answer it is to be: whoever takes its place cannot give it.
+        var primary: RedisClient.Configuration.Address?
 
         /// `nil` where a key is no text.
         var keys: [String?] {
@@ -29,30 +33,33 @@ struct PipelinePlan {
     private(set) var parts: [Part] = []
     /// How each command of the pipeline was taken apart, in order.
     private var sources: [Source] = []
-    private let primaries: [Primary]
 
     /// - Parameter primaries: where commands go that speak of the whole data set.
     init(_ commands: [RESPCommand], routes: [CommandRoute], primaries: [Primary]) {
-        self.primaries = primaries
         parts.reserveCapacity(commands.count)
         sources.reserveCapacity(commands.count)
         for (command, route) in zip(commands, routes) {
             switch route {
             case .one(let place):
-                parts.append(Part(command: command, place: place))
+                parts.append(Part(command: command, place: place, ordinal: sources.count))
                 sources.append(.whole)
             case .everyPrimary(let merge):
-                for primary in primaries { parts.append(Part(command: command, place: primary.place)) }
+                for primary in primaries {
+                    var part = Part(command: command, place: primary.place, ordinal: sources.count)
+                    // What changes data is not done again for others.
+                    if merge != .allSucceeded { part.primary = primary.address }
+                    parts.append(part)
+                }
                 sources.append(.merged(merge, positions: primaries.map { _ in [] }))
             case .primariesInTurn:
-                sources.append(turn(command))
+                sources.append(turn(command, among: primaries))
             case .parts(let keys, let merge):
                 sources.append(.merged(merge, positions: split(command, keys)))
             }
         }
     }
 
-    private mutating func turn(_ command: RESPCommand) -> Source {
+    private mutating func turn(_ command: RESPCommand, among primaries: [Primary]) -> Source {
         let cursor = ClusterCursor(command.argument(at: 0)?.string ?? "", primaries: primaries.map(\.address))
         guard let primary = primaries.first(where: { $0.address == cursor.primary }) else {
             return .merged(.page(cursor), positions: [])
@@ -60,7 +67,7 @@ struct PipelinePlan {
         var page = RESPCommand(command.name, cursor.cursor)
         page.append(contentsOf: command.arguments.dropFirst())
         page.isReadOnly = command.isReadOnly
-        parts.append(Part(command: page, place: primary.place))
+        parts.append(Part(command: page, place: primary.place, ordinal: sources.count, primary: primary.address))
         return .merged(.page(cursor), positions: [[]])
     }
 
@@ -87,17 +94,14 @@ struct PipelinePlan {
         }
         return order.compactMap { slot in
             guard let piece = pieces[slot] else { return nil }
-            parts.append(Part(command: piece.command, place: .slot(slot)))
+            parts.append(Part(command: piece.command, place: .slot(slot), ordinal: sources.count))
             return piece.positions
         }
     }
 
     /// The pipeline's replies from those of its parts, which are in the order of ``parts``.
-    ///
-    /// - Parameter primaries: those that there are by now.
-    func assemble(_ replies: [RESPValue], primaries current: @autoclosure () -> [Primary]) -> [RESPValue] {
+    func assemble(_ replies: [RESPValue]) -> [RESPValue] {
         if parts.count == sources.count, sources.allSatisfy(\.isWhole) { return replies }
-        let areOthers = Set(primaries.map(\.address)) != Set(current().map(\.address))
         var next = replies.startIndex
         return sources.map { source in
             switch source {
@@ -106,11 +110,7 @@ struct PipelinePlan {
                 return replies[next]
             case .merged(let merge, let positions):
                 defer { next += positions.count }
-                return merge.merge(
-                    Array(replies[next..<(next + positions.count)]),
-                    positions: positions,
-                    areOthers: areOthers
-                )
+                return merge.merge(Array(replies[next..<(next + positions.count)]), positions: positions)
             }
         }
     }

@@ -22,6 +22,8 @@ struct PipelineWork: Sendable {
     private(set) var failure: (any Error)?
     /// Parts that were answered by a server which does not track them.
     private(set) var untracked: [Int] = []
+    /// Commands of the pipeline for which another than the primary that they speak of has answered.
+    private(set) var misanswered: Set<Int> = []
     /// Parts without an answer.
     private var pending: [Int]
     private var mayHaveExecuted = false
@@ -62,11 +64,14 @@ struct PipelineWork: Sendable {
 
     /// Takes what came of a batch.
     ///
-    /// - Parameter followUp: what an error asks for.
+    /// - Parameters:
+    ///   - node: the one that was asked.
+    ///   - followUp: what an error asks for.
     /// - Returns: an error for which something of it has to be tried again.
     mutating func receive(
         _ outcome: Result<[RESPValue], any Error>,
         of batch: [Int],
+        from node: RedisClient.Configuration.Address,
         followUp: (RESPError) -> FollowUp
     ) -> (any Error)? {
         switch outcome {
@@ -81,7 +86,7 @@ struct PipelineWork: Sendable {
                     if isTracked { failure = failure ?? values[next].error }
                     next += 1
                 }
-                if let error = receive(values[next], forPart: index, followUp) { latest = error }
+                if let error = receive(values[next], forPart: index, from: node, followUp) { latest = error }
                 next += 1
             }
             return latest
@@ -102,6 +107,7 @@ struct PipelineWork: Sendable {
     private mutating func receive(
         _ value: RESPValue,
         forPart index: Int,
+        from node: RedisClient.Configuration.Address,
         _ followUp: (RESPError) -> FollowUp
     ) -> RESPError? {
         replies[index] = value
@@ -109,6 +115,7 @@ struct PipelineWork: Sendable {
         case .answer:
             mayHaveExecuted = true
             if isTracked, targets[index]?.isAsk == true { untracked.append(index) }
+            if let primary = parts[index].primary, primary != node { misanswered.insert(parts[index].ordinal) }
             return nil
         case .go(let redirect):
             targets[index] = redirect

@@ -11,10 +11,8 @@ enum ReplyMerge: Sendable, Equatable {
     /// The answer of the one primary that was asked, with the cursor for the next.
     case page(ClusterCursor)
 
-    /// - Parameters:
-    ///   - positions: for each reply, the places of its keys among all keys.
-    ///   - areOthers: whether the primaries are others than when the command was sent.
-    func merge(_ replies: [RESPValue], positions: [[Int]], areOthers: Bool) -> RESPValue {
+    /// - Parameter positions: for each reply, the places of its keys among all keys.
+    func merge(_ replies: [RESPValue], positions: [[Int]]) -> RESPValue {
         if let error = replies.first(where: { $0.error != nil }) { return error }
         switch self {
         case .sum:
@@ -25,7 +23,7 @@ enum ReplyMerge: Sendable, Equatable {
             return replies.first ?? .null
         case .page(let cursor):
             guard var page = replies.first?.array else { return replies.first ?? .array([.bulk("0"), .array([])]) }
-            if let next = page.first?.string { page[0] = .bulk(cursor.next(next, areOthers: areOthers)) }
+            if let next = page.first?.string { page[0] = .bulk(cursor.next(next)) }
             return .array(page)
         case .byPosition:
             var merged = [RESPValue](repeating: .null, count: positions.reduce(0) { $0 + $1.count })

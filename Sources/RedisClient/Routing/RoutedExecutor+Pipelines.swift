@@ -14,8 +14,17 @@ extension RoutedExecutor {
             primaries = router.primaries
         }
         let plan = PipelinePlan(pipeline, routes: routes, primaries: primaries)
-        let replies = try await run(PipelineWork(parts: plan.parts, isTracked: isTracked), deadline: deadline)
-        return plan.assemble(replies, primaries: router.primaries)
+        let work = try await run(PipelineWork(parts: plan.parts, isTracked: isTracked), deadline: deadline)
+        var replies = plan.assemble(work.replies)
+        // The primaries are others by now; one of them may have been asked twice.
+        for ordinal in work.misanswered.sorted() {
+            do {
+                replies[ordinal] = try await run([pipeline[ordinal]], deadline: deadline, isTracked: isTracked)[0]
+            } catch {
+                throw work.whole(error)
+            }
+        }
+        return replies
     }
 
     /// A transaction goes to one node and is sent again only as a whole, if nothing of it was done.
@@ -54,12 +63,13 @@ extension RoutedExecutor {
         return replies.lazy.compactMap(\.error).first { followUp($0, from: node) != .answer }
     }
 
-    private func run(_ work: PipelineWork, deadline: NIODeadline) async throws -> [RESPValue] {
+    /// - Returns: the work that is done.
+    private func run(_ work: PipelineWork, deadline: NIODeadline) async throws -> PipelineWork {
         var work = work
         var attempts = Attempts(executor: self, deadline: deadline)
         while true {
             let indices = work.beginRound()
-            if indices.isEmpty { return work.replies }
+            if indices.isEmpty { return work }
             let batches: [PipelineWork.Batch]
             do {
                 batches = try await self.batches(indices, of: work, deadline)
@@ -67,15 +77,26 @@ extension RoutedExecutor {
                 throw work.whole(error)
             }
             let outcomes = await send(batches, of: work, deadline)
-            var latest: (error: any Error, node: RedisNode)?
+            let fromReplica = router.readsFromReplicas && work.rounds == 1
+            var latest: (error: any Error, node: RedisNode, isSpared: Bool)?
             for (batch, outcome) in zip(batches, outcomes) {
                 if case .failure(let error as RedisClientError) = outcome, error.maySayThatTheServerIsGone {
                     router.suspect(batch.node)
                 }
-                let error = work.receive(outcome, of: batch.indices) { followUp($0, from: batch.node) }
+                var reasons: Set<FollowUp.Reason> = []
+                let address = batch.node.configuration.address
+                let error = work.receive(outcome, of: batch.indices, from: address) { error in
+                    let next = followUp(error, from: batch.node)
+                    if case .wait(let reason) = next { reasons.insert(reason) }
+                    return next
+                }
+                var isSpared = false
+                for reason in reasons {
+                    isSpared = router.turnedAway(by: batch.node, reason, fromReplica: fromReplica)
+                }
                 guard let error else { continue }
                 // What was lost has no reply to fall back on, so it counts before what was refused.
-                if !(latest?.error is RedisClientError) { latest = (error, batch.node) }
+                if !(latest?.error is RedisClientError) { latest = (error, batch.node, isSpared) }
             }
             if !work.untracked.isEmpty {
                 router.invalidations.put(work.untracked.flatMap { work.parts[$0].keys }, otherwise: .moved)
@@ -84,13 +105,17 @@ extension RoutedExecutor {
             for redirect in work.redirects { router.follow(redirect) }
             do {
                 if let latest, let error = latest.error as? RESPError {
-                    _ = try await attempts.followUp(error, from: latest.node)
+                    switch followUp(error, from: latest.node) {
+                    case .go: try await attempts.moved(orThrow: error)
+                    case .wait where !latest.isSpared: try await attempts.wait(orThrow: error)
+                    case .wait, .answer: break
+                    }
                 } else if let latest, let error = latest.error as? RedisClientError {
                     try await attempts.lost(error, latest.node)
                 }
             } catch is RESPError {
                 // No time is left: what the servers said last is the answer.
-                return work.replies
+                return work
             } catch {
                 throw work.whole(error)
             }

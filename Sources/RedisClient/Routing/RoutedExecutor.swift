@@ -23,7 +23,7 @@ struct RoutedExecutor: Sendable {
                 let replies = try await node.run([Self.asking, command], deadline: deadline)
                 return try replies[1].get()
             } catch let error as RESPError {
-                redirect = try await attempts.followUp(error, from: node)
+                redirect = try await attempts.followUp(error, from: node, fromReplica: fromReplica)
             } catch let error as RedisClientError {
                 guard error.allowsRetryElsewhere(isReadOnly: command.isReadOnly) else {
                     if error.maySayThatTheServerIsGone { router.suspect(node) }
@@ -62,8 +62,13 @@ struct Attempts {
 
     /// Does what an error reply asks for, and returns when the next attempt is due.
     ///
+    /// - Parameter fromReplica: whether a replica might do, so that another than the node does if it is one.
     /// - Throws: the error, where it is the answer or nothing can be done in time.
-    mutating func followUp(_ error: RESPError, from node: RedisNode) async throws -> Redirect? {
+    mutating func followUp(
+        _ error: RESPError,
+        from node: RedisNode,
+        fromReplica: Bool = false
+    ) async throws -> Redirect? {
         switch executor.followUp(error, from: node) {
         case .answer:
             throw error
@@ -72,7 +77,7 @@ struct Attempts {
             try await moved(orThrow: error)
             return redirect
         case .wait(let reason):
-            if executor.router.turnedAway(by: node, reason) { return nil }
+            if executor.router.turnedAway(by: node, reason, fromReplica: fromReplica) { return nil }
             try await wait(orThrow: error)
             return nil
         }
@@ -93,7 +98,8 @@ struct Attempts {
         }
     }
 
-    private mutating func moved(orThrow error: any Error) async throws {
+    /// Goes to another node at once, unless that was often.
+    mutating func moved(orThrow error: any Error) async throws {
         guard let time = budget.move() else {
             throw RedisClientError(
                 .tooManyRedirects,

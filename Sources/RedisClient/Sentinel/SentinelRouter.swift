@@ -106,7 +106,7 @@ final class SentinelRouter: NodeRouter {
     /// There are no slots here, so that no server redirects.
     func follow(_ redirect: Redirect) {}
 
-    func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason) -> Bool {
+    func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason, fromReplica: Bool) -> Bool {
         if reason != .busy { refresher.request(isNews: reason == .changed) }
         return false
     }

@@ -11,8 +11,17 @@ import Testing
         return "*4\r\n$\(host.count)\r\n\(host)\r\n:\(port)\r\n$2\r\nid\r\n" + more
     }
 
-    private static func slots(_ nodes: String...) -> String {
-        "*1\r\n*\(nodes.count + 2)\r\n:0\r\n:16383\r\n" + nodes.joined()
+    private static func slots(_ nodes: String...) -> String { "*1\r\n" + slots(0...16_383, of: nodes) }
+
+    private static func slots(_ slots: ClosedRange<Int>, of nodes: [String]) -> String {
+        "*\(nodes.count + 2)\r\n:\(slots.lowerBound)\r\n:\(slots.upperBound)\r\n" + nodes.joined()
+    }
+
+    /// Two nodes with half of the slots each, of which the first leaves.
+    private static func halves(_ ports: [Int], firstHasLeft: Bool) -> String {
+        let nodes = ports.map { node("127.0.0.1", $0) }
+        if firstHasLeft { return slots(nodes[1]) }
+        return "*2\r\n" + slots(0...8191, of: [nodes[0]]) + slots(8192...16_383, of: [nodes[1]])
     }
 
     private func client(_ port: Int, reads: RedisClient.Cluster.Reads = .primaries) -> RedisClient {
@@ -77,5 +86,77 @@ import Testing
         #expect(looks.withLockedValue { $0 } == 1)
         await client.close()
         for server in [primary, replica] { try await server.stop() }
+    }
+
+    @Test func noPrimaryIsCountedTwice() async throws {
+        let (ports, hasLeft) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox(false))
+        @Sendable func answer(_ command: [String], _ size: Int, _ key: String) -> String {
+            switch command.first {
+            case "CLUSTER": Self.halves(ports.withLockedValue { $0 }, firstHasLeft: hasLeft.withLockedValue { $0 })
+            case "DBSIZE": ":\(size)\r\n"
+            case "KEYS": "*1\r\n+\(key)\r\n"
+            default: "+OK\r\n"
+            }
+        }
+        // That it has left is noticed in the middle of a command.
+        let first = try await ScriptedServer.start { hasLeft.withLockedValue { $0 } ? nil : answer($0, 3, "a") }
+        let second = try await ScriptedServer.start { answer($0, 5, "b") }
+        ports.withLockedValue { $0 = [first.port, second.port] }
+        let (size, keys) = (RESPCommand("DBSIZE"), RESPCommand("KEYS", "*"))
+        for pipeline in [[size], [keys], [RESPCommand("SET", "a", "1"), size, keys]] {
+            hasLeft.withLockedValue { $0 = false }
+            let client = client(second.port)
+            #expect(try await client.execute(size).integer == 8)
+            hasLeft.withLockedValue { $0 = true }
+            for reply in try await client.execute(pipeline: pipeline) {
+                #expect(reply.string == "OK" || reply.integer == 5 || reply.array?.map(\.string) == ["b"], "\(reply)")
+            }
+            await client.close()
+        }
+        for server in [first, second] { try await server.stop() }
+    }
+
+    @Test func eachRefusalInAPipelineIsHeard() async throws {
+        let (ports, looks) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox(0))
+        @Sendable func answer(_ command: [String], _ refusal: String) -> String {
+            if command.first == "CLUSTER" {
+                looks.withLockedValue { $0 += 1 }
+                return Self.halves(ports.withLockedValue { $0 }, firstHasLeft: false)
+            }
+            return looks.withLockedValue { $0 } < 2 ? "-\(refusal)\r\n" : "+OK\r\n"
+        }
+        // A node without a name says that a slot has moved.
+        let first = try await ScriptedServer.start { answer($0, "MOVED 3300 ?:7") }
+        let second = try await ScriptedServer.start { answer($0, "TRYAGAIN soon") }
+        ports.withLockedValue { $0 = [first.port, second.port] }
+        let client = client(first.port)
+        // In the first half and in the second.
+        let replies = try await client.execute(pipeline: [RESPCommand("GET", "b"), RESPCommand("GET", "a")])
+        #expect(replies.map(\.string) == ["OK", "OK"])
+        await client.close()
+        for server in [first, second] { try await server.stop() }
+    }
+
+    @Test func aReplicaThatAServerNamesIsWaitedFor() async throws {
+        let (ports, looks) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox(0))
+        @Sendable func answer(_ command: [String], _ own: String) -> String {
+            if command.first == "CLUSTER" {
+                looks.withLockedValue { $0 += 1 }
+                let nodes = ports.withLockedValue { $0 }.map { Self.node("127.0.0.1", $0) }
+                return looks.withLockedValue { $0 } < 2 ? Self.slots(nodes[0], nodes[1]) : Self.slots(nodes[1])
+            }
+            return command.first == "ASKING" ? "+OK\r\n" : own
+        }
+        let old = try await ScriptedServer.start { command in
+            answer(command, "-ASK 15495 127.0.0.1:\(ports.withLockedValue { $0 }[1])\r\n")
+        }
+        let new = try await ScriptedServer.start { command in
+            answer(command, looks.withLockedValue { $0 } < 2 ? "-TRYAGAIN soon\r\n" : "+new\r\n")
+        }
+        ports.withLockedValue { $0 = [old.port, new.port] }
+        let client = client(old.port)
+        #expect(try await client.execute(RESPCommand("GET", "a")).string == "new")
+        await client.close()
+        for server in [old, new] { try await server.stop() }
     }
 }
