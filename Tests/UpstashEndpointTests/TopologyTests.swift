@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
+import RESP
 import TestSupport
 import Testing
 
@@ -47,6 +48,26 @@ struct TopologyTests {
             #expect(try await endpoint.ask(.POST, "/monitor").error?.contains("'MONITOR'") == true)
             let reader = try await endpoint.open(.POST, "/subscribe/c")
             #expect(reader.status == .ok)
+        }
+    }
+
+    @Test("a script that was loaded is known wherever its keys are")
+    func scripts() async throws {
+        let cluster = try await RedisCluster.start(primaries: 3, replicas: 0)
+        try await Endpoint.serving("redis+cluster://127.0.0.1:\(cluster.servers[0].port)") { endpoint in
+            let script = RedisScript("return KEYS[1]")
+            let load = try await endpoint.ask(.POST, "/", "[\"SCRIPT\",\"LOAD\",\"\(script.source)\"]")
+            #expect(load.body == "{\"result\":\"\(script.sha1)\"}")
+            for key in ["foo", "bar", "c"] {
+                #expect(
+                    try await endpoint.ask(.GET, "/evalsha/\(script.sha1)/1/\(key)").body == "{\"result\":\"\(key)\"}"
+                )
+            }
+            #expect(try await endpoint.ask(.GET, "/script/flush").body == #"{"result":"OK"}"#)
+            for key in ["foo", "bar", "c"] {
+                let unknown = try await endpoint.ask(.GET, "/evalsha/\(script.sha1)/1/\(key)")
+                #expect(unknown.error?.hasPrefix("NOSCRIPT") == true)
+            }
         }
     }
 

@@ -18,8 +18,15 @@ struct CommandRule: Sendable {
 
     /// What is not listed has its key first. If that is wrong for a command, the server redirects it.
     static func of(_ command: RESPCommand) -> CommandRule {
-        rules[command.name.commandHash] ?? CommandRule(keys: .first)
+        let hash = command.name.commandHash
+        // Scripts are run where their keys are, which may be anywhere.
+        if hash == script, ["LOAD", "FLUSH"].contains(command.argument(at: 0)?.string?.uppercased()) {
+            return CommandRule(keys: .none, spread: .everyPrimary(.allSucceeded))
+        }
+        return rules[hash] ?? CommandRule(keys: .first)
     }
+
+    private static let script = "SCRIPT".commandHash
 
     private static let rules: [UInt64: CommandRule] = {
         var rules = KeyRule.listed.mapValues { CommandRule(keys: $0) }
