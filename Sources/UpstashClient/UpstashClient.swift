@@ -24,8 +24,9 @@ public import RESP
 /// be run later, and a read that is asked again may see what was written after it. Child tasks are not bound to call in
 /// the order in which they were started; where that matters, use a pipeline.
 ///
-/// One argument of a command may be bytes that are not UTF-8. Such a command has a request to itself, and the arguments
-/// behind that one must be options of the kind `PX 1000 NX`.
+/// One argument of a command may be bytes that are not UTF-8. Such a command has a request to itself, its other
+/// arguments are in the URL, and those behind the bytes must be options of the kind `PX 1000 NX`. The source of a script
+/// that is too long for that is sent before, with `SCRIPT LOAD`.
 ///
 /// With a database in several regions a client sees its own writes: it sends the token with which the service marks
 /// them. Of writes that are under way at once the token of the one sent last is kept; a read right after may miss the

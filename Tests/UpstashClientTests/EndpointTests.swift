@@ -44,7 +44,12 @@ import UpstashClient
         let bytes = ByteBuffer(bytes: [0xFF, 0x00])
         for _ in 0..<2 {
             let reply = try await client.evaluate(script, keys: ["k"], arguments: [.bytes(bytes)])
-            #expect(reply == .array([.bulkString(ByteBuffer(string: "k")), .bulkString(bytes)]))
+            let expected = RESPValue.array([.bulkString(ByteBuffer(string: "k")), .bulkString(bytes)])
+            #expect(reply == expected)
+            let command = RESPCommand("EVAL_RO", script.source, 1, "k", bytes)
+            let ping = RESPCommand("PING")
+            let replies = try await client.execute(pipeline: [ping, command, ping])
+            #expect(replies.map(\.string) == ["PONG", nil, "PONG"] && replies[1] == expected)
         }
     }
 

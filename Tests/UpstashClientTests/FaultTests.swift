@@ -349,13 +349,58 @@ import UpstashClient
         let replies = try await client.execute(pipeline: sizes.map { RESPCommand("GET", $0) })
         #expect(replies.map { $0.string?.count ?? 3000 } == sizes)
         #expect(replies[0].error?.upstashCode == .resultTooLarge)
-        #expect(standIn.requests.map(\.commands.count) == [7, 3, 2])
+        #expect(standIn.requests.map(\.commands.count) == [7, 3, 1, 1])
         // Nothing is run twice that writes, or is a whole.
         let writes = [RESPCommand("GET", 600), RESPCommand("GET", 600), RESPCommand("INCR", 1)]
         #expect(try await client.execute(pipeline: writes).map { $0.error == nil } == [true, false, true])
         let transaction = [RESPCommand("GET", 600), RESPCommand("GET", 600)]
         #expect(try await client.transaction(transaction).map { $0.error == nil } == [true, false])
-        #expect(standIn.requests.count == 5)
+        #expect(standIn.requests.count == 6)
+        await client.close()
+        try await standIn.stop()
+    }
+
+    @Test("what does not fit is not asked for again and again, nor one by one where only few results are large")
+    func asksAgainInParts() async throws {
+        let standIn = try await StandIn.start { request, _ in
+            .json(
+                StandIn.results(request.commands.map { StandIn.text(String(repeating: "x", count: Int($0[1]) ?? 0)) })
+            )
+        }
+        let client = try standIn.client { $0.maxResponseBytes = 10_000 }
+        for (sizes, mostAnswers, mostRequests) in [
+            (Array(repeating: 600, count: 200), 800, 60), ([7000] + Array(repeating: 30, count: 200), 450, 12),
+        ] {
+            let before = standIn.requests.count
+            let replies = try await client.execute(pipeline: sizes.map { RESPCommand("GET", $0) })
+            #expect(replies.map { $0.string?.count } == sizes)
+            let requests = standIn.requests.dropFirst(before)
+            #expect(requests.reduce(0) { $0 + $1.commands.count } <= mostAnswers)
+            #expect(requests.count <= mostRequests)
+        }
+        await client.close()
+        try await standIn.stop()
+    }
+
+    @Test("a script that could not be loaded is not run, and its error is the result")
+    func runsNothingThatIsNotLoaded() async throws {
+        let standIn = try await StandIn.start { request, _ in
+            guard request.target == "/pipeline" else { return .json("{\"result\":1}") }
+            return .json(
+                "["
+                    + request.commands.map { $0[0] == "SCRIPT" ? "{\"error\":\"ERR no\"}" : "{\"result\":2}" }
+                    .joined(separator: ",") + "]"
+            )
+        }
+        let client = try standIn.client()
+        let source = "return 1 --" + String(repeating: "x", count: 5000)
+        let script = RESPCommand("EVAL", source, 1, "k", ByteBuffer(bytes: [0xFF]))
+        #expect(try await errorReply { try await client.execute(script) }?.text == "ERR no")
+        #expect(standIn.requests.map(\.target) == ["/pipeline"])
+        let incr = RESPCommand("INCR", "k")
+        let replies = try await client.execute(pipeline: [incr, script, incr])
+        #expect(replies == [.integer(2), .error(RESPError("ERR no")), .integer(2)])
+        #expect(standIn.requests.allSatisfy { $0.target == "/pipeline" })
         await client.close()
         try await standIn.stop()
     }

@@ -248,12 +248,13 @@ import UpstashClient
         #expect(await eventually { standIn.requests.count == 1 })
         let command = departure == .cancelledRead ? RESPCommand("GET", "k") : RESPCommand("SET", "k", "early")
         // A write may still be run, and so is waited for as long as it had time.
-        let timeout = departure == .cancelledRead ? Duration.seconds(30) : .milliseconds(500)
+        let timeout = departure == .cancelledRead ? Duration.seconds(30) : .seconds(3)
         let early = Task { try await upstashError { try await client.execute(command, timeout: timeout) } }
         let hang = Task { try await upstashError { try await client.execute(RESPCommand("GET", "hang")) } }
         #expect(await eventually { client.waitingCount == 3 })
         gate.succeed()
         #expect(await eventually { standIn.requests.count == 2 })
+        #expect(standIn.requests[1].commands.contains { $0[1] == "k" })
         if departure != .overdueWrite { early.cancel() }
         let last = try await client.transaction([RESPCommand("SET", "k", "late")])
         #expect(last.map(\.integer) == [1])

@@ -120,16 +120,31 @@ import Testing
         #expect(plan.refusals.map(\.error.code) == expected)
     }
 
-    @Test("the source of a script goes ahead where it would have to be part of a path")
+    private func load(_ script: RedisScript) -> RESPCommand {
+        var load = RESPCommand("SCRIPT", "LOAD", script.source)
+        load.isReadOnly = true
+        return load
+    }
+
+    @Test("the source of a script goes ahead where it would make a path too long")
     func loadsScriptsThatAreNotText() throws {
-        let script = RedisScript("return ARGV[1]")
+        let script = RedisScript("return ARGV[1]--" + String(repeating: "x", count: 5000))
         let limits = try limits()
         let text = RESPCommand("EVAL", script.source, 1, "k", "v")
         #expect(try RequestPlan.pieces(of: text, limits: limits).map(\.commands) == [[text]])
-        let pieces = try RequestPlan.pieces(of: RESPCommand("EVAL", script.source, 1, "k", binary), limits: limits)
-        #expect(pieces.map(\.form) == [.list, .path("/EVALSHA/\(script.sha1)/1/k")])
-        #expect(String(buffer: pieces[0].body) == #"["SCRIPT","LOAD","return ARGV[1]"]"#)
-        #expect(pieces.map(\.isReadOnly) == [true, false])
+        for (name, byDigest, isReadOnly) in [("EVAL", "EVALSHA", false), ("eval_ro", "EVALSHA_RO", true)] {
+            let command = RESPCommand(name, script.source, 1, "k", binary)
+            let pieces = try RequestPlan.pieces(of: command, limits: limits)
+            #expect(pieces.map(\.form) == [.list, .path("/\(byDigest)/\(script.sha1)/1/k")])
+            #expect(pieces[0].commands == [load(script)])
+            #expect(pieces.map(\.isReadOnly) == [true, isReadOnly])
+            #expect(pieces.map(\.isPreparation) == [true, false])
+            let ping = RESPCommand("PING")
+            let pipeline = RequestPlan([ping, command, ping], limits: limits).pieces
+            #expect(pipeline.map(\.form) == [.list, .list, pieces[1].form, .list])
+        }
+        let short = RESPCommand("EVAL", "return 1", 1, "k", binary)
+        #expect(try RequestPlan.pieces(of: short, limits: limits).map(\.form) == [.path("/EVAL/return%201/1/k")])
         #expect(try PathForm(RESPCommand("EVAL", binary, 0)).target == "/EVAL?0")
         #expect(try RequestPlan.pieces(of: RESPCommand("EVAL", binary, 0), limits: limits).count == 1)
     }

@@ -125,12 +125,31 @@ import Testing
         let underWay = [try job(RESPCommand("GET", "a")), try job(RESPCommand("SET", "b", "1"))]
         var line = try self.line(underWay)
         _ = line.depart(line.next(sharing: true))
+        #expect(underWay.allSatisfy { $0.join() })
         let write = try job(RESPCommand("SET", "a", "1"))
         for job in [write, try job(RESPCommand("GET", "b"))] { line.append(job) }
         #expect(line.next(sharing: true).isEmpty)
         for job in underWay { job.cancel() }
         line.reconsider()
         #expect(line.next(sharing: true).map { $0 === write } == [true])
+    }
+
+    @Test("nothing more is sent of a pipeline that was cancelled on its way, and nothing waits for it")
+    func letsGoWhatWaitsForNothing() throws {
+        let pipeline = try job(RESPCommand("SET", "a", ByteBuffer(bytes: [0xFF])), RESPCommand("SET", "b", "1"))
+        let later = [try job(RESPCommand("GET", "b")), try job(RESPCommand("GET", "a"))]
+        var line = try self.line([pipeline])
+        _ = line.depart(line.next(sharing: true))
+        #expect(pipeline.join())
+        for job in later { line.append(job) }
+        #expect(line.next(sharing: true).isEmpty)
+        pipeline.cancel()
+        line.reconsider()
+        #expect(line.next(sharing: true).map { $0 === later[0] } == [true])
+        // Of its request nothing was sent after all.
+        pipeline.wasNotSent()
+        line.reconsider()
+        #expect(line.next(sharing: true).map { $0 === later[1] } == [true])
     }
 
     @Test("each piece of a pipeline that is alone leaves without a look at all that come later")

@@ -23,6 +23,7 @@ final class Job: Sendable {
         var hasLeft = false
 
         var commandsOfLater: [RESPCommand] { later.reversed().flatMap(\.commands) }
+        var isWriteUnderWay: Bool { requestCount > 0 && !piece.isReadOnly }
     }
 
     let deadline: NIODeadline
@@ -43,7 +44,7 @@ final class Job: Sendable {
 
     /// Whether those that depend on it wait for it while it is under way. Where its caller does not, only a write matters,
     /// and only as long as it had time.
-    var isInTheWay: Bool { state.withLockedValue { !$0.isDone || !$0.piece.isReadOnly && deadline > .now() } }
+    var isInTheWay: Bool { state.withLockedValue { !$0.isDone || $0.isWriteUnderWay && deadline > .now() } }
 
     /// What is sent now, or next.
     var piece: Piece { state.withLockedValue { $0.piece } }
@@ -51,10 +52,12 @@ final class Job: Sendable {
     /// The commands of the pieces behind this one.
     var later: [RESPCommand] { state.withLockedValue { $0.commandsOfLater } }
 
-    /// The commands that have no result yet.
+    /// The commands that have no result yet, and may be run.
     var unfinished: [RESPCommand] {
         state.withLockedValue { state in
-            state.later.isEmpty ? state.piece.commands : state.piece.commands + state.commandsOfLater
+            // Of a caller that has left nothing more is sent.
+            let isLast = state.isDone || state.later.isEmpty
+            return isLast ? state.piece.commands : state.piece.commands + state.commandsOfLater
         }
     }
 
@@ -102,8 +105,14 @@ final class Job: Sendable {
     /// - Returns: those of all, if it was the last one.
     func advance(_ own: [RESPValue]) -> [RESPValue]? {
         state.withLockedValue { state in
-            guard let next = state.later.popLast() else { return state.values.isEmpty ? own : state.values + own }
-            state.values += own
+            if !state.piece.isPreparation {
+                state.values += own
+            } else if own.contains(where: { $0.error != nil }) {
+                // In the place of what was prepared.
+                state.values += own
+                _ = state.later.popLast()
+            }
+            guard let next = state.later.popLast() else { return state.values }
             state.piece = next
             state.failures = 0
             return nil

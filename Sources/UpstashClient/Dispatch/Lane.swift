@@ -8,6 +8,8 @@ import RESP
 /// under load, and a lone command never waits. A request that takes long lets others go beside it, if they do not
 /// depend on it: the ``WaitingLine`` keeps the order.
 final class Lane {
+    private static let maxParts = 8
+
     private let configuration: UpstashClient.Configuration
     private let requests: RequestFactory
     private let httpClient: HTTPClient
@@ -172,7 +174,7 @@ final class Lane {
                     continue
                 }
                 if count < own.count {
-                    job.split([piece.commands.prefix(count), piece.commands.dropFirst(count)], limits: configuration)
+                    job.split(Self.parts(of: piece.commands, after: count), limits: configuration)
                     own = own.prefix(count)
                 }
             }
@@ -188,6 +190,16 @@ final class Lane {
         let mark = RESPValue.error(AnswerTrimmer.mark)
         let tooLarge = isAlone ? values.prefix { $0 == mark }.count : 0
         return tooLarge + values.dropFirst(tooLarge).prefix { $0 != mark }.count
+    }
+
+    /// The commands that have results, and the others in parts, so that what does not fit is not asked for again and
+    /// again. Not many parts: results differ in size.
+    private static func parts(of commands: [RESPCommand], after count: Int) -> [ArraySlice<RESPCommand>] {
+        let size = max(count, (commands.count - count) / maxParts + 1)
+        let rest = stride(from: count, to: commands.count, by: size).map { start in
+            commands[start..<min(start + size, commands.count)]
+        }
+        return [commands[..<count]] + rest
     }
 
     private func settle(_ rejections: Rejections) {

@@ -87,12 +87,16 @@ private enum CommandReach {
     case everythingBefore
 
     static func of(_ command: RESPCommand) -> CommandReach {
-        if let special = special[command.name.commandHash] { return special }
+        let hash = command.name.commandHash
+        if let special = special[hash] { return special }
+        if hash == script, command.argument(at: 0)?.string?.uppercased() == "LOAD" { return .nothing }
         // Of unknown modules not even the key's place is known.
         let name = command.name
         if name.utf8.contains(UInt8(ascii: ".")), !name.uppercased().hasPrefix("JSON.") { return .everything }
         return .keys(KeyRule.of(command))
     }
+
+    private static let script = "SCRIPT".commandHash
 
     private static let special: [UInt64: CommandReach] = {
         var reaches: [UInt64: CommandReach] = [:]

@@ -17,6 +17,8 @@ struct Piece: Sendable {
     let commands: [RESPCommand]
     let body: ByteBuffer
     let isReadOnly: Bool
+    /// Whether it is there for the next one only, which is not sent if it fails, and has no result of its own.
+    private(set) var isPreparation = false
 
     init(_ form: Form, _ commands: [RESPCommand], _ body: ByteBuffer) {
         self.form = form
@@ -37,6 +39,12 @@ struct Piece: Sendable {
             try command.check(encodedSize: form.body.readableBytes + form.target.utf8.count, limits)
             self.init(.path(form.target), [command], form.body)
         }
+    }
+
+    var preparing: Piece {
+        var piece = self
+        piece.isPreparation = true
+        return piece
     }
 }
 

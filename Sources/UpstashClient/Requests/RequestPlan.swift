@@ -4,6 +4,8 @@ import RESP
 /// How commands become requests: those that are text share one, those that are not go by themselves.
 struct RequestPlan {
     private static let brackets = 2
+    /// A longer path is more than many servers take.
+    private static let maxTargetBytes = 4096
 
     private(set) var pieces: [Piece] = []
     /// What no request can carry, and its place among the commands.
@@ -24,9 +26,9 @@ struct RequestPlan {
             do throws(UpstashError) {
                 guard CommandJSON.write(command, to: &body) else {
                     body.moveWriterIndex(to: start)
-                    let piece = try Piece(command, limits: limits)
+                    let own = try Self.pieces(of: command, limits: limits)
                     close()
-                    pieces.append(piece)
+                    pieces += own
                     continue
                 }
                 let size = body.writerIndex - start
@@ -52,20 +54,22 @@ struct RequestPlan {
         close()
     }
 
-    /// One command. Of a script whose arguments are not text the source goes ahead: in a path it would be longer than
-    /// many servers take.
-    static func pieces(of command: RESPCommand, limits: UpstashClient.Configuration) throws -> [Piece] {
+    /// One command. The source of a script that would make a path too long goes ahead.
+    static func pieces(of command: RESPCommand, limits: UpstashClient.Configuration) throws(UpstashError) -> [Piece] {
         let piece = try Piece(command, limits: limits)
-        guard piece.form != .list, command.name.uppercased() == "EVAL", let source = command.argument(at: 0)?.string
+        guard case .path(let target) = piece.form, target.utf8.count > maxTargetBytes,
+            let byDigest = byDigest[command.name.uppercased()], let source = command.argument(at: 0)?.string
         else { return [piece] }
         var load = RESPCommand("SCRIPT", "LOAD", source)
         // The same, however often it is sent.
         load.isReadOnly = true
-        var run = RESPCommand("EVALSHA", RedisScript(source).sha1)
+        var run = RESPCommand(byDigest, RedisScript(source).sha1)
         run.append(contentsOf: command.arguments.dropFirst())
         run.isReadOnly = command.isReadOnly
-        return [try Piece(load, limits: limits), try Piece(run, limits: limits)]
+        return [try Piece(load, limits: limits).preparing, try Piece(run, limits: limits)]
     }
+
+    private static let byDigest = ["EVAL": "EVALSHA", "EVAL_RO": "EVALSHA_RO"]
 
     /// A transaction, which cannot be split.
     static func transaction(_ commands: [RESPCommand], limits: UpstashClient.Configuration) throws -> Piece {
