@@ -74,7 +74,10 @@ struct AnswerTests {
             var both = resp2
             both.add(contentsOf: base64)
             #expect(try await endpoint.ask(.GET, "/get/k", headers: both).status == 400)
-            #expect(try await endpoint.ask(.POST, "/multi-exec", #"[["GET","k"]]"#, headers: resp2).status == 400)
+            let transaction = try await endpoint.ask(.POST, "/multi-exec", #"[["GET","k"]]"#, headers: resp2)
+            #expect(transaction.status == 400)
+            #expect(transaction["Content-Type"]?.hasPrefix("application/json") == true)
+            #expect(transaction.error == "ERR Upstash-Response-Format resp2 is not for /multi-exec")
             #expect(try await endpoint.ask(.GET, "/get/k", headers: ["Upstash-Response-Format": "xml"]).status == 400)
             #expect(try await endpoint.ask(.GET, "/get/k", headers: ["Upstash-Encoding": "hex"]).status == 400)
         }

@@ -111,6 +111,8 @@ struct SubscriptionTests {
                 #expect(asker.received.hasPrefix("HTTP/1.1 200 OK"))
                 #expect(asker.received.contains("Content-Type: text/event-stream"))
                 #expect(!asker.received.lowercased().contains("connection: close"))
+                // No end of a stream either, which the next answer would seem to begin with.
+                #expect(asker.received.hasSuffix("\r\n\r\n") && !asker.received.contains("\r\n0\r\n"))
             }
             #expect(try server.command("PUBSUB CHANNELS").hasPrefix("*0"))
             #expect(try Self.monitors(server) == 0)
@@ -124,7 +126,7 @@ struct SubscriptionTests {
         var (few, small, full) = (UpstashEndpointLimits(), UpstashEndpointLimits(), UpstashEndpointLimits())
         few.maxWaitingEvents = 10
         small.maxWaitingBytes = 1 << 20
-        full.maxBytesInFlight = 1 << 20
+        full.maxWaitingBytesInAll = 1 << 20
         for limits in [few, small, full] {
             try await Endpoint.overRedis(limits: limits) { endpoint, server in
                 let reader = try await RawConnection(port: endpoint.port, isSlow: true)
@@ -147,6 +149,31 @@ struct SubscriptionTests {
                 #expect(reader.received.hasSuffix("xxx\n\n\r\n0\r\n\r\n"))
                 await publisher.close()
             }
+        }
+    }
+
+    @Test("what waits for a slow reader takes no room from requests")
+    func slowReaderBesideRequests() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxBytesInFlight = 100_000
+        try await Endpoint.overRedis(limits: limits) { endpoint, server in
+            let reader = try await RawConnection(port: endpoint.port, isSlow: true)
+            try await reader.send(
+                "GET /subscribe/c HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(Endpoint.token)\r\n\r\n"
+            )
+            let isThere = try await eventually {
+                try await Self.subscribers(endpoint, "c") == #"{"result":["c",1]}"#
+            }
+            #expect(isThere)
+            let publisher = RedisClient(try RedisClient.Configuration(url: server.url))
+            let message = ByteBuffer(repeating: UInt8(ascii: "x"), count: 200_000)
+            for _ in 0..<50 { try await publisher.execute(RESPCommand("PUBLISH", "c", message)) }
+            let body = String(repeating: "y", count: 40_000)
+            #expect(try await endpoint.ask(.POST, "/set/k", body).status == 200)
+            #expect(try await endpoint.ask(.GET, "/get/k").status == 200)
+            #expect(try await Self.subscribers(endpoint, "c") == #"{"result":["c",1]}"#)
+            await reader.close()
+            await publisher.close()
         }
     }
 

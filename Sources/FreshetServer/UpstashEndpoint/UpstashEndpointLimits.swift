@@ -8,8 +8,7 @@ package struct UpstashEndpointLimits: Sendable {
     package var maxBodyBytes = 64 << 20
     /// An answer; results beyond become errors.
     package var maxAnswerBytes = 64 << 20
-    /// The bodies and answers of all requests that are under way, and events that wait. More get 503, or 502 where
-    /// commands were run.
+    /// The bodies and answers of all requests that are under way. More get 503, or 502 where commands were run.
     package var maxBytesInFlight = 256 << 20
     /// Commands in one request.
     package var maxCommands = 100_000
@@ -20,9 +19,10 @@ package struct UpstashEndpointLimits: Sendable {
     package var maxConnections = min(4096, OpenFiles.connections)
     /// Streams of events. More get 503.
     package var maxSubscriptions = 1024
-    /// Events that wait for one slow reader, and their bytes, which are in flight, too. More end the stream.
+    /// Events that wait for one slow reader, their bytes, and the bytes of those of all readers. More end the stream.
     package var maxWaitingEvents = 1024
     package var maxWaitingBytes = 32 << 20
+    package var maxWaitingBytesInAll = 64 << 20
     /// Transactions at a time, each on a connection of its own. More wait.
     package var maxTransactions = 32
     /// How long a command may take.

@@ -18,6 +18,7 @@ struct UpstashResponder: HTTPResponder {
     private let requests: RequestGate
     private let subscriptions: RequestGate
     private let memory: ByteBudget
+    private let memoryOfEvents: ByteBudget
 
     init(backend: any UpstashBackend, tokens: UpstashTokens, limits: UpstashEndpointLimits) {
         runner = UpstashRunner(backend: backend, limits: limits)
@@ -26,6 +27,7 @@ struct UpstashResponder: HTTPResponder {
         requests = RequestGate(limit: limits.maxConcurrentRequests)
         subscriptions = RequestGate(limit: limits.maxSubscriptions)
         memory = ByteBudget(limit: limits.maxBytesInFlight)
+        memoryOfEvents = ByteBudget(limit: limits.maxWaitingBytesInAll)
     }
 
     func respond(to request: Request, context: Context) async throws -> Response {
@@ -69,6 +71,7 @@ struct UpstashResponder: HTTPResponder {
             let call = try await UpstashCall.read(target, limits: limits) {
                 try await collect(request.body, share, context.logger)
             }
+            if case .transaction = call { try format.checkForTransaction() }
             response = try await run(call, isReadOnly: isReadOnly, format, request, context, share)
             mayHaveWritten = !call.changesNothing
         } catch {
@@ -129,7 +132,6 @@ struct UpstashResponder: HTTPResponder {
             try await runner.run(pipeline: commands, isReadOnly: isReadOnly, to: &writer, share)
             return response(format, writer, share)
         case .transaction(let commands):
-            try format.checkForTransaction()
             let replies = try await runner.run(transaction: commands, isReadOnly: isReadOnly)
             writer.beginList()
             writer.write(replies)
@@ -143,7 +145,7 @@ struct UpstashResponder: HTTPResponder {
                 backend: runner.backend,
                 limits: limits,
                 gate: subscriptions,
-                memory: memory
+                memory: memoryOfEvents
             )
             return try await stream.response(to: request, on: context.channel, events)
         }

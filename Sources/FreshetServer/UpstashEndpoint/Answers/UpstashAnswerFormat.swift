@@ -29,9 +29,11 @@ enum UpstashAnswerFormat: Sendable, Hashable {
         self == .resp2 ? "application/octet-stream" : "application/json; charset=utf-8"
     }
 
-    /// Transactions are answered in JSON only.
-    func checkForTransaction() throws {
-        if self == .resp2 { throw UpstashRefusal("ERR Upstash-Response-Format resp2 is not for /multi-exec") }
+    /// Transactions are answered in JSON only, and so is who wants another format.
+    mutating func checkForTransaction() throws {
+        guard self == .resp2 else { return }
+        self = .json
+        throw UpstashRefusal("ERR Upstash-Response-Format resp2 is not for /multi-exec")
     }
 
     private static func value(of name: HTTPField.Name?, in headers: HTTPFields) -> String? {

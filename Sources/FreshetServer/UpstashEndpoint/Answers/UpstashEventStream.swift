@@ -91,9 +91,11 @@ struct UpstashEventStream {
             }
             defer { group.cancelAll() }
             try await withGracefulShutdownHandler {
-                for await event in queue.events {
-                    try await writer.write(event.bytes)
-                    queue.written(event)
+                for await _ in queue.signals {
+                    while !Task.isCancelled, let event = queue.next() {
+                        try await writer.write(event)
+                        queue.written(event)
+                    }
                 }
             } onGracefulShutdown: {
                 queue.finish()

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How many bytes all requests together may hold.
+/// How many bytes may be held in all.
 final class ByteBudget: Sendable {
     private let limit: Int
     private let taken = Atomic(0)
@@ -22,10 +22,9 @@ final class ByteBudget: Sendable {
 
         /// False if there is not so much left; then nothing is taken.
         func take(_ bytes: Int) -> Bool {
-            let isInLimit = taken.wrappingAdd(bytes, ordering: .relaxed).newValue <= limit
-            let isInBudget = budget.taken.wrappingAdd(bytes, ordering: .relaxed).newValue <= budget.limit
-            if isInLimit, isInBudget { return true }
-            giveBack(bytes)
+            guard taken.add(bytes, upTo: limit) else { return false }
+            if budget.taken.add(bytes, upTo: budget.limit) { return true }
+            taken.wrappingSubtract(bytes, ordering: .relaxed)
             return false
         }
 
@@ -37,4 +36,21 @@ final class ByteBudget: Sendable {
 
     /// - Parameter limit: of this part.
     func share(limit: Int = .max) -> Share { Share(self, limit: limit) }
+}
+
+extension Atomic<Int> {
+    /// False, and nobody sees any of it meanwhile, if it would be more than the limit.
+    fileprivate func add(_ amount: Int, upTo limit: Int) -> Bool {
+        var current = load(ordering: .relaxed)
+        while amount <= limit - current {
+            let (exchanged, original) = weakCompareExchange(
+                expected: current,
+                desired: current + amount,
+                ordering: .relaxed
+            )
+            if exchanged { return true }
+            current = original
+        }
+        return false
+    }
 }
