@@ -91,7 +91,8 @@ let package = Package(
             name: "FreshetServer",
             dependencies: [
                 "CZlib", "Freshet", "FreshetAirtable", "FreshetRedis", "FreshetSources", "RESP", "RedisClient",
-                "SourceHTTP", "UpstashClient", .asyncHTTPClient, .hummingbird, .hummingbirdCore, .httpTypes, .nioHTTPTypes,
+                "SourceHTTP", "UpstashClient", .asyncHTTPClient, .hummingbird, .hummingbirdCore, .httpTypes,
+                .nioHTTPTypes,
                 .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .nio("NIOPosix"), .lifecycle,
                 .unixSignals, .logging, .coreMetrics,
                 .product(name: "Yams", package: "Yams"),
