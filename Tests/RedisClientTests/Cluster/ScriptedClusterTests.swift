@@ -83,7 +83,8 @@ import Testing
         #expect(replies.map(\.string) == ["primary", "primary"])
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         #expect((1...(1 + Int(seconds) * 2)).contains(refusals.withLockedValue { $0 }))
-        #expect(looks.withLockedValue { $0 } == 1)
+        // A connection that takes a second to make is a reason for one.
+        #expect((1...(1 + Int(seconds))).contains(looks.withLockedValue { $0 }))
         await client.close()
         for server in [primary, replica] { try await server.stop() }
     }
