@@ -10,26 +10,26 @@ extension BoundedCache {
         let life = timeToLive.cacheNanoseconds
         let now = self.now(writing: life)
         let candidate = candidate(key, value, life: life, now: now)
-        coreLock.pointee.lock()
-        defer { coreLock.pointee.unlock() }
-        supersedeUpdates(of: key, candidate.hash)
-        return store(candidate, isAlive: life > 0, now: now, into: &departures)
+        return setSlowly(candidate, isAlive: life > 0, now: now, into: &departures)
     }
 
     /// As ``remove(_:)``.
-    package func remove(_ key: Key, into departures: inout Departures<Key, Value>) {
+    @discardableResult
+    package func remove(_ key: Key, into departures: inout Departures<Key, Value>) -> Value? {
         let hash = hasher.hash(key)
         let now = clock.now
         lockCore(afterUpdatesOf: key, hash)
         defer { coreLock.pointee.unlock() }
         supersedeUpdates(of: key, hash)
-        sweepAStep(now: now, into: &departures)
+        defer { sweepAStep(now: now, into: &departures) }
         let shard = shards[hash: hash]
         let slot = find(key, hash, in: shard.table)
-        guard slot != .none else { return }
+        guard slot != .none else { return nil }
         shard.lock()
+        defer { shard.unlock() }
+        let value = storage.deadline(slot) > now ? entry(slot).pointee.value : nil
         detach(slot, .removed, now: now, into: &departures)
-        shard.unlock()
+        return value
     }
 
     /// Tells the listener.

@@ -35,29 +35,18 @@ extension BoundedCache {
             if let listener { listener(key, candidate.value, .replaced) }
             return .replaced
         }
-        return setSlowly(candidate, isAlive: life > 0, now: now)
+        var departures = Departures<Key, Value>()
+        let outcome = setSlowly(candidate, isAlive: life > 0, now: now, into: &departures)
+        departures.tell(listener)
+        return outcome
     }
 
     /// Removes the entry under `key` and gives the live value it had. Waits for an update of the key that runs on
     /// another thread, unless it is called inside an update itself. O(1).
     @discardableResult
     public func remove(_ key: Key) -> Value? {
-        let hash = hasher.hash(key)
-        let now = clock.now
         var departures = Departures<Key, Value>()
-        lockCore(afterUpdatesOf: key, hash)
-        let shard = shards[hash: hash]
-        let slot = find(key, hash, in: shard.table)
-        var value: Value?
-        if slot != .none {
-            shard.lock()
-            if storage.deadline(slot) > now { value = entry(slot).pointee.value }
-            detach(slot, .removed, now: now, into: &departures)
-            shard.unlock()
-        }
-        sweepAStep(now: now, into: &departures)
-        supersedeUpdates(of: key, hash)
-        coreLock.pointee.unlock()
+        let value = remove(key, into: &departures)
         departures.tell(listener)
         return value
     }
@@ -125,14 +114,16 @@ extension BoundedCache {
     }
 
     @inlinable
-    func setSlowly(_ candidate: Candidate, isAlive: Bool, now: UInt64) -> SetOutcome {
-        var departures = Departures<Key, Value>()
+    func setSlowly(
+        _ candidate: Candidate,
+        isAlive: Bool,
+        now: UInt64,
+        into departures: inout Departures<Key, Value>
+    ) -> SetOutcome {
         coreLock.pointee.lock()
-        let outcome = store(candidate, isAlive: isAlive, now: now, into: &departures)
+        defer { coreLock.pointee.unlock() }
         if core.pointee.updates > 0 { supersedeUpdates(of: candidate.key, candidate.hash) }
-        coreLock.pointee.unlock()
-        departures.tell(listener)
-        return outcome
+        return store(candidate, isAlive: isAlive, now: now, into: &departures)
     }
 
     /// Stores a value; the core's lock is held. Ends within all limits.
