@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import FreshetServer
@@ -45,13 +46,17 @@ struct EventQueueTests {
     @Test("what asks for too much takes nothing from others meanwhile")
     func refusals() async {
         let budget = ByteBudget(limit: 100)
-        let isDone = NIOLockedValueBox(false)
+        let (hasBegun, isDone) = (NIOLockedValueBox(false), NIOLockedValueBox(false))
         await withTaskGroup(of: Int.self) { group in
             group.addTask {
                 let share = budget.share()
-                while !isDone.withLockedValue({ $0 }) { if share.take(101) { return 1 } }
+                while !isDone.withLockedValue({ $0 }) {
+                    if share.take(101) { return 1 }
+                    hasBegun.withLockedValue { $0 = true }
+                }
                 return 0
             }
+            #expect(await eventually { hasBegun.withLockedValue { $0 } })
             let share = budget.share()
             var refused = 0
             for _ in 0..<100_000 { if share.take(1) { share.giveBack(1) } else { refused += 1 } }
