@@ -89,13 +89,13 @@ import Testing
         for (key, value) in values.enumerated() { try await client.execute(RESPCommand("SET", key, value)) }
         // So many microseconds for each key.
         try server.command("CONFIG SET key-load-delay 40000")
-        let loading = Task.detached { try server.command("DEBUG RELOAD") }
+        async let loading = server.command("DEBUG RELOAD")
         #expect(await eventually { (try? server.command("INFO persistence"))?.contains("loading:1") == true })
         for (key, value) in values.enumerated() {
             #expect(try await client.execute(RESPCommand("GET", key)).string == value)
         }
         #expect(try server.errors("LOADING") > 0)
-        _ = try await loading.value
+        _ = try await loading
         await client.close()
     }
 
