@@ -2,6 +2,7 @@ import Foundation
 import NIOConcurrencyHelpers
 import RESP
 import RedisClient
+import TestSupport
 
 /// Tasks that write and read keys of their own and check every answer: a value says which key it was written to, and
 /// how many writes came before it.
@@ -19,6 +20,8 @@ final class CheckedLoad: Sendable {
     private let client: RedisClient
     private let outcome = NIOLockedValueBox(Outcome())
     private let isStopped = NIOLockedValueBox(false)
+    /// How often each task has begun anew.
+    private let rounds = NIOLockedValueBox<[String: Int]>([:])
     private static let keysPerTask = 40
 
     init(_ client: RedisClient) {
@@ -26,6 +29,14 @@ final class CheckedLoad: Sendable {
     }
 
     var commands: Int { outcome.withLockedValue { $0.commands } }
+
+    /// Whether every task is done with what it did when this was called; `false` if that takes long.
+    func comesRound() async -> Bool {
+        let before = rounds.withLockedValue { $0 }
+        return await eventually(within: .seconds(60)) {
+            self.rounds.withLockedValue { now in before.allSatisfy { now[$0.key] != $0.value } }
+        }
+    }
 
     func stop() {
         isStopped.withLockedValue { $0 = true }
@@ -45,6 +56,7 @@ final class CheckedLoad: Sendable {
         // A test that ends early cancels it.
         while !Task.isCancelled, !isStopped.withLockedValue({ $0 }) {
             round += 1
+            rounds.withLockedValue { $0[name] = round }
             var result = Outcome()
             do {
                 if round.isMultiple(of: 3) {
