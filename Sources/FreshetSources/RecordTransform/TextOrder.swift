@@ -55,7 +55,8 @@ struct TextOrder: Sendable, Hashable {
     /// ICU's order, from the same data that JavaScript engines have.
     ///
     /// Two texts that differ only in a no-break space, or in characters that are not seen, such as soft hyphens, may
-    /// be in another order than there; and in Czech, Danish and the like words that begin alike up to such a letter.
+    /// be in another order than there; so may `1ª` and `1A`, which differ in the letter's form; and in Czech, Danish and
+    /// the like words that begin alike up to such a letter.
     static func compare(_ left: String, _ right: String, _ locale: Locale) -> ComparisonResult {
         left.compare(right, options: [], range: nil, locale: locale)
     }
