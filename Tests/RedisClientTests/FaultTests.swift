@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import NIOPosix
 import RESP
 import RedisClient
 import TestSupport
@@ -80,6 +81,7 @@ import Testing
         #expect(await eventually { (try? await client.connect()) != nil })
         proxy.faults = Fault.everythingVanishes.faults
         let end = ContinuousClock.now + .seconds(10)
+        let timers = Task { try await Self.latenessOfTimers() }
         let latest = await withTaskGroup(of: Duration.self) { group in
             for task in 0..<20 {
                 group.addTask {
@@ -95,11 +97,31 @@ import Testing
             }
             return await group.reduce(.zero, max)
         }
-        #expect(latest < .seconds(1))
+        timers.cancel()
+        // TLS waits for a second.
+        #expect(try await latest < timers.value + .milliseconds(500))
         #expect(proxy.acceptedCount > 1)
         await client.close()
         try await proxy.stop()
         withExtendedLifetime(server) {}
+    }
+
+    /// How late timers were that waited for nothing else, at most, when it was cancelled: machines are busy.
+    private static func latenessOfTimers() async throws -> Duration {
+        try await withThrowingTaskGroup(of: Duration.self) { group in
+            for eventLoop in MultiThreadedEventLoopGroup.singleton.makeIterator() {
+                group.addTask {
+                    var latest = Duration.zero
+                    while !Task.isCancelled {
+                        let start = ContinuousClock.now
+                        try await eventLoop.scheduleTask(in: .milliseconds(30)) {}.futureResult.get()
+                        latest = max(latest, ContinuousClock.now - start - .milliseconds(30))
+                    }
+                    return latest
+                }
+            }
+            return try await group.reduce(.zero, max)
+        }
     }
 
     /// - Returns: how many replies were wrong, or errors of a kind that cannot come of this.

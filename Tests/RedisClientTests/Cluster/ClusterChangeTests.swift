@@ -72,6 +72,8 @@ import Testing
 
     @Test func survivesTheDeathOfAPrimaryUnderLoad() async throws {
         let cluster = try await RedisCluster.start()
+        // For what has to succeed, on a busy machine too.
+        let patient = Duration.seconds(30)
         // Found by a replica, so that the seed that is known is not the one that dies.
         let client = RedisClient(cluster: cluster, seed: 3) {
             $0.commandTimeout = .milliseconds(500)
@@ -82,7 +84,7 @@ import Testing
         async let outcome = load.run(tasks: 16, keyPrefix: "die")
         #expect(await eventually { load.commands > 1000 })
         let key = try #require((0...).lazy.map { "probe-\($0)" }.first { HashSlot.of(.string($0)) < 5000 })
-        try await client.execute(RESPCommand("SET", key, "before"))
+        try await client.execute(RESPCommand("SET", key, "before"), timeout: patient)
         // Without any other command, which would notice.
         let transacting = RedisClient(cluster: cluster, seed: 3) {
             $0.commandTimeout = .milliseconds(500)
@@ -106,7 +108,7 @@ import Testing
         // Far more than is measured, for busy machines.
         #expect(ContinuousClock.now - start < .seconds(10))
         #expect(await eventually(within: .seconds(10)) { await transact() })
-        try await client.execute(RESPCommand("SET", key, "after"))
+        try await client.execute(RESPCommand("SET", key, "after"), timeout: patient)
         let recovered = load.commands
         #expect(await eventually(within: .seconds(60)) { load.commands > recovered + 1000 })
         #expect(await eventually(within: .seconds(600)) { load.commands >= Self.commands })
@@ -118,7 +120,7 @@ import Testing
         // The node that comes back is a replica, and is found.
         try await cluster.servers[0].restart()
         #expect(await eventually(within: .seconds(20)) { !cluster.servers[0].isPrimary })
-        #expect(try await client.execute(RESPCommand("GET", key)).string == "after")
+        #expect(try await client.execute(RESPCommand("GET", key), timeout: patient).string == "after")
         for client in [client, transacting] { await client.close() }
     }
 }

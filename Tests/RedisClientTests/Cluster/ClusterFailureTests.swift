@@ -127,7 +127,8 @@ import Testing
             #expect(try await client.execute(RESPCommand("INCR", "foo")).integer ?? 0 > 1)
             try migration.end()
             #expect(try await client.execute(RESPCommand("GET", "foo")).integer ?? 0 > 1)
-            #expect(knowsIt())
+            // As long as it has a slot; later it may be seen to be of no use.
+            if to === joined { #expect(knowsIt()) }
         }
         let id = try joined.clusterID
         await joined.stop()
