@@ -10,15 +10,14 @@ extension BoundedCache {
         let life = timeToLive.cacheNanoseconds
         let now = self.now(writing: life)
         let candidate = candidate(key, value, life: life, now: now)
-        return setSlowly(candidate, isAlive: life > 0, now: now, into: &departures)
+        return setSlowly(candidate, now: now, into: &departures)
     }
 
     /// As ``remove(_:)``.
     @discardableResult
     package func remove(_ key: Key, into departures: inout Departures<Key, Value>) -> Value? {
         let hash = hasher.hash(key)
-        let now = clock.now
-        lockCore(afterUpdatesOf: key, hash)
+        let now = lockCore(afterUpdatesOf: key, hash)
         defer { coreLock.pointee.unlock() }
         supersedeUpdates(of: key, hash)
         defer { sweepAStep(now: now, into: &departures) }

@@ -8,30 +8,35 @@ extension BoundedCache {
         into departures: inout Departures<Key, Value>
     ) {
         while core.pointee.lacksRoom(for: weight) {
-            guard evictCandidate(sparing: spared, now: now, into: &departures) else { return }
+            guard evictOne(sparing: spared, now: now, into: &departures) else { return }
         }
     }
 
-    /// Evicts the policy's candidate or, if it was used, lets it stay and pay for that. False when there is none.
+    /// Evicts the policy's first candidate that was not used or is over. Those that were used stay and pay for that; after
+    /// so many the least used of them goes. False when there is none.
     @inlinable
     @discardableResult
-    func evictCandidate(
+    func evictOne(
         sparing spared: UInt32,
         now: UInt64,
         into departures: inout Departures<Key, Value>
     ) -> Bool {
-        let slot = core.pointee.candidate(sparing: spared)
-        guard slot != .none else { return false }
-        let isOver = storage.deadline(slot) <= now
-        if slot == spared || !isOver && head(slot).pointee.word.uses > 0 {
+        var victim = UInt32.none
+        var usesOfVictim = UInt32.max
+        for _ in 0..<CacheCore.turnsPerEviction {
+            let slot = core.pointee.candidate(sparing: spared)
+            guard slot != .none else { return false }
+            let uses = storage.deadline(slot) <= now ? 0 : head(slot).pointee.word.uses
+            if slot != spared, uses < usesOfVictim { (victim, usesOfVictim) = (slot, uses) }
+            if usesOfVictim == 0 { break }
             core.pointee.keep(slot)
-        } else {
-            if !isOver { core.pointee.remember(slot) }
-            let shard = self.shard(of: slot)
-            shard.lock()
-            detach(slot, .capacity, now: now, into: &departures)
-            shard.unlock()
         }
+        guard victim != .none else { return false }
+        if storage.deadline(victim) > now { core.pointee.remember(victim) }
+        let shard = self.shard(of: victim)
+        shard.lock()
+        detach(victim, .capacity, now: now, into: &departures)
+        shard.unlock()
         return true
     }
 
@@ -45,7 +50,8 @@ extension BoundedCache {
     ) {
         if core.pointee.updates > 0, giveUpTaken(slot, cause) { return }
         let cause = storage.deadline(slot) <= now ? .expired : cause
-        core.pointee.release(slot, cause)
+        core.pointee.release(slot)
+        core.pointee.departures[cause] &+= 1
         departures.append(entry(slot).move(), cause)
     }
 
@@ -92,7 +98,7 @@ extension BoundedCache {
     /// The share of upkeep that falls to every 64th of a stripe's hits.
     @usableFromInline
     func maintain(after hits: UInt64, expires: Bool) {
-        if hits % UseTime.hitsPerTick == 0 { _ = time.pointee.advance() }
+        if hits % UseTime.hitsPerTick == 0 { time.pointee.advance() }
         maintain(expires: expires)
     }
 

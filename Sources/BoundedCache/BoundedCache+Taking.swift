@@ -55,7 +55,9 @@ extension BoundedCache {
             release(update, cause)
             shard.unlock()
         }
-        if let value, let cause = update.lost { departures.append(update.key, value, cause) }
+        guard let cause = update.lost else { return }
+        core.pointee.departures[cause] &+= 1
+        if let value { departures.append(update.key, value, cause) }
     }
 
     /// Lets the entry in `slot` go if its value is with an update; the core's lock and the shard's are held.
@@ -71,7 +73,7 @@ extension BoundedCache {
         update.taken = .none
         update.lost = cause
         shards[hash: update.hash].countTaken(-1)
-        core.pointee.release(slot, cause)
+        core.pointee.release(slot)
         update.keyOfEntry = keyPointer(slot).move()
     }
 

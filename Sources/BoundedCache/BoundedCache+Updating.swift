@@ -31,20 +31,21 @@ extension BoundedCache {
         old?.value = nil
         let result: Result
         let candidate: Candidate?
+        let now: UInt64
         UpdatingThread.enter()
         do {
             defer { UpdatingThread.leave() }
             result = try body(&draft)
             candidate = self.candidate(key, draft, old)
+            now = clock.now
         } catch {
             end(update) { dropTaken(update, draft.value, .removed, into: &$0) }
             throw error
         }
-        let now = clock.now
         var outcome = SetOutcome.replaced
         end(update) { departures in
             guard update.rival == .none else { return dropTaken(update, draft.value, .replaced, into: &departures) }
-            guard let candidate, candidate.limit > now else {
+            guard let candidate, candidate.deadline > now else {
                 dropTaken(update, draft.value, candidate == nil ? .removed : .expired, into: &departures)
                 return removeUpdated(update, now: now, into: &departures)
             }
@@ -55,7 +56,9 @@ extension BoundedCache {
             } else if update.taken != .none {
                 putBack(update, candidate, now: now, into: &departures)
             } else {
-                outcome = store(candidate, isAlive: true, now: now, into: &departures)
+                outcome = store(candidate, now: now, into: &departures)
+                // It was evicted meanwhile: what comes back never left.
+                if update.lost != nil { core.pointee.insertions &-= 1 }
             }
         }
         guard update.rival != .itself else {
@@ -98,8 +101,9 @@ extension BoundedCache {
     }
 
     private func begin(_ update: RunningUpdate<Key, Value>) throws -> Original? {
-        let now = clock.now
+        var now: UInt64
         while true {
+            now = clock.now
             coreLock.pointee.lock()
             if updates.contains(where: { $0.thread == update.thread }) {
                 coreLock.pointee.unlock()
@@ -121,6 +125,7 @@ extension BoundedCache {
         defer { coreLock.pointee.unlock() }
         updates.append(update)
         core.pointee.updates = updates.count
+        core.pointee.moveTicksBack()
         let shard = shards[hash: update.hash]
         shard.lock()
         defer { shard.unlock() }
@@ -167,12 +172,14 @@ extension BoundedCache {
         shard.unlock()
     }
 
-    /// Takes the core's lock when no other thread is updating `key`. A thread in an update does not wait.
-    func lockCore(afterUpdatesOf key: Key, _ hash: UInt32) {
-        coreLock.pointee.lock()
-        while isUpdating(key, hash), !UpdatingThread.isInside {
-            unlockCoreAndWait()
+    /// Takes the core's lock when no other thread is updating `key`, and gives the time. A thread in an update does not
+    /// wait.
+    func lockCore(afterUpdatesOf key: Key, _ hash: UInt32) -> UInt64 {
+        while true {
+            let now = clock.now
             coreLock.pointee.lock()
+            guard isUpdating(key, hash), !UpdatingThread.isInside else { return now }
+            unlockCoreAndWait()
         }
     }
 

@@ -23,20 +23,20 @@ extension BoundedCache {
 
     /// Stores `value` under `key`, for `timeToLive` or else the cache's default. Counts as use.
     ///
-    /// When the value is refused, the older value under the key is gone too: it was superseded. O(1), and an eviction
-    /// for every entry that no longer fits.
+    /// When the value is refused, the older value under the key is gone too: it was superseded. O(1) amortised, and an
+    /// eviction for every entry that no longer fits.
     @inlinable
     @discardableResult
     public func set(_ key: Key, _ value: Value, timeToLive: Duration? = nil) -> SetOutcome {
         let life = timeToLive?.cacheNanoseconds ?? defaultLife
         let now = self.now(writing: life)
         var candidate = candidate(key, value, life: life, now: now)
-        if life > 0, replace(with: &candidate, now: now) {
+        if candidate.deadline > now, replace(with: &candidate, now: now) {
             if let listener { listener(key, candidate.value, .replaced) }
             return .replaced
         }
         var departures = Departures<Key, Value>()
-        let outcome = setSlowly(candidate, isAlive: life > 0, now: now, into: &departures)
+        let outcome = setSlowly(candidate, now: now, into: &departures)
         departures.tell(listener)
         return outcome
     }
@@ -116,28 +116,27 @@ extension BoundedCache {
     @inlinable
     func setSlowly(
         _ candidate: Candidate,
-        isAlive: Bool,
         now: UInt64,
         into departures: inout Departures<Key, Value>
     ) -> SetOutcome {
         coreLock.pointee.lock()
         defer { coreLock.pointee.unlock() }
         if core.pointee.updates > 0 { supersedeUpdates(of: candidate.key, candidate.hash) }
-        return store(candidate, isAlive: isAlive, now: now, into: &departures)
+        return store(candidate, now: now, into: &departures)
     }
 
     /// Stores a value; the core's lock is held. Ends within all limits.
     @inlinable
     func store(
         _ candidate: Candidate,
-        isAlive: Bool,
         now: UInt64,
         into departures: inout Departures<Key, Value>
     ) -> SetOutcome {
+        core.pointee.moveTicksBack()
         let shard = shards[hash: candidate.hash]
         let fits = candidate.weight <= min(core.pointee.limit, Int(UInt32.max))
         let slot = find(candidate.key, candidate.hash, in: shard.table)
-        guard fits, isAlive else {
+        guard fits, candidate.deadline > now else {
             if slot != .none {
                 shard.lock()
                 detach(slot, .replaced, now: now, into: &departures)
@@ -190,7 +189,7 @@ extension BoundedCache {
                 limit: candidate.limit
             )
             if slot != .none { return slot }
-            evictCandidate(sparing: .none, now: now, into: &departures)
+            evictOne(sparing: .none, now: now, into: &departures)
         }
     }
 

@@ -79,6 +79,14 @@ import Testing
         #expect(cache.set(1, 1) == .oversized)
     }
 
+    @Test func aSmallCacheMayGrowWithoutLimit() {
+        let cache = BoundedCache<Int, Int>(capacity: 10)
+        cache.resize(to: .max)
+        for key in 0..<1000 { cache.set(key, key) }
+        #expect(cache.count == 1000)
+        #expect((0..<1000).allSatisfy { cache.get($0) == $0 })
+    }
+
     @Test func removesEverything() {
         let cache = BoundedCache<Int, Int>(capacity: 100)
         for key in 0..<300 { cache.set(key, key) }
@@ -99,6 +107,18 @@ import Testing
         cache.set("c", 9)
         #expect(cache.snapshot().map(\.key) == ["c", "a", "b", "d"])
         #expect(cache.snapshot().map(\.value) == [9, 0, 1, 3])
+    }
+
+    @Test(arguments: ["resize", "remove"]) func aCacheThatWasLargeTellsUsesApartAgain(_ change: String) {
+        let cache = BoundedCache<Int, Int>(capacity: 5000)
+        for key in 0..<5000 { cache.set(key, key) }
+        for key in 0..<5000 { _ = cache.get(key) }
+        if change == "resize" { cache.resize(to: 10) } else { for key in 10..<5000 { cache.remove(key) } }
+        var random = SeededGenerator(state: 1)
+        let keys = cache.snapshot().map(\.key).shuffled(using: &random)
+        #expect(keys.count == 10)
+        for key in keys { _ = cache.get(key) }
+        #expect(cache.snapshot().map(\.key) == keys.reversed())
     }
 
     @Test func countsWhatItDoes() {

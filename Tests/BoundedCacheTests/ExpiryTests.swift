@@ -67,6 +67,18 @@ import Testing
         #expect(cache.get(1) == nil, "reading does not put the time to live off")
     }
 
+    @Test(arguments: [.zero, .seconds(-1)] as [Duration]) func withoutTimeToIdleNothingIsStored(_ idle: Duration) throws
+    {
+        let told = Collected<String>()
+        let cache = cache(timeToIdle: idle) { _, value, cause in told.append("\(value) \(cause)") }
+        #expect(cache.set(1, "one") == .expired)
+        #expect(cache.set(1, "one", timeToLive: .seconds(5)) == .expired)
+        try cache.update(1) { $0.value = "two" }
+        #expect(cache.count == 0)
+        #expect(cache.statistics.insertions == 0)
+        #expect(told.all.isEmpty)
+    }
+
     @Test func removingAnExpiredEntryGivesNothing() {
         let cache = cache(timeToLive: .seconds(1))
         cache.set(1, "one")

@@ -182,6 +182,52 @@ import Testing
             }
         }
         #expect(cache.get("a") == [9])
+        #expect(told.all == ["a 3 replaced", "a 2 removed", "a 3 replaced"])
+        #expect(cache.statistics.insertions == 4)
+        #expect(cache.statistics.evictions(.replaced) == 2)
+        #expect(cache.statistics.evictions(.removed) == 1)
+        #expect(cache.statistics.evictions(.capacity) == 0)
+    }
+
+    /// What comes back never left.
+    @Test func anEntryThatMakesRoomAndComesBackIsNotTold() throws {
+        let cache = cache(2)
+        cache.set("a", [1])
+        try cache.update("a") { draft in
+            draft.value?.append(2)
+            cache.set("b", [8, 9])
+        }
+        #expect(cache.snapshot().map(\.key) == ["a"])
+        #expect(told.all == ["b 2 capacity"])
+        #expect(cache.statistics.insertions == 2)
+        #expect(cache.statistics.evictions(.capacity) == 1)
+    }
+
+    /// The clock reads the key whose value is with an update that is about to end.
+    @Test func theClockMayReadTheCache() throws {
+        let holder = Holder<BoundedCache<Int, [Int]>>()
+        let isReading = Holder<Bool>(true)
+        let cache = BoundedCache<Int, [Int]>(
+            .init(
+                capacity: .entries(10),
+                timeToLive: .seconds(5),
+                clock: CacheClock {
+                    if isReading.value == false {
+                        isReading.value = true
+                        _ = holder.value?.get(1)
+                        isReading.value = false
+                    }
+                    return .seconds(1)
+                }
+            )
+        )
+        holder.value = cache
+        cache.set(1, [1])
+        isReading.value = false
+        try cache.update(1) { $0.value?.append(2) }
+        isReading.value = true
+        #expect(cache.get(1) == [1, 2])
+        holder.value = nil
     }
 
     /// Two closures that each read the other's value: neither waits for the other, in one cache or in two.

@@ -18,4 +18,23 @@ import Testing
         #expect(cache.snapshot().prefix(4).map(\.key) == ["b", "a", "d", "c"])
         #expect(cache.snapshot().count == 5)
     }
+
+    /// Calls that come by neither an insertion nor a read.
+    @Test(arguments: ["updates", "updates in place", "other weights"]) func writesMoveTicksBackToo(_ calls: String)
+        throws
+    {
+        let cache = BoundedCache<String, [Int]>(.init(capacity: .weight(100) { $1.count }))
+        for key in ["a", "b", "c"] { cache.set(key, [1]) }
+        cache.time.pointee.tick.store(UseWord.tickLimit - 2, ordering: .relaxed)
+        for round in 0..<10 {
+            let key = round % 2 == 0 ? "b" : "a"
+            switch calls {
+            case "updates": try cache.update(key) { $0.value = [round] }
+            case "updates in place": try cache.update(key) { $0.value?[0] = round }
+            default: cache.set(key, Array(repeating: round, count: round % 4 + 2))
+            }
+        }
+        #expect(cache.time.pointee.now < UseWord.tickLimit)
+        #expect(cache.snapshot().map(\.key) == ["a", "b", "c"])
+    }
 }

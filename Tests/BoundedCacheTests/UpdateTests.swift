@@ -1,6 +1,7 @@
-import BoundedCache
 import Dispatch
 import Testing
+
+@testable import BoundedCache
 
 @Suite(.timeLimit(.minutes(1))) struct UpdateTests {
     let clock = ManualClock()
@@ -132,6 +133,44 @@ import Testing
         #expect(cache.get("c") == 3)
     }
 
+    /// The time that counts is that after the wait.
+    @Test(arguments: ["update", "remove"]) func whatExpiresWhileACallWaitsIsNotHandedOut(_ call: String) throws {
+        struct Failure: Error {}
+        let told = Collected<EvictionCause>()
+        let cache = BoundedCache<String, Int>(
+            .init(
+                capacity: .entries(10),
+                timeToLive: .seconds(1),
+                clock: CacheClock(clock),
+                evictionListener: { _, _, cause in told.append(cause) }
+            )
+        )
+        cache.set("a", 1)
+        let done = DispatchSemaphore(value: 0)
+        let seen = Collected<Int?>()
+        #expect(throws: Failure.self) {
+            try cache.update("a") { _ in
+                DispatchQueue.global().async {
+                    if call == "update" {
+                        try? cache.update("a") { draft in
+                            seen.append(draft.value)
+                            draft.value = 2
+                        }
+                    } else {
+                        seen.append(cache.remove("a"))
+                    }
+                    done.signal()
+                }
+                try #require(cache.isAwaited())
+                clock.advance(by: .seconds(5))
+                throw Failure()
+            }
+        }
+        done.wait()
+        #expect(seen.all == [nil])
+        #expect(told.all == [.expired])
+    }
+
     /// Two closures that each read and remove the other's key: neither waits for the other.
     @Test func crossedUpdatesDoNotHang() {
         let cache = BoundedCache<Int, Int>(capacity: 10)
@@ -181,5 +220,19 @@ import Testing
             if thread == 0 { removed.value = sum }
         }
         #expect((removed.value ?? 0) + (cache.get("n") ?? 0) == 6000)
+    }
+}
+
+extension BoundedCache {
+    /// Polls until a thread waits for an update's end.
+    fileprivate func isAwaited() -> Bool {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while ContinuousClock.now < deadline {
+            coreLock.pointee.lock()
+            let waiters = core.pointee.waiters
+            coreLock.pointee.unlock()
+            if waiters > 0 { return true }
+        }
+        return false
     }
 }

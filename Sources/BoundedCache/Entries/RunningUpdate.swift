@@ -12,7 +12,7 @@ final class RunningUpdate<Key: Hashable & Sendable, Value: Sendable>: DraftOrigi
     var taken = UInt32.none
     /// The key of that entry once it left: it is released under no lock.
     var keyOfEntry: Key?
-    /// Why that entry left meanwhile.
+    /// Why that entry left meanwhile. It counts as gone when the update ends without it.
     var lost: EvictionCause?
 
     init(_ cache: BoundedCache<Key, Value>, _ key: Key, _ hash: UInt32) {

@@ -6,7 +6,7 @@ public enum SetOutcome: Sendable, Hashable {
     case replaced
     /// Refused: the entry alone is heavier than the whole cache, or than `UInt32.max`.
     case oversized
-    /// Refused: its time to live was zero or negative, so that it was never alive.
+    /// Refused: its time to live or to idle was zero or negative, so that it was never alive.
     case expired
 
     /// Whether the value is in the cache now.

@@ -27,7 +27,17 @@ struct UseTime: ~Copyable {
     @usableFromInline
     func noteDeadline() { expires.store(true, ordering: .relaxed) }
 
+    @discardableResult
     func advance() -> UInt32 { tick.wrappingAdd(1, ordering: .relaxed).newValue }
+
+    /// Takes note of how many entries there are; the core's lock is held.
+    func note(count: Int) {
+        let isLarge = count > Self.exactCount
+        guard isLarge != isCoarse.load(ordering: .relaxed) else { return }
+        isCoarse.store(isLarge, ordering: .relaxed)
+        // Entries that share the last tick are to be told apart from now on.
+        if !isLarge { advance() }
+    }
 
     /// Takes note of a use of the entry whose word is `uses`; its shard's lock is held for reading at least.
     ///

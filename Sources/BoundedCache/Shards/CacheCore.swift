@@ -7,6 +7,8 @@ internal import Synchronization
 struct CacheCore: ~Copyable {
     /// Slots looked at for expired entries in each change.
     @usableFromInline static var sweepStep: Int { 16 }
+    /// Used entries that may stay, each for one of its uses, before one of them goes all the same.
+    @usableFromInline static var turnsPerEviction: Int { 512 }
 
     var policy: EvictionPolicy
     var allocator: SlotAllocator
@@ -50,10 +52,7 @@ struct CacheCore: ~Copyable {
 
     /// See ``EvictionPolicy/admit(_:)``.
     @usableFromInline
-    mutating func admit(_ hash: UInt32) -> Bool {
-        moveTicksBack()
-        return policy.admit(hash)
-    }
+    mutating func admit(_ hash: UInt32) -> Bool { policy.admit(hash) }
 
     /// Takes note that a candidate goes.
     @usableFromInline
@@ -113,22 +112,23 @@ struct CacheCore: ~Copyable {
         policy.link(slot, isMain: isMain)
         reindex(slot, hash)
         time.pointee.window.store(policy.window, ordering: .relaxed)
-        time.pointee.isCoarse.store(policy.count > UseTime.exactCount, ordering: .relaxed)
+        time.pointee.note(count: policy.count)
         insertions &+= 1
     }
 
     mutating func reindex(_ slot: UInt32, _ hash: UInt32) {
-        shards.insert(hash, slot, expected: countsEntries ? policy.limit / shards.count : Int(UInt32.max))
+        let most = countsEntries ? policy.limit / shards.count : .max
+        shards.insert(hash, slot, expected: min(most, Int(UInt32.max)))
     }
 
     /// Takes a slot, whose shard's lock is held and whose entry the caller moves out next, out of the index and the
     /// queues.
     @usableFromInline
-    mutating func release(_ slot: UInt32, _ cause: EvictionCause) {
+    mutating func release(_ slot: UInt32) {
         shards.remove(allocator.storage.head(slot).pointee.hash, slot)
         policy.unlink(slot)
         allocator.free(slot)
-        departures[cause] += 1
+        time.pointee.note(count: policy.count)
     }
 
     /// Lets a candidate stay: a used entry of the small queue moves to the main one, an entry of the main queue pays

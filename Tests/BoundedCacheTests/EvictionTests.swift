@@ -1,0 +1,39 @@
+import Testing
+
+@testable import BoundedCache
+
+@Suite struct EvictionTests {
+    /// An insertion does not pass over all entries, however much they were used.
+    @Test func anInsertionAsksFewEntries() {
+        let cache = BoundedCache<Int, Int>(capacity: 2000)
+        for key in 0..<2000 { cache.set(key, key) }
+        for _ in 0..<5 { for key in 0..<2000 { _ = cache.get(key) } }
+        var uses = cache.countedUses
+        #expect(uses > 3000)
+        for key in 2000..<2010 {
+            #expect(cache.set(key, key) == .inserted)
+            #expect(cache.get(key) == key)
+            #expect(cache.count == 2000)
+            #expect(uses - cache.countedUses <= CacheCore.turnsPerEviction + 3)
+            uses = cache.countedUses
+        }
+    }
+
+    /// The entry that is passed over again and again, since it is the one that grows, is not the one to go.
+    @Test func anEntryThatGrowsOutlivesAllOthers() {
+        let cache = BoundedCache<Int, Int>(.init(capacity: .weight(1000) { $1 }))
+        for key in 0..<500 { cache.set(key, 1) }
+        for _ in 0..<5 { for key in 0..<500 { _ = cache.get(key) } }
+        cache.set(7, 1000)
+        #expect(cache.get(7) == 1000)
+        #expect(cache.count == 1)
+        #expect(cache.totalWeight == 1000)
+    }
+}
+
+extension BoundedCache {
+    fileprivate var countedUses: Int {
+        [false, true].flatMap { core.pointee.policy.slots(isMain: $0) }
+            .reduce(0) { $0 + Int(head($1).pointee.word.uses) }
+    }
+}
