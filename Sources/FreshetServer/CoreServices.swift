@@ -42,9 +42,15 @@ package final class OpenStore: CoreService {
     let backplane: (any Backplane)?
     private let close: @Sendable () async -> Void
 
+    /// - Parameter forms: what to advise.
     /// - Throws: ``ConfigurationError`` for a URL that no store is at.
-    package init(_ location: StoreLocation, timeout: Duration, logger: Logger) throws {
-        if let problem = location.problem {
+    package init(
+        _ location: StoreLocation,
+        among forms: [StoreForm] = StoreForm.allCases,
+        timeout: Duration,
+        logger: Logger
+    ) throws {
+        if let problem = location.problem(among: forms) {
             throw ConfigurationError([
                 ConfigurationProblem(
                     origin: location.origin.description,

@@ -4,7 +4,7 @@ import Hummingbird
 import NIOCore
 
 /// Errors as clients see them: `{"error":"Failed to load agents","message":"…"}` with the status that fits.
-enum ErrorResponse {
+package enum ErrorResponse {
     private struct Body: Encodable {
         let error: String
         let message: String
@@ -20,6 +20,9 @@ enum ErrorResponse {
         if let retryAfter { headers[.retryAfter] = String(max(1, CacheStatus.seconds(retryAfter))) }
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body(error, message)))
     }
+
+    /// The `error` where the source has no value.
+    package static func absence(of field: String) -> String { "No value for \(field)" }
 
     static let contentType = "application/json; charset=utf-8"
 
@@ -44,7 +47,7 @@ enum ErrorResponse {
         let title =
             switch error.code {
             case .unknownField: "Unknown field"
-            case .absent: "No value for \(field)"
+            case .absent: absence(of: field)
             case .invalidArgument: "Bad parameter"
             default: "Failed to \(action) \(field)"
             }

@@ -15,9 +15,14 @@ public struct ServerSettings: Sendable, Hashable {
     /// Whether only this machine can connect.
     public var isLoopback: Bool { Self.isLoopback(host) }
 
+    /// An address without the brackets that it has in URLs: what sockets take.
+    static func bare(_ host: String) -> String {
+        host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+    }
+
     /// Whether a host name or address means this machine.
     static func isLoopback(_ host: String) -> Bool {
-        let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+        let bare = bare(host)
         if bare.lowercased() == "localhost" || bare == "::1" { return true }
         let parts = bare.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }

@@ -44,7 +44,7 @@ public struct UpstashEndpointConfiguration: Sendable, Hashable {
                 "the endpoint cannot serve a store at '\(store.scheme)://'",
                 "write \(StoreForm.list(Self.storeForms))"
             )
-        } else if let problem = store.problem {
+        } else if let problem = store.problem(among: Self.storeForms) {
             report(store.origin.description, problem.message, problem.advice)
         }
         if token.isEmpty {

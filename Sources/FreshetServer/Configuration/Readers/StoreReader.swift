@@ -4,7 +4,7 @@ enum StoreReader {
         // Read even where it is overridden, so that its problems are found before it is needed.
         let ofFile = value.flatMap { value in value.word().map { (url: $0, place: value.place) } }
         let location = StoreLocation.resolve(flag: flag, file: ofFile?.url, environment: scope.environment)
-        if let problem = location.problem {
+        if let problem = location.problem() {
             switch location.origin {
             case .file: scope.report(ofFile?.place, problem.message, problem.advice)
             default: scope.report(origin: location.origin.description, problem.message, problem.advice)

@@ -16,10 +16,12 @@ extension StoreLocation {
     }
 
     /// What is wrong with the URL, in words that repeat nothing secret; nil where nothing is.
-    var problem: (message: String, advice: String)? {
+    ///
+    /// - Parameter forms: what may be written in its place.
+    func problem(among forms: [StoreForm] = StoreForm.allCases) -> (message: String, advice: String)? {
         guard let form = StoreForm(scheme: scheme) else {
             let message = scheme.isEmpty ? "the store is no URL" : "there is no store at \(scheme)://"
-            return (message, "write \(StoreForm.list(StoreForm.allCases))")
+            return (message, "write \(StoreForm.list(forms))")
         }
         switch form {
         case .memory:
