@@ -95,6 +95,19 @@ struct RefusedWritesTests {
         await client.close()
     }
 
+    @Test("C8: an invalidation that the server refused is sent by the shutdown if it does not any more")
+    func sentAtLast() async throws {
+        let bench = try await Bench()
+        let (node, client) = (try await bench.node(), bench.client)
+        #expect(try await node.value(of: bench.field) == 1)
+        try bench.set("min-replicas-to-write", "1")
+        #expect(try await node.remove(bench.field) == .queued)
+        try bench.set("min-replicas-to-write", "0")
+        await node.shutdown()
+        #expect(try await client.execute(RESPCommand("EXISTS", "agents")).integer == 0)
+        await client.close()
+    }
+
     @Test("C8: a server whose snapshot failed goes on answering reads, and is not taken for lost")
     func failedSnapshot() async throws {
         let bench = try await Bench()

@@ -58,6 +58,29 @@ extension OverProcesses {
             await redis.close()
         }
 
+        @Test(
+            "C8: a removal that was queued reaches a store that answers again when the node is told to stop, or soon after",
+            arguments: [true, false]
+        )
+        func stoppedWithRemoval(isBackBefore: Bool) async throws {
+            let fleet = try await ServiceFleet(nodes: 1, storeTimeout: "500ms")
+            let node = fleet.nodes[0]
+            #expect(try await node.version() == 1)
+            #expect(try fleet.redis.command("EXISTS value").contains(":1"))
+            fleet.redis.pause()
+            #expect(try await node.ask(.DELETE).status == 202)
+            #expect(try await node.readiness.contains("degraded"))
+            if isBackBefore { fleet.redis.resume() }
+            node.process.terminate()
+            if !isBackBefore {
+                #expect(await eventually { (try? await node.readiness)?.contains("degraded") != true })
+                fleet.redis.resume()
+            }
+            #expect(await node.process.exitCode() == 0)
+            #expect(try fleet.redis.command("EXISTS value").contains(":0"))
+            #expect(!node.process.standardError.contains("lost"))
+        }
+
         @Test("a node that is told to stop under traffic answers what it was asked, and the others go on")
         func node() async throws {
             // Every read is a load, now and then: requests are under way when the node is told to stop.

@@ -22,6 +22,8 @@ final class StoreBacklog: Sendable {
     private static let firstPause = Duration.seconds(1)
     /// Between rounds that the store refuses.
     private static let longestPause = Duration.seconds(10)
+    /// Between rounds once there is little time left.
+    private static let lastPause = Duration.milliseconds(200)
 
     private let state = NIOLockedValueBox(State())
     private let store: GuardedStore
@@ -109,7 +111,10 @@ final class StoreBacklog: Sendable {
         startReplay()
     }
 
-    /// Stops replaying.
+    /// Whether the store could not be told of an invalidation, and has not been since.
+    var isBehind: Bool { state.withLockedValue { $0.replay != nil && $0.pending.count > 0 } }
+
+    /// Stops replaying. What is pending is left to ``sendRest()``.
     func close() {
         let replay = state.withLockedValue { state in
             state.isClosed = true
@@ -118,14 +123,29 @@ final class StoreBacklog: Sendable {
         replay?.cancel()
     }
 
-    /// Invalidations that are still pending when all tasks have ended are lost, and said so.
+    /// Sends what is pending, again and again until nothing is or this task is cancelled, and asks a store that is
+    /// given a pause all the same.
+    func sendRest() async {
+        while !Task.isCancelled {
+            let keys = state.withLockedValue { $0.pending.keys }
+            if !keys.isEmpty, !store.isAvailable { _ = await store.look(within: .zero, isUrgent: true) }
+            if await sendAll(keys) == nil { _ = await releaseAll() }
+            guard state.withLockedValue({ $0.pending.count > 0 }) else { return }
+            try? await spawner.sleep(for: Self.lastPause)
+        }
+    }
+
+    /// Invalidations that are still pending when the time to shut down is over are lost, and said so.
     func noteLost() {
         let lost = state.withLockedValue { state in
             defer { state.pending = PendingInvalidations() }
             return state.pending.count
         }
         if lost > 0 {
-            logger.error("the store stayed away: invalidations are lost", metadata: ["invalidations.lost": "\(lost)"])
+            logger.error(
+                "the store took no invalidations before the end: they are lost",
+                metadata: ["invalidations.lost": "\(lost)"]
+            )
         }
     }
 

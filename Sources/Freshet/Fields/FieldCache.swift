@@ -86,6 +86,9 @@ public final class FieldCache: Sendable {
 
     /// Whether the store answers; while it does not, reads go on from this process and the source.
     public var isStoreAvailable: Bool { tools.store.isAvailable }
+
+    /// Whether the store is away, or has yet to be told of an invalidation.
+    package var isDegraded: Bool { !tools.store.isAvailable || tools.backlog.isBehind }
 }
 
 // MARK: - Reading
@@ -348,15 +351,19 @@ extension FieldCache {
         var entry = held
         var isKnown = held != nil
         var failure = tools.failure(of: field)?.message
-        if let snapshot = try? await tools.store.readEntry(
-            field.key,
-            EntryRead(freshFor: field.policy.ttl, known: held?.known)
-        ) {
+        if isTold,
+            let snapshot = try? await tools.store.readEntry(
+                field.key,
+                EntryRead(freshFor: field.policy.ttl, known: held?.known)
+            )
+        {
             isKnown = true
             let stored = try? Entry.from(snapshot, of: field, held: held, askedAt: askedAt)
             entry = held?.outlasts(stored, in: snapshot.generation, at: askedAt) == true ? held : stored
             failure = snapshot.failure?.message
         }
+        // What the store has yet to be told of, it does not know.
+        let isTold = (try? await tools.backlog.flush(field.key)) != nil
         let now = tools.spawner.now()
         let freshness: FieldState.Freshness =
             switch entry?.freshness(at: now, under: field.policy) ?? .gone {
@@ -431,25 +438,43 @@ extension FieldCache: Service {
         }
     }
 
-    /// Refuses new loads, cancels those under way, and waits for every task to end, ten seconds at most, even if the
-    /// caller is cancelled.
+    /// Refuses new loads, cancels those under way, sends the invalidations that the store has yet to be told of, and
+    /// waits for every task to end, all that for ten seconds at most, even if the caller is cancelled.
     public func shutdown() async {
         pulse.stop()
         schedule.stop()
         desk.close()
         tools.backlog.close()
         tools.settling.close()
-        let (base, spawner, logger) = (base, spawner, tools.logger)
-        let draining = base.spawn {
-            do {
-                try await withDeadline(.seconds(10), on: base, orThrow: CacheError(.shuttingDown, "tasks go on")) {
-                    await spawner.drain()
-                }
-            } catch {
-                logger.warning("a fetcher does not end; the shutdown goes on without it")
-            }
+        let end = base.now() + .seconds(10)
+        let (spawner, backlog, logger) = (spawner, tools.backlog, tools.logger)
+        let sending = outliving(until: end) { await backlog.sendRest() }
+        let draining = outliving(until: end) {
+            await spawner.drain()
+        } orElse: {
+            logger.warning("a fetcher does not end; the shutdown goes on without it")
         }
         await draining.wait()
-        tools.backlog.noteLost()
+        await sending.wait()
+        // What was under way could not be sent either.
+        await outliving(until: end) { await backlog.sendRest() }.wait()
+        backlog.noteLost()
+    }
+
+    /// Runs what is to end by an instant, whatever becomes of the caller.
+    private func outliving(
+        until end: MonotonicInstant,
+        _ operation: @escaping @Sendable () async -> Void,
+        orElse fallback: @escaping @Sendable () -> Void = {}
+    ) -> SpawnedTask {
+        let base = base
+        return base.spawn {
+            let isLate = CacheError(.shuttingDown, "tasks go on")
+            do {
+                try await withDeadline(end - base.now(), on: base, orThrow: isLate, operation)
+            } catch {
+                fallback()
+            }
+        }
     }
 }

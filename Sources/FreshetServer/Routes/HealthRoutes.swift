@@ -3,8 +3,8 @@ import HTTPTypes
 public import Hummingbird
 import NIOCore
 
-/// `/healthz` says that the process is alive, `/readyz` that it should be sent requests. A service whose store is away
-/// still answers, so it stays ready, but says "degraded".
+/// `/healthz` says that the process is alive, `/readyz` that it should be sent requests. A service whose store is away,
+/// or has yet to be told of an invalidation, still answers, so it stays ready, but says "degraded".
 ///
 /// ```swift
 /// HealthRoutes(cache: fieldCache).addRoutes(to: router)
@@ -35,7 +35,7 @@ public struct HealthRoutes: Sendable {
         switch state?.phase ?? .running {
         case .starting: Self.answer(.serviceUnavailable, "starting")
         case .draining: Self.answer(.serviceUnavailable, "draining")
-        case .running: Self.answer(.ok, cache.isStoreAvailable ? "ready" : "degraded")
+        case .running: Self.answer(.ok, cache.isDegraded ? "degraded" : "ready")
         }
     }
 

@@ -381,10 +381,12 @@ extension FieldCacheTests {
         fleet.source.end(1, .success(.value("v1", details)))
         #expect(try await first.value == "v1")
         let lone = Task { try await node.value(of: fleet.field) }
+        let clock = fleet.runClock()
         try await fleet.source.waitForLoads(2)
         #expect(node.waiters(of: fleet.field.erased) == 0)
         let end = Task { await node.shutdown() }
         try await waitUntil("the load's cancellation") { fleet.source.cancelled == [2] }
+        clock.cancel()
         #expect((await errorOf { try await lone.value } as? CacheError)?.code == .shuttingDown)
         #expect((await errorOf { try await node.value(of: fleet.field) } as? CacheError)?.code == .shuttingDown)
         #expect(fleet.source.loads == 2)

@@ -62,6 +62,23 @@ struct StoreOutageTests {
         await a.shutdown()
     }
 
+    @Test("C8: the catalogue calls nothing fresh of which the store has yet to be told", arguments: [true, false])
+    func stateWhilePending(hard: Bool) async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        _ = try await node.value(of: fleet.field)
+        store.inject(.fail(Self.away), into: [.invalidate])
+        #expect(try await (hard ? node.remove(fleet.field) : node.expire(fleet.field)) == .queued)
+        #expect(node.isDegraded)
+        let freshness = await node.state(of: fleet.field.erased).freshness
+        #expect(freshness == (hard ? .unknown : .stale))
+        store.recover()
+        #expect(await node.state(of: fleet.field.erased).freshness == (hard ? .gone : .stale))
+        await fleet.spawner.advance(by: .seconds(1))
+        #expect(!node.isDegraded)
+    }
+
     @Test("C8: the invalidation goes first even if a read comes before the replay")
     func flushedByRead() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
@@ -119,6 +136,7 @@ struct StoreOutageTests {
         let again = try await node.refresh(fleet.field)
         #expect((again.value, again.detail) == ("v2", .cooldown))
         #expect(try await node.value(of: fleet.field) == "v2")
+        store.recover()
         await node.shutdown()
     }
 
