@@ -36,7 +36,7 @@ struct FieldMetrics: Sendable {
         case .uncacheable: uncacheable.increment()
         case .failed: failed.increment()
         case .refused: refused.increment()
-        case .cancelled: break
+        case .notBegun, .cancelled: break
         }
     }
 }

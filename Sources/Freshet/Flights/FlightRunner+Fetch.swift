@@ -25,6 +25,10 @@ extension FlightRunner {
         do {
             let load = SourceLoad(tools: tools, desk: desk, field: field, flight: id)
             return try await commit(try await load.run(context), lease, known, basis, begunAt)
+        } catch let refusal as SourceLoad.NotBegun {
+            tools.note(.notBegun, of: field, since: begunAt)
+            if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
+            return .failed(refusal.error, kept: kept(known))
         } catch let error as CacheError {
             return await fail(with: error, lease, known, failures ?? 0, begunAt)
         } catch {

@@ -98,6 +98,9 @@ final class LoadPermit: Sendable {
         }
     }
 
+    /// Whether it has never been held.
+    var isWanted: Bool { phase.withLockedValue { $0 == .wanted } }
+
     /// - Returns: whether it was still held.
     @discardableResult
     func giveBack() -> Bool {

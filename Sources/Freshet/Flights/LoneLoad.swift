@@ -21,6 +21,9 @@ struct LoneLoad: Sendable {
         let begunAt = tools.spawner.now()
         do {
             return try answer(to: try await desk.alone { try await load.run(LoadContext()) }, begunAt)
+        } catch let refusal as SourceLoad.NotBegun {
+            tools.note(.notBegun, of: field, since: begunAt)
+            throw refusal.error
         } catch let error as CacheError where error.code == .shuttingDown {
             throw error
         } catch let error as CacheError {

@@ -16,7 +16,8 @@ struct SourceLoad: Sendable {
     var isNested = false
     var loneKeys: Set<String> = []
 
-    /// - Throws: ``CacheError`` that may be shown and remembered; `CancellationError` if this task was cancelled.
+    /// - Throws: ``CacheError`` that may be shown and remembered; ``NotBegun``; `CancellationError` if this task was
+    ///   cancelled.
     func run(_ context: LoadContext) async throws -> LoadResult<Payload> {
         let begunAt = tools.spawner.now()
         defer {
@@ -37,8 +38,19 @@ struct SourceLoad: Sendable {
             }
         } catch  where Task.isCancelled {
             throw CancellationError()
+        } catch  where permit?.isWanted ?? false {
+            throw NotBegun(field)
         } catch {
             throw shown(error)
+        }
+    }
+
+    /// No place came free in time: the source was not asked, and nothing is known of it.
+    struct NotBegun: Error {
+        let error: CacheError
+
+        fileprivate init(_ field: AnyField) {
+            error = CacheError(.overloaded, "too many loads are under way: '\(field.name)' was not asked for")
         }
     }
 

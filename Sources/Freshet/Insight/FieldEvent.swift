@@ -91,6 +91,8 @@ extension FieldEvent {
         case uncacheable
         case failed(CacheError.Code, Refusal?)
         case refused(FillRefusal)
+        /// No place among the loads that run at once came free in time: the source was not asked.
+        case notBegun
         case cancelled
     }
 

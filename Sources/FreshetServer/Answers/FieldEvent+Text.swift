@@ -55,6 +55,7 @@ extension FieldEvent {
         case .refused(let refusal): "not kept after \(text(took)): \(refusal.text)"
         case .cancelled: "given up after \(text(took)), since nobody waited for it any more"
         }
+        case .notBegun: "not begun in \(text(took)): too many others were under way"
     }
 
     private var times: String {

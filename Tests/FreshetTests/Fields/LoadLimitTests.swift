@@ -1,5 +1,6 @@
 import FreshetTesting
 import Logging
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
@@ -10,14 +11,18 @@ import Testing
 struct LoadLimitTests {
     private let fleet = Fleet()
 
-    private func node(limit: Int, logger: Logger = Logger(label: "test")) async throws -> FieldCache {
+    private func node(
+        limit: Int,
+        fields: [any FieldReference] = [],
+        logger: Logger = Logger(label: "test")
+    ) async throws -> FieldCache {
         let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: Logger(label: "test"))
         try await cache.initialize()
         var configuration = FieldCache.Configuration()
         configuration.maxConcurrentLoads = limit
         return FieldCache(
             cache: cache,
-            catalog: try FieldCatalog(),
+            catalog: try FieldCatalog(fields),
             configuration: configuration,
             spawner: fleet.spawner,
             logger: logger
@@ -43,6 +48,33 @@ struct LoadLimitTests {
         source.end(2, value: "two")
         source.end(3, value: "three")
         for reader in readers { _ = try await reader.value }
+    }
+
+    @Test("C4: a source that was not asked for want of a place has not failed, on this node or on others")
+    func starved() async throws {
+        let source = ControlledSource<String> { _ in .success(.value("other")) }
+        let other = field("other", source)
+        let node = try await node(limit: 1, fields: [other])
+        var policy = FieldPolicy(ttl: .seconds(9))
+        policy.hardDeadline = .seconds(60)
+        let long = Field("long", policy: policy, load: fleet.source.load)
+        let endless = Task { try await node.value(of: long) }
+        try await fleet.source.waitForLoads(1)
+        let waiting = Task { try await node.value(of: other) }
+        try await waitUntil("the other reader") { node.waiters(of: other.erased) == 1 }
+        let ends = NIOLockedValueBox<[FieldEvent.Kind]>([])
+        node.watch { _, event in if case .load = event.kind { ends.withLockedValue { $0.append(event.kind) } } }
+        await fleet.spawner.advance(by: .seconds(5))
+        let error = await errorOf { try await waiting.value } as? CacheError
+        #expect(error?.code == .overloaded)
+        #expect(source.loads == 0)
+        #expect(ends.withLockedValue { $0 } == [.load(.notBegun)])
+        let snapshot = try await fleet.store.readEntry("other", EntryRead(freshFor: .seconds(9)))
+        #expect(snapshot.failure == nil && snapshot.leaseFor == nil)
+        #expect(try await self.node(limit: 1).value(of: other) == "other")
+        #expect(try await node.value(of: other) == "other")
+        fleet.source.end(1, value: "late")
+        _ = try await endless.value
     }
 
     @Test("a load that reads another field is not held up, be it shared or of a field that is not kept")
