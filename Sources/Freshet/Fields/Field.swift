@@ -1,3 +1,4 @@
+import Metrics
 import NIOCore
 
 /// One data set: its name, its key in the store, how long it serves, and how it is fetched. Defined once, read
@@ -87,14 +88,15 @@ public final class AnyField: FieldReference {
         key: String,
         policy: FieldPolicy,
         decode: @escaping @Sendable (ByteBuffer, String) throws -> Payload,
-        load: @escaping @Sendable (LoadContext) async throws -> LoadResult<Payload>
+        load: @escaping @Sendable (LoadContext) async throws -> LoadResult<Payload>,
+        metrics factory: any MetricsFactory = MetricsSystem.factory
     ) {
         self.name = name
         self.key = key
         self.policy = policy
         self.decode = decode
         self.load = load
-        self.metrics = FieldMetrics(field: name)
+        self.metrics = FieldMetrics(field: name, factory)
     }
 
     public var erased: AnyField { self }

@@ -239,7 +239,7 @@ extension FlightAnswer {
             field.metrics.misses.increment()
             return FieldReading(entry, payload, at: now, status: .loaded, tier: .source, isStored: isStored)
         case .cached(let tier) where now < entry.freshUntil:
-            field.metrics.hits.increment()
+            if case .loaded = origin { field.metrics.misses.increment() } else { field.metrics.hits.increment() }
             return FieldReading(entry, payload, at: now, status: .hit, tier: tier, detail: detail)
         case .cached(let tier):
             field.metrics.stale.increment()
@@ -286,7 +286,6 @@ extension FieldCache {
             guard let payload = answer.entry.payload else {
                 throw CacheError(.absent, "the source has no value for '\(field.name)'")
             }
-            field.metrics.misses.increment()
             let isCooldown = joinedForced || answer.isCooldown
             return FieldReading(
                 answer.entry,
@@ -296,6 +295,7 @@ extension FieldCache {
                 tier: .source,
                 isStored: answer.origin != .loaded(isStored: false),
                 detail: isCooldown ? .cooldown : nil
+            field.metrics.misses.increment()
             )
         case .failed(let error, _):
             field.metrics.errors.increment()

@@ -5,13 +5,39 @@ import Testing
 @testable import Freshet
 
 @Suite struct FieldMetricsTests {
+    @Test("a read that finds out from the source that there is no value is a miss; one that knows it is a hit")
+    func absence() async throws {
+        let factory = TestMetrics()
+        let field = AnyField(
+            name: "agents",
+            key: "agents_list",
+            policy: FieldPolicy(ttl: .seconds(60)),
+            decode: { _, _ in throw CacheError(.invalidValue, "none") },
+            load: { _ in .absent },
+            metrics: factory
+        )
+        let node = try await Fleet().node()
+        func counts() throws -> [Int64] {
+            try ["miss", "hit"].map {
+                try factory.expectCounter("freshet_reads_total", [("field", "agents"), ("status", $0)]).totalValue
+            }
+        }
+        _ = await errorOf { try await node.read(field) }
+        #expect(try counts() == [1, 0])
+        _ = await errorOf { try await node.read(field) }
+        #expect(try counts() == [1, 1])
+        _ = await errorOf { try await node.refresh(field) }
+        #expect(try counts() == [2, 1])
+    }
+
     @Test("each end of a load counts as itself, and one that was given up as none")
     func loads() throws {
         let factory = TestMetrics()
         let metrics = FieldMetrics(field: "agents", factory)
         let ends: [(FieldEvent.LoadEnd, String?)] = [
             (.changed, "changed"), (.unchanged, "unchanged"), (.absent, "absent"), (.uncacheable, "uncacheable"),
-            (.failed(.sourceFailed, nil), "failed"), (.refused(.overtaken), "refused"), (.cancelled, nil),
+            (.failed(.sourceFailed, nil), "failed"), (.refused(.overtaken), "refused"), (.notBegun, nil),
+            (.cancelled, nil),
         ]
         for (end, _) in ends { metrics.count(end) }
         metrics.loadSeconds.recordNanoseconds(1)
