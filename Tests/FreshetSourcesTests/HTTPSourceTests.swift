@@ -3,6 +3,7 @@ import Freshet
 import FreshetSources
 import Hummingbird
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite("http source")
@@ -47,6 +48,24 @@ struct HTTPSourceTests {
                 return
             }
             #expect(server.requests.last?.headers[.ifNoneMatch] == nil)
+        }
+    }
+
+    @Test("Many loads from one slow host are asked for at once")
+    func manyAtOnce() async throws {
+        let (ends, end) = AsyncStream<Void>.makeStream()
+        let isOver = Task { for await _ in ends {} }
+        try await TestServer.with { _ in
+            await isOver.value
+            return Response("1")
+        } _: { server in
+            let loads = (0..<12).map { _ in Task { try await load(server.url) } }
+            #expect(await eventually { server.requests.count == 12 })
+            end.finish()
+            for load in loads {
+                let result = try await load.value
+                #expect(try value(result) == 1)
+            }
         }
     }
 

@@ -92,6 +92,9 @@ extension HTTPSource {
             if SourceHTTP.isTimeout(error) {
                 throw CacheError(.sourceTimedOut, "\(target.name) did not answer in time", underlying: error)
             }
+            if SourceHTTP.isPoolFull(error) {
+                throw CacheError(.overloaded, "too much is asked of \(target.name) at once", underlying: error)
+            }
             throw CacheError(.sourceFailed, "the connection to \(target.name) failed or broke", underlying: error)
         }
     }
