@@ -41,6 +41,8 @@ extension FieldEvent {
             wait == nil
                 ? "refused: a forced load has just ended"
                 : "refused: a forced load is under way\(holder.map { " at \($0)" } ?? ""), for at most \(text(wait))"
+        case .storeAway(.storeRejected):
+            "none: the store refuses it: \(message ?? "no reason given"); what is loaded stays in this process"
         case .storeAway(let code): "none: the store is away (\(code)); what is loaded stays in this process"
         }
     }
@@ -53,9 +55,9 @@ extension FieldEvent {
         case .uncacheable: "a value that is not to be kept, in \(text(took))"
         case .failed(let code, _): "failed after \(text(took))\(count(of: failures)): \(code): \(message ?? "")\(pause)"
         case .refused(let refusal): "not kept after \(text(took)): \(refusal.text)"
+        case .notBegun: "not begun in \(text(took)): too many others were under way"
         case .cancelled: "given up after \(text(took)), since nobody waited for it any more"
         }
-        case .notBegun: "not begun in \(text(took)): too many others were under way"
     }
 
     private var times: String {
