@@ -231,7 +231,7 @@ extension FlightAnswer {
         let now = tools.spawner.now()
         let detail: FieldReading.Detail? = sourceFailed ? .sourceFailed : nil
         guard let payload = entry.payload else {
-            field.metrics.hits.increment()
+            if case .loaded = origin { field.metrics.misses.increment() } else { field.metrics.hits.increment() }
             throw CacheError(.absent, "the source has no value for '\(field.name)'")
         }
         switch origin {
@@ -239,7 +239,7 @@ extension FlightAnswer {
             field.metrics.misses.increment()
             return FieldReading(entry, payload, at: now, status: .loaded, tier: .source, isStored: isStored)
         case .cached(let tier) where now < entry.freshUntil:
-            if case .loaded = origin { field.metrics.misses.increment() } else { field.metrics.hits.increment() }
+            field.metrics.hits.increment()
             return FieldReading(entry, payload, at: now, status: .hit, tier: tier, detail: detail)
         case .cached(let tier):
             field.metrics.stale.increment()
@@ -283,6 +283,7 @@ extension FieldCache {
         let (outcome, joinedForced) = try await desk.wait(for: field, want)
         switch outcome {
         case .answered(let answer):
+            field.metrics.misses.increment()
             guard let payload = answer.entry.payload else {
                 throw CacheError(.absent, "the source has no value for '\(field.name)'")
             }
@@ -295,7 +296,6 @@ extension FieldCache {
                 tier: .source,
                 isStored: answer.origin != .loaded(isStored: false),
                 detail: isCooldown ? .cooldown : nil
-            field.metrics.misses.increment()
             )
         case .failed(let error, _):
             field.metrics.errors.increment()
@@ -346,6 +346,8 @@ extension FieldCache {
 extension FieldCache {
     /// What is known of a field, from this process and the store; the source is not asked.
     public func state(of field: AnyField) async -> FieldState {
+        // What the store has yet to be told of, it does not know.
+        let isTold = (try? await tools.backlog.flush(field.key)) != nil
         let askedAt = tools.spawner.now()
         let held = tools.l1.entry(field.key)
         var entry = held
@@ -362,8 +364,6 @@ extension FieldCache {
             entry = held?.outlasts(stored, in: snapshot.generation, at: askedAt) == true ? held : stored
             failure = snapshot.failure?.message
         }
-        // What the store has yet to be told of, it does not know.
-        let isTold = (try? await tools.backlog.flush(field.key)) != nil
         let now = tools.spawner.now()
         let freshness: FieldState.Freshness =
             switch entry?.freshness(at: now, under: field.policy) ?? .gone {

@@ -364,10 +364,12 @@ extension FieldCacheTests {
         let node = try await fleet.node(store, logger: logs.logger)
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
         #expect(try await node.remove(fleet.field) == .queued)
+        let clock = fleet.runClock()
         await node.shutdown()
         #expect(logs.entries.contains { $0.metadata["invalidations.lost"] == "1" })
         let error = await errorOf { try await node.remove(fleet.field) } as? CacheError
         #expect(error?.code == .shuttingDown)
+        clock.cancel()
     }
 
     @Test("shutting down cancels a load for one caller alone, and refuses the next")
@@ -381,12 +383,10 @@ extension FieldCacheTests {
         fleet.source.end(1, .success(.value("v1", details)))
         #expect(try await first.value == "v1")
         let lone = Task { try await node.value(of: fleet.field) }
-        let clock = fleet.runClock()
         try await fleet.source.waitForLoads(2)
         #expect(node.waiters(of: fleet.field.erased) == 0)
         let end = Task { await node.shutdown() }
         try await waitUntil("the load's cancellation") { fleet.source.cancelled == [2] }
-        clock.cancel()
         #expect((await errorOf { try await lone.value } as? CacheError)?.code == .shuttingDown)
         #expect((await errorOf { try await node.value(of: fleet.field) } as? CacheError)?.code == .shuttingDown)
         #expect(fleet.source.loads == 2)
