@@ -15,14 +15,15 @@ extension RedisClient {
     /// Commands go to the node that has the slot of their keys. `MGET`, `MSET`, `DEL`, `UNLINK`, `EXISTS` and `TOUCH`
     /// over several slots, and pipelines, are sent in parts and answered as one; they are not atomic. Other commands
     /// and transactions with keys in several slots are refused as ``RedisClientError/Code/crossSlot`` before anything
-    /// is sent. `DBSIZE`, `KEYS`, `FLUSHDB` and `FLUSHALL` speak of all primaries; other commands without keys go to
-    /// any. `SCAN` goes through one primary after the other, with cursors that are no numbers; keys whose slots move
+    /// is sent. `DBSIZE`, `KEYS`, `FLUSHDB` and `FLUSHALL` speak of all primaries, and so do those that load, delete or
+    /// look for scripts and functions; other commands without keys go to any. `SCAN` goes through one primary after the other, with cursors that are no numbers; keys whose slots move
     /// meanwhile may be missed.
     public struct Cluster: Sendable, Hashable {
         /// Who answers commands that change nothing.
         public enum Reads: String, Sendable, Hashable {
             case primaries
-            /// A replica where one is connected. It may not know of a write that has been answered.
+            /// A replica where one is connected. It may not know of a write that has been answered; reads beside a write
+            /// to their slot in one pipeline go to the primary.
             case replicas
         }
 

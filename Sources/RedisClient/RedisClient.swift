@@ -126,6 +126,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
 
     private func execute(_ command: RESPCommand, until deadline: NIODeadline) async throws -> RESPValue {
         if let refusal = SharedConnectionRules.refusal(command) { throw refusal }
+        if SharedConnectionRules.endsScript(command) { return try await endScript(command, until: deadline) }
         let node: RedisNode
         switch backend {
         case .one(let only): node = only
@@ -147,8 +148,12 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
     ///
     /// Commands from `MULTI` to `EXEC` are a transaction if they are the whole pipeline.
     ///
-    /// They are run in their order, save in a cluster where another node takes over a slot meanwhile: a command that is
-    /// sent on to it may be run after a later one for the same key, which went there at once.
+    /// Each server runs them in their order. The nodes of a cluster run theirs at the same time; only messages
+    /// (`PUBLISH`, `SPUBLISH`) are sent when all commands before them are answered, and no command waits for a message.
+    /// While a slot moves, a command that is sent on to its new node may be run after a later one for the same slot.
+    ///
+    /// What one of several servers refuses for the moment is tried again, unless a later command that may depend on it,
+    /// or on which it may depend, was run: then the refusal is its reply.
     @discardableResult
     public func execute(pipeline: [RESPCommand]) async throws -> [RESPValue] {
         try await execute(pipeline: pipeline, until: .now() + commandTimeout, isTracked: false)

@@ -1,8 +1,9 @@
 import Foundation
 import RESP
-import RedisClient
 import TestSupport
 import Testing
+
+@testable import RedisClient
 
 @Suite struct TLSTests {
     private func client(
@@ -56,6 +57,35 @@ import Testing
         #expect(error?.message == "The server's certificate has expired.")
         #expect(error?.mayHaveExecuted == false)
         await client.close()
+    }
+
+    @Test func tellsWhatIsWrongWithACertificatesTime() {
+        #expect(TLSFailure.distrust(validIn: 2...3, at: 1) == "The server's certificate is not valid yet.")
+        #expect(TLSFailure.distrust(validIn: 2...3, at: 4) == "The server's certificate has expired.")
+        for times: ClosedRange<Double>? in [nil, 2...5] {
+            #expect(TLSFailure.distrust(validIn: times, at: 4) == "The server's certificate is not trusted.")
+        }
+    }
+
+    @Test(arguments: ["TLSv1.2", "TLSv1.3"])
+    func tellsThatTheServerAsksForACertificate(version: String) async throws {
+        let (certificates, others) = (try await TestCertificates(), try await TestCertificates())
+        let server = try await RedisServer.start(
+            arguments: ["--tls-auth-clients", "yes", "--tls-protocols", version],
+            certificates: certificates
+        )
+        for identity in [nil, others, certificates] {
+            let client = RedisClient(port: try #require(server.tlsPort)) {
+                $0.tls = .init(trust: .file(certificates.authority))
+                $0.tls?.identity = identity.map {
+                    .init(certificateChainFile: $0.certificate, privateKeyFile: $0.key)
+                }
+            }
+            let error = try await clientError { try await client.connect() }
+            #expect(error?.code == (identity === certificates ? nil : .tlsFailed))
+            if let error { #expect(error.message.contains("a client's certificate"), "\(error)") }
+            await client.close()
+        }
     }
 
     @Test func refusesACertificateForAnotherHost() async throws {

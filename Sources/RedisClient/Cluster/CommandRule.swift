@@ -20,13 +20,20 @@ struct CommandRule: Sendable {
     static func of(_ command: RESPCommand) -> CommandRule {
         let hash = command.name.commandHash
         // Scripts are run where their keys are, which may be anywhere.
-        if hash == script, ["LOAD", "FLUSH"].contains(command.argument(at: 0)?.string?.uppercased()) {
-            return CommandRule(keys: .none, spread: .everyPrimary(.allSucceeded))
+        if let merges = libraries[hash],
+            let merge = command.argument(at: 0)?.string.flatMap({ merges[$0.uppercased()] })
+        {
+            return CommandRule(keys: .none, spread: .everyPrimary(merge))
         }
         return rules[hash] ?? CommandRule(keys: .first)
     }
 
-    private static let script = "SCRIPT".commandHash
+    private static let libraries: [UInt64: [String: ReplyMerge]] = [
+        "SCRIPT".commandHash: ["LOAD": .allSucceeded, "FLUSH": .allSucceeded, "EXISTS": .least],
+        "FUNCTION".commandHash: [
+            "LOAD": .allSucceeded, "DELETE": .allSucceeded, "FLUSH": .allSucceeded, "RESTORE": .allSucceeded,
+        ],
+    ]
 
     private static let rules: [UInt64: CommandRule] = {
         var rules = KeyRule.listed.mapValues { CommandRule(keys: $0) }

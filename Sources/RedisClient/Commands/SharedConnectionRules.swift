@@ -22,6 +22,12 @@ enum SharedConnectionRules {
         return RedisClientError(.unsupportedCommand, "\(command.name) is not answered by one reply.")
     }
 
+    /// Whether it must not wait behind the script that it is to end.
+    static func endsScript(_ command: RESPCommand) -> Bool {
+        command.argumentCount == 1 && command.hasWord("KILL", at: 0)
+            && ["SCRIPT", "FUNCTION"].contains(command.name.uppercased())
+    }
+
     /// As a whole pipeline `MULTI … EXEC` is sent without anything in between, so it is allowed.
     static func refusal(_ pipeline: [RESPCommand]) -> RedisClientError? {
         for command in isTransaction(pipeline) ? pipeline.dropFirst().dropLast() : pipeline[...] {

@@ -19,12 +19,35 @@ enum TLSFailure {
         if (error as? NIOSSLExtraError) == .failedToValidateHostname {
             return "The server's certificate was made for another host."
         }
-        guard "\(error)".contains("CERTIFICATE_VERIFY_FAILED") else {
+        let text = "\(error)"
+        if aboutOwnCertificate.contains(where: text.contains) {
+            return "The server asks for a client's certificate, or does not accept the one it got."
+        }
+        if text.contains("ALERT_HANDSHAKE_FAILURE") {
+            return "The server refused the secure connection; it may ask for a client's certificate."
+        }
+        guard text.contains("CERTIFICATE_VERIFY_FAILED") else {
             return "No secure connection could be agreed on; the server may not speak TLS on this port."
         }
         // The error does not say what is wrong with it.
         let certificate = try? pipeline.syncOperations.nioSSL_peerCertificate()
-        let isExpired = certificate.map { TimeInterval($0.notValidAfter) < Date().timeIntervalSince1970 } ?? false
-        return isExpired ? "The server's certificate has expired." : "The server's certificate is not trusted."
+        let times = certificate.map { certificate in
+            let begin = TimeInterval(certificate.notValidBefore)
+            return begin...max(begin, TimeInterval(certificate.notValidAfter))
+        }
+        return distrust(validIn: times, at: Date().timeIntervalSince1970)
     }
+
+    /// - Parameter times: when the certificate is valid; `nil` if that is not known.
+    static func distrust(validIn times: ClosedRange<TimeInterval>?, at now: TimeInterval) -> String {
+        if let times, now > times.upperBound { return "The server's certificate has expired." }
+        if let times, now < times.lowerBound { return "The server's certificate is not valid yet." }
+        return "The server's certificate is not trusted."
+    }
+
+    /// What a server says of the certificate that it got, or did not get.
+    private static let aboutOwnCertificate = [
+        "CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_CERTIFICATE_", "ALERT_UNSUPPORTED_CERTIFICATE",
+        "ALERT_UNKNOWN_CA",
+    ]
 }

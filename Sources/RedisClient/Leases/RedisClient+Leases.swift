@@ -41,9 +41,10 @@ extension RedisClient {
     /// ```
     ///
     /// - Parameters:
-    ///   - keys: watched from before `body` runs. In a cluster they say which node it is; while their slot moves, that
-    ///     is waited for up to ``Configuration/connectTimeout``. If it begins to move later, the server may answer
-    ///     `ASK`, `MOVED` or `TRYAGAIN` to `body` or instead of the transaction; nothing of that was run then.
+    ///   - keys: watched from before `body` runs. In a cluster they say which node it is; while their slot moves, or
+    ///     one of several servers cannot be reached, that is waited for up to ``Configuration/connectTimeout``. If it
+    ///     begins to move later, the server may answer `ASK`, `MOVED` or `TRYAGAIN` to `body` or instead of the
+    ///     transaction; nothing of that was run then.
     ///   - body: reads what it needs and returns the commands. They are sent as one write, from `MULTI` to `EXEC`;
     ///     nothing is changed if it throws.
     /// - Returns: the replies in the order of the commands, errors in their place; `nil` if a watched key changed.

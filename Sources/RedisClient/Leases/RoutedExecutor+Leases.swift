@@ -27,25 +27,32 @@ extension RoutedExecutor {
             do {
                 return try await lend(leased, of: node) { connection in
                     if !keys.isEmpty {
-                        do { try await connection.execute(watch) } catch let error as RESPError {
-                            throw WatchRefusal(error: error)
+                        do {
+                            try await connection.execute(watch)
+                        } catch let error as RESPError {
+                            throw WatchFailure.refused(error)
+                        } catch let error as RedisClientError where error.allowsRetryElsewhere(isReadOnly: true) {
+                            throw WatchFailure.lost(error)
                         }
                     }
                     return try await connection.transaction(isWatching: !keys.isEmpty, body)
                 }
-            } catch let refusal as WatchRefusal {
-                if case .go(let redirect) = followUp(refusal.error, from: node), redirect.isAsk {
+            } catch WatchFailure.refused(let error) {
+                if case .go(let redirect) = followUp(error, from: node), redirect.isAsk {
                     // A transaction is for one node: it waits until all of the slot is there.
-                    try await attempts.wait(orThrow: refusal.error)
+                    try await attempts.wait(orThrow: error)
                 } else {
-                    _ = try await attempts.followUp(refusal.error, from: node)
+                    _ = try await attempts.followUp(error, from: node)
                 }
+            } catch WatchFailure.lost(let error) {
+                try await attempts.lost(error, node)
             }
         }
     }
 
-    private struct WatchRefusal: Error {
-        let error: RESPError
+    private enum WatchFailure: Error {
+        case refused(RESPError)
+        case lost(RedisClientError)
     }
 
     /// - Parameter leased: a connection to the node.

@@ -10,6 +10,13 @@ struct PipelinePlan {
         /// Whose own answer it is to be: whoever takes its place cannot give it.
         var primary: RedisClient.Configuration.Address?
 
+        /// Whether it tells others of what was done before it.
+        var isMessage: Bool {
+            (7...8).contains(command.name.utf8.count) && Self.messages.contains(command.name.commandHash)
+        }
+
+        private static let messages = ["PUBLISH".commandHash, "SPUBLISH".commandHash]
+
         /// `nil` where a key is no text.
         var keys: [String?] {
             var keys: [String?] = []

@@ -26,6 +26,8 @@ struct PipelineWork: Sendable {
     private(set) var misanswered: Set<Int> = []
     /// Parts without an answer.
     private var pending: [Int]
+    /// Messages that wait for what comes before them.
+    private var held: [Int] = []
     private var mayHaveExecuted = false
 
     init(parts: [PipelinePlan.Part], isTracked: Bool = false) {
@@ -36,13 +38,59 @@ struct PipelineWork: Sendable {
         pending = Array(parts.indices)
     }
 
+    var isDone: Bool { pending.isEmpty && held.isEmpty }
+
     /// The parts to send now, in order; none when all is done.
     mutating func beginRound() -> [Int] {
         rounds += 1
         redirects = []
         untracked = []
-        defer { pending = [] }
-        return pending.sorted()
+        let due = (pending + held).sorted()
+        (pending, held) = ([], [])
+        // Messages are few, and in most pipelines none.
+        guard due.contains(where: { parts[$0].isMessage }) else { return due }
+        return holdMessages(due)
+    }
+
+    /// Nodes do not wait for each other, so that a message would be told before what it tells of is done elsewhere.
+    private mutating func holdMessages(_ due: [Int]) -> [Int] {
+        var (first, isSpread): (Place?, Bool) = (nil, false)
+        return due.filter { index in
+            let place = parts[index].place
+            if parts[index].isMessage {
+                let waits = isSpread || (first ?? place) != place
+                if waits { held.append(index) }
+                return !waits
+            }
+            isSpread = isSpread || (first ?? place) != place
+            first = place
+            return true
+        }
+    }
+
+    /// Takes refusals for answers where trying again would change the order: a server that becomes ready in between
+    /// refuses one command of a pipeline and runs the next.
+    mutating func endRound() {
+        guard pending.contains(where: isRefused) else { return }
+        let waiting = Set(pending).union(held)
+        var answered = PipelineOrder()
+        var overtaken: Set<Int> = []
+        for index in parts.indices.reversed() {
+            if !waiting.contains(index) {
+                answered.add(parts[index])
+            } else if isRefused(index), answered.conflicts(with: parts[index]) {
+                overtaken.insert(index)
+            }
+        }
+        pending.removeAll { overtaken.contains($0) }
+    }
+
+    private func isRefused(_ index: Int) -> Bool { targets[index] == nil && replies[index].error != nil }
+
+    /// No time is left. What was not sent is answered by what it waited for.
+    mutating func giveUp(_ error: RESPError) {
+        for index in held { replies[index] = .error(error) }
+        (pending, held) = ([], [])
     }
 
     func commands(of batch: [Int]) -> [RESPCommand] {
@@ -53,6 +101,13 @@ struct PipelineWork: Sendable {
             commands.append(parts[index].command)
         }
         return commands
+    }
+
+    /// Those that change something.
+    var writes: PipelineOrder {
+        var writes = PipelineOrder()
+        for part in parts where !part.command.isReadOnly { writes.add(part) }
+        return writes
     }
 
     /// What makes a server treat the next command as it should. Each holds for that one alone, so that a command that

@@ -8,6 +8,8 @@ enum ReplyMerge: Sendable, Equatable {
     case sum
     case concatenate
     case allSucceeded
+    /// Of each element, the least: whether all have it.
+    case least
     /// The answer of the one primary that was asked, with the cursor for the next.
     case page(ClusterCursor)
 
@@ -21,6 +23,10 @@ enum ReplyMerge: Sendable, Equatable {
             return .array(replies.flatMap { $0.array ?? [] })
         case .allSucceeded:
             return replies.first ?? .null
+        case .least:
+            let all = replies.map { ($0.array ?? []).map { $0.integer ?? 0 } }
+            let count = all.map(\.count).min() ?? 0
+            return .array((0..<count).map { index in .integer(all.map { $0[index] }.min() ?? 0) })
         case .page(let cursor):
             guard var page = replies.first?.array else { return replies.first ?? .array([.bulk("0"), .array([])]) }
             if let next = page.first?.string { page[0] = .bulk(cursor.next(next)) }

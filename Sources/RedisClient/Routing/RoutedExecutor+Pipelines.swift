@@ -103,6 +103,8 @@ extension RoutedExecutor {
             }
             if let failure = work.failure { throw work.whole(failure) }
             for redirect in work.redirects { router.follow(redirect) }
+            work.endRound()
+            if work.isDone { return work }
             do {
                 if let latest, let error = latest.error as? RESPError {
                     switch followUp(error, from: latest.node) {
@@ -113,8 +115,9 @@ extension RoutedExecutor {
                 } else if let latest, let error = latest.error as? RedisClientError {
                     try await attempts.lost(error, latest.node)
                 }
-            } catch is RESPError {
+            } catch let error as RESPError {
                 // No time is left: what the servers said last is the answer.
+                work.giveUp(error)
                 return work
             } catch {
                 throw work.whole(error)
@@ -130,6 +133,9 @@ extension RoutedExecutor {
     ) async throws -> [PipelineWork.Batch] {
         var batches: [PipelineWork.Batch] = []
         var places: [ObjectIdentifier: Int] = [:]
+        // Asked once for each place: what becomes known meanwhile must not part commands of one slot.
+        var nodes: [Place: RedisNode] = [:]
+        let writes = router.readsFromReplicas && work.rounds == 1 ? work.writes : nil
         for index in indices {
             let part = work.parts[index]
             let place = work.targets[index].map { Place.node($0.target) } ?? part.place
@@ -138,8 +144,15 @@ extension RoutedExecutor {
                 batches[0].indices.append(index)
                 continue
             }
-            let fromReplica = router.readsFromReplicas && work.rounds == 1 && part.command.isReadOnly
-            let node = try await node(for: place, fromReplica, deadline)
+            let node: RedisNode
+            if let known = nodes[place] {
+                node = known
+            } else {
+                // A replica may not know yet what is written beside the read.
+                let fromReplica = writes.map { part.command.isReadOnly && !$0.conflicts(with: part) } ?? false
+                node = try await self.node(for: place, fromReplica, deadline)
+                nodes[place] = node
+            }
             let batch = places[ObjectIdentifier(node)] ?? batches.count
             if batch == batches.count {
                 batches.append(PipelineWork.Batch(node: node))

@@ -213,6 +213,8 @@ final class SentinelRouter: NodeRouter {
         }
         guard let new else { return }
         logger.info("The sentinels name a primary.", metadata: ["redis.server": "\(new.configuration)"])
+        // The old one does not tell what becomes of the keys at the new one.
+        if old != nil, configuration.clientSideCaching { invalidations.put(.everything(.moved)) }
         // What waits for it goes to the new one; what is on its connection is answered or fails.
         old?.abandon(because: .serverLeft)
         refresher.announce()
@@ -239,11 +241,11 @@ final class SentinelRouter: NodeRouter {
         SubscriptionPlace(
             connector: { [weak self] in
                 guard let self else { return nil }
-                guard let primary = state.withLockedValue({ $0.primary }) else {
+                guard let primary = state.withLockedValue({ $0.view.primary }) else {
                     refresher.request()
                     return nil
                 }
-                return Connector(configuration: primary.configuration)
+                return Connector(configuration: self.configuration.server(at: primary, peer: .primary))
             },
             isRight: { [weak self] address in
                 self?.state.withLockedValue { $0.view.primary == address } ?? true

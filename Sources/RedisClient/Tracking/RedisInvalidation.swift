@@ -10,7 +10,7 @@ public enum RedisInvalidation: Sendable, Hashable {
         case flushed
         /// The connection was lost, and with it what the server remembered.
         case disconnected
-        /// Slots of the cluster have another primary, which does not know what was read.
+        /// Slots of the cluster, or what sentinels watch, have another primary, which does not know what was read.
         case moved
         /// The reader of this sequence is too slow.
         case overflowed

@@ -104,6 +104,31 @@ extension RedisClient {
         await client.close()
     }
 
+    @Test func loadsScriptsAndFunctionsEverywhere() async throws {
+        let cluster = try await Fixture.shared.cluster()
+        let client = RedisClient(cluster: cluster)
+        let library = "#!lua name=everywhere\nredis.register_function('everywhere', function(keys) return keys[1] end)"
+        try await client.execute(RESPCommand("FUNCTION", "LOAD", "REPLACE", library))
+        for key in keys {
+            #expect(try await client.execute(RESPCommand("FCALL", "everywhere", 1, key)).string == key)
+        }
+        try await client.execute(RESPCommand("function", "delete", "everywhere"))
+        for key in keys {
+            await #expect(throws: RESPError.self) {
+                try await client.execute(RESPCommand("FCALL", "everywhere", 1, key))
+            }
+        }
+        let (known, unknown) = (RedisScript("return 'known'"), RedisScript("return 'unknown'"))
+        try await client.execute(RESPCommand("SCRIPT", "LOAD", known.source))
+        // One that has it is not all.
+        try cluster.servers[0].command("SCRIPT LOAD \"\(unknown.source)\"")
+        for _ in 0..<9 {
+            let reply = try await client.execute(RESPCommand("SCRIPT", "EXISTS", known.sha1, unknown.sha1))
+            #expect(reply.array?.map(\.integer) == [1, 0])
+        }
+        await client.close()
+    }
+
     @Test func readsFromReplicasWhereThatIsWanted() async throws {
         let cluster = try await Fixture.shared.cluster()
         let client = RedisClient(cluster: cluster) {

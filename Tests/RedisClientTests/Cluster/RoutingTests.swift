@@ -190,6 +190,55 @@ private func primary(_ port: Int) -> Primary { Primary(address: address(port), p
         #expect(work.replies.map(\.integer) == [0, 1, 2])
     }
 
+    /// What becomes of the first of two commands that is refused, while the second is answered.
+    @Test(arguments: [
+        ("SET a 1", "SET a 2", true), ("SET a 1", "GET a", true), ("GET a", "SET a 2", true), ("GET a", "GET a", false),
+        ("SET a 1", "SET {a}b 2", true), ("SET a 1", "SET b 2", false), ("SET a 1", "FLUSHALL", true),
+        ("DBSIZE", "SET a 1", true), ("DBSIZE", "GET a", false), ("GET a", "CONFIG SET x y", false),
+    ])
+    func whatALaterCommandHasOvertakenIsNotTriedAgain(first: String, second: String, isOvertaken: Bool) throws {
+        let commands = [first, second].map { line in
+            let words = line.split(separator: " ").map(String.init)
+            return RESPCommand(words[0], arguments: Array(words.dropFirst()))
+        }
+        let routes = try commands.map { try CommandRoute.inCluster($0) }
+        var work = PipelineWork(parts: PipelinePlan(commands, routes: routes, primaries: [primary(1)]).parts)
+        _ = work.beginRound()
+        let refusal = RESPValue.error(RESPError("LOADING"))
+        #expect(
+            work.receive(.success([refusal, .integer(2)]), of: [0, 1], from: address(1), followUp: followUp) != nil
+        )
+        work.endRound()
+        #expect(work.isDone == isOvertaken)
+        #expect(work.beginRound() == (isOvertaken ? [] : [0]))
+        #expect(work.replies == [refusal, .integer(2)])
+    }
+
+    @Test func messagesWaitForWhatIsElsewhere() throws {
+        let commands = [
+            RESPCommand("PUBLISH", "c", 1), RESPCommand("SET", "foo", 1), RESPCommand("publish", "c", 2),
+            RESPCommand("SPUBLISH", "foo", 3), RESPCommand("SET", "hello", 1), RESPCommand("SPUBLISH", "foo", 4),
+        ]
+        let routes = try commands.map { try CommandRoute.inCluster($0) }
+        var work = PipelineWork(parts: PipelinePlan(commands, routes: routes, primaries: []).parts)
+        #expect(work.beginRound() == [0, 1, 3, 4])
+        let replies: [RESPValue] = [.integer(0), .error(RESPError("TRYAGAIN")), .integer(0), .simpleString("OK")]
+        _ = work.receive(.success(replies), of: [0, 1, 3, 4], from: address(1), followUp: followUp)
+        #expect(work.beginRound() == [1, 5])
+        _ = work.receive(
+            .success([.simpleString("OK"), .integer(0)]),
+            of: [1, 5],
+            from: address(1),
+            followUp: followUp
+        )
+        work.endRound()
+        #expect(!work.isDone)
+        #expect(work.beginRound() == [2])
+        // Where there is one place only, they are in order anyway.
+        var sentinel = self.work(commands)
+        #expect(sentinel.beginRound() == Array(commands.indices))
+    }
+
     @Test func writesThatMayHaveBeenDoneAreNotRepeated() {
         let lost = RedisClientError(.connectionLost, "", mayHaveExecuted: true)
         var reads = work([RESPCommand("GET", "a")])

@@ -6,40 +6,13 @@ import Testing
 
 /// Nodes that say what real ones say only for moments, or only in networks of their own.
 @Suite struct ScriptedClusterTests {
-    private static func node(_ host: String, _ port: Int, ip: String? = nil) -> String {
-        let more = ip.map { "*2\r\n$2\r\nip\r\n$\($0.count)\r\n\($0)\r\n" } ?? "*0\r\n"
-        return "*4\r\n$\(host.count)\r\n\(host)\r\n:\(port)\r\n$2\r\nid\r\n" + more
-    }
-
-    private static func slots(_ nodes: String...) -> String { "*1\r\n" + slots(0...16_383, of: nodes) }
-
-    private static func slots(_ slots: ClosedRange<Int>, of nodes: [String]) -> String {
-        "*\(nodes.count + 2)\r\n:\(slots.lowerBound)\r\n:\(slots.upperBound)\r\n" + nodes.joined()
-    }
-
-    /// Two nodes with half of the slots each, of which the first leaves.
-    private static func halves(_ ports: [Int], firstHasLeft: Bool) -> String {
-        let nodes = ports.map { node("127.0.0.1", $0) }
-        if firstHasLeft { return slots(nodes[1]) }
-        return "*2\r\n" + slots(0...8191, of: [nodes[0]]) + slots(8192...16_383, of: [nodes[1]])
-    }
-
-    private func client(_ port: Int, reads: RedisClient.Cluster.Reads = .primaries) -> RedisClient {
-        RedisClient(port: port) { configuration in
-            var cluster = RedisClient.Cluster(seeds: [configuration.address])
-            cluster.reads = reads
-            configuration.topology = .cluster(cluster)
-            configuration.topologyInterval = .seconds(3600)
-        }
-    }
-
     @Test func nodesWithoutANameAreFoundByTheirAddress() async throws {
         // Both have the same port, as nodes in containers do.
         let port = NIOLockedValueBox(0)
         let owner = NIOLockedValueBox("127.0.0.1")
         @Sendable func answer(_ command: [String], from own: String) -> String {
             let (port, owner) = (port.withLockedValue { $0 }, owner.withLockedValue { $0 })
-            if command.first == "CLUSTER" { return Self.slots(Self.node("?", port, ip: owner)) }
+            if command.first == "CLUSTER" { return ScriptedCluster.slots(ScriptedCluster.node("?", port, ip: owner)) }
             return own == owner ? "+\(own)\r\n" : "-MOVED 1 ?:\(port)\r\n"
         }
         let first = try await ScriptedServer.start { answer($0, from: "127.0.0.1") }
@@ -47,7 +20,7 @@ import Testing
         let second = try await ScriptedServer.start(host: "127.0.0.2", port: first.port) {
             answer($0, from: "127.0.0.2")
         }
-        let client = client(first.port)
+        let client = ScriptedCluster.client(first.port)
         for host in ["127.0.0.1", "127.0.0.2", "127.0.0.1"] {
             owner.withLockedValue { $0 = host }
             #expect(try await client.execute(RESPCommand("GET", "a")).string == host)
@@ -71,12 +44,15 @@ import Testing
             case "CLUSTER":
                 looks.withLockedValue { $0 += 1 }
                 let own = port.withLockedValue { $0 }
-                return Self.slots(Self.node("127.0.0.1", own), Self.node("127.0.0.1", replica.port))
+                return ScriptedCluster.slots(
+                    ScriptedCluster.node("127.0.0.1", own),
+                    ScriptedCluster.node("127.0.0.1", replica.port)
+                )
             default: return "+primary\r\n"
             }
         }
         port.withLockedValue { $0 = primary.port }
-        let client = client(primary.port, reads: .replicas)
+        let client = ScriptedCluster.client(primary.port, reads: .replicas)
         let start = ContinuousClock.now
         for _ in 0..<50 { #expect(try await client.execute(RESPCommand("GET", "a")).string == "primary") }
         let replies = try await client.execute(pipeline: [RESPCommand("GET", "a"), RESPCommand("GET", "b")])
@@ -93,7 +69,8 @@ import Testing
         let (ports, hasLeft) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox(false))
         @Sendable func answer(_ command: [String], _ size: Int, _ key: String) -> String {
             switch command.first {
-            case "CLUSTER": Self.halves(ports.withLockedValue { $0 }, firstHasLeft: hasLeft.withLockedValue { $0 })
+            case "CLUSTER":
+                ScriptedCluster.halves(ports.withLockedValue { $0 }, firstHasLeft: hasLeft.withLockedValue { $0 })
             case "DBSIZE": ":\(size)\r\n"
             case "KEYS": "*1\r\n+\(key)\r\n"
             default: "+OK\r\n"
@@ -106,7 +83,7 @@ import Testing
         let (size, keys) = (RESPCommand("DBSIZE"), RESPCommand("KEYS", "*"))
         for pipeline in [[size], [keys], [RESPCommand("SET", "a", "1"), size, keys]] {
             hasLeft.withLockedValue { $0 = false }
-            let client = client(second.port)
+            let client = ScriptedCluster.client(second.port)
             #expect(try await client.execute(size).integer == 8)
             hasLeft.withLockedValue { $0 = true }
             for reply in try await client.execute(pipeline: pipeline) {
@@ -122,7 +99,7 @@ import Testing
         @Sendable func answer(_ command: [String], _ refusal: String) -> String {
             if command.first == "CLUSTER" {
                 looks.withLockedValue { $0 += 1 }
-                return Self.halves(ports.withLockedValue { $0 }, firstHasLeft: false)
+                return ScriptedCluster.halves(ports.withLockedValue { $0 }, firstHasLeft: false)
             }
             return looks.withLockedValue { $0 } < 2 ? "-\(refusal)\r\n" : "+OK\r\n"
         }
@@ -130,7 +107,7 @@ import Testing
         let first = try await ScriptedServer.start { answer($0, "MOVED 3300 ?:7") }
         let second = try await ScriptedServer.start { answer($0, "TRYAGAIN soon") }
         ports.withLockedValue { $0 = [first.port, second.port] }
-        let client = client(first.port)
+        let client = ScriptedCluster.client(first.port)
         // In the first half and in the second.
         let replies = try await client.execute(pipeline: [RESPCommand("GET", "b"), RESPCommand("GET", "a")])
         #expect(replies.map(\.string) == ["OK", "OK"])
@@ -143,8 +120,9 @@ import Testing
         @Sendable func answer(_ command: [String], _ own: String) -> String {
             if command.first == "CLUSTER" {
                 looks.withLockedValue { $0 += 1 }
-                let nodes = ports.withLockedValue { $0 }.map { Self.node("127.0.0.1", $0) }
-                return looks.withLockedValue { $0 } < 2 ? Self.slots(nodes[0], nodes[1]) : Self.slots(nodes[1])
+                let nodes = ports.withLockedValue { $0 }.map { ScriptedCluster.node("127.0.0.1", $0) }
+                return looks.withLockedValue { $0 } < 2
+                    ? ScriptedCluster.slots(nodes[0], nodes[1]) : ScriptedCluster.slots(nodes[1])
             }
             return command.first == "ASKING" ? "+OK\r\n" : own
         }
@@ -155,7 +133,7 @@ import Testing
             answer(command, looks.withLockedValue { $0 } < 2 ? "-TRYAGAIN soon\r\n" : "+new\r\n")
         }
         ports.withLockedValue { $0 = [old.port, new.port] }
-        let client = client(old.port)
+        let client = ScriptedCluster.client(old.port)
         #expect(try await client.execute(RESPCommand("GET", "a")).string == "new")
         await client.close()
         for server in [old, new] { try await server.stop() }

@@ -1,0 +1,154 @@
+import NIOConcurrencyHelpers
+import RESP
+import Testing
+
+@testable import RedisClient
+
+/// In which order servers get the commands of a pipeline.
+@Suite struct PipelineOrderTests {
+    /// What servers have done.
+    private final class Log: Sendable {
+        private let box = NIOLockedValueBox<[String]>([])
+        var lines: [String] { box.withLockedValue { $0 } }
+        func add(_ words: [String]) { box.withLockedValue { $0.append(words.joined(separator: " ")) } }
+    }
+
+    /// A server that refuses a command for the first few times.
+    private func server(
+        refusing command: [String],
+        times: Int = 1,
+        with refusal: String,
+        _ log: Log,
+        _ ports: NIOLockedValueBox<[Int]>
+    ) async throws -> ScriptedServer {
+        let left = NIOLockedValueBox(times)
+        return try await ScriptedServer.start { words in
+            switch words[0] {
+            case "CLUSTER":
+                let ports = ports.withLockedValue { $0 }
+                guard ports.count == 1 else { return ScriptedCluster.halves(ports) }
+                return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", ports[0]))
+            case "ROLE": return "*1\r\n+master\r\n"
+            default: break
+            }
+            let isRefused =
+                words == command
+                && left.withLockedValue { left in
+                    left -= 1
+                    return left >= 0
+                }
+            if isRefused { return "-\(refusal)\r\n" }
+            log.add(words)
+            return "+OK\r\n"
+        }
+    }
+
+    private func commands(_ lines: [String]) -> [RESPCommand] {
+        lines.map { line in
+            let words = line.split(separator: " ").map(String.init)
+            return RESPCommand(words[0], arguments: Array(words.dropFirst()))
+        }
+    }
+
+    @Test(arguments: ["LOADING x", "READONLY x", "MASTERDOWN x", "CLUSTERDOWN x", "TRYAGAIN x"], [true, false])
+    func anOlderWriteNeverComesBehindANewerOne(refusal: String, isCluster: Bool) async throws {
+        let (log, ports) = (Log(), NIOLockedValueBox([0]))
+        let server = try await server(refusing: ["SET", "k", "1"], with: refusal, log, ports)
+        ports.withLockedValue { $0 = [server.port] }
+        let sentinel = try await ScriptedSentinel.start { server.port }
+        let client = isCluster ? ScriptedCluster.client(server.port) : sentinel.client()
+        let replies = try await client.execute(pipeline: commands(["SET k 1", "SET k 2"]))
+        #expect(replies[0].error?.text == refusal)
+        #expect(replies[1].string == "OK")
+        #expect(log.lines == ["SET k 2"])
+        await client.close()
+        for server in [server, sentinel.server] { try await server.stop() }
+    }
+
+    @Test func whatNothingDependsOnIsTriedAgain() async throws {
+        let (log, ports) = (Log(), NIOLockedValueBox([0]))
+        let server = try await server(refusing: ["SET", "k", "1"], times: 3, with: "LOADING x", log, ports)
+        ports.withLockedValue { $0 = [server.port] }
+        let client = ScriptedCluster.client(server.port)
+        let replies = try await client.execute(pipeline: commands(["SET k 1", "SET other 2"]))
+        #expect(replies.map(\.string) == ["OK", "OK"])
+        #expect(log.lines == ["SET other 2", "SET k 1"])
+        await client.close()
+        try await server.stop()
+    }
+
+    @Test func messagesComeLast() async throws {
+        let (log, ports) = (Log(), NIOLockedValueBox([0, 0]))
+        let first = try await server(refusing: [], with: "", log, ports)
+        let second = try await server(refusing: ["SET", "foo", "1"], times: 3, with: "TRYAGAIN x", log, ports)
+        ports.withLockedValue { $0 = [first.port, second.port] }
+        let client = ScriptedCluster.client(first.port)
+        let replies = try await client.execute(pipeline: commands(["SET hello 1", "SET foo 1", "PUBLISH c m"]))
+        #expect(replies.map(\.string) == ["OK", "OK", "OK"])
+        #expect(log.lines == ["SET hello 1", "SET foo 1", "PUBLISH c m"])
+        await client.close()
+        for server in [first, second] { try await server.stop() }
+    }
+
+    @Test func aMessageIsNotSentForWhatWasNotDoneInTime() async throws {
+        let (log, ports) = (Log(), NIOLockedValueBox([0, 0]))
+        let first = try await server(refusing: [], with: "", log, ports)
+        let second = try await server(refusing: ["SET", "foo", "1"], times: .max, with: "LOADING x", log, ports)
+        ports.withLockedValue { $0 = [first.port, second.port] }
+        let client = ScriptedCluster.client(first.port)
+        try await client.execute(pipeline: commands(["GET hello", "GET foo"]))
+        let pipeline = commands(["SET hello 1", "SET foo 1", "PUBLISH c m"])
+        let replies = try await client.execute(pipeline: pipeline, timeout: .milliseconds(500))
+        #expect(replies.map(\.string) == ["OK", nil, nil])
+        #expect(replies.dropFirst().allSatisfy { $0.error?.code == .loading })
+        #expect(!log.lines.contains("PUBLISH c m"))
+        await client.close()
+        for server in [first, second] { try await server.stop() }
+    }
+
+    @Test func whatIsReadBesideAWriteIsReadFromThePrimary() async throws {
+        let port = NIOLockedValueBox(0)
+        let replica = try await ScriptedServer.start { $0[0] == "READONLY" ? "+OK\r\n" : "+replica\r\n" }
+        let primary = try await ScriptedServer.start { words in
+            switch words[0] {
+            case "READONLY": return "+OK\r\n"
+            case "CLUSTER":
+                let nodes = [port.withLockedValue { $0 }, replica.port].map { ScriptedCluster.node("127.0.0.1", $0) }
+                return ScriptedCluster.slots(nodes[0], nodes[1])
+            default: return "+primary\r\n"
+            }
+        }
+        port.withLockedValue { $0 = primary.port }
+        let client = ScriptedCluster.client(primary.port, reads: .replicas)
+        let replies = try await client.execute(pipeline: commands(["SET k 1", "GET k", "GET other", "GET {k}2"]))
+        #expect(replies.map(\.string) == ["primary", "primary", "replica", "primary"])
+        let flushed = try await client.execute(pipeline: commands(["FLUSHALL", "GET k"]))
+        #expect(flushed.map(\.string) == ["primary", "primary"])
+        await client.close()
+        for server in [primary, replica] { try await server.stop() }
+    }
+
+    @Test func aWatchThatIsLostIsTriedAgain() async throws {
+        let (ports, watches) = (NIOLockedValueBox([0]), NIOLockedValueBox(0))
+        let server = try await ScriptedServer.start { words in
+            switch words[0] {
+            case "CLUSTER":
+                return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", ports.withLockedValue { $0 }[0]))
+            case "WATCH":
+                return watches.withLockedValue { watches in
+                    watches += 1
+                    return watches > 2 ? "+OK\r\n" : nil
+                }
+            case "EXEC": return "*1\r\n+done\r\n"
+            default: return "+QUEUED\r\n"
+            }
+        }
+        ports.withLockedValue { $0 = [server.port] }
+        let client = ScriptedCluster.client(server.port)
+        let replies = try await client.withTransaction(watching: ["a"]) { _ in [RESPCommand("SET", "a", 1)] }
+        #expect(replies?.map(\.string) == ["done"])
+        #expect(watches.withLockedValue { $0 } == 3)
+        await client.close()
+        try await server.stop()
+    }
+}
