@@ -8,7 +8,11 @@ import Testing
 struct CommandLineTests {
     @Test(
         "usage errors exit with 64",
-        arguments: [["nix"], ["get"], ["explain"], ["serve", "--port", "x"], ["set", "k"], ["--nix"]]
+        arguments: [
+            ["nix"], ["get"], ["explain"], ["serve", "--port", "x"], ["set", "k"], ["--nix"],
+            // Their path would be another's.
+            ["warm", "a", ""], ["refresh", ""], ["expire", ""], ["remove", ""], ["explain", ""],
+        ]
     )
     func usage(arguments: [String]) async throws {
         let run = try await Run(arguments)
@@ -228,7 +232,52 @@ struct CommandLineTests {
         let words = command.split(separator: " ").map(String.init)
         let run = try await Run(words + ["--url", "http://127.0.0.1:\(port)"])
         #expect(run.code == 69)
-        #expect(run.errors.contains("no answer from http://127.0.0.1:\(port)"))
+        #expect(run.errors == "freshet: no answer from http://127.0.0.1:\(port): Connection refused\n")
+    }
+}
+
+@Suite("Standard output")
+struct StandardOutputTests {
+    private let folder: Folder
+
+    init() throws {
+        folder = try Folder()
+        try folder.write("fields: { a: { ttl: 1m, source: { file: { path: a.json } } } }", to: "freshet.yaml")
+    }
+
+    @Test("what cannot be written is no success", .enabled(if: FileManager.default.fileExists(atPath: "/dev/full")))
+    func full() async throws {
+        let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+        for arguments in [["check"], ["check", "--json"]] {
+            let run = try FreshetProcess(arguments, directory: folder.url, output: full)
+            #expect(await run.exitCode() == 70)
+            #expect(
+                run.standardError.hasSuffix("freshet: standard output cannot be written: No space left on device\n")
+            )
+        }
+    }
+
+    @Test("a service serves whether or not its ready line can be written")
+    func announced() async throws {
+        let port = try LoopbackSocket.freePort()
+        let nowhere = try #require(FileHandle(forReadingAtPath: "/dev/null"))
+        let service = try FreshetProcess(["serve", "--port", "\(port)"], directory: folder.url, output: nowhere)
+        let serves = await eventually(within: .seconds(30)) {
+            (try? await HTTPAnswer(.GET, "http://127.0.0.1:\(port)/healthz").status) == 200
+        }
+        #expect(serves)
+        #expect(service.standardError.contains("standard output cannot be written"))
+        service.terminate()
+        #expect(await service.exitCode() == 0)
+    }
+
+    @Test("a reader that has gone is no failure")
+    func left() async throws {
+        let pipe = Pipe()
+        try pipe.fileHandleForReading.close()
+        let run = try FreshetProcess(["check"], directory: folder.url, output: pipe.fileHandleForWriting)
+        #expect(await run.exitCode() == 0)
+        #expect(run.standardError == "")
     }
 }
 
@@ -258,6 +307,11 @@ struct KeyCommandTests {
         #expect(missing.output.isEmpty)
         #expect(try await run("get", "k", "--json").output == "{\"key\":\"k\",\"value\":null}\n")
         #expect(try await run("set", "k", "2", "--nx", "--xx").code == 64)
+        let dashed = try await run("set", "k", "-5")
+        #expect(dashed.code == 64)
+        #expect(dashed.errors.contains("behind --"))
+        #expect(try await run("set", "--ex", "100", "k", "--", "-5").output == "OK\n")
+        #expect(try await run("get", "k").output == "-5\n")
         #expect(try await Run(["del", "x"], environment: ["REDIS_URL": " \"\(server.url)\" "]).code == 0)
     }
 
@@ -270,6 +324,14 @@ struct KeyCommandTests {
             #expect(run.code == 78)
             #expect(run.errors.contains("memory:// is inside the service"))
         }
+    }
+
+    @Test("a store of no kind is refused with 78, and no advice to write memory://")
+    func unknownStore() async throws {
+        let run = try await Run(["get", "k", "--store", "unix:///tmp/redis"])
+        #expect(run.code == 78)
+        #expect(run.errors.hasPrefix("--store: there is no store at unix:// – write redis[s]://"))
+        #expect(!run.errors.contains("memory://"))
     }
 
     @Test("a value of another type exits with 65")

@@ -128,8 +128,23 @@ struct ServeTests {
         let port = try #require(other.localAddress?.port)
         let run = try await Run(["serve", "--port", "\(port)"], directory: folder.url)
         #expect(run.code == 69)
-        #expect(run.errors.contains("cannot listen on http://127.0.0.1:\(port)"))
+        #expect(run.errors.hasSuffix("freshet: cannot listen on http://127.0.0.1:\(port): Address already in use\n"))
         try await other.close()
+    }
+
+    @Test("an address may stand in brackets, as in URLs", arguments: ["serve", "upstash --token t"])
+    func brackets(command: String) async throws {
+        let words = command.split(separator: " ").map(String.init)
+        let arguments = words + ["--host", "[::1]", "--port", "0", "--store", "memory://"]
+        let folder = try Self.folder()
+        let service = try FreshetProcess(arguments, directory: folder.url)
+        if let url = await service.ready() {
+            #expect(url.hasPrefix("http://[::1]:"))
+            #expect(try await HTTPAnswer(.GET, url).status > 0)
+        } else {
+            // A machine without IPv6.
+            #expect(service.standardError.contains("Cannot assign requested address"))
+        }
     }
 
     @Test("C10: outlives a redis-server that is killed and comes back empty")

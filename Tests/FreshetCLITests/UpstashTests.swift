@@ -64,5 +64,8 @@ struct UpstashTests {
         #expect(run.code == 78)
         #expect(run.errors.contains("--store: "))
         #expect(run.errors.contains("--token: there is no token"))
+        let unknown = try await Run(["upstash", "--store", "unix:///tmp/redis", "--token", "secret"])
+        #expect(unknown.code == 78)
+        #expect(!unknown.errors.contains("https://host?_token"))
     }
 }

@@ -34,7 +34,7 @@ struct Bench: AsyncParsableCommand {
         let sizes = try Self.numbers(size, in: 1...(16 << 20), of: "--size")
         try await store.withStore { store in
             let benchmark = StoreBenchmark(store: store, duration: .milliseconds(Int(seconds * 1000)))
-            if !output.json { Output.line(Self.heading) }
+            if !output.json { try Output.line(Self.heading) }
             do {
                 for size in sizes {
                     for operation in StoreBenchmark.Operation.allCases {
@@ -55,8 +55,8 @@ struct Bench: AsyncParsableCommand {
         let cells =
             [result.operation.rawValue.uppercased(), "\(result.tasks)", "\(result.bytes)"]
             + ["\(Int(result.opsPerSecond))"] + latencies.map { String(format: "%.2f", $0) } + ["\(result.errors)"]
-        Output.line(Self.row(cells))
-        if let reason = result.firstError { Output.line("   The first error: \(reason)") }
+        try Output.line(Self.row(cells))
+        if let reason = result.firstError { try Output.line("   The first error: \(reason)") }
     }
 
     private static let heading = row(

@@ -75,6 +75,6 @@ struct Check: AsyncParsableCommand {
         for warning in warnings { Output.error("warning: \(warning)") }
         if !findings.problems.isEmpty { throw ConfigurationError(findings.problems) }
         let fields = configuration.fields.map(\.name).joined(separator: ", ")
-        Output.line("\(file): valid; store \(configuration.store); fields: \(fields.isEmpty ? "none" : fields)")
+        try Output.line("\(file): valid; store \(configuration.store); fields: \(fields.isEmpty ? "none" : fields)")
     }
 }

@@ -17,7 +17,7 @@ struct Del: AsyncParsableCommand {
     func run() async throws {
         try await store.withStore { store in
             let deleted = try await store.del(keys)
-            if output.json { try Output.json(Report(deleted: deleted)) } else { Output.line(String(deleted)) }
+            if output.json { try Output.json(Report(deleted: deleted)) } else { try Output.line(String(deleted)) }
         }
     }
 }

@@ -73,8 +73,8 @@ struct Demo: AsyncParsableCommand {
             overrides: Configuration.Overrides(port: await listeningPort(environment))
         )
         try await ServiceRunner.run(configuration, logger: logger) { url in
-            Output.line("freshet: listening on \(url)")
-            Output.line(Self.introduction(url, standIn.url))
+            Output.announce("freshet: listening on \(url)")
+            Output.announce(Self.introduction(url, standIn.url))
         }
     }
 

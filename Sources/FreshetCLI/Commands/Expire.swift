@@ -6,13 +6,13 @@ struct Expire: AsyncParsableCommand {
     )
 
     @Argument(help: "The field's name.")
-    var name: String
+    var name: FieldName
 
     @OptionGroup var service: ServiceOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let answer = try await service.client.send(.delete, "\(ServiceClient.path(name))?soft=true")
-        try InvalidationReport.print(name, "expired", answer, json: output.json)
+        let answer = try await service.client.send(.delete, "\(name.path)?soft=true")
+        try InvalidationReport.print(name.text, "expired", answer, json: output.json)
     }
 }

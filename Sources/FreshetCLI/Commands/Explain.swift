@@ -9,18 +9,18 @@ struct Explain: AsyncParsableCommand {
     )
 
     @Argument(help: "The field's name.")
-    var name: String
+    var name: FieldName
 
     @OptionGroup var service: ServiceOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let answer = try await service.client.send(.get, "\(ServiceClient.path(name))/explain")
+        let answer = try await service.client.send(.get, "\(name.path)/explain")
         guard let explanation = try? StoredJSON.decode(Explanation.self, from: answer.body) else {
             throw Failure(.badData, "the answer is no explanation; is it a Freshet service of this version?")
         }
-        if output.json { return Output.line(String(buffer: answer.body)) }
-        for line in Self.lines(explanation) { Output.line(line) }
+        if output.json { return try Output.line(String(buffer: answer.body)) }
+        for line in Self.lines(explanation) { try Output.line(line) }
     }
 
     private static func lines(_ explanation: Explanation) -> [String] {

@@ -10,24 +10,24 @@ struct Fields: AsyncParsableCommand {
 
     func run() async throws {
         let (catalogue, body) = try await service.client.catalogue()
-        if output.json { return Output.line(String(buffer: body)) }
+        if output.json { return try Output.line(String(buffer: body)) }
         let rows = catalogue.fields.map { field in
             [
                 field.name,
                 field.state.freshness,
                 field.state.age.map { Self.time($0) } ?? "-",
                 field.state.ttl.map { Self.time($0) } ?? "-",
-                field.state.bytes.map(String.init) ?? "-",
                 field.policy.ttl,
+                field.state.bytes.map(String.init) ?? "-",
                 Self.next(field.state),
                 field.key,
                 field.state.failure ?? "",
             ]
         }
-        let titles = ["FIELD", "STATE", "AGE", "TTL", "BYTES", "POLICY", "NEXT", "KEY", "LAST FAILURE"]
-        for line in TextTable.lines(titles, rows) { Output.line(line) }
+        let titles = ["FIELD", "STATE", "AGE", "LEFT", "TTL", "BYTES", "NEXT", "KEY", "LAST FAILURE"]
+        for line in TextTable.lines(titles, rows) { try Output.line(line) }
         for field in catalogue.fields {
-            for advice in field.advice { Output.line("\(field.name): \(advice)") }
+            for advice in field.advice { try Output.line("\(field.name): \(advice)") }
         }
     }
 

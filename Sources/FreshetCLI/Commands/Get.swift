@@ -19,7 +19,7 @@ struct Get: AsyncParsableCommand {
                 return try Output.json(JSONValue.object(["key": .string(key), "value": member]))
             }
             if let value {
-                Output.line(value)
+                try Output.line(value)
             } else {
                 Output.error("freshet: there is no key '\(key)'")
             }

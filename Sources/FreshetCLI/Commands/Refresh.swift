@@ -7,11 +7,11 @@ struct Refresh: AsyncParsableCommand {
     private struct Report: Encodable {
         let field: String
         let bytes: Int
-        let status: String?
+        let status: String
     }
 
     @Argument(help: "The field's name.")
-    var name: String
+    var name: FieldName
 
     @Flag(help: "Remove the old value first, so that nobody gets it even if the load fails.")
     var purge = false
@@ -20,10 +20,14 @@ struct Refresh: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let path = "\(ServiceClient.path(name))/refresh\(purge ? "?purge=true" : "")"
-        let answer = try await service.client.send(.post, path)
-        let report = Report(field: name, bytes: answer.body.readableBytes, status: answer.cacheStatus)
-        if output.json { return try Output.json(report) }
-        Output.line("\(name): \(report.bytes) bytes (\(report.status ?? "no Cache-Status"))")
+        let path = "\(name.path)/refresh\(purge ? "?purge=true" : "")"
+        switch try await service.client.load(name, .post, path) {
+        case .absent(let message):
+            throw Failure(.badData, message)
+        case .value(let bytes, let status):
+            let report = Report(field: name.text, bytes: bytes, status: status)
+            if output.json { return try Output.json(report) }
+            try Output.line("\(name.text): \(bytes) bytes (\(status))")
+        }
     }
 }

@@ -4,13 +4,13 @@ struct Remove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Remove a field's value, fresh and stale.")
 
     @Argument(help: "The field's name.")
-    var name: String
+    var name: FieldName
 
     @OptionGroup var service: ServiceOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let answer = try await service.client.send(.delete, ServiceClient.path(name))
-        try InvalidationReport.print(name, "removed", answer, json: output.json)
+        let answer = try await service.client.send(.delete, name.path)
+        try InvalidationReport.print(name.text, "removed", answer, json: output.json)
     }
 }

@@ -13,7 +13,7 @@ struct Serve: AsyncParsableCommand {
         let logger = try Logs.start()
         ServiceRunner.warn(of: configuration, logger)
         try await ServiceRunner.run(configuration, logger: logger) { url in
-            Output.line("freshet: listening on \(url)")
+            Output.announce("freshet: listening on \(url)")
         }
     }
 }

@@ -16,7 +16,7 @@ struct Set: AsyncParsableCommand {
     @Argument(help: "The key.")
     var key: String
 
-    @Argument(help: "The value.")
+    @Argument(help: "The value; behind -- if it begins with a dash.")
     var value: String
 
     @Option(help: "Seconds until it expires.")
@@ -42,7 +42,7 @@ struct Set: AsyncParsableCommand {
         try await store.withStore { store in
             let stored = try await store.set(key, ByteBuffer(string: value), options: options)
             if output.json { return try Output.json(Report(key: key, stored: stored)) }
-            Output.line(stored ? "OK" : "not stored")
+            try Output.line(stored ? "OK" : "not stored")
         }
     }
 }

@@ -27,7 +27,7 @@ struct TTL: AsyncParsableCommand {
                 // To the nearest, as Redis does.
                 case .remaining(let time): (time + .milliseconds(500)).components.seconds
                 }
-            if output.json { try Output.json(Report(key: key, ttl: seconds)) } else { Output.line(String(seconds)) }
+            if output.json { try Output.json(Report(key: key, ttl: seconds)) } else { try Output.line(String(seconds)) }
         }
     }
 }

@@ -42,7 +42,7 @@ struct Upstash: AsyncParsableCommand {
         warn(of: configuration, logger)
         try await ServiceRunner.run(host: host, port: port, logger: logger) { [host] in
             try await buildUpstashEndpoint(configuration: configuration, logger: logger) { port in
-                Output.line("freshet: listening on \(ServiceRunner.url(host: host, port: port))")
+                Output.announce("freshet: listening on \(ServiceRunner.url(host: host, port: port))")
             }
         }
     }

@@ -11,6 +11,8 @@ struct InvalidationReport: Encodable {
         }
         let report = InvalidationReport(field: field, done: done, queued: answer.status == 202)
         if json { return try Output.json(report) }
-        Output.line("\(field): \(done)\(report.queued ? " here; the store is away and is told when it is back" : "")")
+        try Output.line(
+            "\(field): \(done)\(report.queued ? " here; the store is away and is told when it is back" : "")"
+        )
     }
 }

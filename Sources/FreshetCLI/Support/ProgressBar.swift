@@ -6,26 +6,26 @@ struct ProgressBar {
     private let isShown: Bool
     private var done = 0
 
-    init(total: Int, isShown: Bool) {
+    init(total: Int, isShown: Bool) throws {
         self.total = total
         self.isShown = isShown
-        draw()
+        try draw()
     }
 
     /// One step is done.
-    mutating func advance(_ line: String) {
+    mutating func advance(_ line: String) throws {
         done += 1
-        guard isShown else { return Output.line(line) }
+        guard isShown else { return try Output.line(line) }
         // Over the bar, which moves one line down.
-        Output.progress("\r\u{1B}[K\(line)\n")
-        draw()
-        if done == total { Output.progress("\n") }
+        try Output.progress("\r\u{1B}[K\(line)\n")
+        try draw()
+        if done == total { try Output.progress("\n") }
     }
 
-    private func draw() {
+    private func draw() throws {
         guard isShown, total > 0 else { return }
         let filled = Self.width * done / total
         let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: Self.width - filled)
-        Output.progress("\r\u{1B}[K[\(bar)] \(done)/\(total)")
+        try Output.progress("\r\u{1B}[K[\(bar)] \(done)/\(total)")
     }
 }

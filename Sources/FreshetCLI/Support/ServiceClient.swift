@@ -4,7 +4,6 @@ import Freshet
 import FreshetServer
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import SourceHTTP
 
 /// Talks to a running service.
@@ -19,6 +18,13 @@ struct ServiceClient: Sendable {
         let status: Int
         let cacheStatus: String?
         let body: ByteBuffer
+    }
+
+    /// What a load came to.
+    enum Loaded {
+        case value(bytes: Int, status: String)
+        /// The source has no value, with the service's words for it.
+        case absent(String)
     }
 
     private struct ErrorBody: Decodable {
@@ -57,40 +63,70 @@ struct ServiceClient: Sendable {
     }
 
     /// - Throws: ``Failure``, with the exit code and the text that fit.
-    func send(_ method: Method, _ path: String, timeout: TimeAmount = .seconds(120)) async throws -> Answer {
+    func send(_ method: Method, _ path: String) async throws -> Answer {
+        let answer = try await ask(method, path, within: .seconds(120))
+        if let failure = failure(of: answer) { throw failure }
+        return answer
+    }
+
+    /// Asks for a value. There is no telling how long a load takes: the service knows when to give up.
+    ///
+    /// - Throws: ``Failure``.
+    func load(_ field: FieldName, _ method: Method, _ path: String) async throws -> Loaded {
+        let answer = try await ask(method, path, within: nil)
+        if let failure = failure(of: answer) {
+            let isAbsent = errorBody(of: answer)?.error == ErrorResponse.absence(of: field.text)
+            if answer.status == 404, isAbsent { return .absent(failure.message) }
+            throw failure
+        }
+        guard let status = answer.cacheStatus else { throw notAService }
+        return .value(bytes: answer.body.readableBytes, status: status)
+    }
+
+    private func ask(_ method: Method, _ path: String, within limit: Duration?) async throws -> Answer {
         var request = HTTPClientRequest(url: url + path)
         request.method = HTTPMethod(rawValue: method.rawValue)
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
-        let answer: Answer
         do {
-            // The client's own deadline ends with the head of the answer.
-            answer = try await withDeadline(
-                .nanoseconds(timeout.nanoseconds),
-                on: SystemSpawner(),
-                orThrow: CacheError(.sourceTimedOut, "the answer took too long")
-            ) { [request] in
-                let response = try await Self.http.execute(request, timeout: timeout)
-                return Answer(
-                    status: Int(response.status.code),
-                    cacheStatus: response.headers.first(name: "Cache-Status"),
-                    body: try await response.body.collect(upTo: Self.maxAnswer)
-                )
+            guard let limit else { return try await Self.execute(request) }
+            let late = CacheError(.sourceTimedOut, "the answer took too long")
+            return try await withDeadline(limit, on: SystemSpawner(), orThrow: late) { [request] in
+                try await Self.execute(request)
             }
         } catch is NIOTooManyBytesError {
             throw Failure(.badData, "\(url) answered with more than \(Self.maxAnswer >> 20) MiB")
         } catch let error as CacheError {
             throw Failure(.unavailable, "no answer from \(url): \(error.message)")
         } catch {
-            throw Failure(.unavailable, "no answer from \(url): \(Self.reason(error))")
+            throw Failure(.unavailable, "no answer from \(url): \(Reason.text(error))")
         }
-        guard answer.status >= 300 else { return answer }
-        guard answer.status >= 400 else {
-            throw Failure(.badData, "\(url) redirects elsewhere; write the URL of the service itself")
-        }
-        let error = try? StoredJSON.decode(ErrorBody.self, from: answer.body)
-        let text = error.map { "\($0.error): \($0.message)" } ?? "\(url) answered with status \(answer.status)"
-        throw Failure(Self.code(of: answer.status), text)
     }
+
+    /// Without a deadline of the client's, which would end with the head of the answer.
+    private static func execute(_ request: HTTPClientRequest) async throws -> Answer {
+        let response = try await http.execute(request, deadline: .distantFuture)
+        return Answer(
+            status: Int(response.status.code),
+            cacheStatus: response.headers.first(name: "Cache-Status"),
+            body: try await response.body.collect(upTo: maxAnswer)
+        )
+    }
+
+    private func failure(of answer: Answer) -> Failure? {
+        guard answer.status >= 300 else { return nil }
+        guard answer.status >= 400 else {
+            return Failure(.badData, "\(url) redirects elsewhere; write the URL of the service itself")
+        }
+        let error = errorBody(of: answer)
+        let text = error.map { "\($0.error): \($0.message)" } ?? "\(url) answered with status \(answer.status)"
+        return Failure(Self.code(of: answer.status), text)
+    }
+
+    private func errorBody(of answer: Answer) -> ErrorBody? {
+        try? StoredJSON.decode(ErrorBody.self, from: answer.body)
+    }
+
+    private var notAService: Failure { Failure(.badData, "\(url) did not answer as a Freshet service does") }
 
     /// The catalogue of the service.
     func catalogue() async throws -> (catalogue: Catalogue, body: ByteBuffer) {
@@ -98,14 +134,16 @@ struct ServiceClient: Sendable {
         do {
             return (try StoredJSON.decode(Catalogue.self, from: answer.body), answer.body)
         } catch {
-            throw Failure(.badData, "\(url) did not answer as a Freshet service does")
+            throw notAService
         }
     }
 
-    /// The path of a field, whatever is in its name.
-    static func path(_ field: String) -> String {
-        let allowed = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-_.~"))
-        return "/api/fields/" + (field.addingPercentEncoding(withAllowedCharacters: allowed) ?? field)
+    /// The names of all fields.
+    func fieldNames() async throws -> [FieldName] {
+        try await catalogue().catalogue.fields.map { field in
+            guard let name = FieldName(argument: field.name) else { throw notAService }
+            return name
+        }
     }
 
     private static func code(of status: Int) -> Exit {
@@ -114,14 +152,6 @@ struct ServiceClient: Sendable {
         case 401, 403: .configuration
         case 502, 503, 504: .unavailable
         default: .internal
-        }
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        switch error {
-        case let error as NIOConnectionError: error.connectionErrors.first.map { "\($0.error)" } ?? "cannot connect"
-        case let error as HTTPClientError: error.description
-        default: "\(error)"
         }
     }
 }

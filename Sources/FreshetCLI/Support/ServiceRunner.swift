@@ -35,7 +35,7 @@ enum ServiceRunner {
             do {
                 try await service.run()
             } catch let error where isOfAddress(error) {
-                throw Failure(.unavailable, "cannot listen on \(url(host: host, port: port)): \(error)")
+                throw Failure(.unavailable, "cannot listen on \(url(host: host, port: port)): \(Reason.text(error))")
             }
         }
     }

@@ -6,9 +6,12 @@ import Logging
 
 /// Which store to talk to.
 struct StoreOptions: ParsableArguments {
+    /// Those that are in no other process.
+    private static let forms = StoreForm.allCases.filter { $0 != .memory }
+
     @Option(
         help: """
-            The store: \(StoreForm.list(StoreForm.allCases.filter { $0 != .memory })). (default: $FRESHET_STORE, \
+            The store: \(StoreForm.list(forms)). (default: $FRESHET_STORE, \
             store: of $FRESHET_CONFIG or freshet.yaml, $UPSTASH_REDIS_REST_URL, $KV_REST_API_URL, $REDIS_URL)
             """
     )
@@ -22,7 +25,7 @@ struct StoreOptions: ParsableArguments {
         let logger = try Logs.start(environment, quiet: true)
         let location = try locate(environment)
         // Shorter than the cache's, so that the driver says why there is no answer.
-        let open = try OpenStore(location, timeout: .seconds(4), logger: logger)
+        let open = try OpenStore(location, among: Self.forms, timeout: .seconds(4), logger: logger)
         let cache = CacheService(store: open.store, timeout: .seconds(5), logger: logger)
         do {
             try await cache.initialize()
