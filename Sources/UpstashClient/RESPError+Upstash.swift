@@ -16,6 +16,12 @@ extension RESPError {
         case nil: nil
         }
     }
+
+    /// `… Limit: 10485760 bytes, Actual: 20000000 bytes`
+    var tellsOfMoreThanItsLimit: Bool {
+        let numbers = text.split { !$0.isNumber }.compactMap { Int($0) }
+        return numbers.count == 2 && numbers[1] > numbers[0]
+    }
 }
 
 extension UpstashError {

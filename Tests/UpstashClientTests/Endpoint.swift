@@ -32,7 +32,10 @@ actor Endpoint {
     /// Serves until the process ends, or the task that it runs in is cancelled.
     ///
     /// - Returns: the port.
-    static func serve(_ store: String) async throws -> Int {
+    static func serve(
+        _ store: String,
+        limits: UpstashEndpointLimits = UpstashEndpointLimits()
+    ) async throws -> Int {
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let endpoint = try await buildUpstashEndpoint(
             configuration: try UpstashEndpointConfiguration(
@@ -40,6 +43,7 @@ actor Endpoint {
                 token: token,
                 port: 0
             ),
+            limits: limits,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             onReady: { continuation.yield($0) }
         )

@@ -1,4 +1,5 @@
 import FreshetRedis
+import FreshetServer
 import FreshetTesting
 import NIOCore
 import RESP
@@ -123,6 +124,46 @@ import UpstashClient
         #expect(error?.description.contains("UPSTASH_REDIS_REST_TOKEN") == true)
         #expect(try await upstashError { try await client.subscribe(to: ["a"]) }?.code == .unauthorized)
         await client.close()
+    }
+
+    @Test(
+        "results that an answer of the endpoint has no room for are asked for again; those too large by themselves fail"
+    )
+    func asksAgainWhatTheEndpointLeftOut() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxCommandBytes = 5000
+        limits.maxAnswerBytes = 10_000
+        let server = try await RedisServer.start()
+        let port = try await Endpoint.serve(server.url, limits: limits)
+        let client = try Endpoint.client(port: port)
+        let value = String(repeating: "x", count: 3000)
+        try await client.execute(RESPCommand("SET", "k", value))
+        for _ in 0..<2 { try await client.execute(RESPCommand("APPEND", "large", value)) }
+        let get = RESPCommand("GET", "k")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<64 {
+                group.addTask {
+                    guard number % 16 == 15 else {
+                        #expect(try await client.execute(get).string == value)
+                        return
+                    }
+                    let error = try await upstashError { try await client.execute(RESPCommand("GET", "large")) }
+                    #expect(error?.code == .resultTooLarge)
+                }
+            }
+            try await group.waitForAll()
+        }
+        let large = RESPCommand("GET", "large")
+        let replies = try await client.execute(pipeline: [get, get, large, get, large, large, get, get, get])
+        #expect(replies.map(\.string) == [value, value, nil, value, nil, nil, value, value, value])
+        #expect(replies.allSatisfy { $0.error.map { $0.upstashCode == .resultTooLarge } ?? true })
+        // Nothing is run twice that writes.
+        let writes = [get, get, get, RESPCommand("INCR", "n")]
+        let left = try await client.execute(pipeline: writes)
+        #expect(left.map { $0.error == nil } == [true, true, false, true])
+        #expect(left[3].integer == 1)
+        await client.close()
+        await server.stop()
     }
 
     @Test("a Redis that goes away is an error, never a miss; then it works again")

@@ -360,6 +360,23 @@ import UpstashClient
         try await standIn.stop()
     }
 
+    @Test(
+        "a result that is larger than the service gives is not asked for again where it was not beside others' commands"
+    )
+    func takesALimitOfOneResultAtItsWord() async throws {
+        let tooLarge = "{\"error\":\"ERR max request size exceeded. Limit: 1000 bytes, Actual: 1001 bytes\"}"
+        let standIn = try await StandIn.start { request, _ in
+            .json("[\(request.commands.map { $0[1] == "l" ? tooLarge : "{\"result\":1}" }.joined(separator: ","))]")
+        }
+        let client = try standIn.client()
+        let keys = (0..<40).map { $0.isMultiple(of: 2) ? "k" : "l" }
+        let replies = try await client.execute(pipeline: keys.map { RESPCommand("GET", $0) })
+        #expect(replies.map { $0.error?.upstashCode == .resultTooLarge } == keys.map { $0 == "l" })
+        #expect(standIn.requests.count == 1)
+        await client.close()
+        try await standIn.stop()
+    }
+
     @Test("what does not fit is not asked for again and again, nor one by one where only few results are large")
     func asksAgainInParts() async throws {
         let standIn = try await StandIn.start { request, _ in

@@ -59,6 +59,9 @@ struct AccessTests {
             )
             #expect(preflight.status == 200)
             #expect(preflight["Access-Control-Allow-Origin"] == "*")
+            let answer = try await endpoint.ask(.GET, "/ping")
+            #expect(answer["Access-Control-Allow-Origin"] == "*")
+            #expect(answer["Access-Control-Expose-Headers"] == "Upstash-Sync-Token")
         }
     }
 

@@ -37,6 +37,26 @@ struct FailureTests {
         }
     }
 
+    @Test("streams wait for a Redis that is away as long as commands do")
+    func awayFromStreams() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.reconnectWait = .milliseconds(300)
+        try await Endpoint.overRedis(limits: limits) { endpoint, server in
+            await server.stop()
+            let isNoticed = try await eventually { try await endpoint.ask(.GET, "/ping").status == 503 }
+            #expect(isNoticed)
+            for path in ["/ping", "/subscribe/c", "/psubscribe/c", "/monitor"] {
+                let start = ContinuousClock.now
+                let answer = try await endpoint.ask(.GET, path)
+                let time = start.duration(to: .now)
+                #expect(answer.status == 503)
+                #expect(answer.error?.hasPrefix("ERR Redis is not available: ") == true)
+                // A connection of their own has four seconds.
+                #expect(time > .milliseconds(250) && time < .seconds(3), "\(path) \(time)")
+            }
+        }
+    }
+
     @Test("a Redis that hangs is a time-out, and only for as long as it hangs")
     func hung() async throws {
         var limits = UpstashEndpointLimits()

@@ -166,7 +166,10 @@ struct SubscriptionTests {
                 try await Self.subscribers(endpoint, "c") == #"{"result":["c",1]}"#
             }
             #expect(isThere)
-            let publisher = RedisClient(try RedisClient.Configuration(url: server.url))
+            var configuration = try RedisClient.Configuration(url: server.url)
+            // Patient, because test machines are busy.
+            configuration.commandTimeout = .seconds(30)
+            let publisher = RedisClient(configuration)
             let message = ByteBuffer(repeating: UInt8(ascii: "x"), count: 200_000)
             for _ in 0..<50 { try await publisher.execute(RESPCommand("PUBLISH", "c", message)) }
             let body = String(repeating: "y", count: 40_000)

@@ -16,18 +16,25 @@ public struct UpstashEndpoint: Service {
     private let application: Application<UpstashResponder>
     private let backend: any UpstashBackend
     private let state: ServiceState
+    private let drainTime: TimeAmount
 
-    init(application: Application<UpstashResponder>, backend: any UpstashBackend, state: ServiceState) {
+    init(
+        application: Application<UpstashResponder>,
+        backend: any UpstashBackend,
+        state: ServiceState,
+        drainTime: TimeAmount
+    ) {
         self.application = application
         self.backend = backend
         self.state = state
+        self.drainTime = drainTime
     }
 
     /// Serves until SIGTERM or SIGINT, or the graceful shutdown of a group it is part of: then it refuses new
     /// connections, answers the requests it has, ends streams of messages, and returns.
     public func run() async throws {
         do {
-            try await GracefulServing.run(application, state: state, logger: application.logger)
+            try await GracefulServing.run(application, state: state, drainTime: drainTime, logger: application.logger)
         } catch {
             await backend.close()
             throw error
@@ -88,7 +95,7 @@ package func buildUpstashEndpoint(
             )
         },
         configuration: ApplicationConfiguration(
-            address: .hostname(configuration.host, port: configuration.port),
+            address: .hostname(ServerSettings.bare(configuration.host), port: configuration.port),
             backlog: 1024,
             availableConnectionsDelegate: .maximum(limits.maxConnections, logger: logger)
         ),
@@ -98,5 +105,10 @@ package func buildUpstashEndpoint(
         },
         logger: logger
     )
-    return UpstashEndpoint(application: application, backend: backend, state: state)
+    return UpstashEndpoint(
+        application: application,
+        backend: backend,
+        state: state,
+        drainTime: serverLimits.drainTime
+    )
 }

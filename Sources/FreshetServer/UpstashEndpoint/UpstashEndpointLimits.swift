@@ -1,3 +1,5 @@
+import HTTPTypes
+
 /// What one client, or all together, may ask of an endpoint.
 package struct UpstashEndpointLimits: Sendable {
     /// Name and arguments of one command, and the strings of its result, in bytes. The service's own figure.
@@ -40,6 +42,9 @@ package struct UpstashEndpointLimits: Sendable {
         limits.maxBodyBytes = maxBodyBytes
         limits.ownRefusalOfHead = UpstashRefusal.headTooLarge(limit: maxHeaderBytes).body()
         limits.ownRefusalOfBody = UpstashRefusal.requestTooLarge(limit: maxBodyBytes).body()
+        let rest = UpstashRefusal.unavailable("the endpoint ends; commands may have been run", .badGateway)
+        limits.ownRefusalOfRest = ServerLimits.Refusal(rest.status, rest.body())
+        limits.refusalFields = { _ in [.accessControlAllowOrigin: "*"] }
         return limits
     }
 }

@@ -33,6 +33,7 @@ struct UpstashResponder: HTTPResponder {
     func respond(to request: Request, context: Context) async throws -> Response {
         var response = await answer(request, context)
         response.headers.add(.accessControlAllowOrigin, "*")
+        response.headers.add(.accessControlExposeHeaders, "Upstash-Sync-Token")
         return request.method == .head ? response.createHeadResponse() : response
     }
 
@@ -125,8 +126,7 @@ struct UpstashResponder: HTTPResponder {
         switch call {
         case .command(let command):
             let reply = try await runner.run(command, isReadOnly: isReadOnly)
-            writer.write(reply)
-            try hold(writer, share)
+            try await runner.write([reply], to: &writer, share)
             return response(status: reply.error?.serviceStatus ?? .ok, format, writer, share)
         case .pipeline(let commands):
             try await runner.run(pipeline: commands, isReadOnly: isReadOnly, to: &writer, share)
@@ -134,9 +134,8 @@ struct UpstashResponder: HTTPResponder {
         case .transaction(let commands):
             let replies = try await runner.run(transaction: commands, isReadOnly: isReadOnly)
             writer.beginList()
-            writer.write(replies)
+            try await runner.write(replies, to: &writer, share)
             writer.endList()
-            try hold(writer, share)
             return response(format, writer, share)
         case .events(let events):
             if isReadOnly { throw UpstashRefusal.noPermission(events.command) }
@@ -149,10 +148,6 @@ struct UpstashResponder: HTTPResponder {
             )
             return try await stream.response(to: request, on: context.channel, events)
         }
-    }
-
-    private func hold(_ writer: UpstashAnswerWriter, _ share: ByteBudget.Share) throws {
-        guard share.take(writer.buffer.readableBytes) else { throw UpstashRefusal.answersTooLarge }
     }
 
     private func response(

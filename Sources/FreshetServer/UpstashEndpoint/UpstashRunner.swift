@@ -4,10 +4,15 @@ import RESP
 
 /// Runs what requests ask for, as far as the rules allow, and writes the answers.
 struct UpstashRunner: Sendable {
-    /// Commands of a pipeline that are under way together, at first and at most.
-    private static let piece = (first: 128, largest: 4096)
-    /// Pieces grow while their answers are shorter than this, and shrink where they are longer.
+    /// Commands of a pipeline that are under way together, at first and at most. Nothing is known yet of the first
+    /// replies, which are all in memory at once.
+    private static let piece = (first: 8, largest: 4096)
+    /// Of the replies of a piece, as far as they can be foreseen from those before.
     private static let pieceBytes = 1 << 20
+    /// By how much pieces grow at most.
+    private static let growth = 16
+    /// Replies that are longer are written beside the event loop, which has others to serve.
+    private static let longReplies = 1 << 20
 
     let backend: any UpstashBackend
     let limits: UpstashEndpointLimits
@@ -39,23 +44,45 @@ struct UpstashRunner: Sendable {
         writer.beginList()
         while start < pipeline.count {
             let piece = start..<min(start + size, pipeline.count)
-            let before = writer.buffer.readableBytes
+            let replies: [RESPValue]
             do {
-                let replies = try await run(piece, of: pipeline, isReadOnly) {
+                replies = try await run(piece, of: pipeline, isReadOnly) {
                     ownAnswer(to: $0, isReadOnly)
                 } _: {
                     try await backend.execute($0, hasScripts: $1)
                 }
-                writer.write(replies)
             } catch let refusal as UpstashRefusal where start > 0 {
                 throw refusal.afterwards
             }
-            let written = writer.buffer.readableBytes - before
-            guard memory.take(written) else { throw UpstashRefusal.answersTooLarge }
+            let bytes = try await write(replies, to: &writer, memory)
             start = piece.upperBound
-            size = written < Self.pieceBytes ? min(2 * size, Self.piece.largest) : max(1, size / 8)
+            let fitting = piece.count * Self.pieceBytes / max(1, bytes)
+            size = max(1, min(fitting, Self.growth * piece.count, Self.piece.largest))
         }
         writer.endList()
+    }
+
+    /// Writes replies. They count as long as they are held, and what is written of them until the share is given up.
+    ///
+    /// - Returns: the bytes of the replies.
+    /// - Throws: ``UpstashRefusal`` if there is no room for them.
+    @discardableResult
+    func write(
+        _ replies: [RESPValue],
+        to writer: inout UpstashAnswerWriter,
+        _ memory: ByteBudget.Share
+    ) async throws -> Int {
+        let bytes = replies.reduce(0) { $0 + $1.heldBytes }
+        guard memory.take(bytes) else { throw UpstashRefusal.answersTooLarge }
+        defer { memory.giveBack(bytes) }
+        let before = writer.buffer.readableBytes
+        if bytes > Self.longReplies {
+            await withTaskExecutorPreference(globalConcurrentExecutor) { writer.write(replies) }
+        } else {
+            writer.write(replies)
+        }
+        guard memory.take(writer.buffer.readableBytes - before) else { throw UpstashRefusal.answersTooLarge }
+        return bytes
     }
 
     /// - Throws: ``UpstashRefusal`` if one of the commands may not be run or could not be queued; then none was.

@@ -187,9 +187,17 @@ final class Lane {
 
     /// How many results there was room for, or would not be in an answer of their own either.
     private static func certain(_ values: ArraySlice<RESPValue>, isAlone: Bool) -> Int {
-        let mark = RESPValue.error(AnswerTrimmer.mark)
-        let tooLarge = isAlone ? values.prefix { $0 == mark }.count : 0
-        return tooLarge + values.dropFirst(tooLarge).prefix { $0 != mark }.count
+        // Those in front had all the room there is.
+        let tooLarge = isAlone ? values.prefix { $0.error?.upstashCode == .resultTooLarge }.count : 0
+        let rest = values.dropFirst(tooLarge)
+        return tooLarge + rest.prefix { $0.error.map { !mayBeCrowdedOut($0, isAlone: isAlone) } ?? true }.count
+    }
+
+    /// Whether a result may be missing because of others: the client has no room for it beside them, or a server that
+    /// has a limit for all together. It is not where it is larger than that by itself.
+    private static func mayBeCrowdedOut(_ error: RESPError, isAlone: Bool) -> Bool {
+        guard error.upstashCode == .resultTooLarge else { return false }
+        return !isAlone || !error.tellsOfMoreThanItsLimit
     }
 
     /// The commands that have results, and the others in parts, so that what does not fit is not asked for again and

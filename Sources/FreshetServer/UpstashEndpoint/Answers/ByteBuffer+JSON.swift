@@ -13,6 +13,15 @@ extension ByteBuffer {
         }
     }
 
+    /// How long its bytes are as a JSON string; those that are not UTF-8 count as they are, and no more than a little
+    /// above the limit is counted.
+    func jsonStringSize(upTo limit: Int) -> Int {
+        withUnsafeReadableBytes { bytes in
+            bytes.firstByteNotPlainInJSON(from: 0) == bytes.count
+                ? bytes.count + 2 : JSONEscapes.size(of: bytes, upTo: limit)
+        }
+    }
+
     mutating func writeJSONString(_ text: String) {
         var text = text
         text.withUTF8 { writeJSONString(UnsafeRawBufferPointer($0)) }
@@ -50,8 +59,7 @@ extension ByteBuffer {
 
     private mutating func writeEscapedJSONString(_ bytes: UnsafeRawBufferPointer) {
         JSONEscapes.letters.withUnsafeBufferPointer { letters in
-            let size = bytes.reduce(2) { $0 + JSONEscapes.size(letters[Int($1)]) }
-            writeWithUnsafeMutableBytes(minimumWritableBytes: size) { target in
+            _ = writeWithUnsafeMutableBytes(minimumWritableBytes: JSONEscapes.size(of: bytes)) { target in
                 var end = 0
                 func put(_ byte: UInt8) {
                     target[end] = byte
@@ -81,7 +89,7 @@ extension ByteBuffer {
 }
 
 /// What follows the backslash that stands for a byte in a string of JSON.
-private enum JSONEscapes {
+enum JSONEscapes {
     /// The byte stands for itself.
     static let none: UInt8 = 0
     /// Four digits follow.
@@ -99,6 +107,20 @@ private enum JSONEscapes {
         return letters
     }()
 
-    /// Of a byte as it is written.
-    static func size(_ letter: UInt8) -> Int { letter == none ? 1 : letter == code ? 6 : 2 }
+    /// Of a string with its quotes, or of as much of it as the limit allows, and a little more.
+    static func size(of bytes: UnsafeRawBufferPointer, upTo limit: Int = .max) -> Int {
+        letters.withUnsafeBufferPointer { letters in
+            var size = 2
+            for byte in bytes {
+                size += Self.size(letters[Int(byte)])
+                if size > limit { break }
+            }
+            return size
+        }
+    }
+
+    /// Of a byte as it is written, at most.
+    static let maxSize = 6
+
+    private static func size(_ letter: UInt8) -> Int { letter == none ? 1 : letter == code ? maxSize : 2 }
 }

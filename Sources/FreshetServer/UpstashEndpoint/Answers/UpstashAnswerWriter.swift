@@ -35,15 +35,39 @@ struct UpstashAnswerWriter {
 
     mutating func write(_ entry: RESPValue) {
         defer { isFirst = false }
+        let entry = entry.error.map { .error(RESPError($0.serviceText)) } ?? entry
         // As commands are measured, however long their strings are once written: what was taken can be read.
-        let size = entry.byteCount
+        let size = entry.size()
         if size > maxEntryBytes { return write(tooLarge: size, limit: maxEntryBytes) }
+        let room = max(0, maxBytes - buffer.writerIndex)
+        let leastSize = leastSize(of: entry, size, upTo: room)
+        if leastSize > room { return write(tooLarge: leastSize, limit: maxBytes) }
         let start = buffer.writerIndex
-        if case .error(let error) = entry { write(error: error.serviceText) } else { writeResult(entry) }
+        if case .error(let error) = entry { write(error: error.text) } else { writeResult(entry) }
         guard buffer.writerIndex > maxBytes else { return }
         let length = buffer.writerIndex - start
         buffer.moveWriterIndex(to: start)
         write(tooLarge: length, limit: maxBytes)
+    }
+
+    /// How long an entry is at least once it is written, so that hardly any is written only to be taken back.
+    ///
+    /// - Parameters:
+    ///   - size: of its strings.
+    ///   - limit: What is longer is not looked at to its end.
+    private func leastSize(of entry: RESPValue, _ size: Int, upTo limit: Int) -> Int {
+        switch format {
+        case .base64 where entry.error == nil: return size / 3 * 4
+        case .json where size <= limit && size > limit / JSONEscapes.maxSize:
+            if let error = entry.error { return ByteBuffer(string: error.text).jsonStringSize(upTo: limit) }
+            var left = limit
+            return entry.size { string in
+                let size = string.jsonStringSize(upTo: left)
+                left -= size
+                return size
+            }
+        default: return size
+        }
     }
 
     private mutating func write(tooLarge size: Int, limit: Int) {
@@ -93,7 +117,8 @@ struct UpstashAnswerWriter {
 
     private mutating func write(array values: [RESPValue]) {
         buffer.writeStaticString("[")
-        for (index, value) in values.enumerated() {
+        // What there is no room for is taken back as a whole.
+        for (index, value) in values.enumerated() where buffer.writerIndex <= maxBytes {
             if index > 0 { buffer.writeStaticString(",") }
             write(inResult: value)
         }
@@ -105,20 +130,6 @@ struct UpstashAnswerWriter {
             buffer.writeBase64String(ByteBuffer(string: string))
         } else {
             buffer.writeJSONString(string)
-        }
-    }
-}
-
-extension RESPValue {
-    /// The strings in it, in bytes.
-    fileprivate var byteCount: Int {
-        switch self {
-        case .null, .integer, .boolean, .double: 0
-        case .simpleString(let string), .bigNumber(let string): string.utf8.count
-        case .bulkString(let bytes), .verbatimString(_, let bytes): bytes.readableBytes
-        case .error(let error): error.text.utf8.count
-        case .array(let values), .set(let values), .push(let values): values.reduce(0) { $0 + $1.byteCount }
-        case .map(let pairs): pairs.reduce(0) { $0 + $1.key.byteCount + $1.value.byteCount }
         }
     }
 }

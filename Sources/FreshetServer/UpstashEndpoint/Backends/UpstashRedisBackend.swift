@@ -86,7 +86,8 @@ final class UpstashRedisBackend: UpstashBackend {
     }
 
     func subscribe(_ events: UpstashEvents) async throws -> RedisSubscription {
-        try await translated {
+        try await waitForServer()
+        return try await translated {
             switch events {
             case .channels(let names): try await client.subscribe(to: names)
             case .patterns(let names): try await client.psubscribe(to: names)
@@ -96,7 +97,8 @@ final class UpstashRedisBackend: UpstashBackend {
     }
 
     func monitor() async throws -> AsyncStream<String> {
-        try await translated { try await client.monitor() }
+        try await waitForServer()
+        return try await translated { try await client.monitor() }
     }
 
     private func translated<Value>(_ body: () async throws -> Value) async throws -> Value {

@@ -1,0 +1,134 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import RESP
+import RedisClient
+import Testing
+
+@testable import FreshetServer
+
+@Suite("Replies that are held")
+struct HeldRepliesTests {
+    @Test("a pipeline of small replies goes in two pieces, of large ones soon in pieces of one, refused or not")
+    func pieces() async throws {
+        #expect(try await pieces(of: 100, answeredWith: 10) == [8, 92])
+        #expect(try await pieces(of: 5000, answeredWith: 10) == [8, 128, 2048, 2816])
+        let limit = UpstashEndpointLimits().maxCommandBytes
+        #expect(try await pieces(of: 20, answeredWith: limit + 1) == [8] + Array(repeating: 1, count: 12))
+        // Soon there is no room for more.
+        #expect(try await pieces(of: 20, answeredWith: limit) == [8] + Array(repeating: 1, count: 12))
+    }
+
+    private func pieces(of count: Int, answeredWith size: Int) async throws -> [Int] {
+        let backend = RecordingBackend(reply: .bulkString(ByteBuffer(repeating: UInt8(ascii: "x"), count: size)))
+        let runner = UpstashRunner(backend: backend, limits: UpstashEndpointLimits())
+        let body = "[\(Array(repeating: #"["GET","k"]"#, count: count).joined(separator: ","))]"
+        let pipeline = try JSONCommandReader.pipeline(ByteBuffer(string: body), limits: runner.limits)
+        var writer = runner.writer(.resp2)
+        let memory = ByteBudget(limit: runner.limits.maxBytesInFlight).share()
+        try await runner.run(pipeline: pipeline, isReadOnly: false, to: &writer, memory)
+        #expect(backend.counts.reduce(0, +) == count)
+        return backend.counts
+    }
+
+    @Test("they count with all that is under way, also where they are too large to be written")
+    func budget() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxCommandBytes = 1000
+        limits.maxBytesInFlight = 10_000
+        try await Endpoint.overRedis(limits: limits) { endpoint, _ in
+            for _ in 0..<2 { _ = try await endpoint.ask(.POST, "/append/k", String(repeating: "x", count: 900)) }
+            let gets = "[\(Array(repeating: #"["GET","k"]"#, count: 8).joined(separator: ","))]"
+            let list = #"["LRANGE","l",0,-1]"#
+            for _ in 0..<12 { _ = try await endpoint.ask(.POST, "/rpush/l", String(repeating: "x", count: 900)) }
+            for (path, body) in [("/pipeline", gets), ("/multi-exec", gets), ("/", list)] {
+                let answer = try await endpoint.ask(.POST, path, body)
+                #expect(answer.status == 502, "\(path) \(answer.body)")
+                #expect(answer.error == "ERR the answers under way are too large; commands were run")
+            }
+            // Their room is free again.
+            let answer = try await endpoint.ask(.POST, "/multi-exec", #"[["GET","k"],["STRLEN","k"]]"#)
+            #expect(answer.status == 200)
+            #expect(answer.body.hasSuffix(#"{"result":1800}]"#), "\(answer.body)")
+        }
+    }
+
+    @Test(
+        "of what there is no room for hardly anything is written",
+        arguments: [UpstashAnswerFormat.json, .base64, .resp2]
+    )
+    func writesNothingInVain(format: UpstashAnswerFormat) {
+        let zeros = RESPValue.bulkString(ByteBuffer(repeating: 0, count: 60_000))
+        for large in [
+            zeros, .array(Array(repeating: zeros, count: 2)), .error(RESPError(String(repeating: "\n", count: 60_000))),
+        ] {
+            var writer = UpstashAnswerWriter(format, maxBytes: format == .json ? 100_000 : 60_000)
+            writer.write(.integer(1))
+            writer.write(large)
+            writer.write(.integer(2))
+            #expect(String(buffer: writer.buffer).contains("ERR max request size exceeded. Limit: "))
+            #expect(String(buffer: writer.buffer).contains("2"))
+            #expect(writer.buffer.storageCapacity < 1000)
+        }
+        var writer = UpstashAnswerWriter(format, maxBytes: 1000)
+        writer.write(.array(Array(repeating: .integer(1), count: 100_000)))
+        #expect(writer.buffer.readableBytes < 200)
+        if format != .resp2 { #expect(writer.buffer.storageCapacity < 10_000) }
+    }
+
+    @Test("what just fits is written", arguments: [(UpstashAnswerFormat.json, 613), (.base64, 149), (.resp2, 108)])
+    func fits(format: UpstashAnswerFormat, size: Int) {
+        let value = RESPValue.bulkString(ByteBuffer(repeating: 0, count: 100))
+        for limit in [size, size - 1] {
+            var writer = UpstashAnswerWriter(format, maxBytes: limit)
+            writer.write(value)
+            #expect((writer.buffer.readableBytes == size) == (limit == size), "\(writer.buffer.readableBytes)")
+        }
+    }
+
+    @Test("long ones are written beside the event loop, which goes on meanwhile")
+    func beside() async throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let runner = UpstashRunner(backend: RecordingBackend(reply: .null), limits: UpstashEndpointLimits())
+        try await withTaskExecutorPreference(EventLoopTaskExecutor(loop)) {
+            #expect(loop.inEventLoop)
+            let hasGoneOn = NIOLockedValueBox(false)
+            loop.execute { hasGoneOn.withLockedValue { $0 = true } }
+            var writer = runner.writer(.resp2)
+            let reply = RESPValue.bulkString(ByteBuffer(repeating: 0, count: 2 << 20))
+            try await runner.write([reply], to: &writer, ByteBudget(limit: .max).share())
+            #expect(hasGoneOn.withLockedValue { $0 })
+            #expect(loop.inEventLoop)
+        }
+    }
+}
+
+/// Gives every command the same reply, and notes how many come together.
+private final class RecordingBackend: UpstashBackend {
+    private let reply: RESPValue
+    private let recorded = NIOLockedValueBox<[Int]>([])
+
+    init(reply: RESPValue) { self.reply = reply }
+
+    var counts: [Int] { recorded.withLockedValue { $0 } }
+
+    func connect() async throws {}
+
+    func execute(_ commands: [RESPCommand], hasScripts: Bool) async throws -> [RESPValue] {
+        recorded.withLockedValue { $0.append(commands.count) }
+        return Array(repeating: reply, count: commands.count)
+    }
+
+    func transaction(_ commands: [RESPCommand], hasScripts: Bool) async throws -> [RESPValue] {
+        throw UpstashRefusal.notInREST("MULTI")
+    }
+
+    func subscribe(_ events: UpstashEvents) async throws -> RedisSubscription {
+        throw UpstashRefusal.notInREST(events.command)
+    }
+
+    func monitor() async throws -> AsyncStream<String> { throw UpstashRefusal.notInREST("MONITOR") }
+
+    func close() async {}
+}
