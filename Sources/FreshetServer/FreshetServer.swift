@@ -53,26 +53,29 @@ package func buildApplication(
     }
     let state = ServiceState()
     let router = makeRouter(fields: fields, configuration: configuration, metrics: metrics, state: state)
+    let crossOrigin = CrossOrigin(origins: configuration.server.cors)
     let responder = ServiceResponder(
         routes: router.buildResponder(),
-        crossOrigin: CrossOrigin(origins: configuration.server.cors),
+        crossOrigin: crossOrigin,
         maxConcurrentRequests: limits.maxConcurrentRequests
     )
+    var connectionLimits = limits
+    if let crossOrigin { connectionLimits.refusalFields = crossOrigin.fields }
     let application = Application(
         responder: responder,
-        server: HTTPServerBuilder { responder in
+        server: HTTPServerBuilder { [connectionLimits] responder in
             ClientConnections(
                 HTTP1Channel(
                     responder: responder,
                     configuration: HTTP1Channel.Configuration(
-                        additionalChannelHandlers: [ConnectionLimits(limits: limits)],
+                        additionalChannelHandlers: [ConnectionLimits(limits: connectionLimits)],
                         httpDecoderConfiguration: limits.decoderConfiguration
                     )
                 )
             )
         },
         configuration: ApplicationConfiguration(
-            address: .hostname(configuration.server.host, port: configuration.server.port),
+            address: .hostname(ServerSettings.bare(configuration.server.host), port: configuration.server.port),
             backlog: 1024,
             availableConnectionsDelegate: .maximum(limits.maxConnections, logger: logger)
         ),
@@ -83,7 +86,13 @@ package func buildApplication(
         },
         logger: logger
     )
-    return FreshetService(application: application, fields: fields, registry: registry, state: state)
+    return FreshetService(
+        application: application,
+        fields: fields,
+        registry: registry,
+        state: state,
+        drainTime: limits.drainTime
+    )
 }
 
 private func makeFields(

@@ -1,5 +1,6 @@
 public import Freshet
 public import Hummingbird
+import NIOCore
 public import ServiceLifecycle
 
 /// A service that is put together and whose store has answered.
@@ -9,22 +10,25 @@ public struct FreshetService: Service {
     public let fields: FieldCache
     public let registry: ServiceRegistry
     package let state: ServiceState
+    private let drainTime: TimeAmount
 
     init(
         application: Application<ServiceResponder>,
         fields: FieldCache,
         registry: ServiceRegistry,
-        state: ServiceState
+        state: ServiceState,
+        drainTime: TimeAmount
     ) {
         self.application = application
         self.fields = fields
         self.registry = registry
         self.state = state
+        self.drainTime = drainTime
     }
 
     /// Serves until SIGTERM or SIGINT, or the graceful shutdown of a group it is part of: then it refuses new
     /// connections, answers the requests it has, and returns.
     public func run() async throws {
-        try await GracefulServing.run(application, state: state, logger: application.logger)
+        try await GracefulServing.run(application, state: state, drainTime: drainTime, logger: application.logger)
     }
 }

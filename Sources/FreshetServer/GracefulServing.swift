@@ -1,12 +1,14 @@
 import Freshet
 package import Logging
+import NIOCore
 import ServiceLifecycle
 import UnixSignals
 
 /// Runs what listens until it is told to stop.
 package enum GracefulServing {
-    /// How long requests and loads may go on then.
-    private static let drainTime = Duration.seconds(20)
+    /// What requests get to end once their time is over and they are given up; then everything else is cancelled.
+    private static let grace = Duration.seconds(1)
+    private static let cancellationTime = Duration.seconds(20)
 
     private static let signals: [UnixSignal] = [.sigterm, .sigint]
 
@@ -27,7 +29,15 @@ package enum GracefulServing {
     }
 
     /// Serves until SIGTERM or SIGINT, or the graceful shutdown of a group that this is part of, and lets requests end.
-    static func run(_ application: some Service, state: ServiceState, logger: Logger) async throws {
+    ///
+    /// - Parameter drainTime: after which ``ConnectionLimits`` gives requests up.
+    static func run(
+        _ application: some Service,
+        state: ServiceState,
+        drainTime: TimeAmount,
+        logger: Logger
+    ) async throws {
+        let drainTime = Duration.nanoseconds(drainTime.nanoseconds)
         var configuration = ServiceGroupConfiguration(
             // Shut down from the end: what asks is told first that there will soon be no answers.
             services: [
@@ -37,12 +47,13 @@ package enum GracefulServing {
             gracefulShutdownSignals: signals,
             logger: logger
         )
-        configuration.maximumGracefulShutdownDuration = drainTime
-        configuration.maximumCancellationDuration = drainTime
+        configuration.maximumGracefulShutdownDuration = drainTime + grace
+        configuration.maximumCancellationDuration = cancellationTime
         do {
             try await ServiceGroup(configuration: configuration).run()
-        } catch is CancellationError where state.phase == .draining {
-            logger.warning("Requests were still under way when the time to drain was over")
+        } catch is CancellationError where state.phase == .draining {}
+        if let since = state.drainingSince, since.duration(to: .now) >= drainTime {
+            logger.warning("The time to drain was over before everything had ended; the rest was given up")
         }
     }
 }

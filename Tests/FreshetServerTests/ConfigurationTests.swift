@@ -1,6 +1,8 @@
+import Foundation
 import Freshet
 import FreshetSources
 import RedisClient
+import TestSupport
 import Testing
 import UpstashClient
 
@@ -317,6 +319,112 @@ struct ConfigurationTests {
         #expect(configuration.fields[0].source == .http(url: "https://h/%7B?x=$1", headers: headers))
     }
 
+    @Test(
+        "a ${ that begins no variable is a problem that shows nothing of what follows",
+        arguments: [
+            "${READ-TOKEN}", "${1X}", "${}", "${API_KEY", "a ${ TOKEN }", "$$${s3cret} ${s3cret.x}", "${TOKEN:-s3cret}",
+        ]
+    )
+    func malformed(value: String) {
+        let problems = Self.problems("server: { readToken: \"\(value)\" }", ["TOKEN": "t"])
+        #expect(problems.count == 1)
+        let message = value.contains(":-") ? "a default behind ${TOKEN," : "a ${ that begins no ${NAME}"
+        #expect(problems.first?.hasPrefix("freshet.yaml:1:22: 'readToken' has \(message)") == true, "\(problems)")
+        #expect(problems.first?.contains("s3cret") == false)
+    }
+
+    @Test("$${ is the text ${, whatever follows")
+    func escaped() throws {
+        let configuration = try Configuration.parse(
+            "server: { readToken: \"$${READ-TOKEN} $${X} $${Y:-z} $$$${Z $ {} $x\" }",
+            file: "f",
+            environment: Environment([:])
+        )
+        #expect(configuration.server.readToken == "${READ-TOKEN} ${X} ${Y:-z} $$${Z $ {} $x")
+    }
+
+    @Test(
+        "a key that is given twice, in whatever form, hides no other problem",
+        arguments: [
+            ("server: { host: a, host: b }", "1:20"),
+            ("server: { \"host\": 'a,b', # host: x\n  host: [b, {host: c}] }", "2:3"),
+            ("server: { host: it's, cors: [\"host: x\", 'o''k'], \"host\" : b }", "1:50"),
+            ("{ l1: {}, server: { host: x }, server: {} }", "1:32"),
+            ("server:\n  host: a\n  port: 1\n  host: b", "4:3"),
+        ]
+    )
+    func duplicates(yaml: String, place: String) {
+        let rest = yaml.hasPrefix("{") ? "" : "\nfields: { a: { source: { file: { path: x } } } }"
+        let problems = Self.problems(yaml + rest).joined(separator: "\n")
+        #expect(problems.contains("freshet.yaml:\(place): '"), "\(problems)")
+        #expect(problems.contains("is given twice – keep one"), "\(problems)")
+        #expect(rest.isEmpty || problems.contains("field 'a' has no ttl"), "\(problems)")
+    }
+
+    @Test("where the second of two keys is not found, it is said that reading stopped")
+    func hiddenDuplicate() {
+        let problems = Self.problems("server: { \"host\": a, \"h\\u006fst\": b }\nsever: 1")
+        #expect(problems.count == 1)
+        #expect(problems.first?.contains("'host' is given twice here – keep one of them; nothing else") == true)
+    }
+
+    @Test("aliases that stand for too many values, or too deep ones, are a problem and take no time")
+    func aliases() {
+        var bomb = "x0: &a0 x\n"
+        var chain = bomb
+        for level in 1...10 {
+            let references = Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ", ")
+            bomb += "x\(level): &a\(level) [\(references)]\n"
+        }
+        for level in 1...200 { chain += "x\(level): &a\(level) [*a\(level - 1)]\n" }
+        for yaml in [bomb, chain] {
+            let problems = Self.problems(yaml)
+            #expect(problems.count == 1)
+            #expect(problems.first?.contains("write fewer aliases") == true)
+        }
+        let many = Array(repeating: "1", count: 101_000).joined(separator: ",")
+        #expect(!Self.problems("x: [\(many)]").joined().contains("aliases"))
+    }
+
+    @Test("a file that cannot be read says why")
+    func unreadable() throws {
+        func problem(_ file: String) -> String {
+            do {
+                _ = try Configuration.load(file: file, environment: Environment([:]))
+                return ""
+            } catch {
+                return "\(error)"
+            }
+        }
+        let folder = try Folder()
+        let path = folder.url.appendingPathComponent("freshet.yaml").path
+        #expect(problem(path).contains(": there is no such file – "))
+        #expect(problem(folder.url.path).contains(": this is a folder – "))
+        try Data([0x66, 0xFF]).write(to: URL(fileURLWithPath: path))
+        #expect(problem(path).contains(": the file is no text in UTF-8 – "))
+        if getuid() != 0 {
+            try FileManager.default.setAttributes([.posixPermissions: 0], ofItemAtPath: path)
+            #expect(problem(path).contains(": this user may not read the file – "))
+        }
+        try Data(repeating: 0x20, count: 16 << 20 + 1).write(to: URL(fileURLWithPath: path))
+        #expect(problem(path).contains("more than 16 MiB"))
+    }
+
+    @Test("a pipe is read to its end, and a byte order mark is no part of the text")
+    func pipe() throws {
+        let folder = try Folder()
+        let path = folder.url.appendingPathComponent("pipe").path
+        try #require(mkfifo(path, 0o600) == 0)
+        let comment = String(repeating: "# x\n", count: 50_000)
+        // A thread of its own: opening either end waits for the other one.
+        Thread.detachNewThread {
+            let writer = FileHandle(forWritingAtPath: path)
+            try? writer?.write(contentsOf: Data("\u{FEFF}storeTimeout: 400ms\n\(comment)".utf8))
+        }
+        let configuration = try Configuration.load(file: path, environment: Environment([:]))
+        #expect(configuration.storeTimeout == .milliseconds(400))
+    }
+
     @Test("a problem shows the variable, not its value")
     func unshown() {
         let yaml = """
@@ -519,12 +627,12 @@ struct StoreLocationTests {
         ])
         for flag in [nil, "upstash://"] {
             let location = StoreLocation.resolve(flag: flag, file: nil, environment: environment)
-            #expect(location.problem == nil)
+            #expect(location.problem() == nil)
             #expect(try location.upstash?.endpoint == "https://k.upstash.io")
             #expect("\(location)" == "upstash (https://k.upstash.io)")
         }
         let written = StoreLocation(url: "https://u.upstash.io?_token=sesame", origin: .flag)
-        #expect(written.problem == nil)
+        #expect(written.problem() == nil)
         #expect("\(written)" == "https://u.upstash.io")
         #expect(try StoreLocation(url: "redis://h", origin: .flag).upstash == nil)
     }
@@ -540,12 +648,12 @@ struct StoreLocationTests {
         ]
         for (variables, words) in pairs {
             let location = StoreLocation.resolve(flag: nil, file: nil, environment: Environment(variables))
-            let problem = try #require(location.problem)
+            let problem = try #require(location.problem())
             #expect(problem.message.contains(words))
             #expect(!problem.message.contains("sesame"))
         }
         for url in ["https://u", "https://u?token=sesame", "upstash://u", "upstash://"] {
-            let problem = try #require(StoreLocation(url: url, origin: .flag).problem)
+            let problem = try #require(StoreLocation(url: url, origin: .flag).problem())
             #expect(!problem.message.contains("sesame"))
         }
     }
@@ -565,7 +673,7 @@ struct StoreLocationTests {
         ]
     )
     func topologies(url: String) {
-        #expect(StoreLocation(url: url, origin: .flag).problem == nil)
+        #expect(StoreLocation(url: url, origin: .flag).problem() == nil)
     }
 
     @Test(
@@ -576,6 +684,6 @@ struct StoreLocationTests {
         ]
     )
     func refused(url: String) {
-        #expect(StoreLocation(url: url, origin: .flag).problem != nil)
+        #expect(StoreLocation(url: url, origin: .flag).problem() != nil)
     }
 }

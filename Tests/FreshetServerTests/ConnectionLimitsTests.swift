@@ -16,6 +16,9 @@ struct ConnectionLimitsTests {
         limits.maxBodyBytes = 10
         limits.requestTimeout = .seconds(30)
         limits.writeTimeout = .seconds(20)
+        limits.drainTime = .seconds(10)
+        limits.lastRequestTime = .seconds(2)
+        limits.refusalFields = { [.accessControlAllowOrigin: $0 ?? "*"] }
         let channel = EmbeddedChannel(handler: ConnectionLimits(limits: limits, bufferedBytes: bufferedBytes))
         try channel.connect(to: SocketAddress(unixDomainSocketPath: "/x")).wait()
         return channel
@@ -23,6 +26,7 @@ struct ConnectionLimitsTests {
 
     private static func head(length: String? = nil) -> HTTPRequestPart {
         var head = HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/")
+        head.headerFields[.origin] = "https://app.example"
         head.headerFields[.contentLength] = length
         return .head(head)
     }
@@ -43,7 +47,23 @@ struct ConnectionLimitsTests {
         }
         channel.embeddedEventLoop.advanceTime(by: .seconds(29))
         #expect(channel.isActive)
-        channel.embeddedEventLoop.advanceTime(by: .seconds(31))
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive)
+    }
+
+    @Test("the time is counted from the answer before, and of a request under way from its beginning")
+    func counted() throws {
+        let channel = try Self.channel()
+        for wait in [10, 29] {
+            channel.embeddedEventLoop.advanceTime(by: .seconds(Int64(wait)))
+            try channel.writeInbound(Self.head())
+            try channel.writeInbound(HTTPRequestPart.end(nil))
+            channel.embeddedEventLoop.advanceTime(by: .seconds(7))
+            try Self.answer(channel)
+        }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(29))
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
         #expect(!channel.isActive)
     }
 
@@ -76,6 +96,7 @@ struct ConnectionLimitsTests {
         guard case .head(let head) = part else { return #expect(Bool(false)) }
         #expect(head.status == .contentTooLarge)
         #expect(head.headerFields[.connection] == "close")
+        #expect(head.headerFields[.accessControlAllowOrigin] == "https://app.example")
         guard case .body(let body) = try channel.readOutbound(as: HTTPResponsePart.self) else {
             return #expect(Bool(false))
         }
@@ -143,6 +164,7 @@ struct ConnectionLimitsTests {
         }
         #expect(head.status == (isTooLong ? .requestHeaderFieldsTooLarge : .badRequest))
         if isTooLong {
+            #expect(head.headerFields[.accessControlAllowOrigin] == "*")
             guard case .body(let body)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
                 return #expect(Bool(false))
             }
@@ -150,6 +172,57 @@ struct ConnectionLimitsTests {
             #expect(String(buffer: body).contains("32768 bytes"))
         }
         guard case .end? = try channel.readOutbound(as: HTTPResponsePart.self) else { return #expect(Bool(false)) }
+        _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test("what is not answered when the time to drain is over gets 503, and the connection is closed")
+    func drained() throws {
+        let channel = try Self.channel()
+        for _ in 0..<2 {
+            try channel.writeInbound(Self.head())
+            try channel.writeInbound(HTTPRequestPart.end(nil))
+        }
+        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        channel.embeddedEventLoop.advanceTime(by: .seconds(9))
+        #expect(channel.isActive)
+        #expect(try channel.readOutbound(as: HTTPResponsePart.self) == nil)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive)
+        guard case .head(let head)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
+            return #expect(Bool(false))
+        }
+        #expect(head.status == .serviceUnavailable)
+        #expect(head.headerFields[.retryAfter] == "1")
+        #expect(head.headerFields[.connection] == "close")
+        guard case .body(let body)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
+            return #expect(Bool(false))
+        }
+        #expect(String(buffer: body).contains("Shutting down"))
+    }
+
+    @Test("an answer in the way when the time to drain is over is ended, and gets no other one behind it")
+    func drainedInAnswer() throws {
+        let channel = try Self.channel()
+        try channel.writeInbound(Self.head())
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
+        _ = try channel.readOutbound(as: HTTPResponsePart.self)
+        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        channel.embeddedEventLoop.advanceTime(by: .seconds(10))
+        #expect(!channel.isActive)
+        #expect(try channel.readOutbound(as: HTTPResponsePart.self) == nil)
+    }
+
+    @Test("while the service drains, a request has so long to come to its end", arguments: [true, false])
+    func unfinished(ends: Bool) throws {
+        let channel = try Self.channel()
+        try channel.writeInbound(Self.head(length: "5"))
+        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "12345")))
+        if ends { try channel.writeInbound(HTTPRequestPart.end(nil)) }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        #expect(channel.isActive == ends)
         _ = try channel.finish(acceptAlreadyClosed: true)
     }
 
@@ -162,7 +235,7 @@ struct ConnectionLimitsTests {
         channel.pipeline.fireChannelWritabilityChanged()
         channel.embeddedEventLoop.advanceTime(by: .seconds(19))
         #expect(channel.isActive)
-        channel.embeddedEventLoop.advanceTime(by: .seconds(30))
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
         #expect(!channel.isActive)
     }
 
@@ -179,7 +252,7 @@ struct ConnectionLimitsTests {
             channel.embeddedEventLoop.advanceTime(by: .seconds(20))
             #expect(channel.isActive)
         }
-        channel.embeddedEventLoop.advanceTime(by: .seconds(40))
+        channel.embeddedEventLoop.advanceTime(by: .seconds(20))
         #expect(!channel.isActive)
     }
 

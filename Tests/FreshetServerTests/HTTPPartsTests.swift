@@ -43,13 +43,35 @@ struct HTTPPartsTests {
         #expect(try FieldParameters("forceRefresh=false") == FieldParameters(nil))
         #expect(try FieldParameters("purge=1&soft=true").purges)
         #expect(try FieldParameters("purge=1&soft=true").isSoft)
+        #expect(
+            try FieldParameters("%6daxAge=%36%30&force%52efresh=%31&100%") == FieldParameters(force: true, .seconds(60))
+        )
+        for large in ["4294967295", "4294967296", "99999999999999999999999"] {
+            #expect(try FieldParameters("maxAge=\(large)").maxAge == .seconds(UInt32.max))
+        }
         let bad = [
             "purge=yes", "soft", "forceRefresh=yes", "forceRefresh", "maxAge=", "maxAge=-1", "maxAge=1s",
-            "maxAge=99999999999",
+            "maxAge=+1", "maxAge=%3", "maxAge=%zz1",
         ]
         for query in bad {
             #expect(throws: (any Error).self) { try FieldParameters(query) }
         }
+    }
+
+    @Test(
+        "paths in their normal form",
+        arguments: [
+            ("/api/fields/%61", "/api/fields/a"), ("/x%3Cy%3e/%5E", "/x<y>/^"), ("/a%2Fb%3f%25%20%c3%B1%00", nil),
+            ("/é", nil), ("/%2561", nil), ("/%2e%2E", "/.."),
+        ] as [(String, String?)]
+    )
+    func normalPath(path: String, normal: String?) {
+        #expect(PercentEncoding.normalPath(path[...]) == normal ?? path)
+    }
+
+    @Test("a % that begins no escape", arguments: ["/%", "/%6", "/%6g", "/%+1", "/%é"])
+    func badEscape(path: String) {
+        #expect(PercentEncoding.normalPath(path[...]) == nil)
     }
 
     @Test("gzip makes smaller, or nothing")

@@ -233,6 +233,16 @@ struct DoorTests {
         #expect(preflight["Access-Control-Allow-Methods"]?.contains("DELETE") == true)
     }
 
+    @Test("refusals of a connection may be read by the same pages, the origin being known or not")
+    func corsOfRefusals() throws {
+        let some = try #require(CrossOrigin(origins: ["https://app.example"]))
+        #expect(some.fields(for: "https://app.example")[.accessControlAllowOrigin] == "https://app.example")
+        for origin in ["https://other.example", nil] {
+            #expect(some.fields(for: origin) == [.vary: "Origin"])
+        }
+        #expect(try #require(CrossOrigin(origins: ["*"])).fields(for: nil)[.accessControlAllowOrigin] == "*")
+    }
+
     @Test("requests past the limit get 503 and are told to come back; the service's health can be asked all the same")
     func overload() async throws {
         let fixture = try await RouteFixture(maxConcurrentRequests: 0)

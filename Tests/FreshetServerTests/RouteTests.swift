@@ -289,6 +289,18 @@ struct RouteTests {
         #expect(route.text.contains("there is no route GET /api/agents"))
     }
 
+    @Test("escapes in paths are those of the characters that they stand for")
+    func escapes() async throws {
+        let fixture = try await RouteFixture()
+        let field = try await fixture.send(.get, "/api/fields/%61gents?%6DaxAge=60")
+        #expect(field["Cache-Status"] == "freshet; fwd=miss; stored")
+        #expect(try await fixture.send(.get, "/api/airtable/%61gents").status == 200)
+        #expect(try await fixture.send(.get, "/api/fields%2Fagents").status == 404)
+        let bad = try await fixture.send(.get, "/api/fields/100%")
+        #expect(bad.status == 400)
+        #expect(bad.text.contains("Bad path"))
+    }
+
     @Test("a path of its own answers as the field does")
     func path() async throws {
         let fixture = try await RouteFixture(access: AccessPolicy(adminToken: "t"))

@@ -73,7 +73,7 @@ struct StoreReaderTests {
     )
     func plainText(url: String) {
         let environment = Environment(["UPSTASH_REDIS_REST_URL": "http://h.org", "UPSTASH_REDIS_REST_TOKEN": "SECRET"])
-        let problem = StoreLocation(url: url, origin: .flag, environment: environment).problem
+        let problem = StoreLocation(url: url, origin: .flag, environment: environment).problem()
         #expect(problem?.message == "the token would cross the network in plain text")
     }
 
@@ -85,7 +85,7 @@ struct StoreReaderTests {
         ]
     )
     func neighbours(host: String) {
-        #expect(StoreLocation(url: "http://\(host):8079?_token=t", origin: .flag).problem == nil)
+        #expect(StoreLocation(url: "http://\(host):8079?_token=t", origin: .flag).problem() == nil)
     }
 
     @Test(
@@ -93,7 +93,7 @@ struct StoreReaderTests {
         arguments: ["redis+cluster://u:p@a:1,u2:p2@b:2", "redis+sentinel://u:p,q@a:1,b:2/m"]
     )
     func furtherCredentials(url: String) {
-        let problem = StoreLocation(url: url, origin: .flag).problem
+        let problem = StoreLocation(url: url, origin: .flag).problem()
         #expect(problem?.message == "user and password stand once, before all hosts")
     }
 
@@ -104,12 +104,12 @@ struct StoreReaderTests {
             "redis+sentinels://h/m", "https://h?_token=t", "http://127.0.0.1?_token=t",
             "redis+cluster://u:p%40%2C@a:1,b:2", "redis://u:p@ss@h",
         ]
-        #expect(urls.allSatisfy { StoreLocation(url: $0, origin: .flag).problem == nil })
+        #expect(urls.allSatisfy { StoreLocation(url: $0, origin: .flag).problem() == nil })
         let text = """
             memory://, redis[s]://user:password@host:port/database, redis+cluster[s]://user:password@host:port,host:port, \
             redis+sentinel[s]://user:password@host:port,host:port/primary, upstash:// or https://host?_token=…
             """
         #expect(StoreForm.list(StoreForm.allCases) == text)
-        #expect(StoreLocation(url: "mysql://h", origin: .flag).problem?.advice == "write \(text)")
+        #expect(StoreLocation(url: "mysql://h", origin: .flag).problem()?.advice == "write \(text)")
     }
 }

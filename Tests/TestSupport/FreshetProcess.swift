@@ -11,12 +11,12 @@ public final class FreshetProcess: Sendable {
 
     /// - Parameters:
     ///   - environment: all of it; nothing of the test's own but the path is handed on.
-    ///   - terminal: what it prints to, in place of ``standardOutput``.
+    ///   - output: where it prints to, in place of ``standardOutput``.
     public init(
         _ arguments: [String],
         environment: [String: String] = [:],
         directory: URL? = nil,
-        terminal: PseudoTerminal? = nil
+        output: FileHandle? = nil
     ) throws {
         process = Process()
         process.executableURL = try Self.executable()
@@ -27,8 +27,8 @@ public final class FreshetProcess: Sendable {
         process.currentDirectoryURL = directory
         process.standardInput = FileHandle.nullDevice
         folder = try Folder()
-        let output = try FileHandle(forWritingTo: URL(fileURLWithPath: folder.write("", to: "output")))
-        process.standardOutput = terminal?.file ?? output
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: folder.write("", to: "output")))
+        process.standardOutput = output ?? file
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: folder.write("", to: "errors")))
         try process.run()
     }

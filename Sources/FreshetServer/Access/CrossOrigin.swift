@@ -29,9 +29,16 @@ struct CrossOrigin: Sendable {
 
     /// Adds what lets the page read the answer.
     func decorate(_ response: inout Response, for request: Request) {
-        response.headers.add(.vary, "Origin")
-        guard let origin = request.headers[.origin], isAllowed(origin) else { return }
-        response.headers[.accessControlAllowOrigin] = origins.contains("*") ? "*" : origin
-        response.headers[.accessControlExposeHeaders] = "Age, Cache-Status, ETag, Retry-After"
+        let origin = request.headers[.origin]
+        response.headers.append(contentsOf: origin == nil ? [.vary: "Origin"] : fields(for: origin))
+    }
+
+    /// What lets a page of that origin read an answer; nil stands for any.
+    func fields(for origin: String?) -> HTTPFields {
+        var fields: HTTPFields = [.vary: "Origin"]
+        guard let allowed = origins.contains("*") ? "*" : origin, origins.contains(allowed) else { return fields }
+        fields[.accessControlAllowOrigin] = allowed
+        fields[.accessControlExposeHeaders] = "Age, Cache-Status, ETag, Retry-After"
+        return fields
     }
 }

@@ -4,7 +4,7 @@ import NIOHTTP1
 import NIOHTTPTypes
 
 /// Closes a connection whose client sends a request too slowly or too large, stops reading its answer, or has gone
-/// without it; and lets bodies come whose senders wait for leave.
+/// without it; ends what has not ended when the service has drained; and lets bodies come whose senders wait for leave.
 ///
 /// One timer a connection: requests note instants, and the timer looks at them when it comes round.
 final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
@@ -21,7 +21,11 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var backlog: (bytes: Int, since: NIODeadline)?
     private var requestsUnanswered = 0
     private var isAnswering = false
+    /// Whether a request has begun to come, and not ended.
+    private var isReceiving = false
     private var bodyBytes = 0
+    /// Of the page that the last request came from, where refusals tell it.
+    private var origin: String?
     private var isRefusing = false
     private var hasHeadTooLarge = false
     private var timer: Scheduled<Void>?
@@ -59,11 +63,13 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             bodyBytes = 0
+            isReceiving = true
+            if limits.refusalFields != nil { origin = head.headerFields[.origin] }
             if owedSince == nil { owedSince = context.eventLoop.now }
             if let length = head.headerFields[.contentLength],
                 UInt(length).map({ $0 > UInt(limits.maxBodyBytes) }) ?? true
             {
-                return refuse(context, isNext: requestsUnanswered == 0)
+                return refuse(context, limits.refusalOfBody, isNext: requestsUnanswered == 0)
             }
             if requestsUnanswered == 0, head.method != .get, head.headerFields[.expect]?.lowercased() == "100-continue"
             {
@@ -73,10 +79,11 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         case .body(let part):
             bodyBytes += part.readableBytes
             if bodyBytes > limits.maxBodyBytes {
-                return refuse(context, isNext: requestsUnanswered == 1 && !isAnswering)
+                return refuse(context, limits.refusalOfBody, isNext: requestsUnanswered == 1 && !isAnswering)
             }
         case .end:
             owedSince = nil
+            isReceiving = false
         }
         context.fireChannelRead(data)
     }
@@ -88,6 +95,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event as? ChannelEvent == .inputClosed { awaitLastAnswer(context) }
+        if event is ChannelShouldQuiesceEvent { drain(context) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -98,7 +106,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         }
         // What cannot be read is answered by the framework, behind the requests before it, without a word.
         if hasHeadTooLarge, requestsUnanswered == 0, case .head = unwrapOutboundIn(data) {
-            return writeRefusal(context, .requestHeaderFieldsTooLarge, limits.refusalOfHead, promise: promise)
+            return writeRefusal(context, limits.refusalOfHead, promise: promise)
         }
         switch unwrapOutboundIn(data) {
         case .head: isAnswering = true
@@ -131,11 +139,25 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Closes the connection, after a 413 if the request's answer is the next to be written.
-    private func refuse(_ context: ChannelHandlerContext, isNext: Bool) {
+    /// The service ends: a request has so long to come, and its answer to be made. The framework closes what is idle.
+    private func drain(_ context: ChannelHandlerContext) {
+        let loop = context.eventLoop.assumeIsolated()
+        loop.scheduleTask(in: limits.lastRequestTime) {
+            // An answer that is still being read may have been made before the end of its request.
+            if self.isReceiving, self.backlog == nil { context.close(promise: nil) }
+        }
+        loop.scheduleTask(in: limits.drainTime) {
+            guard context.channel.isActive, !self.isRefusing else { return }
+            let isNext = self.requestsUnanswered > 0 && !self.isAnswering
+            self.refuse(context, self.limits.refusalOfRest, isNext: isNext)
+        }
+    }
+
+    /// Closes the connection, after an answer if the request's answer is the next to be written.
+    private func refuse(_ context: ChannelHandlerContext, _ refusal: ServerLimits.Refusal, isNext: Bool) {
         isRefusing = true
         guard isNext else { return context.close(promise: nil) }
-        writeRefusal(context, .contentTooLarge, limits.refusalOfBody)
+        writeRefusal(context, refusal)
         let loopBound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in loopBound.value.close(promise: nil) }
     }
@@ -143,24 +165,27 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     /// All but its end.
     private func writeRefusal(
         _ context: ChannelHandlerContext,
-        _ status: HTTPResponse.Status,
-        _ body: ByteBuffer,
+        _ refusal: ServerLimits.Refusal,
         promise: EventLoopPromise<Void>? = nil
     ) {
-        let head = HTTPResponse(
-            status: status,
-            headerFields: [
-                .contentType: ErrorResponse.contentType, .contentLength: String(body.readableBytes),
-                .connection: "close",
-            ]
-        )
+        var fields = limits.refusalFields?(origin) ?? [:]
+        fields[.contentType] = ErrorResponse.contentType
+        fields[.contentLength] = String(refusal.body.readableBytes)
+        fields[.connection] = "close"
+        if refusal.status == .serviceUnavailable { fields[.retryAfter] = "1" }
+        let head = HTTPResponse(status: refusal.status, headerFields: fields)
         context.write(wrapOutboundOut(.head(head)), promise: promise)
-        context.write(wrapOutboundOut(.body(body)), promise: nil)
+        context.write(wrapOutboundOut(.body(refusal.body)), promise: nil)
     }
 
+    /// The next check is due when what is owed or unread now is late; what begins after now is late no sooner than that.
     private func schedule(_ context: ChannelHandlerContext) {
-        let pause = min(limits.requestTimeout, limits.writeTimeout)
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: pause) { self.check(context) }
+        let now = context.eventLoop.now
+        let due = min(
+            (owedSince ?? now) + limits.requestTimeout,
+            (backlog?.since ?? now) + limits.writeTimeout
+        )
+        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: due) { self.check(context) }
     }
 
     private func check(_ context: ChannelHandlerContext) {

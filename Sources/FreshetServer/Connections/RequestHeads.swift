@@ -4,12 +4,13 @@ import NIOHTTP1
 /// Sees what the shared types of HTTP leave out of a request's head: the host in its target, and its version.
 ///
 /// Clients of HTTP/1.0 are answered as they understand it: no chunks, no leave for bodies, and the connection ends with
-/// the answer.
+/// the answer. What names no host, or several, is no request (RFC 9112, section 3.2).
 final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
     private var hasOldClient = false
+    private var isUnreadable = false
 
     /// Adds one where heads are still whole; a pipeline without a decoder gets none.
     static func add(to pipeline: ChannelPipeline.SynchronousOperations) {
@@ -18,8 +19,15 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isUnreadable else { return }
         guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
         let isOld = (head.version.major, head.version.minor) < (1, 1)
+        let hosts = head.headers["Host"].count
+        guard hosts == 1 || hosts == 0 && isOld else {
+            isUnreadable = true
+            // The framework answers it as everything that cannot be read.
+            return context.fireErrorCaught(HTTPParserError.unknown)
+        }
         let host = Self.host(inTarget: head.uri)
         guard isOld || host != nil else { return context.fireChannelRead(data) }
         if let host {

@@ -1,3 +1,4 @@
+package import HTTPTypes
 import HummingbirdCore
 package import NIOCore
 
@@ -19,28 +20,59 @@ package struct ServerLimits: Sendable {
     /// How long each answer to a client that has closed its side of the connection may take to come: nothing tells
     /// whether it still reads the other.
     package var lastAnswerTime = TimeAmount.milliseconds(250)
+    /// How long requests, loads and answers may go on once the service is told to stop.
+    package var drainTime = TimeAmount.seconds(20)
+    /// How long a request that has begun to come may take to end then.
+    package var lastRequestTime = TimeAmount.seconds(2)
 
     /// What such a 431 and 413 say, where it is not ``ErrorResponse``'s words.
     package var ownRefusalOfHead: ByteBuffer?
     package var ownRefusalOfBody: ByteBuffer?
+    /// The answer to what has none when the time to drain is over, where it is not a 503.
+    package var ownRefusalOfRest: Refusal?
+    /// Further header fields of all these, by the request's `Origin` if it is known.
+    package var refusalFields: (@Sendable (String?) -> HTTPFields)?
 
     package init() {}
+
+    /// An answer in JSON that ends the connection.
+    package struct Refusal: Sendable {
+        package var status: HTTPResponse.Status
+        package var body: ByteBuffer
+
+        package init(_ status: HTTPResponse.Status, _ body: ByteBuffer) {
+            self.status = status
+            self.body = body
+        }
+    }
 }
 
 extension ServerLimits {
-    /// As JSON.
-    var refusalOfHead: ByteBuffer {
-        ownRefusalOfHead
-            ?? ErrorResponse.body(
-                "Request header fields too large",
-                "a request may have \(maxHeaderFields) header fields, of \(maxHeaderBytes) bytes with its target"
-            )
+    var refusalOfHead: Refusal {
+        Refusal(
+            .requestHeaderFieldsTooLarge,
+            ownRefusalOfHead
+                ?? ErrorResponse.body(
+                    "Request header fields too large",
+                    "a request may have \(maxHeaderFields) header fields, of \(maxHeaderBytes) bytes with its target"
+                )
+        )
     }
 
-    /// As JSON.
-    var refusalOfBody: ByteBuffer {
-        ownRefusalOfBody
-            ?? ErrorResponse.body("Content too large", "a request may have a body of \(maxBodyBytes) bytes")
+    var refusalOfBody: Refusal {
+        Refusal(
+            .contentTooLarge,
+            ownRefusalOfBody
+                ?? ErrorResponse.body("Content too large", "a request may have a body of \(maxBodyBytes) bytes")
+        )
+    }
+
+    var refusalOfRest: Refusal {
+        ownRefusalOfRest
+            ?? Refusal(
+                .serviceUnavailable,
+                ErrorResponse.body("Shutting down", "the service ends, and has given the request up")
+            )
     }
 
     var decoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration {

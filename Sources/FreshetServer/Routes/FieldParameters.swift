@@ -1,3 +1,4 @@
+import Foundation
 import Freshet
 import Hummingbird
 
@@ -15,8 +16,9 @@ struct FieldParameters: Equatable {
         guard let query else { return }
         for item in query.split(separator: "&") {
             let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let value = parts.count == 2 ? String(parts[1]) : ""
-            switch parts[0] {
+            // What is no escape is no value of any of these either.
+            let value = parts.count == 2 ? parts[1].removingPercentEncoding ?? "" : ""
+            switch parts[0].removingPercentEncoding {
             case "forceRefresh": forceRefresh = try Self.flag(value, "forceRefresh")
             case "maxAge": maxAge = try Self.seconds(value)
             case "purge": purges = try Self.flag(value, "purge")
@@ -35,9 +37,10 @@ struct FieldParameters: Equatable {
     }
 
     private static func seconds(_ value: String) throws -> Duration {
-        guard let seconds = UInt32(value) else {
+        guard !value.isEmpty, value.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
             throw CacheError(.invalidArgument, "maxAge must be a number of seconds, 0 or more")
         }
-        return .seconds(seconds)
+        // A century is as long as any number with more digits.
+        return .seconds(UInt32(value) ?? .max)
     }
 }

@@ -12,15 +12,21 @@ public final class ServiceState: Service {
         case draining
     }
 
-    private let box = NIOLockedValueBox(Phase.starting)
+    private let box = NIOLockedValueBox((phase: Phase.starting, drainingSince: ContinuousClock.Instant?.none))
 
     public init() {}
 
-    public var phase: Phase { box.withLockedValue { $0 } }
+    public var phase: Phase { box.withLockedValue { $0.phase } }
+
+    var drainingSince: ContinuousClock.Instant? { box.withLockedValue { $0.drainingSince } }
 
     /// A service that drains never runs again.
     public func move(to phase: Phase) {
-        box.withLockedValue { if $0 != .draining { $0 = phase } }
+        box.withLockedValue { state in
+            guard state.phase != .draining else { return }
+            state.phase = phase
+            if phase == .draining { state.drainingSince = .now }
+        }
     }
 
     /// Waits for the graceful shutdown, and moves to ``Phase/draining``.

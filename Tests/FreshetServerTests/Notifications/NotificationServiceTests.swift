@@ -153,6 +153,8 @@ struct NotificationServiceTests {
         await fixture.spawner.advance(by: .seconds(101))
         #expect(try await fixture.bodies(3)[2]["event"]?.string == "storeLost")
         // What corrects is not left behind.
+        // What waits for the store is sent at the end.
+        fixture.store.recover()
         try await fixture.service.shutdown()
         await fixture.fields.shutdown()
     }
@@ -177,6 +179,8 @@ struct NotificationServiceTests {
         #expect(bodies.count == 7 && bodies.allSatisfy { $0["event"]?.string == "storeLost" })
         await spawner.advance(by: .seconds(2000))
         #expect(webhook.bodies.count == 7, "and once")
+        // What waits for the store is sent at the end.
+        fixture.store.recover()
         try await fixture.service.shutdown()
         await fixture.fields.shutdown()
     }

@@ -70,10 +70,10 @@ struct FieldNames {
 }
 
 extension YAMLValue {
-    /// The text if there is one and its variables are set, without a report: another reader makes that.
+    /// The text if there is one and its variables can be replaced, without a report: another reader makes that.
     fileprivate var quietText: String? {
         guard let scalar = node.scalar else { return nil }
-        let (text, missing) = VariableSubstitution.replace(in: scalar.string, from: scope.environment)
-        return missing.isEmpty ? text : nil
+        let replacement = VariableSubstitution.replace(in: scalar.string, from: scope.environment)
+        return replacement.isWhole ? replacement.text : nil
     }
 }

@@ -1,6 +1,6 @@
 /// `${NAME}` in values: hidden from the YAML parser, for which a brace opens a mapping, and replaced once it is done.
 ///
-/// `$${NAME}` stands for the text `${NAME}` itself.
+/// `$${` stands for the text `${` itself.
 enum VariableSubstitution {
     /// Stand in for the braces while YAML is parsed: one character each, so that columns stay right, and none that text
     /// has.
@@ -32,37 +32,38 @@ enum VariableSubstitution {
         return String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == open ? "{" : $0 == close ? "}" : $0 }))
     }
 
-    /// - Returns: the text with every variable replaced, and the names of those that are missing.
-    static func replace(in text: String, from environment: Environment) -> (text: String, missing: [String]) {
-        let scalars = Array(text.unicodeScalars)
-        var result = ""
+    /// A value whose variables were replaced, as far as that was possible.
+    struct Replacement {
+        var text = ""
+        /// The names of variables that are not set.
         var missing: [String] = []
-        var index = 0
-        while index < scalars.count {
-            guard scalars[index] == "$", index + 1 < scalars.count else {
-                result.unicodeScalars.append(scalars[index])
-                index += 1
+        /// What follows each `${` that begins no `${NAME}`.
+        var malformed: [String] = []
+
+        var isWhole: Bool { missing.isEmpty && malformed.isEmpty }
+    }
+
+    static func replace(in text: String, from environment: Environment) -> Replacement {
+        var result = Replacement()
+        var rest = text.unicodeScalars[...]
+        while let scalar = rest.popFirst() {
+            guard scalar == "$", let next = rest.first else {
+                result.text.unicodeScalars.append(scalar == close ? "}" : scalar)
                 continue
             }
-            if scalars[index + 1] == "$", index + 2 < scalars.count, scalars[index + 2] == open {
-                result += "$"
-                index += 2
-                while index < scalars.count, scalars[index] != close {
-                    result += scalars[index] == open ? "{" : String(scalars[index])
-                    index += 1
-                }
-                result += "}"
-                index += 1
-            } else if scalars[index + 1] == open, let end = scalars[index...].firstIndex(of: close) {
-                let name = String(String.UnicodeScalarView(scalars[(index + 2)..<end]))
-                if let value = environment[name] { result += value } else { missing.append(name) }
-                index = end + 1
+            if next == "$", let brace = rest.dropFirst().first, brace == open || brace == "{" {
+                result.text += "${"
+                rest = rest.dropFirst(2)
+            } else if next == open, let end = rest.firstIndex(of: close) {
+                let name = String(rest[rest.index(after: rest.startIndex)..<end])
+                if let value = environment[name] { result.text += value } else { result.missing.append(name) }
+                rest = rest[rest.index(after: end)...]
             } else {
-                result += "$"
-                index += 1
+                if next == "{" { result.malformed.append(reveal(String(rest.dropFirst()))) }
+                result.text += "$"
             }
         }
-        return (result, missing)
+        return result
     }
 
     /// The index of the closing brace, if `{NAME}` starts here.

@@ -5,6 +5,10 @@ enum YAMLDocument {
     /// Marks a key that was given twice, so that the rest of the document can still be read.
     private static let duplicateMarks: ClosedRange<UInt32> = 0x100000...0x1003FF
 
+    /// How many values aliases may stand for in any file, and how deep values may be nested.
+    private static let leastExpansion = 100_000
+    private static let greatestDepth = 100
+
     /// - Returns: the root, nil for an empty document or one that cannot be read; the reason is then in the scope.
     static func parse(_ text: String, in scope: ReadingScope) -> YAMLValue? {
         let hidden = VariableSubstitution.hide(text)
@@ -13,6 +17,16 @@ enum YAMLDocument {
         while true {
             do {
                 guard let node = try compose(yaml: lines.joined(separator: "\n")) else { return nil }
+                // A file without aliases has no more values than bytes.
+                var budget = max(leastExpansion, text.utf8.count)
+                guard isWithin(&budget, depth: greatestDepth, node) else {
+                    scope.report(
+                        nil,
+                        "the file has too many values once its aliases are followed, or too deep ones",
+                        "write fewer aliases (*name), and nest no deeper than \(greatestDepth)"
+                    )
+                    return nil
+                }
                 return YAMLValue(node: node, path: "", scope: scope)
             } catch YamlError.duplicatedKeysInMapping(let names, let context) {
                 let positions = mark(names, below: Place(context.mark), as: &marks, in: &lines)
@@ -25,7 +39,11 @@ enum YAMLDocument {
                 }
                 if positions.isEmpty {
                     for name in names {
-                        scope.report(Place(context.mark), "'\(name)' is given twice here", "keep one of them")
+                        scope.report(
+                            Place(context.mark),
+                            "'\(VariableSubstitution.reveal(name))' is given twice here",
+                            "keep one of them; nothing else of the file was checked"
+                        )
                     }
                     return nil
                 }
@@ -40,10 +58,38 @@ enum YAMLDocument {
         key.unicodeScalars.first.map { duplicateMarks.contains($0.value) } ?? false
     }
 
-    /// Renames the second occurrence of each name in the block mapping that begins at the mark.
+    /// Whether a value has no more values in it than the budget, which it reduces, and not too deep ones.
+    private static func isWithin(_ budget: inout Int, depth: Int, _ node: Node) -> Bool {
+        budget -= 1
+        guard budget >= 0, depth >= 0 else { return false }
+        switch node {
+        case .scalar, .alias: return true
+        case .sequence(let sequence): return sequence.allSatisfy { isWithin(&budget, depth: depth - 1, $0) }
+        case .mapping(let mapping):
+            return mapping.allSatisfy {
+                isWithin(&budget, depth: depth - 1, $0.key) && isWithin(&budget, depth: depth - 1, $0.value)
+            }
+        }
+    }
+
+    /// Renames the second occurrence of each name in the mapping that has the mark at the first occurrence of the first
+    /// name.
     ///
     /// - Returns: the names that were found, with their places.
     private static func mark(
+        _ names: [String],
+        below start: Place,
+        as marks: inout IndexingIterator<ClosedRange<UInt32>>,
+        in lines: inout [String]
+    ) -> [(String, Place)] {
+        let found = markInBlock(names, below: start, as: &marks, in: &lines)
+        guard found.isEmpty, let name = names.first, let place = FlowKeys.next(name, behind: start, in: lines),
+            rename(place, as: &marks, in: &lines)
+        else { return found }
+        return [(name, place)]
+    }
+
+    private static func markInBlock(
         _ names: [String],
         below start: Place,
         as marks: inout IndexingIterator<ClosedRange<UInt32>>,
@@ -63,18 +109,31 @@ enum YAMLDocument {
                     seen = true
                     continue
                 }
-                let offset = content.first == "\"" || content.first == "'" ? 1 : 0
-                let place = line.index(line.startIndex, offsetBy: indentation + offset)
-                guard let mark = marks.next().flatMap(Unicode.Scalar.init) else { return [] }
-                lines[index].replaceSubrange(place...place, with: String(mark))
-                found.append((name, Place(line: index + 1, column: indentation + 1)))
+                let place = Place(line: index + 1, column: indentation + 1)
+                guard rename(place, as: &marks, in: &lines) else { return found }
+                found.append((name, place))
                 break
             }
         }
         return found
     }
 
-    private static func isKey(_ name: String, at content: Substring) -> Bool {
+    /// Puts a mark in the place of a key's first character.
+    private static func rename(
+        _ key: Place,
+        as marks: inout IndexingIterator<ClosedRange<UInt32>>,
+        in lines: inout [String]
+    ) -> Bool {
+        guard let mark = marks.next().flatMap(Unicode.Scalar.init) else { return false }
+        var line = lines[key.line - 1].unicodeScalars
+        var index = line.index(line.startIndex, offsetBy: key.column - 1)
+        if line[index] == "\"" || line[index] == "'" { index = line.index(after: index) }
+        line.replaceSubrange(index...index, with: [mark])
+        lines[key.line - 1] = String(line)
+        return true
+    }
+
+    static func isKey(_ name: String, at content: Substring) -> Bool {
         for form in [name, "\"\(name)\"", "'\(name)'"] where content.hasPrefix(form) {
             let rest = content.dropFirst(form.count).drop { $0 == " " }
             if rest.hasPrefix(":") { return true }

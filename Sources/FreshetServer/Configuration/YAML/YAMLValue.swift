@@ -51,15 +51,29 @@ struct YAMLValue {
             report("\(described) is \(kind)", "write a text")
             return nil
         }
-        let (text, missing) = VariableSubstitution.replace(in: scalar.string, from: scope.environment)
-        for variable in missing {
+        let replacement = VariableSubstitution.replace(in: scalar.string, from: scope.environment)
+        for variable in replacement.missing {
             let nearest = NearestName.of(variable, among: scope.environment.names)
             report(
                 "the environment variable \(variable) is not set",
                 nearest.map { "set it; did you mean \($0)?" } ?? "set it, or write $${\(variable)} for the text itself"
             )
         }
-        return missing.isEmpty ? text : nil
+        for rest in replacement.malformed { report(malformed: rest) }
+        return replacement.isWhole ? replacement.text : nil
+    }
+
+    /// What stands behind the `${` may be a secret by mistake, so only the name is shown.
+    private func report(malformed rest: String) {
+        let name = rest.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
+        if !name.isEmpty, rest.dropFirst(name.count).hasPrefix(":-") {
+            report("\(described) has a default behind ${\(name), which is not supported", "write ${\(name)} and set it")
+        } else {
+            report(
+                "\(described) has a ${ that begins no ${NAME}",
+                "a name has letters, digits and _, and no digit first; write $${ for the text itself"
+            )
+        }
     }
 
     /// Text that is not blank.
