@@ -2,7 +2,7 @@ import Freshet
 import NIOCore
 import RESP
 
-/// What the scripts answer of an entry: a list of seventeen.
+/// What the scripts answer of an entry: a list of eighteen.
 struct EntryReply {
     /// `settle` where the reader has to ask again, by the script of that name.
     let kind: String
@@ -19,7 +19,7 @@ struct EntryReply {
             bytes = nil
             return
         }
-        guard items.count == 17 else { throw RedisStore.unexpected("entry script") }
+        guard items.count == 18 else { throw RedisStore.unexpected("entry script") }
         bytes = items[1].bytes
         snapshot.generation = items[2].string.map { Generation($0) }
         snapshot.digest = items[3].string
@@ -32,6 +32,7 @@ struct EntryReply {
         snapshot.time = .milliseconds(items[14].integer ?? 0)
         snapshot.ttl = items[15].integer.map { .milliseconds($0) }
         snapshot.leaseHolder = items[16].string
+        snapshot.lastForced = items[17].integer.map { .milliseconds($0) }
         if let count = items[9].integer, let code = items[10].string, let message = items[11].bytes {
             snapshot.failure = EntryFailure(
                 count: count,

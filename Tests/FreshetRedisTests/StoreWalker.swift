@@ -98,7 +98,7 @@ struct StoreWalker {
             ttl \(snapshot.ttl.map { words($0) } ?? "-") \
             age \(words(snapshot.age)) fresh \(words(snapshot.freshFor)) stale \(words(snapshot.staleFor)) \
             failure \(failure) lease \(snapshot.leaseFor.map { words($0) } ?? "-") \
-            read \(snapshot.lastRead.map { words($0) } ?? "-")
+            read \(snapshot.lastRead.map { words($0) } ?? "-") forced \(snapshot.lastForced.map { words($0) } ?? "-")
             """
     }
 

@@ -14,7 +14,11 @@ final class Trust: Sendable {
     /// In nanoseconds of the monotonic clock. Read on every hit, hence no lock.
     private let liveSince = Atomic<Int64>(Trust.notLive)
 
+    /// How long an entry is believed where nobody tells of changes.
+    let window: Duration
+
     init(recheck: Duration) {
+        window = max(.zero, recheck)
         self.recheck = max(0, recheck.clampedNanoseconds)
         recheckIfTold = max(0, (recheck * 10).clampedNanoseconds)
     }

@@ -110,8 +110,8 @@ extension FieldCache {
     ///
     /// - Parameters:
     ///   - forceRefresh: as ``refresh(_:purge:)``.
-    ///   - maxAge: asks for a value loaded no longer ago than this; such a reader gets nothing older, even if the
-    ///   source fails.
+    ///   - maxAge: asks for a fresh value loaded no longer ago than this; such a reader gets nothing older or stale,
+    ///     even if the source fails.
     /// - Throws: as ``value(of:forceRefresh:)``.
     @inlinable
     public func read<Value>(
@@ -175,10 +175,10 @@ extension FieldCache {
         let limit = maxAge.map { tools.spawner.now() + (.zero - $0) }
         let want: FlightWant = limit.map { .younger($0) } ?? .read
         while true {
-            let (outcome, _) = try await desk.wait(for: field, want)
+            let (outcome, _) = try await outcome(of: field, want)
             switch outcome {
             case .answered(let answer):
-                if case .cached = answer.origin, !want.accepts(loadedAt: answer.entry.loadedAt) { continue }
+                if case .cached = answer.origin, !want.accepts(answer.entry, at: tools.spawner.now()) { continue }
                 return try answer.reading(for: field, tools)
             case .failed(_, let kept?) where want == .read:
                 return try FlightAnswer(entry: kept, origin: .cached(.l1), sourceFailed: true)
@@ -186,6 +186,19 @@ extension FieldCache {
             case .failed(let error, _): throw error
             case .cancelled: throw CancellationError()
             }
+        }
+    }
+
+    /// How a flight ended, which is another one if the first had been overtaken before this caller came.
+    private func outcome(
+        of field: AnyField,
+        _ want: FlightWant
+    ) async throws -> (outcome: FlightOutcome, isCooldown: Bool) {
+        while true {
+            let askedAt = tools.spawner.now()
+            let landed = try await desk.wait(for: field, want)
+            if case .answered(let answer) = landed.outcome, answer.answersUntil < askedAt { continue }
+            return landed
         }
     }
 
@@ -202,7 +215,7 @@ extension FieldCache {
         let failure = tools.failure(of: field)
         // The store may know better than what is no longer trusted, or not held.
         guard let entry, tools.trust.covers(entry, at: now) else { return nil }
-        let isTooOld = maxAge.map { entry.age(at: now) > $0 } ?? false
+        let isTooOld = maxAge.map { entry.age(at: now) > $0 || now >= entry.freshUntil } ?? false
         let event: FreshnessEvent =
             switch (isTooOld, failure == nil) {
             case (false, true): .read
@@ -280,7 +293,7 @@ extension FieldCache {
         try admit(field)
         let since = tools.spawner.now() + (.zero - field.policy.minRefreshInterval)
         let want = FlightWant.force(purge ? .remove : .expire, unlessBegunSince: since)
-        let (outcome, joinedForced) = try await desk.wait(for: field, want)
+        let (outcome, joinedForced) = try await outcome(of: field, want)
         switch outcome {
         case .answered(let answer):
             field.metrics.misses.increment()
@@ -333,6 +346,7 @@ extension FieldCache {
         let outcome = try await tools.backlog.send(invalidation, of: field.key) {
             desk.invalidate(field) { l1 in
                 l1.invalidate(field.key, invalidation)
+                tools.forgetForcedLoad(of: field)
                 if invalidation == .remove { tools.noteRemoval(of: field, into: &l1.forgotten) }
             }
         }

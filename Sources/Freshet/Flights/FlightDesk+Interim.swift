@@ -8,7 +8,7 @@ extension FlightDesk {
             state.runs[id]?.interim = interim
             let entry = interim.answer.entry
             guard state.table.mayKeep(id, of: entry.generation) else { return (old, meanwhile(in: id, .read, &state)) }
-            return (old, .answer(state.table.answerReaders(id, loadedAt: entry.loadedAt), interim.answer))
+            return (old, .answer(takeReaders(id, with: entry, &state), interim.answer))
         }
         perform(due, in: id)
         withExtendedLifetime(old) {}
@@ -41,7 +41,7 @@ extension FlightDesk {
             guard let end = state.runs[id]?.interim?.end(under: field.policy), spawner.now() < end else {
                 return (old, [])
             }
-            return (old, state.table.answerReaders(id, loadedAt: answer.entry.loadedAt))
+            return (old, takeReaders(id, with: answer.entry, &state))
         }
         if let answer { for waiter in waiters { waiter.resume(returning: .answered(answer)) } }
         withExtendedLifetime(old) {}
@@ -58,16 +58,22 @@ extension FlightDesk {
     func meanwhile(in id: FlightID, _ want: FlightWant, _ state: inout State) -> Meanwhile {
         let now = spawner.now()
         guard let run = state.runs[id], let interim = run.interim, now < interim.end(under: run.field.policy),
-            want.accepts(loadedAt: interim.answer.entry.loadedAt)
+            want.accepts(interim.answer.entry, at: now)
         else { return .wait }
         let answer = interim.answer
         let isBelieved = !run.isDoubtful && state.table.mayKeep(id, of: answer.entry.generation)
         if isBelieved, trust.covers(answer.entry, at: now) {
-            return .answer(state.table.answerReaders(id, loadedAt: answer.entry.loadedAt), answer)
+            return .answer(takeReaders(id, with: answer.entry, &state), answer)
         }
         guard !run.isChecking else { return .wait }
         state.runs[id]?.isChecking = true
         return .check(run.field, answer)
+    }
+
+    /// Takes out those whom an entry will do.
+    private func takeReaders(_ id: FlightID, with entry: Entry, _ state: inout State) -> [Waiter] {
+        let isFresh = spawner.now() < entry.freshUntil
+        return state.table.answerReaders(id, loadedAt: entry.loadedAt, isFresh: isFresh)
     }
 
     func perform(_ meanwhile: Meanwhile, in id: FlightID) {

@@ -193,9 +193,22 @@ final class FlightDesk: Sendable {
     /// Whether no invalidation has overtaken the flight.
     func isCurrent(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.isCurrent(id) } }
 
-    /// Whether somebody waits whom a value out of a cache, loaded at the instant, will not do.
-    func wantsMore(_ id: FlightID, than instant: MonotonicInstant) -> Bool {
-        state.withLockedValue { $0.table.wantsMore(id, than: instant) }
+    /// Whether somebody waits whom a value out of a cache will not do.
+    func wantsMore(_ id: FlightID, than entry: Entry) -> Bool {
+        let isFresh = spawner.now() < entry.freshUntil
+        return state.withLockedValue {
+            $0.table.wantsMore(id, thanLoadedAt: entry.loadedAt, isFresh: isFresh)
+        }
+    }
+
+    /// Whether somebody waits whom no value out of a cache will do.
+    func isForced(_ id: FlightID, at now: MonotonicInstant) -> Bool {
+        state.withLockedValue { $0.table.wantsMore(id, thanLoadedAt: now, isFresh: true) }
+    }
+
+    /// A flight waits for a forced load that began before it was opened.
+    func antedate(_ id: FlightID, to instant: MonotonicInstant) {
+        state.withLockedValue { $0.table.antedate(id, to: instant) }
     }
 
     func waiters(of key: String) -> Int { state.withLockedValue { $0.table.waiters(of: key) } }

@@ -19,4 +19,9 @@ struct FlightAnswer: Sendable {
     var isCooldown = false
     /// The source failed or is left alone after a failure; this is what there was.
     var sourceFailed = false
+    /// Until when one must have come to be answered with it: what has overtaken its load may be older than who came
+    /// later.
+    var answersUntil = MonotonicInstant.distantFuture
+    /// When its load began, if this process has run it.
+    var begunAt: MonotonicInstant?
 }

@@ -18,13 +18,14 @@ extension FlightRunner {
         desk.begin(id, under: lease?.generation)
         // A schedule says nothing of when somebody reads.
         if !isScheduled { tools.journal.beginLoad(of: field, at: begunAt) }
+        let freshness = known?.freshness(at: begunAt, under: field.policy) ?? .gone
         let context = LoadContext(
-            etag: known?.payload == nil ? nil : known?.sourceETag,
-            isForced: desk.wantsMore(id, than: begunAt)
+            etag: freshness.action(on: .loadedUnmodified) == .renew ? known?.sourceETag : nil,
+            isForced: desk.isForced(id, at: begunAt)
         )
         do {
             let load = SourceLoad(tools: tools, desk: desk, field: field, flight: id)
-            return try await commit(try await load.run(context), lease, known, basis, begunAt)
+            return try await commit(try await load.run(context), lease, known, freshness, basis, begunAt)
         } catch let refusal as SourceLoad.NotBegun {
             tools.note(.notBegun, of: field, since: begunAt)
             if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
@@ -42,10 +43,10 @@ extension FlightRunner {
         _ result: LoadResult<Payload>,
         _ lease: Lease?,
         _ known: Entry?,
+        _ freshness: Freshness,
         _ basis: LoadBasis?,
         _ begunAt: MonotonicInstant
     ) async throws -> FlightOutcome {
-        let freshness = known?.freshness(at: begunAt, under: field.policy) ?? .gone
         let policy = field.policy
         switch result {
         case .value(let payload, let details) where details.isCacheable:
@@ -91,7 +92,7 @@ extension FlightRunner {
     ) async -> FlightOutcome {
         tools.note(.uncacheable, of: field, since: begunAt)
         await dropHeld(lease, isHeld: freshness.action(on: .loadedUncacheable) == .drop)
-        return answer(entry(payload, at: tools.spawner.now()), isStored: false)
+        return answer(entry(payload, at: tools.spawner.now()), isStored: false, begunAt)
     }
 
     private func dropHeld(_ lease: Lease?, isHeld: Bool) async {
@@ -139,7 +140,12 @@ extension FlightRunner {
                     "a load was overtaken and is not kept",
                     metadata: ["field.name": "\(field.name)", "refused.reason": "\(reason.rawValue)"]
                 )
-                return answer(entry(payload, fill, nil, at: sentAt), isStored: false)
+                return answer(
+                    entry(payload, fill, nil, at: sentAt),
+                    isStored: false,
+                    begunAt,
+                    until: begunAt + tools.trust.window
+                )
             case .failure(let error):
                 // The store went away in the meantime: what was loaded stays in this process.
                 tools.noteStoreError(error, .fill)
@@ -155,11 +161,17 @@ extension FlightRunner {
             tools.journal.hold(entry, of: field.key)
         }
         tools.note(isStored ? end : .refused(.overtaken), of: field, since: begunAt)
-        return answer(entry, isStored: isStored)
+        return answer(entry, isStored: isStored, begunAt)
     }
 
-    private func answer(_ entry: Entry, isStored: Bool) -> FlightOutcome {
-        .answered(FlightAnswer(entry: entry, origin: .loaded(isStored: isStored)))
+    private func answer(
+        _ entry: Entry,
+        isStored: Bool,
+        _ begunAt: MonotonicInstant,
+        until end: MonotonicInstant = .distantFuture
+    ) -> FlightOutcome {
+        let origin = FlightAnswer.Origin.loaded(isStored: isStored)
+        return .answered(FlightAnswer(entry: entry, origin: origin, answersUntil: end, begunAt: begunAt))
     }
 
     private func fail(

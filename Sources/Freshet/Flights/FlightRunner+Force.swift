@@ -28,11 +28,21 @@ extension FlightRunner {
             checkOnceMore(after: landed)
             return landed
         case .fresh, .failing, .held, .coolingDown, .notDue:
+            if let time = outcome.snapshot.lastForced { desk.antedate(id, to: askedAt + (.zero - time)) }
+            if let absence = absence(in: outcome, askedAt: askedAt) { return absence }
             let stale = decoded(outcome.snapshot, held: held, askedAt: askedAt)?.entry
             let late = answerMeanwhile(with: stale, in: .l2, after: invalidation)
             defer { late?.cancel() }
             return try await answer(ofLoadIn: outcome.snapshot, held: held, askedAt: askedAt)
         }
+    }
+
+    /// The answer of a forced load that found no value, which readers may not be told any more.
+    private func absence(in outcome: LeaseOutcome, askedAt: MonotonicInstant) -> FlightOutcome? {
+        guard case .coolingDown(let snapshot) = outcome, snapshot.leaseFor == nil, snapshot.content == .absent,
+            let entry = decoded(snapshot, held: nil, askedAt: askedAt)?.entry
+        else { return nil }
+        return .answered(FlightAnswer(entry: entry, origin: .cached(.l2), isCooldown: true))
     }
 
     /// Waits for the forced load that a snapshot shows, and answers with what it brought.

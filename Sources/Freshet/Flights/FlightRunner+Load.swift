@@ -26,7 +26,7 @@ extension FlightRunner {
                     guard desk.mayKeep(id, of: fallback.basis?.generation) else {
                         return try await fetch(under: nil, known: nil)
                     }
-                    if !desk.wantsMore(id, than: fallback.loadedAt) { return .answered(cached(fallback, in: .l1)) }
+                    if !desk.wantsMore(id, than: fallback) { return .answered(cached(fallback, in: .l1)) }
                 }
                 return try await fetch(under: nil, known: known, basis: basis)
             }
@@ -35,7 +35,7 @@ extension FlightRunner {
             case .granted(let lease, let snapshot):
                 let stored = decoded(snapshot, held: known, askedAt: askedAt)?.entry
                 if hasWaited, let stored, stored.freshUntil > tools.spawner.now(),
-                    !desk.wantsMore(id, than: stored.loadedAt)
+                    !desk.wantsMore(id, than: stored)
                 {
                     await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
                     guard believes(stored, &attempts) else { continue }

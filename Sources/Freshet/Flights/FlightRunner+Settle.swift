@@ -15,10 +15,8 @@ extension FlightRunner {
     }
 
     private func check(_ before: Payload?) async {
-        let now = tools.spawner.now()
         let hasChanged: Bool?
-        // Another process's load, begun before, may answer first.
-        if let entry = await entry(loadedSince: now, attempts: 3) {
+        if let entry = await entryOfNewLoad(attempts: 3) {
             hasChanged = entry.payload.map(ContentDigest.init) != before.map(ContentDigest.init)
         } else {
             hasChanged = nil
@@ -31,12 +29,16 @@ extension FlightRunner {
         )
     }
 
-    private func entry(loadedSince instant: MonotonicInstant, attempts: Int) async -> Entry? {
+    /// What a load brings that begins from now on: one that began before, here or in another process, may answer first.
+    private func entryOfNewLoad(attempts: Int) async -> Entry? {
+        let start = tools.spawner.now()
         for _ in 1...attempts {
-            guard let (outcome, _) = try? await desk.wait(for: field, .younger(instant)),
+            // Not even what was loaded at this instant.
+            let limit = tools.spawner.now() + .nanoseconds(1)
+            guard let (outcome, _) = try? await desk.wait(for: field, .younger(limit)),
                 case .answered(let answer) = outcome
             else { return nil }
-            if answer.entry.loadedAt >= instant { return answer.entry }
+            if let begunAt = answer.begunAt, begunAt >= start { return answer.entry }
         }
         return nil
     }

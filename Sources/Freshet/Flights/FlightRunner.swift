@@ -86,7 +86,7 @@ struct FlightRunner: Sendable {
         var purpose = LeaseRequest.Purpose.read
         switch (freshness.action(on: failure == nil ? .read : .readWhileFailing), answer, failure) {
         case (.answer, let answer?, let failure):
-            guard desk.wantsMore(id, than: answer.entry.loadedAt) else { return .answered(answer) }
+            guard desk.wantsMore(id, than: answer.entry) else { return .answered(answer) }
             if freshness.action(on: failure == nil ? .readYounger : .readYoungerWhileFailing) == .fail, let failure {
                 desk.answerReaders(id, InterimAnswer(answer: answer, isLate: true))
                 return .failed(failure, kept: entry)

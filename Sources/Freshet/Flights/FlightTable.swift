@@ -20,7 +20,7 @@ enum FlightPurpose: Sendable, Hashable {
 enum FlightWant: Sendable, Hashable {
     /// Any answer the policy allows.
     case read
-    /// Something loaded at the instant or later.
+    /// Something fresh, loaded at the instant or later.
     case younger(MonotonicInstant)
     /// A load that begins now, unless a forced one began since the instant.
     case force(Invalidation, unlessBegunSince: MonotonicInstant)
@@ -28,12 +28,16 @@ enum FlightWant: Sendable, Hashable {
     var isForced: Bool { if case .force = self { true } else { false } }
 
     /// Whether a value out of a cache will do.
-    func accepts(loadedAt instant: MonotonicInstant) -> Bool {
+    func accepts(loadedAt instant: MonotonicInstant, isFresh: Bool) -> Bool {
         switch self {
         case .read: true
-        case .younger(let limit): instant >= limit
+        case .younger(let limit): isFresh && instant >= limit
         case .force: false
         }
+    }
+
+    func accepts(_ entry: Entry, at now: MonotonicInstant) -> Bool {
+        accepts(loadedAt: entry.loadedAt, isFresh: now < entry.freshUntil)
     }
 }
 
@@ -72,6 +76,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private struct Flight: Sendable {
         let key: String
         var purpose: FlightPurpose
+        /// Since when what it answers with has been loaded, at the latest.
         var begunAt: MonotonicInstant
         var seats: [SeatID: Seat] = [:]
         /// Goes on though nobody waits.
@@ -160,9 +165,9 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     }
 
     /// Hands out those waiters whom a value out of a cache will do; the flight goes on.
-    mutating func answerReaders(_ id: FlightID, loadedAt instant: MonotonicInstant) -> [Waiter] {
+    mutating func answerReaders(_ id: FlightID, loadedAt instant: MonotonicInstant, isFresh: Bool) -> [Waiter] {
         guard let flight = flights[id] else { return [] }
-        let readers = flight.seats.filter { $0.value.want.accepts(loadedAt: instant) }
+        let readers = flight.seats.filter { $0.value.want.accepts(loadedAt: instant, isFresh: isFresh) }
         for (seatID, seat) in readers {
             flights[id]?.seats[seatID] = nil
             flightOfSeat[seatID] = nil
@@ -173,8 +178,13 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     }
 
     /// Whether somebody waits whom a value out of a cache will not do.
-    func wantsMore(_ id: FlightID, than instant: MonotonicInstant) -> Bool {
-        flights[id]?.seats.values.contains { !$0.want.accepts(loadedAt: instant) } ?? false
+    func wantsMore(_ id: FlightID, thanLoadedAt instant: MonotonicInstant, isFresh: Bool) -> Bool {
+        flights[id]?.seats.values.contains { !$0.want.accepts(loadedAt: instant, isFresh: isFresh) } ?? false
+    }
+
+    /// The load that a flight waits for began earlier than it was opened.
+    mutating func antedate(_ id: FlightID, to instant: MonotonicInstant) {
+        if let begunAt = flights[id]?.begunAt { flights[id]?.begunAt = min(begunAt, instant) }
     }
 
     /// Ends a flight.

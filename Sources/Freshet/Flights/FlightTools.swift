@@ -156,6 +156,9 @@ final class FlightTools: Sendable {
         forcedLoads.withLockedValue { _ = $0.remember((), of: field.key, until: end, at: now) }
     }
 
+    /// The key has been invalidated: a forced load that began before answers nobody.
+    func forgetForcedLoad(of field: AnyField) { forcedLoads.withLockedValue { _ = $0.forget(field.key) } }
+
     /// Whether this process has begun a forced load so shortly before that it answers another one.
     func isCoolingDown(_ field: AnyField) -> Bool {
         let now = spawner.now()

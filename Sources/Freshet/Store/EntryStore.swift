@@ -120,6 +120,8 @@ public struct EntrySnapshot: Sendable, Hashable {
     public var leaseHolder: String?
     /// Time since the last read that a ``ScheduledSlot`` told of; nil where no schedule has asked yet.
     public var lastRead: Duration?
+    /// Time since the last forced load began; nil where none has since the key was invalidated, or it was released.
+    public var lastForced: Duration?
     /// What the store's clock shows, since 1970.
     public var time: Duration
 
@@ -136,6 +138,7 @@ public struct EntrySnapshot: Sendable, Hashable {
         leaseFor: Duration? = nil,
         leaseHolder: String? = nil,
         lastRead: Duration? = nil,
+        lastForced: Duration? = nil,
         time: Duration = .zero
     ) {
         self.content = content
@@ -150,6 +153,7 @@ public struct EntrySnapshot: Sendable, Hashable {
         self.leaseFor = leaseFor
         self.leaseHolder = leaseHolder
         self.lastRead = lastRead
+        self.lastForced = lastForced
         self.time = time
     }
 }
@@ -258,7 +262,8 @@ public enum LeaseOutcome: Sendable, Hashable {
     case fresh(EntrySnapshot)
     /// A failure is remembered; the snapshot's `failure` says which and for how long.
     case failing(EntrySnapshot)
-    /// A forced load began within the cooldown; it is under way if the snapshot's `leaseFor` is set.
+    /// A forced load began within the cooldown, as the snapshot's `lastForced` says; it is under way if `leaseFor` is
+    /// set. Where it found that there is no value, the content is `absent` though readers may not be told that any more.
     case coolingDown(EntrySnapshot)
     /// Nothing is to be loaded on schedule: the slot has not begun by the store's clock, nobody has read for
     /// `idleAfter`, or the slot has had its load, be it of a reader.

@@ -92,6 +92,7 @@ extension MemoryStoreRecord {
         var snapshot = EntrySnapshot(content: .gone)
         guard let companion else { return snapshot }
         snapshot.lastRead = companion.schedule.map { now - $0.lastRead }
+        snapshot.lastForced = companion.forced.map { now - $0.start }
         snapshot.generation = companion.generation
         snapshot.failure = companion.failure.map {
             EntryFailure(count: $0.count, code: $0.code, message: $0.message, retryAfter: $0.until - now)

@@ -8,6 +8,19 @@ extension MemoryStoreRecord {
         return companion?.lease.map { now < $0.until } ?? true
     }
 
+    /// For those whom the last forced load answers: an absence that it found holds for them though it is over.
+    private func forcedSnapshot(at now: MonotonicInstant) -> EntrySnapshot {
+        var snapshot = snapshot(at: now)
+        guard let known = companion?.known, known.digest == nil, let forced = companion?.forced,
+            known.created >= forced.start
+        else { return snapshot }
+        snapshot.content = .absent
+        snapshot.age = now - known.created
+        snapshot.freshFor = known.freshUntil - now
+        snapshot.staleFor = known.staleUntil - now
+        return snapshot
+    }
+
     /// - Parameters:
     ///   - time: the same as `now`, since 1970.
     ///   - nonce: the new generation, if there is to be one.
@@ -28,7 +41,7 @@ extension MemoryStoreRecord {
         case .renew:
             if isHeld { return .held(snapshot(at: now)) }
         case .force(let invalidation, let cooldown):
-            if isCoolingDown(at: now, cooldown) { return .coolingDown(snapshot(at: now)) }
+            if isCoolingDown(at: now, cooldown) { return .coolingDown(forcedSnapshot(at: now)) }
             try invalidate(invalidation, at: now, nonce: nonce)
             forced = ForcedLoad(token: token, start: now, until: now + cooldown)
         case .scheduled(let slot):

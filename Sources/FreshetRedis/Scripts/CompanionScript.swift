@@ -12,9 +12,9 @@ extension EntryScripts {
     /// | `created`, `freshUntil`, `staleUntil` | `staleUntil` is 0 once a lease has found the value gone |
     /// | `plainUntil` | when the plain key ends that holds the value; 0 for never, missing where it should hold none |
     /// | `copy` | what is served when the plain key has ended |
-    /// | `leaseToken`, `leaseUntil` | up to its last `/` the token names the holder |
+    /// | `leaseToken`, `leaseAt`, `leaseUntil` | up to its last `/` the token names the holder |
     /// | `forcedToken`, `forcedAt`, `cooldownUntil` | the lease and the start of the last forced load |
-    /// | `failureCount`, `failureCode`, `failureMessage`, `failureUntil` | |
+    /// | `failureCount`, `failureCode`, `failureMessage`, `failureAt`, `failureUntil` | |
     /// | `slot`, `slotToken` | start of the schedule's last slot that has had its load, or is having it, and that load's lease |
     /// | `lastRead`, `scheduleUntil` | the last read, about; how long these four are remembered |
     static let companion = """
@@ -24,13 +24,14 @@ extension EntryScripts {
 
         local names = {
             'version', 'generation', 'content', 'digest', 'etag', 'ttl', 'created', 'freshUntil', 'staleUntil', 'plainUntil',
-            'leaseToken', 'leaseUntil', 'forcedToken', 'forcedAt', 'cooldownUntil',
-            'failureCount', 'failureCode', 'failureMessage', 'failureUntil',
+            'leaseToken', 'leaseAt', 'leaseUntil', 'forcedToken', 'forcedAt', 'cooldownUntil',
+            'failureCount', 'failureCode', 'failureMessage', 'failureAt', 'failureUntil',
             'slot', 'slotToken', 'lastRead', 'scheduleUntil'
         }
         local numbers = {
             ttl = true, created = true, freshUntil = true, staleUntil = true, plainUntil = true, leaseUntil = true,
-            forcedAt = true, cooldownUntil = true, failureCount = true, failureUntil = true,
+            leaseAt = true, forcedAt = true, cooldownUntil = true,
+            failureCount = true, failureAt = true, failureUntil = true,
             slot = true, lastRead = true, scheduleUntil = true
         }
         -- What comes together or not at all.
@@ -70,15 +71,23 @@ extension EntryScripts {
         local found = entry ~= nil
         entry = entry or {}
 
+        -- Where the clock has been set back by more than a moment, the end of what began before says nothing.
+        local function isAhead(time) return time ~= nil and time > now + 1000 end
+        if isAhead(entry.leaseAt) then entry.leaseToken, entry.leaseUntil = nil, nil end
+        if isAhead(entry.forcedAt) then entry.forcedToken, entry.forcedAt, entry.cooldownUntil = nil, nil, nil end
+        if entry.failureUntil and isAhead(entry.failureAt) then entry.failureUntil = math.min(entry.failureUntil, now) end
+        if isAhead(entry.slot) then entry.slot, entry.slotToken = nil, nil end
+
         -- What the store knows at this moment. `value` is handed out if there is anything to hand out.
         local function snapshot(kind, value)
             local reply = {
                 kind, value or false, entry.generation or false, false, false, 0, 0, 0, false, false, false, false, false,
-                entry.lastRead and now - entry.lastRead or false, now, false, false
+                entry.lastRead and now - entry.lastRead or false, now, false, false,
+                entry.forcedAt and math.max(0, now - entry.forcedAt) or false
             }
             if kind ~= 'gone' then
                 reply[4], reply[5], reply[16] = entry.digest or false, entry.etag or false, entry.ttl or false
-                reply[6], reply[7], reply[8] = now - entry.created, entry.freshUntil - now, entry.staleUntil - now
+                reply[6], reply[7], reply[8] = math.max(0, now - entry.created), entry.freshUntil - now, entry.staleUntil - now
             end
             if entry.leaseUntil and now < entry.leaseUntil then
                 reply[9] = entry.leaseUntil - now

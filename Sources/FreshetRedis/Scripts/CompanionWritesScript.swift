@@ -5,7 +5,7 @@ extension EntryScripts {
         -- hash only these fields tell: without them it counts as empty, and keeps what it has.
         local stored, isTaken = {copy = entry.content == 'value'}, not found and values.err ~= nil
         for i, name in ipairs(names) do
-            if found then stored[name] = entry[name] ~= nil elseif values[i] then isTaken = true end
+            if found then stored[name] = values[i] and true elseif values[i] then isTaken = true end
         end
 
         -- Makes all that was leased before worthless.
@@ -34,6 +34,8 @@ extension EntryScripts {
         -- ends a lease or a value is written; what is to be filled later is refused here already.
         local function save(shrinks)
             if isTaken then redis.call('DEL', meta) end
+            if not entry.leaseToken then entry.leaseAt = nil end
+            if not entry.failureCount then entry.failureAt = nil end
             entry.version, found, isTaken = '1', true, false
             local set, gone = {}, {}
             local function keep(name, value)

@@ -8,7 +8,7 @@ extension EntryScripts {
         entry.leaseToken, entry.leaseUntil = nil, nil
         giveBackSlot(ARGV[1])
         entry.failureCount, entry.failureCode, entry.failureMessage = ARGV[3], ARGV[4], ARGV[5]
-        entry.failureUntil = now + tonumber(ARGV[6])
+        entry.failureAt, entry.failureUntil = now, now + tonumber(ARGV[6])
         save(true)
         return 1
         """

@@ -7,7 +7,7 @@ extension EntryScripts {
     /// field is idle, and how many to remember all that.
     static let leaseEntry = """
         local purpose, holdFor, freshFor, cooldown = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-        local token, generation = ARGV[5], ARGV[6]
+        local token, generation, forcedAt = ARGV[5], ARGV[6], nil
 
         settle(freshFor, generation)
         local isHeld = entry.leaseUntil ~= nil and now < entry.leaseUntil
@@ -40,11 +40,12 @@ extension EntryScripts {
             -- A forced load that did not end in its time answers nobody.
             local isLost = entry.leaseUntil ~= nil and not isHeld
             if entry.forcedAt and now < entry.forcedAt + cooldown and not isLost then
-                return {'coolingDown', '', current()}
+                local isAbsent = entry.content == 'absent' and entry.created >= entry.forcedAt
+                return {'coolingDown', '', isAbsent and snapshot('absent') or current()}
             end
             invalidate(purpose, generation)
             publish(purpose)
-            entry.forcedToken, entry.forcedAt, entry.cooldownUntil = token, now, now + cooldown
+            forcedAt = now
         end
 
         entry.generation = entry.generation or generation
@@ -59,7 +60,8 @@ extension EntryScripts {
             end
         end
         local seen = entry.copy and snapshot('value', entry.copy) or current()
-        entry.leaseToken, entry.leaseUntil = token, now + holdFor
+        entry.leaseToken, entry.leaseAt, entry.leaseUntil = token, now, now + holdFor
+        if forcedAt then entry.forcedToken, entry.forcedAt, entry.cooldownUntil = token, forcedAt, forcedAt + cooldown end
         save()
         return {'granted', plain and entry.digest or '', seen}
         """

@@ -224,6 +224,41 @@ extension StoreContract {
             }
             try trial.expectEqual(snapshot.failure?.message, "no", "the failure")
         },
+        Check("it is told how long ago the last forced load began, until the key is invalidated") { trial in
+            let key = trial.key()
+            let force = LeaseRequest.Purpose.force(.expire, cooldown: StoreTrial.long)
+            let (lease, before) = try await trial.granted(key, force)
+            try trial.expectEqual(before.lastForced, nil, "the last forced load, before the first one")
+            try await trial.passTime(.milliseconds(20))
+            guard case .coolingDown(let during) = try await trial.lease(key, force) else {
+                throw Violation(message: "it did not cool down", line: #line)
+            }
+            let time = try trial.unwrap(during.lastForced, "time since the forced load")
+            try trial.expect(time >= .milliseconds(10) && time < StoreTrial.long, "it began \(time) ago")
+            _ = try await trial.fill(key, lease, "[1]")
+            let known = try trial.unwrap(try await trial.read(key).lastForced, "time since the forced load, as read")
+            try trial.expect(known >= time, "it began \(known) ago, after it had begun \(time) ago")
+            try await trial.store.invalidateEntry(key, .expire)
+            try trial.expectEqual(try await trial.read(key).lastForced, nil, "the last forced load, once invalidated")
+        },
+        Check("an absence that a forced load found answers the next, though readers are not told any more") { trial in
+            let key = trial.key()
+            let force = LeaseRequest.Purpose.force(.expire, cooldown: StoreTrial.long)
+            let (lease, _) = try await trial.granted(key, force)
+            let fill = EntryFill(content: .absent, freshFor: StoreTrial.short)
+            try trial.expectEqual(
+                try await trial.store.fillEntry(key, lease, with: fill),
+                .stored(lease.generation),
+                "the fill"
+            )
+            try await trial.eventually("the absence is over") { try await trial.read(key).content == .gone }
+            guard case .coolingDown(let snapshot) = try await trial.lease(key, force) else {
+                throw Violation(message: "it did not cool down", line: #line)
+            }
+            try trial.expectEqual(snapshot.content, .absent, "the content")
+            try trial.expect(snapshot.freshFor <= .zero, "it is fresh for \(snapshot.freshFor)")
+            try trial.expectEqual(snapshot.leaseFor, nil, "the load under way")
+        },
         Check("a release of another lease keeps the cooldown") { trial in
             let key = trial.key()
             let force = LeaseRequest.Purpose.force(.expire, cooldown: StoreTrial.long)

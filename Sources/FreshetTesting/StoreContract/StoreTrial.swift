@@ -125,6 +125,8 @@ struct StoreTrial: Sendable {
     func loadStale(_ key: String, _ value: String, etag: String? = nil, line: UInt = #line) async throws {
         try await load(key, value, freshFor: Self.short, staleFor: Self.long, etag: etag, line: line)
         try await eventually("a value is stale", line: line) { try await read(key).freshFor <= .zero }
+        // A server drops a key only after the millisecond in which it expires.
+        try await eventually("its plain value is gone", line: line) { try await get(key) == nil }
     }
 
     func expectValue(_ snapshot: EntrySnapshot, _ value: String?, line: UInt = #line) throws {

@@ -100,16 +100,16 @@ struct FlightTableTests {
         _ = join()
         _ = join(.younger(at(5)))
         _ = join(.younger(at(4)))
-        #expect(table.wantsMore(1, than: at(4)))
-        #expect(!table.wantsMore(1, than: at(5)))
-        #expect(Set(table.answerReaders(1, loadedAt: at(4))) == ["w1", "w3"])
+        #expect(table.wantsMore(1, thanLoadedAt: at(4), isFresh: true))
+        #expect(!table.wantsMore(1, thanLoadedAt: at(5), isFresh: true))
+        #expect(Set(table.answerReaders(1, loadedAt: at(4), isFresh: true)) == ["w1", "w3"])
         #expect(table.land(1, at: at(0)).seats.map(\.waiter) == ["w2"])
     }
 
     @Test("a flight is not kept for readers that there are none of")
     mutating func nobodyEarly() {
         _ = join(force())
-        #expect(table.answerReaders(1, loadedAt: at(0)).isEmpty)
+        #expect(table.answerReaders(1, loadedAt: at(0), isFresh: true).isEmpty)
         #expect(table.leave(1, at: at(0))?.abandoned == 1)
     }
 

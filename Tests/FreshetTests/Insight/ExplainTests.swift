@@ -142,6 +142,26 @@ struct SettleTests {
         #expect(fleet.source.loads == 2)
     }
 
+    @Test("a load that began before is not taken for the one that is to be looked at")
+    func loadBegunBefore() async throws {
+        let fleet = fleet(ControlledSource())
+        let node = try await fleet.node()
+        let forced = Task { try await node.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "v1")
+        _ = try await forced.value
+        await fleet.spawner.advance(by: .seconds(25))
+        let reader = Task { try await node.read(fleet.field, maxAge: .seconds(5)) }
+        try await fleet.source.waitForLoads(2)
+        await fleet.spawner.advance(by: .seconds(5))
+        try await waitUntil("the check") { node.waiters(of: fleet.field.erased) == 2 }
+        fleet.source.end(2, value: "v1")
+        #expect(try await reader.value.value == "v1")
+        try await fleet.source.waitForLoads(3)
+        fleet.source.end(3, value: "v2")
+        try await waitUntil("what the check says") { settled(node, fleet) == [true] }
+    }
+
     @Test("the last of several forced refreshes is the one that is checked, and reads are not")
     func replaced() async throws {
         let fleet = fleet(ControlledSource { .success(.value("v\($0)")) })

@@ -1,0 +1,84 @@
+import FreshetTesting
+import Logging
+import Testing
+
+@testable import Freshet
+
+@Suite("Forced refreshes beside another node's", .timeLimit(.minutes(1)))
+struct ForcedLoadElsewhereTests {
+    @Test("who comes too late for another node's forced load has one that begins afterwards")
+    func tooLate() async throws {
+        let fleet = Fleet()
+        let (a, b) = (try await fleet.node(), try await fleet.node())
+        let first = Task { try await b.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(4))
+        let second = Task { try await a.refresh(fleet.field) }
+        try await waitUntil("the wait for the lease") { fleet.spawner.sleepers == 2 }
+        await fleet.spawner.advance(by: .seconds(4))
+        let third = Task { try await a.refresh(fleet.field) }
+        try await waitUntil("the third") { a.waiters(of: fleet.field.erased) == 2 }
+        fleet.source.end(1, value: "v1")
+        #expect(try await first.value.value == "v1")
+        await fleet.spawner.advance(by: .seconds(1))
+        let answer = try await second.value
+        #expect((answer.value, answer.detail) == ("v1", .cooldown))
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        let late = try await third.value
+        #expect((late.value, late.detail) == ("v2", nil))
+    }
+
+    @Test("who comes in time for it is answered by it")
+    func inTime() async throws {
+        let fleet = Fleet()
+        let (a, b) = (try await fleet.node(), try await fleet.node())
+        let first = Task { try await b.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(1))
+        let second = Task { try await a.refresh(fleet.field) }
+        try await waitUntil("the wait for the lease") { fleet.spawner.sleepers == 2 }
+        await fleet.spawner.advance(by: .seconds(3))
+        let third = Task { try await a.refresh(fleet.field) }
+        try await waitUntil("the third") { a.waiters(of: fleet.field.erased) == 2 }
+        fleet.source.end(1, value: "v1")
+        await fleet.spawner.advance(by: .seconds(1))
+        for waiting in [first, second, third] { #expect(try await waiting.value.value == "v1") }
+        #expect(fleet.source.loads == 1)
+    }
+
+    @Test("within the cooldown an absence answers on every node, though readers are not told of it")
+    func absence() async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .success(.absent) })
+        let nodes = [try await fleet.node(), try await fleet.node()]
+        for second in 0..<5 {
+            for node in nodes {
+                let error = await errorOf { try await node.refresh(fleet.field) } as? CacheError
+                #expect(error?.code == .absent, "after \(second) seconds")
+            }
+            await fleet.spawner.advance(by: .seconds(1))
+        }
+        #expect(fleet.source.loads == 1)
+        _ = await errorOf { try await nodes[1].refresh(fleet.field) }
+        #expect(fleet.source.loads == 2)
+        await fleet.spawner.advance(by: .milliseconds(1))
+        _ = await errorOf { try await nodes[1].read(fleet.field) }
+        #expect(fleet.source.loads == 3, "a reader asks the source")
+    }
+
+    @Test("an invalidation ends the cooldown, without the store, too", arguments: [Invalidation.expire, .remove])
+    func invalidated(invalidation: Invalidation) async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) })
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        for _ in 0..<2 { #expect(await errorOf { try await node.refresh(fleet.field) } != nil) }
+        #expect(fleet.source.loads == 1)
+        fleet.source.answerFromNowOn { .success(.value("v\($0)")) }
+        _ = invalidation == .expire ? try await node.expire(fleet.field) : try await node.remove(fleet.field)
+        #expect(try await node.refresh(fleet.field).value == "v2")
+        // What waits for the store is sent at the end.
+        store.recover()
+        await node.shutdown()
+    }
+}

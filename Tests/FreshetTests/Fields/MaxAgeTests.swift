@@ -1,0 +1,68 @@
+import FreshetTesting
+import Testing
+
+@testable import Freshet
+
+@Suite("Reads with a maximal age", .timeLimit(.minutes(1)))
+struct MaxAgeTests {
+    private func fleet() -> Fleet {
+        Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(1)) {
+            $0.staleWhileRevalidate = .seconds(3600)
+        }
+    }
+
+    @Test("what is stale is no answer, whether this process believes it or asks the store", arguments: [1, 3])
+    func stale(seconds: Int) async throws {
+        let fleet = fleet()
+        let node = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        await fleet.spawner.advance(by: .seconds(seconds))
+        let reading = try await node.read(fleet.field, maxAge: .seconds(600))
+        #expect((reading.value, reading.status) == ("v2", .loaded))
+    }
+
+    @Test("what was expired is no answer")
+    func expired() async throws {
+        let fleet = fleet()
+        let node = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        try await node.expire(fleet.field)
+        let reading = try await node.read(fleet.field, maxAge: .seconds(600))
+        #expect((reading.value, reading.status) == ("v2", .loaded))
+    }
+
+    @Test("nor is it while it is loaded again for others, who get it")
+    func meanwhile() async throws {
+        let fleet = fleet()
+        let node = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        await fleet.spawner.advance(by: .seconds(1))
+        fleet.source.holdFromNowOn()
+        #expect(try await node.read(fleet.field).status == .stale)
+        try await fleet.source.waitForLoads(2)
+        let reader = Task { try await node.read(fleet.field, maxAge: .seconds(600)) }
+        try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == 1 }
+        #expect(await fleet.promptRead(on: node)?.status == .stale)
+        #expect(node.waiters(of: fleet.field.erased) == 1)
+        fleet.source.end(2, value: "v2")
+        let reading = try await reader.value
+        #expect((reading.value, reading.status) == ("v2", .loaded))
+    }
+
+    @Test("what is kept for a source that fails is no answer, at the first read as at later ones")
+    func kept() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(1)) {
+            $0.staleIfError = .seconds(3600)
+        }
+        let node = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        fleet.source.answerFromNowOn { _ in .failure(SourceIsDown()) }
+        await fleet.spawner.advance(by: .seconds(3))
+        for _ in 0..<3 {
+            let error = await errorOf { try await node.read(fleet.field, maxAge: .seconds(600)) } as? CacheError
+            #expect(error?.code == .sourceFailed)
+            #expect(try await node.read(fleet.field).detail == .sourceFailed)
+        }
+        #expect(fleet.source.loads == 2)
+    }
+}

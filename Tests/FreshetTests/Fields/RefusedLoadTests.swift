@@ -1,0 +1,67 @@
+import FreshetTesting
+import NIOCore
+import Testing
+
+@testable import Freshet
+
+@Suite("Loads that the store refuses", .timeLimit(.minutes(1)))
+struct RefusedLoadTests {
+    private enum Change: CaseIterable { case expire, remove, write }
+
+    @Test(
+        "C1: a load that was overtaken elsewhere answers nobody who came when L1's trust was over",
+        arguments: Change.allCases
+    )
+    private func late(change: Change) async throws {
+        let fleet = Fleet()
+        let (a, b) = (try await fleet.node(), try await fleet.node())
+        let first = Task { try await b.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(2))
+        let second = Task { try await b.read(fleet.field) }
+        try await waitUntil("the second reader") { b.waiters(of: fleet.field.erased) == 2 }
+        switch change {
+        case .expire: try await a.expire(fleet.field)
+        case .remove: try await a.remove(fleet.field)
+        case .write:
+            _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: CacheOptions())
+        }
+        await fleet.spawner.advance(by: .milliseconds(1))
+        let third = Task { try await b.read(fleet.field) }
+        let younger = Task { try await b.read(fleet.field, maxAge: .seconds(1)) }
+        try await waitUntil("the later readers") { b.waiters(of: fleet.field.erased) == 4 }
+        fleet.source.end(1, value: "old")
+        for reader in [first, second] {
+            let reading = try await reader.value
+            #expect((reading.value, reading.isStored) == ("old", false))
+        }
+        if change == .write {
+            for reader in [third, younger] { #expect(try await reader.value.value == "theirs") }
+        } else {
+            try await fleet.source.waitForLoads(2)
+            fleet.source.end(2, value: "new")
+            for reader in [third, younger] {
+                let reading = try await reader.value
+                #expect((reading.value, reading.isStored) == ("new", true))
+            }
+        }
+        #expect(fleet.source.loads == (change == .write ? 1 : 2))
+    }
+
+    @Test("C1: nor does a forced load, not even another forced refresh")
+    func forced() async throws {
+        let fleet = Fleet()
+        let (a, b) = (try await fleet.node(), try await fleet.node())
+        let first = Task { try await b.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        try await a.remove(fleet.field)
+        await fleet.spawner.advance(by: .seconds(3))
+        let second = Task { try await b.refresh(fleet.field) }
+        try await waitUntil("the second") { b.waiters(of: fleet.field.erased) == 2 }
+        fleet.source.end(1, value: "old")
+        #expect(try await first.value.value == "old")
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "new")
+        #expect(try await second.value.value == "new")
+    }
+}
