@@ -15,6 +15,31 @@ import Testing
         #expect(ratio > 0.42)
     }
 
+    @Test(arguments: [100, 1000, 3000], [1.05, 1.1, 1.2])
+    func aLoopALittleLargerThanTheCacheKeepsNearlyAll(_ capacity: Int, _ share: Double) {
+        let length = Int(Double(capacity) * share)
+        let ratio = hitRatio(capacity, (0..<(capacity * 30)).map { $0 % length })
+        #expect(ratio > 1 / share - 0.12)
+    }
+
+    @Test(arguments: [100, 1000], [0.2, 0.4])
+    func theSmallQueueGrowsToKeysThatComeBackLate(_ capacity: Int, _ share: Double) {
+        // Each key twice, so many new ones apart: half of the reads can hit.
+        let distance = Int(Double(capacity) * share)
+        let ratio = hitRatio(capacity, (0..<(capacity * 100)).map { $0 / 2 - $0 % 2 * distance })
+        #expect(ratio > 0.4)
+    }
+
+    @Test(arguments: [100, 1000]) func aSetThatChangesAltogetherIsHeldFromItsFirstRound(_ capacity: Int) {
+        let length = capacity * 9 / 10
+        let keys = (0..<(capacity * 200)).map { $0 / (5 * length) * 1_000_000 + $0 % length }
+        #expect(hitRatio(capacity, keys) > 0.7, "of 0.8")
+    }
+
+    @Test(arguments: [(2, 3), (3, 5), (5, 8)]) func cachesOfAFewEntriesKeepAPartToo(_ capacity: Int, _ length: Int) {
+        #expect(hitRatio(capacity, (0..<10_000).map { $0 % length }) > 0.31)
+    }
+
     @Test func scansDoNotWashOutWhatIsUsed() {
         var keys: [Int] = []
         for round in 0..<40 {

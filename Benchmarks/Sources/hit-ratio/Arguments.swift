@@ -6,7 +6,7 @@ struct Arguments {
         usage: hit-ratio [--capacity N] [--policy default] [--optimum] FILE|@WORKLOAD…
                hit-ratio --reference CSV FILE…
         A FILE is gzip of little-endian 64-bit keys; a WORKLOAD one of \(Workload.allCases.map(\.rawValue)).
-        Without --capacity it is 2 % of the distinct keys, at least 64.
+        Without --capacity it is what the workload is made for, else 2 % of the distinct keys, at least 64.
         """
 
     var capacity: Int?
@@ -42,7 +42,7 @@ struct Arguments {
             guard let workload = Workload(rawValue: String(name.dropFirst())) else {
                 throw Invalid(description: "unknown workload \(name)")
             }
-            return Trace(name: workload.rawValue, keys: workload.keys())
+            return Trace(workload)
         }
     }
 }

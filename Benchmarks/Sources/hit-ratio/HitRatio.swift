@@ -28,7 +28,7 @@ enum HitRatio {
     }
 
     private static func line(_ trace: Trace, _ arguments: Arguments) throws -> String {
-        let capacity = arguments.capacity ?? max(64, Set(trace.keys).count / 50)
+        let capacity = arguments.capacity ?? trace.capacity
         let hits = hits(trace, capacity: capacity)
         var line = Line(
             trace: trace.name,

@@ -6,10 +6,13 @@ struct Trace {
 
     let name: String
     let keys: [UInt64]
+    /// The size of cache it is played through unless told otherwise.
+    let capacity: Int
 
-    init(name: String, keys: [UInt64]) {
-        self.name = name
-        self.keys = keys
+    init(_ workload: Workload) {
+        name = workload.rawValue
+        keys = workload.keys()
+        capacity = workload.capacity ?? Self.usualCapacity(keys)
     }
 
     /// Reads gzip of little-endian 64-bit keys.
@@ -28,8 +31,11 @@ struct Trace {
                 UInt64(littleEndian: buffer.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self))
             }
         }
+        capacity = Self.usualCapacity(keys)
         name = String(URL(fileURLWithPath: path).lastPathComponent.prefix { $0 != "." })
     }
+
+    private static func usualCapacity(_ keys: [UInt64]) -> Int { max(64, Set(keys).count / 50) }
 
     func ratio(_ hits: Int) -> Double { keys.isEmpty ? 0 : Double(hits) / Double(keys.count) }
 }

@@ -16,6 +16,24 @@ enum Workload: String, CaseIterable {
     case drift
     /// Zipf among bursts of keys that are asked for a few times and then never.
     case burst
+    /// Loops of 1.05, 1.1 and 1.2 times the cache.
+    case loop105, loop110, loop120
+    /// Every key twice, a fifth of the cache of new keys later.
+    case pairs
+    /// Every key three times, three tenths of the cache of new keys later.
+    case triples
+    /// A loop of nine tenths of the cache five times, then another.
+    case phases
+
+    /// What the workloads that are about a size are made for.
+    private static let size = 1000
+
+    var capacity: Int? {
+        switch self {
+        case .zipf, .scan, .loop, .mixed, .shift, .drift, .burst: nil
+        case .loop105, .loop110, .loop120, .pairs, .triples, .phases: Self.size
+        }
+    }
 
     func keys(count: Int = 400_000, universe: Int = 20_000) -> [UInt64] {
         var random = Generator(state: 0x9E37_79B9_7F4A_7C15)
@@ -43,6 +61,14 @@ enum Workload: String, CaseIterable {
                 fresh += 1
                 burst = Array(repeating: fresh, count: Int(random.next() % 4))
                 return fresh
+            case .loop105: return UInt64(index % (Self.size * 105 / 100))
+            case .loop110: return UInt64(index % (Self.size * 110 / 100))
+            case .loop120: return UInt64(index % (Self.size * 120 / 100))
+            case .pairs: return elsewhere + UInt64(index / 2) - UInt64(index % 2 * Self.size / 5)
+            case .triples: return elsewhere + UInt64(index / 3) - UInt64(index % 3 * Self.size * 3 / 10)
+            case .phases:
+                let length = Self.size * 9 / 10
+                return UInt64(index / (5 * length)) << 20 + UInt64(index % length)
             }
         }
     }

@@ -5,29 +5,33 @@
 /// - the ghost of a key leads into the main queue only if the key was last used clearly more recently than what the
 ///   main queue throws out, which is LIRS' condition (Jiang, Zhang, SIGMETRICS 2002) without its stack: it keeps loops
 ///   and scans from washing the main queue out, at any length of the ghosts' memory;
-/// - the small queue's size adapts: it grows when a key comes back that a somewhat larger one would have kept, and
-///   shrinks when a key comes back that left the main queue;
+/// - the small queue's size adapts: a key that comes back is compared with an entry of the main queue, and the small
+///   queue grows only if the main one holds what was used longer ago;
 /// - uses close upon another do not count (see ``UseTime/note(_:)``).
 ///
 /// All fields are guarded by the core's lock. A hit touches none of them.
 struct EvictionPolicy: ~Copyable {
-    /// The constants, chosen together over block, database, web and CDN traces and generated zipf, scan, loop, burst
-    /// and shift workloads, at capacities from 64 to 18,000 entries. None belongs to one workload; the page on the
-    /// algorithm says how much each matters.
+    /// The constants, chosen together over block, database, web and CDN traces and generated workloads, at capacities
+    /// from 1 to 18,000 entries. None belongs to one workload; the page on the algorithm says how much each matters.
     private enum Constant {
         static let smallShareAtFirst = 0.05
         static let smallShareAtLeast = 0.01
-        static let smallShareAtMost = 0.6
-        /// In average entries, for each ghost that speaks for or against.
-        static let smallStep = 0.2
-        /// How much longer the small queue would have to be for a ghost to speak for it, in capacities.
+        static let smallShareAtMost = 0.9
+        /// What a ghost that left the small queue moves the border by, in average entries, if it speaks for a larger
+        /// small queue, and if it speaks against.
+        static let smallStep = 0.25
+        static let smallRetreat = 0.05
+        /// The same for one that left the main queue, both ways.
+        static let mainStep = 0.4
+        /// How much longer the small queue would have to be for a ghost to vie with a used entry too, in capacities.
         static let smallReach = 0.1 * ghostsPerEntry
+        /// How much older than the main queue's last victim a ghost may be to speak for that queue.
+        static let mainReach = 2.0
         /// Of the small queue's length.
         static let window = 0.3
         static let ghostsPerEntry = 2.0
         /// How much younger than the main queue's last victim a ghost must be.
-        static let ghostMargin = 0.6
-        static let ticksPerInsertionSmoothing = 64.0
+        static let ghostMargin = 0.5
     }
 
     struct Queue {
@@ -42,14 +46,14 @@ struct EvictionPolicy: ~Copyable {
     private(set) var count = 0
     private var small = Queue()
     private var main = Queue()
+    /// The entry of the main queue that the next ghost is compared with.
+    private var sample: UInt32 = .none
     private var smallTarget: Double
     /// Whether something was evicted for room; until then new entries beyond the small queue's size fill the main.
     private var isWarm = false
     private var ghosts: GhostTable?
 
-    private var insertions: UInt64 = 0
-    private var tickOfLastInsertion: UInt32 = 1
-    private var ticksPerInsertion = 1.0
+    private var insertions = InsertionClock()
     /// When the main queue's last victim was last used, in insertions.
     private var mainVictimLastUse = 0.0
 
@@ -66,37 +70,65 @@ struct EvictionPolicy: ~Copyable {
     private var averageWeight: Double { count == 0 ? 1 : Double(weight) / Double(count) }
 
     private mutating func keepSmallTargetInBounds() {
-        let least = max(averageWeight, Double(limit) * Constant.smallShareAtLeast)
+        let least = Double(limit) * Constant.smallShareAtLeast
         smallTarget = max(least, min(smallTarget, Double(limit) * Constant.smallShareAtMost))
     }
 
     /// Ticks within which another use of an entry does not count.
     var window: UInt32 {
-        UInt32(min(Constant.window * smallTarget / max(averageWeight, 1e-9) * ticksPerInsertion, 1e8))
+        UInt32(min(Constant.window * smallTarget / max(averageWeight, 1e-9) * insertions.ticksEach, 1e8))
     }
 
     /// Takes note that a key comes in that was not there; says whether it goes to the main queue.
     mutating func admit(_ hash: UInt32) -> Bool {
-        insertions += 1
-        let tick = time.pointee.advance()
-        let elapsed = Double(tick - min(tick, tickOfLastInsertion))
-        ticksPerInsertion +=
-            (elapsed - ticksPerInsertion) / min(Double(insertions), Constant.ticksPerInsertionSmoothing)
-        tickOfLastInsertion = tick
-        guard let ghost = ghosts?.take(hash, now: insertions) else {
+        insertions.note(at: time.pointee.advance(), entries: count)
+        guard let ghost = ghosts?.take(hash, now: insertions.count) else {
             return !isWarm && Double(small.weight) >= smallTarget
         }
+        moveBorder(by: ghost)
+        return ghost.age <= mainVictimAge * Constant.ghostMargin
+    }
+
+    private var mainVictimAge: Double { Double(insertions.count) - mainVictimLastUse }
+
+    /// Gives the small queue more or less room, as a ghost that came back has it.
+    ///
+    /// The small queue can only grow at the main one's cost. So a ghost speaks for that if the main queue holds what was
+    /// used longer ago, and against it if not: in a loop the main queue has been used since, all of it.
+    private mutating func moveBorder(by ghost: GhostTable.Ghost) {
+        let sample = nextSample()
+        let isYounger = sample.map { ghost.age < $0.age } ?? true
+        var step = 0.0
         if ghost.leftMain {
-            smallTarget -= Constant.smallStep * averageWeight
+            if isYounger {
+                step = Constant.mainStep
+            } else if ghost.age <= mainVictimAge * Constant.mainReach {
+                step = -Constant.mainStep
+            }
         } else {
-            let entriesInSmall = smallTarget / max(averageWeight, 1e-9)
-            if ghost.age - entriesInSmall <= Constant.smallReach * Double(count) {
-                smallTarget += Constant.smallStep * averageWeight
+            let missing = ghost.age - smallTarget / max(averageWeight, 1e-9)
+            let isNear = missing <= Constant.smallReach * Double(count)
+            if !isYounger || sample?.isUsed == true && !isNear {
+                step = -Constant.smallRetreat
+            } else if ghost.age <= Double(count) {
+                step = Constant.smallStep
             }
         }
+        smallTarget += step * averageWeight
         keepSmallTargetInBounds()
-        return ghost.age <= (Double(insertions) - mainVictimLastUse) * Constant.ghostMargin
     }
+
+    /// Goes round the main queue, an entry a call: its insertions since the last use, and whether it was used since its
+    /// last turn to be evicted.
+    private mutating func nextSample() -> (age: Double, isUsed: Bool)? {
+        if sample == .none { sample = main.oldest }
+        guard sample != .none else { return nil }
+        let word = storage.head(sample).pointee.word
+        sample = storage.links(sample).pointee.newer
+        return (age(word), word.uses > 0)
+    }
+
+    private func age(_ word: UseWord) -> Double { insertions.since(word.tick, now: time.pointee.now) }
 
     mutating func link(_ slot: UInt32, isMain: Bool) {
         count += 1
@@ -131,9 +163,7 @@ struct EvictionPolicy: ~Copyable {
     /// Takes note that a candidate was evicted.
     mutating func remember(_ hash: UInt32, _ word: UseWord, isMain: Bool) {
         isWarm = true
-        let tick = time.pointee.now
-        let ticks = Double(tick - min(tick, word.tick))
-        let lastUse = max(0, Double(insertions) - ticks / max(ticksPerInsertion, 1))
+        let lastUse = max(0, Double(insertions.count) - age(word))
         if isMain { mainVictimLastUse = lastUse }
         let wanted = max(16, Int(Constant.ghostsPerEntry * Double(count)))
         if wanted > 2 * (ghosts?.capacity ?? 0) { ghosts = GhostTable(capacity: wanted) }
@@ -144,7 +174,7 @@ struct EvictionPolicy: ~Copyable {
     mutating func forget() {
         isWarm = false
         ghosts = nil
-        mainVictimLastUse = Double(insertions)
+        mainVictimLastUse = Double(insertions.count)
         smallTarget = Double(limit) * Constant.smallShareAtFirst
         keepSmallTargetInBounds()
     }
@@ -155,7 +185,7 @@ struct EvictionPolicy: ~Copyable {
     }
 
     mutating func moveTicksBack(by amount: UInt32) {
-        tickOfLastInsertion -= min(tickOfLastInsertion, amount)
+        insertions.moveTicksBack(by: amount)
     }
 
     /// The slots of a queue, the newest first.
@@ -188,6 +218,7 @@ struct EvictionPolicy: ~Copyable {
     private mutating func pop(_ slot: UInt32) {
         let links = storage.links(slot)
         let isMain = links.pointee.isMain
+        if sample == slot { sample = links.pointee.newer }
         var queue = isMain ? main : small
         let (newer, older) = (links.pointee.newer, links.pointee.older)
         if newer != .none { storage.links(newer).pointee.older = older } else { queue.newest = older }
