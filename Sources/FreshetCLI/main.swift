@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 // freshet serve | demo | check                       Commands/Serve.swift, Demo.swift, Check.swift
 // freshet fields | warm | refresh | expire | remove | explain
@@ -23,4 +24,6 @@ struct FreshetCommand: AsyncParsableCommand {
     )
 }
 
+// Who reads the output may leave; that is an error of the write, and ends nothing.
+signal(SIGPIPE, SIG_IGN)
 await Exit.run(FreshetCommand.self)
