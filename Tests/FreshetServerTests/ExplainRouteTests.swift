@@ -36,6 +36,13 @@ struct ExplainRouteTests {
         #expect(read.text == "read: this process held nothing; loaded from the source")
     }
 
+    @Test("a store that refuses a lease is not said to be away")
+    func refused() {
+        var event = FieldEvent(.lease(.storeAway(.storeRejected)), at: TestSpawner().now())
+        event.message = "READONLY"
+        #expect(event.text == "lease: none: the store refuses it: READONLY; what is loaded stays in this process")
+    }
+
     @Test("holds no token, of the administrator or of a lease")
     func tokens() async throws {
         let fixture = try await RouteChangeTests.fixture { $0.minRefreshInterval = .zero }

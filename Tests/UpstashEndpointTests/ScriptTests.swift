@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import RESP
+import TestSupport
 import Testing
 
 @testable import FreshetServer
@@ -84,5 +85,21 @@ struct ScriptTests {
         #expect(scripts.forRedis(plain) == plain)
         let reply = RESPValue.bulkString(ByteBuffer(string: RedisScript("return 1").sha1))
         #expect(scripts.replies([reply], to: [plain]) == [reply])
+    }
+
+    @Test("a script that does not end can be ended, though it holds up what others sent")
+    func kill() async throws {
+        let server = try await RedisServer.start(arguments: ["--lua-time-limit", "10"])
+        try await Endpoint.serving(server.url) { endpoint in
+            async let script = endpoint.ask(.POST, "/", #"["EVAL","while true do end",0]"#)
+            let isEnded = try await eventually {
+                try await endpoint.ask(.GET, "/script/kill").body == #"{"result":"OK"}"#
+            }
+            #expect(isEnded)
+            let answer = try await script
+            #expect(answer.status == 400)
+            #expect(try await endpoint.ask(.GET, "/ping").status == 200)
+        }
+        await server.stop()
     }
 }

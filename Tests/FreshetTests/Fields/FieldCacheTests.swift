@@ -149,6 +149,24 @@ struct FieldCacheTests {
         #expect(fleet.source.contexts.map(\.etag) == [nil, "e1"])
     }
 
+    @Test("a source is not asked whether a value has changed that ends before the load begins")
+    func endedBeforeTheLoad() async throws {
+        let fleet = Fleet(
+            source: ControlledSource { $0 == 1 ? .success(.value("v1", .init(etag: "e1"))) : .success(.value("v2")) }
+        )
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let node = try await fleet.node(store)
+        _ = try await node.value(of: fleet.field)
+        await fleet.spawner.advance(by: .milliseconds(59_800))
+        // Less than a call to the store may take.
+        store.inject(.delayAfterwards(.milliseconds(300)), into: [.lease])
+        let reader = Task { try await node.read(fleet.field, maxAge: .seconds(10)) }
+        try await waitUntil("the lease") { store.calls(of: .lease) == 2 && fleet.spawner.sleepers > 0 }
+        await fleet.spawner.advance(by: .milliseconds(300))
+        #expect(try await reader.value.value == "v2")
+        #expect(fleet.source.contexts.map(\.etag) == [nil, nil])
+    }
+
     @Test("'not modified' of a value that is not held is a failure")
     func notModifiedOfNothing() async throws {
         let fleet = Fleet(source: ControlledSource { _ in .success(.notModified) })

@@ -118,6 +118,16 @@ struct SettleTests {
         Fleet(source: source) { $0.settle = .seconds(30) }
     }
 
+    /// A node whose first load was a forced one.
+    private func refreshed(_ fleet: Fleet) async throws -> FieldCache {
+        let node = try await fleet.node()
+        let forced = Task { try await node.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "v1")
+        _ = try await forced.value
+        return node
+    }
+
     private func settled(_ node: FieldCache, _ fleet: Fleet) -> [Bool?] {
         node.events(of: fleet.field.erased).compactMap {
             if case .settled(let hasChanged) = $0.kind { .some(hasChanged) } else { nil }
@@ -145,11 +155,7 @@ struct SettleTests {
     @Test("a load that began before is not taken for the one that is to be looked at")
     func loadBegunBefore() async throws {
         let fleet = fleet(ControlledSource())
-        let node = try await fleet.node()
-        let forced = Task { try await node.refresh(fleet.field) }
-        try await fleet.source.waitForLoads(1)
-        fleet.source.end(1, value: "v1")
-        _ = try await forced.value
+        let node = try await refreshed(fleet)
         await fleet.spawner.advance(by: .seconds(25))
         let reader = Task { try await node.read(fleet.field, maxAge: .seconds(5)) }
         try await fleet.source.waitForLoads(2)
@@ -179,11 +185,7 @@ struct SettleTests {
     @Test("C1: an invalidation during the check overtakes it, too")
     func overtaken() async throws {
         let fleet = fleet(ControlledSource())
-        let node = try await fleet.node()
-        let forced = Task { try await node.refresh(fleet.field) }
-        try await fleet.source.waitForLoads(1)
-        fleet.source.end(1, value: "v1")
-        _ = try await forced.value
+        let node = try await refreshed(fleet)
         await fleet.spawner.advance(by: .seconds(30))
         try await fleet.source.waitForLoads(2)
         try await node.remove(fleet.field)

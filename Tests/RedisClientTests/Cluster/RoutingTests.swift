@@ -234,6 +234,13 @@ private func primary(_ port: Int) -> Primary { Primary(address: address(port), p
         work.endRound()
         #expect(!work.isDone)
         #expect(work.beginRound() == [2])
+        // When no time is left, what it waited for answers it.
+        var late = PipelineWork(parts: PipelinePlan(commands, routes: routes, primaries: []).parts)
+        _ = late.beginRound()
+        _ = late.receive(.success(replies), of: [0, 1, 3, 4], from: address(1), followUp: followUp)
+        late.giveUp(RESPError("TRYAGAIN"))
+        #expect(late.isDone)
+        #expect([1, 2, 5].allSatisfy { late.replies[$0] == .error(RESPError("TRYAGAIN")) })
         // Where there is one place only, they are in order anyway.
         var sentinel = self.work(commands)
         #expect(sentinel.beginRound() == Array(commands.indices))
