@@ -8,7 +8,7 @@ enum NearbyHost {
     /// address.
     static func isNearby(_ host: String) -> Bool {
         if ServerSettings.isLoopback(host) { return true }
-        let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+        let bare = ServerSettings.bare(host)
         if bare.contains(":") { return isPrivate(version6: bare) }
         let numbers = bare.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
         if numbers.count == 4, let first = numbers[0], let second = numbers[1], numbers[2] != nil, numbers[3] != nil {
