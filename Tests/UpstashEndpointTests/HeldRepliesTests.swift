@@ -20,16 +20,41 @@ struct HeldRepliesTests {
         #expect(try await pieces(of: 20, answeredWith: limit) == [8] + Array(repeating: 1, count: 12))
     }
 
+    @Test("what is known of one pipeline's replies holds for the next one's first piece")
+    func firstPieces() {
+        let pieces = PipelinePieces()
+        #expect(pieces.size(after: 8, 80) == 128)
+        #expect(pieces.first == 128)
+        // A short one says nothing against it, a long one does not make it longer.
+        #expect(pieces.size(after: 1, 10) == 16)
+        #expect(pieces.size(after: 2048, 20_480) == 4096)
+        #expect(pieces.first == 128)
+        #expect(pieces.size(after: 128, 128 << 20) == 1)
+        #expect(pieces.first == 1)
+    }
+
+    @Test("an endpoint sends its second pipeline of small replies at once")
+    func secondPipeline() async throws {
+        let backend = RecordingBackend(reply: .integer(1))
+        let runner = UpstashRunner(backend: backend, limits: UpstashEndpointLimits())
+        for _ in 0..<2 { try await send(100, to: runner) }
+        #expect(backend.counts == [8, 92, 100])
+    }
+
     private func pieces(of count: Int, answeredWith size: Int) async throws -> [Int] {
         let backend = RecordingBackend(reply: .bulkString(ByteBuffer(repeating: UInt8(ascii: "x"), count: size)))
         let runner = UpstashRunner(backend: backend, limits: UpstashEndpointLimits())
+        try await send(count, to: runner)
+        #expect(backend.counts.reduce(0, +) == count)
+        return backend.counts
+    }
+
+    private func send(_ count: Int, to runner: UpstashRunner) async throws {
         let body = "[\(Array(repeating: #"["GET","k"]"#, count: count).joined(separator: ","))]"
         let pipeline = try JSONCommandReader.pipeline(ByteBuffer(string: body), limits: runner.limits)
         var writer = runner.writer(.resp2)
         let memory = ByteBudget(limit: runner.limits.maxBytesInFlight).share()
         try await runner.run(pipeline: pipeline, isReadOnly: false, to: &writer, memory)
-        #expect(backend.counts.reduce(0, +) == count)
-        return backend.counts
     }
 
     @Test("they count with all that is under way, also where they are too large to be written")

@@ -4,18 +4,17 @@ import RESP
 
 /// Runs what requests ask for, as far as the rules allow, and writes the answers.
 struct UpstashRunner: Sendable {
-    /// Commands of a pipeline that are under way together, at first and at most. Nothing is known yet of the first
-    /// replies, which are all in memory at once.
-    private static let piece = (first: 8, largest: 4096)
-    /// Of the replies of a piece, as far as they can be foreseen from those before.
-    private static let pieceBytes = 1 << 20
-    /// By how much pieces grow at most.
-    private static let growth = 16
     /// Replies that are longer are written beside the event loop, which has others to serve.
     private static let longReplies = 1 << 20
 
     let backend: any UpstashBackend
     let limits: UpstashEndpointLimits
+    private let pieces = PipelinePieces()
+
+    init(backend: any UpstashBackend, limits: UpstashEndpointLimits) {
+        self.backend = backend
+        self.limits = limits
+    }
 
     func writer(_ format: UpstashAnswerFormat) -> UpstashAnswerWriter {
         UpstashAnswerWriter(format, maxEntryBytes: limits.maxCommandBytes, maxBytes: limits.maxAnswerBytes)
@@ -40,7 +39,7 @@ struct UpstashRunner: Sendable {
         _ memory: ByteBudget.Share
     ) async throws {
         var start = 0
-        var size = Self.piece.first
+        var size = pieces.first
         writer.beginList()
         while start < pipeline.count {
             let piece = start..<min(start + size, pipeline.count)
@@ -56,8 +55,7 @@ struct UpstashRunner: Sendable {
             }
             let bytes = try await write(replies, to: &writer, memory)
             start = piece.upperBound
-            let fitting = piece.count * Self.pieceBytes / max(1, bytes)
-            size = max(1, min(fitting, Self.growth * piece.count, Self.piece.largest))
+            size = pieces.size(after: piece.count, bytes)
         }
         writer.endList()
     }
