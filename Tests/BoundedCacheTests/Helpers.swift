@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import NIOConcurrencyHelpers
 
 /// A clock that stands still until it is moved.
@@ -53,9 +53,10 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
+/// Runs it on a thread of its own: tests that wait may hold all that there are in a pool.
 func onAnotherThread(_ body: @escaping @Sendable () -> Void) {
     let done = DispatchSemaphore(value: 0)
-    DispatchQueue.global().async {
+    Thread.detachNewThread {
         body()
         done.signal()
     }

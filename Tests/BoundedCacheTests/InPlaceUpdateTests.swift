@@ -1,5 +1,5 @@
 import BoundedCache
-import Dispatch
+import Foundation
 import Testing
 
 /// Updates that change a copy-on-write value in place.
@@ -115,7 +115,7 @@ import Testing
         let seen = Collected<[Int]?>()
         try cache.update("a") { draft in
             draft.value?.append(2)
-            DispatchQueue.global().async {
+            Thread.detachNewThread {
                 started.signal()
                 seen.append(cache.get("a"))
                 seen.append(cache.peek("a"))
@@ -241,7 +241,9 @@ import Testing
             let ofThread = round % 2 == 0 ? [caches[0], caches[0]] : caches
             for thread in 0..<2 { ofThread[thread].set(keys[thread], [1]) }
             for thread in 0..<2 {
-                DispatchQueue.global().async(group: group) {
+                group.enter()
+                Thread.detachNewThread {
+                    defer { group.leave() }
                     try? ofThread[thread].update(keys[thread]) { draft in
                         draft.value?.append(2)
                         bothInside.signal()

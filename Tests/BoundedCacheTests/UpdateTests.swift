@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Testing
 
 @testable import BoundedCache
@@ -150,7 +150,7 @@ import Testing
         let seen = Collected<Int?>()
         #expect(throws: Failure.self) {
             try cache.update("a") { _ in
-                DispatchQueue.global().async {
+                Thread.detachNewThread {
                     if call == "update" {
                         try? cache.update("a") { draft in
                             seen.append(draft.value)
@@ -179,7 +179,9 @@ import Testing
             let goOn = DispatchSemaphore(value: 0)
             let group = DispatchGroup()
             for key in 0..<2 {
-                DispatchQueue.global().async(group: group) {
+                group.enter()
+                Thread.detachNewThread {
+                    defer { group.leave() }
                     _ = try? cache.update(key) { draft in
                         bothInside.signal()
                         goOn.wait()
@@ -232,6 +234,7 @@ extension BoundedCache {
             let waiters = core.pointee.waiters
             coreLock.pointee.unlock()
             if waiters > 0 { return true }
+            sched_yield()
         }
         return false
     }

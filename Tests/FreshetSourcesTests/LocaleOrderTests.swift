@@ -104,7 +104,7 @@ struct LocaleOrderTests {
     /// Runs a script with Node, in another thread than those that tests run in.
     private func node(_ script: String, _ input: Data) async throws -> Data {
         try await withUnsafeThrowingContinuation { continuation in
-            DispatchQueue.global().async {
+            Thread.detachNewThread {
                 continuation.resume(with: Result { try Self.runNode(script, input) })
             }
         }

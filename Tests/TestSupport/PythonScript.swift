@@ -36,7 +36,7 @@ public struct PythonScript: Sendable {
         try process.run()
         // In another thread than those that tests run in.
         let output = await withUnsafeContinuation { continuation in
-            DispatchQueue.global().async {
+            Thread.detachNewThread {
                 continuation.resume(returning: pipe.fileHandleForReading.readDataToEndOfFile())
             }
         }

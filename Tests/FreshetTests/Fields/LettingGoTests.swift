@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import FreshetTesting
 import Logging
 import NIOConcurrencyHelpers
@@ -58,7 +58,7 @@ struct LettingGoTests {
     private func value() -> Watched {
         Watched { [node, gone] in
             let answered = DispatchSemaphore(value: 0)
-            DispatchQueue.global().async {
+            Thread.detachNewThread {
                 if let node = node.withLockedValue({ $0 }) {
                     for field in node.catalog.fields { _ = (node.waiters(of: field), node.tools.failure(of: field)) }
                 }
