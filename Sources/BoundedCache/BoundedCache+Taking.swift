@@ -33,11 +33,12 @@ extension BoundedCache {
         storage.setDeadline(slot, candidate.deadline)
         storage.limit(slot)?.pointee = candidate.limit
         time.pointee.note(head(slot).pointee.uses)
-        shard.lock()
         core.pointee.changeWeight(of: slot, to: UInt32(candidate.weight))
+        core.pointee.reindex(slot, update.hash)
+        // Only now: who finds neither the entry nor that it is taken believes that there is none.
+        shard.lock()
         shard.countTaken(-1)
         shard.unlock()
-        core.pointee.reindex(slot, update.hash)
         makeRoom(for: 0, sparing: slot, now: now, into: &departures)
         sweepAStep(now: now, into: &departures)
     }

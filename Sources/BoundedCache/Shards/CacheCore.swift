@@ -62,7 +62,7 @@ struct CacheCore: ~Copyable {
         policy.remember(head.pointee.hash, word, isMain: allocator.storage.links(slot).pointee.isMain)
     }
 
-    /// The shard's lock is held for writing.
+    /// The shard's lock is held for writing, or no reader finds the slot.
     @usableFromInline
     mutating func changeWeight(of slot: UInt32, to weight: UInt32) {
         policy.changeWeight(of: slot, to: weight)
