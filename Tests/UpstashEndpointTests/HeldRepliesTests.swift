@@ -1,3 +1,4 @@
+import Foundation
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
@@ -13,7 +14,7 @@ struct HeldRepliesTests {
     @Test("a pipeline of small replies goes in two pieces, of large ones soon in pieces of one, refused or not")
     func pieces() async throws {
         #expect(try await pieces(of: 100, answeredWith: 10) == [8, 92])
-        #expect(try await pieces(of: 5000, answeredWith: 10) == [8, 128, 2048, 2816])
+        #expect(try await pieces(of: 1500, answeredWith: 10) == [8, 128, 512, 512, 340])
         let limit = UpstashEndpointLimits().maxCommandBytes
         #expect(try await pieces(of: 20, answeredWith: limit + 1) == [8] + Array(repeating: 1, count: 12))
         // Soon there is no room for more.
@@ -27,7 +28,7 @@ struct HeldRepliesTests {
         #expect(pieces.first == 128)
         // A short one says nothing against it, a long one does not make it longer.
         #expect(pieces.size(after: 1, 10) == 16)
-        #expect(pieces.size(after: 2048, 20_480) == 4096)
+        #expect(pieces.size(after: 512, 5120) == 512)
         #expect(pieces.first == 128)
         #expect(pieces.size(after: 128, 128 << 20) == 1)
         #expect(pieces.first == 1)
@@ -57,27 +58,49 @@ struct HeldRepliesTests {
         try await runner.run(pipeline: pipeline, isReadOnly: false, to: &writer, memory)
     }
 
-    @Test("they count with all that is under way, also where they are too large to be written")
+    @Test("they count with all that is under way; those for which there is no room are errors of their entries")
     func budget() async throws {
         var limits = UpstashEndpointLimits()
         limits.maxCommandBytes = 1000
         limits.maxBytesInFlight = 10_000
         try await Endpoint.overRedis(limits: limits) { endpoint, _ in
-            for _ in 0..<2 { _ = try await endpoint.ask(.POST, "/append/k", String(repeating: "x", count: 900)) }
-            let gets = "[\(Array(repeating: #"["GET","k"]"#, count: 8).joined(separator: ","))]"
-            let list = #"["LRANGE","l",0,-1]"#
-            for _ in 0..<12 { _ = try await endpoint.ask(.POST, "/rpush/l", String(repeating: "x", count: 900)) }
-            for (path, body) in [("/pipeline", gets), ("/multi-exec", gets), ("/", list)] {
-                let answer = try await endpoint.ask(.POST, path, body)
-                #expect(answer.status == 502, "\(path) \(answer.body)")
-                #expect(answer.error == "ERR the answers under way are too large; commands were run")
+            _ = try await endpoint.ask(.POST, "/set/k", String(repeating: "x", count: 900))
+            let gets = Self.body(#"["INCR","n"]"# + String(repeating: #",["GET","k"]"#, count: 20))
+            let small = Self.body(#"["PING"]"# + String(repeating: #",["PING"]"#, count: 20))
+            // In pieces that know of no large ones, too.
+            for (path, warmth) in [("/pipeline", gets), ("/pipeline", small), ("/multi-exec", gets)] {
+                _ = try await endpoint.ask(.POST, "/pipeline", warmth)
+                let answer = try await endpoint.ask(.POST, path, gets)
+                #expect(answer.status == 200, "\(path) \(answer.body)")
+                let results = answer.body.components(separatedBy: #"{"result":"xxx"#).count - 1
+                let errors = answer.body.components(separatedBy: "Actual: 900 bytes").count - 1
+                #expect(results > 3, "\(path)")
+                #expect(errors == 20 - results, "\(path)")
             }
-            // Their room is free again.
-            let answer = try await endpoint.ask(.POST, "/multi-exec", #"[["GET","k"],["STRLEN","k"]]"#)
-            #expect(answer.status == 200)
-            #expect(answer.body.hasSuffix(#"{"result":1800}]"#), "\(answer.body)")
+            // A body takes the room of any reply.
+            let padded = #"["GET","k"]"# + String(repeating: " ", count: 9500)
+            let answer = try await endpoint.ask(.POST, "/", padded)
+            #expect(answer.status == 502, "\(answer.body)")
+            #expect(answer.error == "ERR the answers under way are too large; commands were run")
+            // The room is free again.
+            #expect(try await endpoint.ask(.POST, "/", #"["GET","k"]"#).status == 200)
         }
     }
+
+    @Test("one that is larger than any entry may be needs no room")
+    func tooLargeForAnEntry() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxCommandBytes = 1000
+        limits.maxBytesInFlight = 10_000
+        try await Endpoint.overRedis(limits: limits) { endpoint, _ in
+            for _ in 0..<12 { _ = try await endpoint.ask(.POST, "/rpush/l", String(repeating: "x", count: 900)) }
+            let answer = try await endpoint.ask(.POST, "/", #"["LRANGE","l",0,-1]"#)
+            #expect(answer.status == 200, "\(answer.body)")
+            #expect(answer.error == "ERR max request size exceeded. Limit: 1000 bytes, Actual: 10800 bytes")
+        }
+    }
+
+    private static func body(_ commands: String) -> String { "[\(commands)]" }
 
     @Test(
         "of what there is no room for hardly anything is written",

@@ -4,7 +4,7 @@ import Synchronization
 /// replies before let expect a mebibyte of, be they of this pipeline or of another.
 final class PipelinePieces: Sendable {
     private static let bytes = 1 << 20
-    private static let largest = 4096
+    private static let largest = 512
     /// Of a pipeline of which nothing is known yet.
     private static let largestFirst = 128
     /// By how much they grow at most.

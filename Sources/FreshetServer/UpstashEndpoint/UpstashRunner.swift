@@ -53,34 +53,61 @@ struct UpstashRunner: Sendable {
             } catch let refusal as UpstashRefusal where start > 0 {
                 throw refusal.afterwards
             }
-            let bytes = try await write(replies, to: &writer, memory)
+            try await write(replies, to: &writer, memory)
             start = piece.upperBound
-            size = pieces.size(after: piece.count, bytes)
+            size = pieces.size(after: piece.count, replies.heldBytes)
         }
         writer.endList()
     }
 
     /// Writes replies. They count as long as they are held, and what is written of them until the share is given up.
+    /// One behind others for which there is no room becomes an error that says so.
     ///
-    /// - Returns: the bytes of the replies.
-    /// - Throws: ``UpstashRefusal`` if there is no room for them.
-    @discardableResult
+    /// - Throws: ``UpstashRefusal`` if there is no room for any.
     func write(
         _ replies: [RESPValue],
         to writer: inout UpstashAnswerWriter,
         _ memory: ByteBudget.Share
-    ) async throws -> Int {
-        let bytes = replies.reduce(0) { $0 + $1.heldBytes }
-        guard memory.take(bytes) else { throw UpstashRefusal.answersTooLarge }
-        defer { memory.giveBack(bytes) }
+    ) async throws {
+        let (kept, bytes) = try fit(replies, behindOthers: !writer.isFirst, memory)
         let before = writer.buffer.readableBytes
         if bytes > Self.longReplies {
-            await withTaskExecutorPreference(globalConcurrentExecutor) { writer.write(replies) }
+            await withTaskExecutorPreference(globalConcurrentExecutor) { writer.write(kept) }
         } else {
-            writer.write(replies)
+            writer.write(kept)
         }
+        memory.giveBack(bytes)
         guard memory.take(writer.buffer.readableBytes - before) else { throw UpstashRefusal.answersTooLarge }
-        return bytes
+    }
+
+    /// What there is room for, and the bytes that count for it.
+    private func fit(
+        _ replies: [RESPValue],
+        behindOthers: Bool,
+        _ memory: ByteBudget.Share
+    ) throws -> (kept: [RESPValue], bytes: Int) {
+        var bytes = replies.heldBytes
+        if memory.take(bytes) { return (replies, bytes) }
+        bytes = 0
+        var kept: [RESPValue] = []
+        kept.reserveCapacity(replies.count)
+        for reply in replies {
+            let size = reply.size()
+            if size > limits.maxCommandBytes {
+                // It is not written, only told of.
+                kept.append(reply)
+            } else if memory.take(2 * reply.heldBytes) {
+                // As it is, and as it is written.
+                bytes += 2 * reply.heldBytes
+                kept.append(reply)
+            } else if behindOthers || !kept.isEmpty {
+                let refusal = UpstashRefusal.commandTooLarge(limit: limits.maxAnswerBytes, actual: size)
+                kept.append(.error(RESPError(refusal.text)))
+            } else {
+                throw UpstashRefusal.answersTooLarge
+            }
+        }
+        return (kept, bytes)
     }
 
     /// - Throws: ``UpstashRefusal`` if one of the commands may not be run or could not be queued; then none was.

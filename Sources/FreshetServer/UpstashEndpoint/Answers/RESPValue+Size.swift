@@ -23,3 +23,7 @@ extension RESPValue {
     /// What it takes of the memory.
     var heldBytes: Int { size(each: MemoryLayout<Self>.stride) }
 }
+
+extension [RESPValue] {
+    var heldBytes: Int { reduce(0) { $0 + $1.heldBytes } }
+}

@@ -9,7 +9,8 @@ struct UpstashAnswerWriter {
     private let format: UpstashAnswerFormat
     private let maxEntryBytes: Int
     private let maxBytes: Int
-    private var isFirst = true
+    /// Whether nothing is written yet but a bracket.
+    private(set) var isFirst = true
 
     init(_ format: UpstashAnswerFormat = .json, maxEntryBytes: Int = .max, maxBytes: Int = .max) {
         self.format = format
