@@ -368,7 +368,7 @@ struct ConfigurationTests {
         #expect(problems.first?.contains("'host' is given twice here – keep one of them; nothing else") == true)
     }
 
-    @Test("aliases that stand for too many values, or too deep ones, are a problem and take no time")
+    @Test("aliases that stand for too much, or too deep values, are a problem and take no time")
     func aliases() {
         var bomb = "x0: &a0 x\n"
         var chain = bomb
@@ -377,13 +377,44 @@ struct ConfigurationTests {
             bomb += "x\(level): &a\(level) [\(references)]\n"
         }
         for level in 1...200 { chain += "x\(level): &a\(level) [*a\(level - 1)]\n" }
-        for yaml in [bomb, chain] {
+        let long = "x: &x \(String(repeating: "x", count: 50_000))\ny: ["
+        for yaml in [bomb, chain, long + Array(repeating: "*x", count: 100).joined(separator: ", ") + "]"] {
             let problems = Self.problems(yaml)
             #expect(problems.count == 1)
             #expect(problems.first?.contains("write fewer aliases") == true)
         }
         let many = Array(repeating: "1", count: 101_000).joined(separator: ",")
         #expect(!Self.problems("x: [\(many)]").joined().contains("aliases"))
+        // The last level is above the limit, and would be hashed as a key.
+        let key = bomb.split(separator: "\n").dropLast(6).joined(separator: "\n") + "\nfields:\n  ? *a4\n  : 1"
+        #expect(Self.problems(key).first?.contains("the alias *a4 cannot be a key – write the key itself") == true)
+    }
+
+    @Test("an alias is followed, and a star elsewhere is a star")
+    func stars() throws {
+        let problems = Self.problems("fields: { a: *x, b: &x { ttl: 1s } }")
+        let problem = "freshet.yaml:1:14: *x stands for nothing: no value before it has the anchor &x"
+        #expect(problems == [problem + " – put a text that begins with * in quotes"])
+        let configuration = try Configuration.parse(
+            """
+            fields:
+              a:
+                ttl: 1h
+                key: 'a * b'
+                refreshEvery: "*/15 * * * *"
+                source: { file: { path: a*.json } }
+                where: &texts { A: { notIn: ['*', "**"] } }
+              b: { ttl: 1h, source: { file: { path: b } }, where: *texts }
+            """,
+            file: "/etc/freshet.yaml",
+            environment: Environment([:])
+        )
+        let fields = configuration.fields
+        #expect(fields.map(\.key) == ["a * b", "b"])
+        #expect(fields[0].transform != nil)
+        #expect(fields[0].transform == fields[1].transform)
+        #expect(fields[0].transform == (try RecordTransform(where: ["A": Condition(notIn: ["*", "**"])])))
+        #expect(fields[0].source == .file(path: "/etc/a*.json"))
     }
 
     @Test("a file that cannot be read says why")

@@ -5,35 +5,28 @@ enum YAMLDocument {
     /// Marks a key that was given twice, so that the rest of the document can still be read.
     private static let duplicateMarks: ClosedRange<UInt32> = 0x100000...0x1003FF
 
-    /// How many values aliases may stand for in any file, and how deep values may be nested.
-    private static let leastExpansion = 100_000
-    private static let greatestDepth = 100
-
     /// - Returns: the root, nil for an empty document or one that cannot be read; the reason is then in the scope.
     static func parse(_ text: String, in scope: ReadingScope) -> YAMLValue? {
-        let hidden = VariableSubstitution.hide(text)
+        let hidden = Aliases.hide(VariableSubstitution.hide(text))
         var lines = hidden.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
         var marks = duplicateMarks.makeIterator()
         while true {
             do {
-                guard let node = try compose(yaml: lines.joined(separator: "\n")) else { return nil }
-                // A file without aliases has no more values than bytes.
-                var budget = max(leastExpansion, text.utf8.count)
-                guard isWithin(&budget, depth: greatestDepth, node) else {
-                    scope.report(
-                        nil,
-                        "the file has too many values once its aliases are followed, or too deep ones",
-                        "write fewer aliases (*name), and nest no deeper than \(greatestDepth)"
-                    )
-                    return nil
-                }
-                return YAMLValue(node: node, path: "", scope: scope)
+                let parser = try Parser(yaml: lines.joined(separator: "\n"))
+                guard let node = try parser.singleRoot() else { return nil }
+                var aliases = Aliases(bytes: text.utf8.count)
+                // Anchors live as long as the parser.
+                let root = try withExtendedLifetime(parser) { () throws(Aliases.Problem) in try aliases.follow(node) }
+                return YAMLValue(node: root, path: "", scope: scope)
+            } catch let problem as Aliases.Problem {
+                report(problem, in: scope)
+                return nil
             } catch YamlError.duplicatedKeysInMapping(let names, let context) {
                 let positions = mark(names, below: Place(context.mark), as: &marks, in: &lines)
                 for (name, position) in positions {
                     scope.report(
                         position,
-                        "'\(VariableSubstitution.reveal(name))' is given twice",
+                        "'\(shown(name))' is given twice",
                         "keep one of them"
                     )
                 }
@@ -41,7 +34,7 @@ enum YAMLDocument {
                     for name in names {
                         scope.report(
                             Place(context.mark),
-                            "'\(VariableSubstitution.reveal(name))' is given twice here",
+                            "'\(shown(name))' is given twice here",
                             "keep one of them; nothing else of the file was checked"
                         )
                     }
@@ -58,19 +51,7 @@ enum YAMLDocument {
         key.unicodeScalars.first.map { duplicateMarks.contains($0.value) } ?? false
     }
 
-    /// Whether a value has no more values in it than the budget, which it reduces, and not too deep ones.
-    private static func isWithin(_ budget: inout Int, depth: Int, _ node: Node) -> Bool {
-        budget -= 1
-        guard budget >= 0, depth >= 0 else { return false }
-        switch node {
-        case .scalar, .alias: return true
-        case .sequence(let sequence): return sequence.allSatisfy { isWithin(&budget, depth: depth - 1, $0) }
-        case .mapping(let mapping):
-            return mapping.allSatisfy {
-                isWithin(&budget, depth: depth - 1, $0.key) && isWithin(&budget, depth: depth - 1, $0.value)
-            }
-        }
-    }
+    private static func shown(_ name: String) -> String { Aliases.reveal(VariableSubstitution.reveal(name)) }
 
     /// Renames the second occurrence of each name in the mapping that has the mark at the first occurrence of the first
     /// name.
@@ -139,6 +120,25 @@ enum YAMLDocument {
             if rest.hasPrefix(":") { return true }
         }
         return false
+    }
+
+    private static func report(_ problem: Aliases.Problem, in scope: ReadingScope) {
+        switch problem {
+        case .tooMuch:
+            scope.report(
+                nil,
+                "the file has too much in it once its aliases are followed, or too deep values",
+                "write fewer aliases (*name), and nest no deeper than \(Aliases.greatestDepth)"
+            )
+        case .unknown(let name, let place):
+            scope.report(
+                place,
+                "*\(shown(name)) stands for nothing: no value before it has the anchor &\(shown(name))",
+                "put a text that begins with * in quotes"
+            )
+        case .isKey(let name, let place):
+            scope.report(place, "the alias *\(shown(name)) cannot be a key", "write the key itself")
+        }
     }
 
     private static func report(_ error: any Error, in scope: ReadingScope) {
