@@ -213,7 +213,7 @@ struct ConnectionLimitsTests {
         #expect(try channel.readOutbound(as: HTTPResponsePart.self) == nil)
     }
 
-    @Test("while the service drains, a request has so long to come to its end", arguments: [true, false])
+    @Test("while the service drains, a request has so long to come to its end, or gets 503", arguments: [true, false])
     func unfinished(ends: Bool) throws {
         let channel = try Self.channel()
         try channel.writeInbound(Self.head(length: "5"))
@@ -223,7 +223,55 @@ struct ConnectionLimitsTests {
         if ends { try channel.writeInbound(HTTPRequestPart.end(nil)) }
         channel.embeddedEventLoop.advanceTime(by: .seconds(1))
         #expect(channel.isActive == ends)
+        #expect(try Self.status(channel) == (ends ? nil : .serviceUnavailable))
         _ = try channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test("one that does not come to its end takes no answer from those before it")
+    func unfinishedBehindOthers() throws {
+        let channel = try Self.channel()
+        for _ in 0..<2 {
+            try channel.writeInbound(Self.head())
+            try channel.writeInbound(HTTPRequestPart.end(nil))
+        }
+        try channel.writeInbound(Self.head(length: "5"))
+        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        channel.embeddedEventLoop.advanceTime(by: .seconds(5))
+        for _ in 0..<2 {
+            #expect(channel.isActive)
+            try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
+            try channel.writeOutbound(HTTPResponsePart.end(nil))
+            #expect(try Self.status(channel) == .ok)
+        }
+        #expect(!channel.isActive)
+        #expect(try Self.status(channel) == .serviceUnavailable)
+    }
+
+    @Test("a refusal is not to be cached, and has no body where HEAD asked")
+    func refusalOfHead() throws {
+        let channel = try Self.channel()
+        var head = HTTPRequest(method: .head, scheme: nil, authority: nil, path: "/")
+        head.headerFields[.contentLength] = "11"
+        try channel.writeInbound(HTTPRequestPart.head(head))
+        guard case .head(let answer)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
+            return #expect(Bool(false))
+        }
+        #expect(answer.status == .contentTooLarge)
+        #expect(answer.headerFields[.cacheControl] == "no-store")
+        guard case .end? = try channel.readOutbound(as: HTTPResponsePart.self) else { return #expect(Bool(false)) }
+    }
+
+    /// Of the next answer, which is read to its end.
+    private static func status(_ channel: EmbeddedChannel) throws -> HTTPResponse.Status? {
+        var status: HTTPResponse.Status?
+        while let part = try channel.readOutbound(as: HTTPResponsePart.self) {
+            switch part {
+            case .head(let head): status = head.status
+            case .body: break
+            case .end: return status
+            }
+        }
+        return status
     }
 
     @Test("a client that leaves its answer unread is cut off")

@@ -23,9 +23,12 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var isAnswering = false
     /// Whether a request has begun to come, and not ended.
     private var isReceiving = false
+    /// The service ends, and a request has had its time to come.
+    private var isLate = false
     private var bodyBytes = 0
     /// Of the page that the last request came from, where refusals tell it.
     private var origin: String?
+    private var isHead = false
     private var isRefusing = false
     private var hasHeadTooLarge = false
     private var timer: Scheduled<Void>?
@@ -64,6 +67,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         case .head(let head):
             bodyBytes = 0
             isReceiving = true
+            isHead = head.method == .head
             if limits.refusalFields != nil { origin = head.headerFields[.origin] }
             if owedSince == nil { owedSince = context.eventLoop.now }
             if let length = head.headerFields[.contentLength],
@@ -117,6 +121,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             if requestsUnanswered == 0, owedSince == nil { owedSince = context.eventLoop.now }
         }
         context.write(data, promise: promise)
+        if isLate, requestsUnanswered == 1 { endUnfinished(context) }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -143,13 +148,24 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private func drain(_ context: ChannelHandlerContext) {
         let loop = context.eventLoop.assumeIsolated()
         loop.scheduleTask(in: limits.lastRequestTime) {
-            // An answer that is still being read may have been made before the end of its request.
-            if self.isReceiving, self.backlog == nil { context.close(promise: nil) }
+            self.isLate = true
+            if context.channel.isActive, !self.isRefusing { self.endUnfinished(context) }
         }
         loop.scheduleTask(in: limits.drainTime) {
             guard context.channel.isActive, !self.isRefusing else { return }
             let isNext = self.requestsUnanswered > 0 && !self.isAnswering
             self.refuse(context, self.limits.refusalOfRest, isNext: isNext)
+        }
+    }
+
+    /// Ends a request that has not come to its end, once those before it are answered.
+    private func endUnfinished(_ context: ChannelHandlerContext) {
+        guard isReceiving else { return }
+        switch requestsUnanswered {
+        // Its answer was made before its end, and may still be read.
+        case 0: if backlog == nil { context.close(promise: nil) }
+        case 1: if !isAnswering { refuse(context, limits.refusalOfRest, isNext: true) }
+        default: break
         }
     }
 
@@ -170,12 +186,13 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     ) {
         var fields = limits.refusalFields?(origin) ?? [:]
         fields[.contentType] = ErrorResponse.contentType
+        fields[.cacheControl] = "no-store"
         fields[.contentLength] = String(refusal.body.readableBytes)
         fields[.connection] = "close"
         if refusal.status == .serviceUnavailable { fields[.retryAfter] = "1" }
         let head = HTTPResponse(status: refusal.status, headerFields: fields)
         context.write(wrapOutboundOut(.head(head)), promise: promise)
-        context.write(wrapOutboundOut(.body(refusal.body)), promise: nil)
+        if !isHead { context.write(wrapOutboundOut(.body(refusal.body)), promise: nil) }
     }
 
     /// The next check is due when what is owed or unread now is late; what begins after now is late no sooner than that.
