@@ -102,8 +102,8 @@ let package = Package(
         .executableTarget(
             name: "FreshetCLI",
             dependencies: [
-                "Freshet", "FreshetServer", "FreshetTesting", "RESP", "SourceHTTP", .asyncHTTPClient, .nio("NIOCore"),
-                .nio("NIOPosix"), .nio("NIOHTTP1"), .lifecycle, .logging, .metrics,
+                "Freshet", "FreshetServer", "FreshetTesting", "RESP", "RedisClient", "SourceHTTP", "UpstashClient",
+                .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"), .lifecycle, .logging, .metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]

@@ -49,8 +49,8 @@ public struct CacheOptions: Sendable, Hashable {
     }
 
     private static func positive(_ time: Int, _ name: String) throws -> Int {
-        guard time > 0, time <= 1 << 50 else {
-            throw CacheError(.invalidArgument, "\(name) must be a positive time, not \(time)")
+        guard (1...1 << 50).contains(time) else {
+            throw CacheError(.invalidArgument, "\(name) must be a time from 1 to \(1 << 50), not \(time)")
         }
         return time
     }

@@ -1,5 +1,6 @@
 import Foundation
 import FreshetTesting
+import NIOCore
 import NIOHTTP1
 import TestSupport
 import Testing
@@ -207,6 +208,34 @@ struct CommandLineTests {
             #expect(run.errors.contains("redirects elsewhere"))
             #expect(server.requests.count == 1)
         }
+    }
+
+    @Test(
+        "what is no Freshet service exits with 65, what is too busy with 69",
+        arguments: [
+            ("remove a", "200 OK", "X-Y: z", 65), ("refresh a", "200 OK", "Cache-Status: other; hit", 65),
+            ("fields", "418 Teapot", "X-Y: z", 65), ("warm a", "429 Slow Down", "X-Y: z", 69),
+        ]
+    )
+    func otherServices(command: String, status: String, field: String, code: Int32) async throws {
+        let server = try await RawServer.start { _ in RawServer.Answer(status, field, "Content-Length: 0") }
+        let run = try await Run(command.split(separator: " ").map(String.init) + ["--url", server.url])
+        #expect(run.code == code, "\(run.errors)")
+    }
+
+    @Test("an answer that is no HTTP exits with 65, and what a service says cannot govern the terminal")
+    func otherProtocols() async throws {
+        let ssh = try await RawServer.start { _ in RawServer.Answer(raw: "SSH-2.0-OpenSSH\r\n") }
+        let other = try await Run(["fields", "--url", ssh.url])
+        #expect(other.code == 65)
+        #expect(other.errors == "freshet: \(ssh.url) did not answer as a Freshet service does\n")
+        let body = ByteBuffer(string: #"{"error":"\u001b[31mX","message":"a\n\rb"}"#)
+        let colourful = try await RawServer.start { _ in
+            RawServer.Answer("502 Bad Gateway", "Content-Length: \(body.readableBytes)", body: body)
+        }
+        let run = try await Run(["fields", "--url", colourful.url])
+        #expect(run.code == 69)
+        #expect(run.errors == "freshet:  [31mX: a  b\n")
     }
 
     @Test("an address that cannot be found exits with 69, none at all with 78", arguments: ["serve", "upstash"])

@@ -333,14 +333,28 @@ struct ConfigurationTests {
         #expect(problems.first?.contains("s3cret") == false)
     }
 
+    @Test("a variable that is empty, or a token that cannot be sent, is a problem that shows no secret")
+    func unsendable() {
+        let empty = Self.problems("server: { readToken: \"${EMPTY}\" }", ["EMPTY": " "])
+        #expect(empty == ["freshet.yaml:1:22: the environment variable EMPTY is empty – give it a value"])
+        let read = Self.problems("server: { readToken: \"${TOKEN}\" }", ["TOKEN": "päss"])
+        let admin = Self.problems("fields: {}", ["FRESHET_ADMIN_TOKEN": "pa ss"])
+        for (problems, place) in [(read, "freshet.yaml:1:22"), (admin, "FRESHET_ADMIN_TOKEN")] {
+            #expect(problems.count == 1)
+            #expect(problems.first?.hasPrefix(place) == true, "\(problems)")
+            #expect(problems.first?.contains("use visible ASCII characters") == true)
+            #expect(problems.first?.contains("ss ") == false)
+        }
+    }
+
     @Test("$${ is the text ${, whatever follows")
     func escaped() throws {
         let configuration = try Configuration.parse(
-            "server: { readToken: \"$${READ-TOKEN} $${X} $${Y:-z} $$$${Z $ {} $x\" }",
+            "server: { host: \"$${READ-TOKEN} $${X} $${Y:-z} $$$${Z $ {} $x\" }",
             file: "f",
             environment: Environment([:])
         )
-        #expect(configuration.server.readToken == "${READ-TOKEN} ${X} ${Y:-z} $$${Z $ {} $x")
+        #expect(configuration.server.host == "${READ-TOKEN} ${X} ${Y:-z} $$${Z $ {} $x")
     }
 
     @Test(

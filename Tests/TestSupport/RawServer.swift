@@ -16,6 +16,12 @@ public final class RawServer: Sendable {
             bytes.writeImmutableBuffer(body)
             self.isLast = isLast
         }
+
+        /// Something else than HTTP.
+        public init(raw: String) {
+            bytes = ByteBuffer(string: raw)
+            isLast = true
+        }
     }
 
     private let channel: any Channel

@@ -21,7 +21,7 @@ struct Fields: AsyncParsableCommand {
                 field.state.bytes.map(String.init) ?? "-",
                 Self.next(field.state),
                 field.key,
-                field.state.failure ?? "",
+                field.state.failure.map(Output.printable) ?? "",
             ]
         }
         let titles = ["FIELD", "STATE", "AGE", "LEFT", "TTL", "BYTES", "NEXT", "KEY", "LAST FAILURE"]

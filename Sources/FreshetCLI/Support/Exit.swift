@@ -29,13 +29,20 @@ enum Exit: Int32 {
             Output.error(error.description)
             exit(configuration.rawValue)
         } catch let error as CacheError {
-            Output.error("freshet: \(error)")
+            Output.error("freshet: \(text(of: error))")
             exit(code(of: error).rawValue)
         } catch let error where isOfArgumentParser(error) {
             root.exit(withError: error)
         } catch {
             Output.error("freshet: \(error)")
             exit(`internal`.rawValue)
+        }
+    }
+
+    private static func text(of error: CacheError) -> String {
+        switch error.code {
+        case .storeUnavailable, .storeTimedOut: "store: \(Reason.text(error))"
+        default: error.message
         }
     }
 

@@ -7,7 +7,7 @@ struct InvalidationReport: Encodable {
 
     static func print(_ field: String, _ done: String, _ answer: ServiceClient.Answer, json: Bool) throws {
         guard answer.status == 204 || answer.status == 202 else {
-            throw Failure(.unavailable, "the service answered \(answer.status), which is no answer to this")
+            throw Failure(.badData, "what answered \(answer.status) to this is no Freshet service")
         }
         let report = InvalidationReport(field: field, done: done, queued: answer.status == 202)
         if json { return try Output.json(report) }

@@ -23,6 +23,13 @@ enum Output {
         do { try line(text) } catch { Self.error("freshet: \((error as? Failure)?.message ?? "\(error)")") }
     }
 
+    /// Text from elsewhere, without what would govern a terminal.
+    static func printable(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 })
+        )
+    }
+
     static func error(_ text: String) { try? write("\(text)\n".utf8, to: STDERR_FILENO) }
 
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }

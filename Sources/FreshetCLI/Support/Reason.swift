@@ -1,12 +1,20 @@
 import AsyncHTTPClient
 import Foundation
+import Freshet
 import NIOCore
 import NIOPosix
+import RESP
+import RedisClient
+import UpstashClient
 
-/// Why a connection or a file is of no use, in the system's words rather than a driver's.
+/// Why a store, a connection or a file is of no use, in the system's words rather than a driver's.
 enum Reason {
     static func text(_ error: any Error) -> String {
         switch error {
+        case let error as CacheError: error.underlying.map(text) ?? error.message
+        case let error as RedisClientError: text(error.message, error.hint, error.underlying)
+        case let error as UpstashError: text(error.message, error.hint, error.underlying)
+        case let error as RESPError: error.text
         case let error as IOError: String(cString: strerror(error.errnoCode))
         case let error as NIOConnectionError:
             (error.connectionErrors.first?.error ?? error.dnsAError ?? error.dnsAAAAError).map(text) ?? "cannot connect"
@@ -14,5 +22,10 @@ enum Reason {
         case let error as HTTPClientError: error.shortDescription
         default: "\(error)"
         }
+    }
+
+    private static func text(_ message: String, _ hint: String?, _ cause: (any Error)?) -> String {
+        if let refusal = cause as? RESPError { return "\(message) (\(refusal.text))" }
+        return hint ?? cause.map(text) ?? message
     }
 }

@@ -55,8 +55,8 @@ struct ServiceClient: Sendable {
         guard let parsed, SourceHTTP.canAsk(parsed), parsed.query() == nil, parsed.fragment() == nil else {
             throw Failure(.usage, "the URL is none of a service; write http://host:port")
         }
-        guard token?.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) != false else {
-            throw Failure(.usage, "the token has characters that no token has")
+        guard token.map(SecretText.canBeSent) ?? true else {
+            throw Failure(.usage, "the token (--token, $FRESHET_ADMIN_TOKEN) has other characters than visible ASCII")
         }
         self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
         self.token = token
@@ -69,30 +69,31 @@ struct ServiceClient: Sendable {
         return answer
     }
 
-    /// Asks for a value. There is no telling how long a load takes: the service knows when to give up.
+    /// Asks for a value. There is no telling how long a load takes: the service knows when to give up, unless it hangs.
     ///
     /// - Throws: ``Failure``.
     func load(_ field: FieldName, _ method: Method, _ path: String) async throws -> Loaded {
-        let answer = try await ask(method, path, within: nil)
+        let answer = try await ask(method, path, within: .seconds(3600))
         if let failure = failure(of: answer) {
             let isAbsent = errorBody(of: answer)?.error == ErrorResponse.absence(of: field.text)
             if answer.status == 404, isAbsent { return .absent(failure.message) }
             throw failure
         }
-        guard let status = answer.cacheStatus else { throw notAService }
+        guard let status = answer.cacheStatus, status.hasPrefix("freshet") else { throw notAService }
         return .value(bytes: answer.body.readableBytes, status: status)
     }
 
-    private func ask(_ method: Method, _ path: String, within limit: Duration?) async throws -> Answer {
+    private func ask(_ method: Method, _ path: String, within limit: Duration) async throws -> Answer {
         var request = HTTPClientRequest(url: url + path)
         request.method = HTTPMethod(rawValue: method.rawValue)
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         do {
-            guard let limit else { return try await Self.execute(request) }
             let late = CacheError(.sourceTimedOut, "the answer took too long")
             return try await withDeadline(limit, on: SystemSpawner(), orThrow: late) { [request] in
                 try await Self.execute(request)
             }
+        } catch is HTTPParserError {
+            throw notAService
         } catch is NIOTooManyBytesError {
             throw Failure(.badData, "\(url) answered with more than \(Self.maxAnswer >> 20) MiB")
         } catch let error as CacheError {
@@ -119,7 +120,7 @@ struct ServiceClient: Sendable {
         }
         let error = errorBody(of: answer)
         let text = error.map { "\($0.error): \($0.message)" } ?? "\(url) answered with status \(answer.status)"
-        return Failure(Self.code(of: answer.status), text)
+        return Failure(Self.code(of: answer.status), Output.printable(text))
     }
 
     private func errorBody(of answer: Answer) -> ErrorBody? {
@@ -148,9 +149,9 @@ struct ServiceClient: Sendable {
 
     private static func code(of status: Int) -> Exit {
         switch status {
-        case 400, 404, 409: .badData
         case 401, 403: .configuration
-        case 502, 503, 504: .unavailable
+        case 408, 425, 429, 502, 503, 504: .unavailable
+        case 400..<500: .badData
         default: .internal
         }
     }

@@ -76,6 +76,8 @@ private struct ConfigurationReader {
         return configuration
     }
 
+    private static let tokenAdvice = "use visible ASCII characters, without blanks"
+
     private func readServer(_ value: YAMLValue?) -> ServerSettings {
         var server = ServerSettings()
         if let mapping = value?.mapping() {
@@ -83,6 +85,9 @@ private struct ConfigurationReader {
             server.host = mapping["host"]?.word() ?? server.host
             server.port = mapping["port"]?.integer(in: 0...65535) ?? server.port
             server.readToken = mapping["readToken"]?.word()
+            if let token = server.readToken, !SecretText.canBeSent(token) {
+                mapping["readToken"]?.report("the token for reads cannot be sent by every client", Self.tokenAdvice)
+            }
             server.cors = mapping["cors"].map(readOrigins) ?? []
         }
         if let host = overrides.host ?? scope.environment["FRESHET_HOST"] { server.host = host }
@@ -103,6 +108,13 @@ private struct ConfigurationReader {
             }
         }
         server.adminToken = scope.environment["FRESHET_ADMIN_TOKEN"]
+        if let token = server.adminToken, !SecretText.canBeSent(token) {
+            scope.report(
+                origin: "FRESHET_ADMIN_TOKEN",
+                "the token cannot be sent by every client",
+                Self.tokenAdvice
+            )
+        }
         return server
     }
 

@@ -53,7 +53,12 @@ struct YAMLValue {
         }
         let replacement = VariableSubstitution.replace(in: scalar.string, from: scope.environment)
         for variable in replacement.missing {
-            let nearest = NearestName.of(variable, among: scope.environment.names)
+            let names = scope.environment.names
+            if names.contains(variable) {
+                report("the environment variable \(variable) is empty", "give it a value")
+                continue
+            }
+            let nearest = NearestName.of(variable, among: names)
             report(
                 "the environment variable \(variable) is not set",
                 nearest.map { "set it; did you mean \($0)?" } ?? "set it, or write $${\(variable)} for the text itself"
