@@ -6,7 +6,8 @@ import UnixSignals
 
 /// Runs what listens until it is told to stop.
 package enum GracefulServing {
-    /// What requests get to end once their time is over and they are given up; then everything else is cancelled.
+    /// What requests get to end once their time is over and they are given up. Everything else is cancelled when the
+    /// cache's own shutdown, which needs the store, has had its time, too.
     private static let grace = Duration.seconds(1)
     private static let cancellationTime = Duration.seconds(20)
 
@@ -47,7 +48,7 @@ package enum GracefulServing {
             gracefulShutdownSignals: signals,
             logger: logger
         )
-        configuration.maximumGracefulShutdownDuration = drainTime + grace
+        configuration.maximumGracefulShutdownDuration = drainTime + grace + FieldCache.shutdownTime + grace
         configuration.maximumCancellationDuration = cancellationTime
         do {
             try await ServiceGroup(configuration: configuration).run()

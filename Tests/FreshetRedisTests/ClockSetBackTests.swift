@@ -50,6 +50,17 @@ import Testing
         #expect(try await store.fillEntry(key, lease, with: fill) == .stored(lease.generation))
     }
 
+    @Test func aValueIsNoLongerFresh() async throws {
+        let client = try await RedisFixture.shared.executor(.resp3)
+        let (store, key) = (RedisStore(client), "back-value")
+        let lease = try #require(try await granted(store, key))
+        let fill = EntryFill(content: .absent, freshFor: long, staleFor: long)
+        #expect(try await store.fillEntry(key, lease, with: fill) == .stored(lease.generation))
+        #expect(try await store.readEntry(key, EntryRead(freshFor: long)).freshFor > .zero)
+        try await setBack(client, key)
+        #expect(try await store.readEntry(key, EntryRead(freshFor: long)).freshFor == .zero)
+    }
+
     @Test func aFailureForbidsNothing() async throws {
         let client = try await RedisFixture.shared.executor(.resp3)
         let (store, key) = (RedisStore(client), "back-failure")

@@ -2,6 +2,8 @@ import Freshet
 import Logging
 import NIOCore
 import NIOHTTP1
+import RESP
+import RedisClient
 import ServiceLifecycle
 import TestSupport
 import Testing
@@ -53,5 +55,58 @@ struct DrainTests {
         #expect(refusal.body.contains("\"error\":\"Shutting down\""))
         try await running
         #expect(logs.entries.contains { $0.level == .warning && $0.message.hasPrefix("The time to drain was over") })
+    }
+
+    @Test("C8: the store stays open for invalidations that wait for it, though the drain was cut off")
+    func invalidationsThatWait() async throws {
+        let server = try await RedisServer.start()
+        let redis = RedisClient(try .init(url: server.url))
+        let source = try await RawServer.start { _ in .init("200 OK", "Content-Length: 6") }
+        var configuration = Configuration()
+        configuration.server.port = 0
+        configuration.store = StoreLocation(url: server.url, origin: .file)
+        configuration.fields = [
+            FieldSettings(
+                name: "slow",
+                key: "slow",
+                policy: FieldPolicy(ttl: .seconds(60)),
+                source: .http(url: source.url, headers: [:])
+            )
+        ]
+        var limits = ServerLimits()
+        limits.drainTime = .milliseconds(300)
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
+        let service = try await buildApplication(
+            configuration: configuration,
+            metrics: PrometheusRegistry(),
+            limits: limits,
+            logger: RecordedLogs().logger,
+            onReady: { listening.yield($0) }
+        )
+        let group = ServiceGroup(services: [service], logger: RecordedLogs().logger)
+        async let running: Void = group.run()
+        let url = "http://127.0.0.1:\(try #require(await ports.first { _ in true }))/api/fields/slow"
+        _ = try await redis.execute(RESPCommand("SET", "slow", "1"))
+        _ = try await redis.execute(RESPCommand("CONFIG", "SET", "min-replicas-to-write", "1"))
+        #expect(try await HTTPAnswer(.DELETE, url).status == 202)
+        async let answer = HTTPAnswer(.GET, url)
+        #expect(await eventually { !source.requests.isEmpty })
+        await group.triggerGracefulShutdown()
+        #expect(try await answer.status == 503)
+        // Five times a second: longer than everything else has to end.
+        let asked = try await Self.scripts(redis)
+        #expect(await eventually { (try? await Self.scripts(redis)) ?? 0 > asked + 12 })
+        _ = try await redis.execute(RESPCommand("CONFIG", "SET", "min-replicas-to-write", "0"))
+        try await running
+        #expect(try await redis.execute(RESPCommand("EXISTS", "slow")).integer == 0)
+        await redis.close()
+    }
+
+    /// How many scripts the server was asked for.
+    private static func scripts(_ redis: RedisClient) async throws -> Int {
+        let text = try await redis.execute(RESPCommand("INFO", "commandstats")).string ?? ""
+        return text.split(whereSeparator: \.isNewline).filter { $0.hasPrefix("cmdstat_eval") }.compactMap { line in
+            line.split(separator: "calls=").last.flatMap { Int($0.prefix { $0.isNumber }) }
+        }.reduce(0, +)
     }
 }

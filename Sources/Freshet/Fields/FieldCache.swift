@@ -180,10 +180,10 @@ extension FieldCache {
             case .answered(let answer):
                 if case .cached = answer.origin, !want.accepts(answer.entry, at: tools.spawner.now()) { continue }
                 return try answer.reading(for: field, tools)
-            case .failed(_, let kept?) where want == .read:
+            case .failed(_, let kept?, _) where want == .read:
                 return try FlightAnswer(entry: kept, origin: .cached(.l1), sourceFailed: true)
                     .reading(for: field, tools)
-            case .failed(let error, _): throw error
+            case .failed(let error, _, _): throw error
             case .cancelled: throw CancellationError()
             }
         }
@@ -197,8 +197,11 @@ extension FieldCache {
         while true {
             let askedAt = tools.spawner.now()
             let landed = try await desk.wait(for: field, want)
-            if case .answered(let answer) = landed.outcome, answer.answersUntil < askedAt { continue }
-            return landed
+            switch landed.outcome {
+            case .answered(let answer) where answer.answersUntil < askedAt: continue
+            case .failed(_, kept: _?, let until) where until < askedAt: continue
+            default: return landed
+            }
         }
     }
 
@@ -310,7 +313,7 @@ extension FieldCache {
                 isStored: answer.origin != .loaded(isStored: false),
                 detail: isCooldown ? .cooldown : nil
             )
-        case .failed(let error, _):
+        case .failed(let error, _, _):
             field.metrics.errors.increment()
             throw error
         case .cancelled: throw CancellationError()
@@ -452,6 +455,9 @@ extension FieldCache: Service {
         }
     }
 
+    /// What ``shutdown()`` takes at most.
+    package static let shutdownTime = Duration.seconds(10)
+
     /// Refuses new loads, cancels those under way, sends the invalidations that the store has yet to be told of, and
     /// waits for every task to end, all that for ten seconds at most, even if the caller is cancelled.
     public func shutdown() async {
@@ -460,7 +466,7 @@ extension FieldCache: Service {
         desk.close()
         tools.backlog.close()
         tools.settling.close()
-        let end = base.now() + .seconds(10)
+        let end = base.now() + Self.shutdownTime
         let (spawner, backlog, logger) = (spawner, tools.backlog, tools.logger)
         let sending = outliving(until: end) { await backlog.sendRest() }
         let draining = outliving(until: end) {

@@ -201,10 +201,8 @@ final class FlightDesk: Sendable {
         }
     }
 
-    /// Whether somebody waits whom no value out of a cache will do.
-    func isForced(_ id: FlightID, at now: MonotonicInstant) -> Bool {
-        state.withLockedValue { $0.table.wantsMore(id, thanLoadedAt: now, isFresh: true) }
-    }
+    /// Whether it answers those who force a load.
+    func isForced(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.isForced(id) } }
 
     /// A flight waits for a forced load that began before it was opened.
     func antedate(_ id: FlightID, to instant: MonotonicInstant) {

@@ -1,8 +1,9 @@
 /// How a flight ended, for one of those who waited.
 enum FlightOutcome: Sendable {
     case answered(FlightAnswer)
-    /// The load failed. `kept` is what the policy lets a reader have nonetheless.
-    case failed(CacheError, kept: Entry?)
+    /// The load failed. `kept` is what the policy lets a reader have nonetheless who had come by an instant: the key may
+    /// have been invalidated since.
+    case failed(CacheError, kept: Entry?, until: MonotonicInstant = .distantFuture)
     /// The one who waited was cancelled.
     case cancelled
 }

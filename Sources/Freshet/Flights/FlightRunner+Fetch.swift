@@ -19,9 +19,10 @@ extension FlightRunner {
         // A schedule says nothing of when somebody reads.
         if !isScheduled { tools.journal.beginLoad(of: field, at: begunAt) }
         let freshness = known?.freshness(at: begunAt, under: field.policy) ?? .gone
+        let isForced = desk.isForced(id)
         let context = LoadContext(
             etag: freshness.action(on: .loadedUnmodified) == .renew ? known?.sourceETag : nil,
-            isForced: desk.isForced(id, at: begunAt)
+            isForced: isForced
         )
         do {
             let load = SourceLoad(tools: tools, desk: desk, field: field, flight: id)
@@ -29,11 +30,13 @@ extension FlightRunner {
         } catch let refusal as SourceLoad.NotBegun {
             tools.note(.notBegun, of: field, since: begunAt)
             if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
-            return .failed(refusal.error, kept: kept(known))
+            if isForced { tools.forgetForcedLoad(of: field) }
+            return .failed(refusal.error, kept: kept(known), until: begunAt + tools.trust.window)
         } catch let error as CacheError {
             return await fail(with: error, lease, known, failures ?? 0, begunAt)
         } catch {
             tools.note(.cancelled, of: field, since: begunAt)
+            if isForced { tools.forgetForcedLoad(of: field) }
             if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
             throw error
         }
@@ -92,7 +95,12 @@ extension FlightRunner {
     ) async -> FlightOutcome {
         tools.note(.uncacheable, of: field, since: begunAt)
         await dropHeld(lease, isHeld: freshness.action(on: .loadedUncacheable) == .drop)
-        return answer(entry(payload, at: tools.spawner.now()), isStored: false, begunAt)
+        return answer(
+            entry(payload, at: tools.spawner.now()),
+            isStored: false,
+            begunAt,
+            isUnchecked: lease == nil
+        )
     }
 
     private func dropHeld(_ lease: Lease?, isHeld: Bool) async {
@@ -140,19 +148,17 @@ extension FlightRunner {
                     "a load was overtaken and is not kept",
                     metadata: ["field.name": "\(field.name)", "refused.reason": "\(reason.rawValue)"]
                 )
-                return answer(
-                    entry(payload, fill, nil, at: sentAt),
-                    isStored: false,
-                    begunAt,
-                    until: begunAt + tools.trust.window
-                )
+                return answer(entry(payload, fill, nil, at: sentAt), isStored: false, begunAt, isUnchecked: true)
             case .failure(let error):
                 // The store went away in the meantime: what was loaded stays in this process.
                 tools.noteStoreError(error, .fill)
                 await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
             }
         }
-        let entry = entry(payload, fill, generation, basis: basis, at: sentAt)
+        // What the store has not taken may have been overtaken since the load began: the next read asks the store.
+        let isUnchecked = generation == nil
+        let checkedAt = isUnchecked ? begunAt : sentAt
+        let entry = entry(payload, fill, generation, basis: basis, at: sentAt, checkedAt: checkedAt)
         let isKept = desk.keep(id, of: generation) { $0.hold(entry, of: field.key) }
         let isStored = isKept || generation != nil
         if isKept {
@@ -161,16 +167,18 @@ extension FlightRunner {
             tools.journal.hold(entry, of: field.key)
         }
         tools.note(isStored ? end : .refused(.overtaken), of: field, since: begunAt)
-        return answer(entry, isStored: isStored, begunAt)
+        return answer(entry, isStored: isStored, begunAt, isUnchecked: isUnchecked)
     }
 
+    /// - Parameter isUnchecked: whether the key may have been invalidated, unheard of, since the load began.
     private func answer(
         _ entry: Entry,
         isStored: Bool,
         _ begunAt: MonotonicInstant,
-        until end: MonotonicInstant = .distantFuture
+        isUnchecked: Bool
     ) -> FlightOutcome {
         let origin = FlightAnswer.Origin.loaded(isStored: isStored)
+        let end = isUnchecked ? begunAt + tools.trust.window : .distantFuture
         return .answered(FlightAnswer(entry: entry, origin: origin, answersUntil: end, begunAt: begunAt))
     }
 
@@ -182,6 +190,7 @@ extension FlightRunner {
         _ begunAt: MonotonicInstant
     ) async -> FlightOutcome {
         let kept = kept(known)
+        let outcome = FlightOutcome.failed(error, kept: kept, until: begunAt + tools.trust.window)
         var noted: EntryFailure?
         desk.keep(id) { change in
             noted = tools.noteFailure(
@@ -197,14 +206,14 @@ extension FlightRunner {
         guard let failure = noted else {
             tools.note(error, of: field, since: begunAt)
             if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
-            return .failed(error, kept: kept)
+            return outcome
         }
         tools.note(error, failure, of: field, since: begunAt)
         tools.logger.info(
             "a load failed",
             metadata: ["field.name": "\(field.name)", "error": "\(error)", "load.failures": "\(failure.count)"]
         )
-        guard let lease else { return .failed(error, kept: kept) }
+        guard let lease else { return outcome }
         let result = await tools.spawner.outliving { try await tools.store.failEntry(field.key, lease, with: failure) }
         switch result {
         case .success: tools.noteSharedFailure(of: field)
@@ -212,6 +221,6 @@ extension FlightRunner {
             tools.noteStoreError(storeError, .fail)
             await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
         }
-        return .failed(error, kept: kept)
+        return outcome
     }
 }

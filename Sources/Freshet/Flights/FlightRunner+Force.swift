@@ -45,6 +45,24 @@ extension FlightRunner {
         return .answered(FlightAnswer(entry: entry, origin: .cached(.l2), isCooldown: true))
     }
 
+    /// What readers are not told any more the store tells those who force.
+    private func absenceAfterWait() async throws -> FlightOutcome? {
+        let askedAt = tools.spawner.now()
+        let outcome: LeaseOutcome
+        do {
+            outcome = try await lease(.force(.expire, cooldown: field.policy.minRefreshInterval))
+        } catch {
+            try Self.rethrowCancellation(error)
+            return nil
+        }
+        if case .granted(let lease, let snapshot) = outcome {
+            tools.noteForcedLoad(of: field)
+            let basis = LoadBasis(generation: lease.generation, seenAt: askedAt)
+            return try await fetch(under: lease, known: nil, basis: basis, failures: snapshot.failure?.count)
+        }
+        return absence(in: outcome, askedAt: askedAt)
+    }
+
     /// Waits for the forced load that a snapshot shows, and answers with what it brought.
     private func answer(
         ofLoadIn snapshot: EntrySnapshot,
@@ -79,6 +97,7 @@ extension FlightRunner {
         if snapshot.failure != nil, let failure = tools.lastFailure(of: field) {
             return .failed(failure, kept: kept(last))
         }
+        if last == nil, let absence = try await absenceAfterWait() { return absence }
         return try await load(.renew, known: last, basis: nil)
     }
 
@@ -89,7 +108,7 @@ extension FlightRunner {
             {
                 return .answered(FlightAnswer(entry: held, origin: .cached(.l1), isCooldown: true))
             }
-            if let failure = tools.lastFailure(of: field) {
+            if let failure = tools.failureOfForcedLoad(of: field) {
                 return .failed(failure, kept: kept(invalidation == .remove ? nil : held))
             }
         }

@@ -81,7 +81,8 @@ extension FlightRunner {
         _ fill: EntryFill? = nil,
         _ generation: Generation? = nil,
         basis: LoadBasis? = nil,
-        at instant: MonotonicInstant
+        at instant: MonotonicInstant,
+        checkedAt: MonotonicInstant? = nil
     ) -> Entry {
         let freshUntil = instant + (fill?.freshFor ?? .zero)
         return Entry(
@@ -92,7 +93,7 @@ extension FlightRunner {
             loadedAt: instant,
             freshUntil: freshUntil,
             staleUntil: freshUntil + (fill?.staleFor ?? .zero),
-            checkedAt: instant,
+            checkedAt: checkedAt ?? instant,
             basis: generation == nil ? basis : nil
         )
     }

@@ -182,6 +182,11 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         flights[id]?.seats.values.contains { !$0.want.accepts(loadedAt: instant, isFresh: isFresh) } ?? false
     }
 
+    /// Whether it answers those who force a load, be they gone.
+    func isForced(_ id: FlightID) -> Bool {
+        flights[id].map { $0.purpose.isForced || $0.seats.values.contains { $0.want.isForced } } ?? false
+    }
+
     /// The load that a flight waits for began earlier than it was opened.
     mutating func antedate(_ id: FlightID, to instant: MonotonicInstant) {
         if let begunAt = flights[id]?.begunAt { flights[id]?.begunAt = min(begunAt, instant) }

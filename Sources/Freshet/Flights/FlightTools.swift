@@ -20,7 +20,8 @@ final class FlightTools: Sendable {
     private let storeErrors = NIOLockedValueBox(FailureLog())
     let undecodable = Counter(label: "freshet_undecodable_values_total")
     private let uncacheable = NIOLockedValueBox(KeyMemory<Void>())
-    private let forcedLoads = NIOLockedValueBox(KeyMemory<Void>())
+    /// When they began.
+    private let forcedLoads = NIOLockedValueBox(KeyMemory<MonotonicInstant>())
 
     init(
         store: GuardedStore,
@@ -153,7 +154,7 @@ final class FlightTools: Sendable {
     func noteForcedLoad(of field: AnyField) {
         let now = spawner.now()
         let end = now + field.policy.minRefreshInterval
-        forcedLoads.withLockedValue { _ = $0.remember((), of: field.key, until: end, at: now) }
+        forcedLoads.withLockedValue { _ = $0.remember(now, of: field.key, until: end, at: now) }
     }
 
     /// The key has been invalidated: a forced load that began before answers nobody.
@@ -163,6 +164,13 @@ final class FlightTools: Sendable {
     func isCoolingDown(_ field: AnyField) -> Bool {
         let now = spawner.now()
         return forcedLoads.withLockedValue { $0.value(of: field.key, at: now) != nil }
+    }
+
+    /// How the forced load failed that answers another one.
+    func failureOfForcedLoad(of field: AnyField) -> CacheError? {
+        let now = spawner.now()
+        guard let begunAt = forcedLoads.withLockedValue({ $0.value(of: field.key, at: now) }) else { return nil }
+        return failures.withLockedValue { $0.lastFailure(of: field.key, since: begunAt, at: now) }
     }
 }
 

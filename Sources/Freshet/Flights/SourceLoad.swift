@@ -1,5 +1,6 @@
 import Logging
 import Metrics
+import NIOConcurrencyHelpers
 import Tracing
 
 /// Runs a field's fetcher: within its hard deadline and the limit of loads at once, in a span, timed.
@@ -20,8 +21,11 @@ struct SourceLoad: Sendable {
     ///   cancelled.
     func run(_ context: LoadContext) async throws -> LoadResult<Payload> {
         let begunAt = tools.spawner.now()
+        let start = NIOLockedValueBox<MonotonicInstant?>(nil)
         defer {
-            field.metrics.loadSeconds.recordNanoseconds((tools.spawner.now() - begunAt).clampedNanoseconds)
+            if let start = start.withLockedValue({ $0 }) {
+                field.metrics.loadSeconds.recordNanoseconds((tools.spawner.now() - start).clampedNanoseconds)
+            }
         }
         let permit = isNested ? nil : LoadPermit(tools.limiter)
         // A fetcher that never ends does not keep its place.
@@ -34,6 +38,7 @@ struct SourceLoad: Sendable {
             ) {
                 try await permit?.acquire(for: flight)
                 defer { permit?.giveBack() }
+                start.withLockedValue { $0 = tools.spawner.now() }
                 return try await fetch(context)
             }
         } catch  where Task.isCancelled {
@@ -41,16 +46,22 @@ struct SourceLoad: Sendable {
         } catch  where permit?.isWanted ?? false {
             throw NotBegun(field)
         } catch {
-            throw shown(error)
+            let error = shown(error)
+            // The source had less than half of its time.
+            let latest = begunAt + field.policy.hardDeadline / 2
+            if error.code == .sourceTimedOut, let start = start.withLockedValue({ $0 }), start > latest {
+                throw NotBegun(field)
+            }
+            throw error
         }
     }
 
-    /// No place came free in time: the source was not asked, and nothing is known of it.
+    /// No place came free in time: the source was not asked, or had no time to answer, and nothing is known of it.
     struct NotBegun: Error {
         let error: CacheError
 
         fileprivate init(_ field: AnyField) {
-            error = CacheError(.overloaded, "too many loads are under way: '\(field.name)' was not asked for")
+            error = CacheError(.overloaded, "too many loads are under way: '\(field.name)' had no time")
         }
     }
 

@@ -32,6 +32,13 @@ struct FailureMemory {
         failures.value(of: key, at: now)?.error
     }
 
+    /// That of this process's own load which failed no sooner than an instant.
+    func lastFailure(of key: String, since instant: MonotonicInstant, at now: MonotonicInstant) -> CacheError? {
+        failures.value(of: key, at: now).flatMap { failure in
+            failure.failedAt.flatMap { $0 >= instant ? failure.error : nil }
+        }
+    }
+
     /// How many loads of the key have failed in a row with one that began at an instant. Loads that went on at the same
     /// time, and found the source in the same state, are one.
     ///

@@ -66,6 +66,65 @@ struct ForcedLoadElsewhereTests {
         #expect(fleet.source.loads == 3, "a reader asks the source")
     }
 
+    @Test("an absence answers those, too, who came while it was loaded")
+    func absenceMeanwhile() async throws {
+        let fleet = Fleet()
+        let nodes = [try await fleet.node(), try await fleet.node(), try await fleet.node()]
+        var refreshes = [Task { try await nodes[0].refresh(fleet.field) }]
+        try await fleet.source.waitForLoads(1)
+        for node in nodes.dropFirst() { refreshes.append(Task { try await node.refresh(fleet.field) }) }
+        try await waitUntil("the waits for the lease") { fleet.spawner.sleepers == 3 }
+        fleet.source.end(1, .success(.absent))
+        for (number, refresh) in refreshes.enumerated() {
+            if number == 1 { await fleet.spawner.advance(by: .seconds(1)) }
+            #expect((await errorOf { try await refresh.value } as? CacheError)?.code == .absent)
+        }
+        #expect(fleet.source.loads == 1)
+    }
+
+    @Test("a forced load that was given up answers nobody with a failure from before, the store away or not")
+    func givenUp() async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) })
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        _ = await errorOf { try await node.read(fleet.field) }
+        store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        fleet.source.holdFromNowOn()
+        let first = Task { try await node.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        first.cancel()
+        fleet.source.end(2, .failure(CancellationError()))
+        _ = await errorOf { try await first.value }
+        try await waitUntil("the end of the load") { node.waiters(of: fleet.field.erased) == 0 }
+        await fleet.spawner.settle()
+        fleet.source.answerFromNowOn { .success(.value("v\($0)")) }
+        #expect(try await node.refresh(fleet.field).value == "v3")
+        store.recover()
+        await node.shutdown()
+    }
+
+    @Test("a load is forced, though whoever forced it has gone, as long as it answers others who do")
+    func forcerLeft() async throws {
+        let fleet = Fleet()
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let node = try await fleet.node(store)
+        store.inject(.hang)
+        let forcer = Task { try await node.refresh(fleet.field) }
+        try await waitUntil("the refresh") { node.waiters(of: fleet.field.erased) == 1 }
+        let reader = Task { try await node.read(fleet.field) }
+        try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == 2 }
+        forcer.cancel()
+        _ = await errorOf { try await forcer.value }
+        store.recover()
+        let clock = fleet.runClock()
+        try await fleet.source.waitForLoads(1)
+        clock.cancel()
+        await clock.value
+        fleet.source.end(1, value: "v1")
+        _ = try await reader.value
+        #expect(fleet.source.contexts[0].isForced)
+    }
+
     @Test("an invalidation ends the cooldown, without the store, too", arguments: [Invalidation.expire, .remove])
     func invalidated(invalidation: Invalidation) async throws {
         let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) })

@@ -77,6 +77,29 @@ struct LoadLimitTests {
         _ = try await endless.value
     }
 
+    @Test("C4: nor has one that was asked when most of the time was over; of what it takes only its own is measured")
+    func late() async throws {
+        let source = ControlledSource<String>()
+        let other = field("other", source)
+        let node = try await node(limit: 1, fields: [other])
+        var policy = FieldPolicy(ttl: .seconds(9))
+        policy.hardDeadline = .seconds(60)
+        let long = Field("long", policy: policy, load: fleet.source.load)
+        let first = Task { try await node.value(of: long) }
+        try await fleet.source.waitForLoads(1)
+        let waiting = Task { try await node.value(of: other) }
+        try await waitUntil("the other reader") { node.waiters(of: other.erased) == 1 }
+        await fleet.spawner.advance(by: .seconds(4))
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        try await source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(1))
+        #expect((await errorOf { try await waiting.value } as? CacheError)?.code == .overloaded)
+        source.end(1, value: "late")
+        let snapshot = try await fleet.store.readEntry("other", EntryRead(freshFor: .seconds(9)))
+        #expect(snapshot.failure == nil && snapshot.leaseFor == nil)
+    }
+
     @Test("a load that reads another field is not held up, be it shared or of a field that is not kept")
     func nestedLoads() async throws {
         let node = try await node(limit: 1)

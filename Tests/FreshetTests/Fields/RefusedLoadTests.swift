@@ -48,6 +48,49 @@ struct RefusedLoadTests {
         #expect(fleet.source.loads == (change == .write ? 1 : 2))
     }
 
+    @Test("C1: a load without a lease is believed no longer than from its beginning, and answers nobody who came later")
+    func withoutLease() async throws {
+        let fleet = Fleet()
+        let store = FaultyStore(fleet.store)
+        let (a, b) = (try await fleet.node(), try await fleet.node(store))
+        store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        let first = Task { try await b.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        store.recover()
+        try await a.remove(fleet.field)
+        await fleet.spawner.advance(by: .seconds(3))
+        let late = Task { try await b.read(fleet.field) }
+        try await waitUntil("the late reader") { b.waiters(of: fleet.field.erased) == 2 }
+        fleet.source.end(1, value: "old")
+        #expect(try await first.value.value == "old")
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "new")
+        #expect(try await late.value.value == "new")
+        #expect(try await b.read(fleet.field).value == "new")
+    }
+
+    @Test("C1: what there was before a load that failed goes to nobody who came when L1's trust was over")
+    func failed() async throws {
+        let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(3600) }
+        let (a, b) = (try await fleet.node(), try await fleet.node())
+        let warm = Task { try await b.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "removed")
+        _ = try await warm.value
+        await fleet.spawner.advance(by: .seconds(2))
+        let first = Task { try await b.read(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        try await a.remove(fleet.field)
+        await fleet.spawner.advance(by: .seconds(3))
+        let late = Task { try await b.read(fleet.field) }
+        try await waitUntil("the late reader") { b.waiters(of: fleet.field.erased) == 2 }
+        fleet.source.end(2, .failure(SourceIsDown()))
+        #expect(try await first.value.value == "removed")
+        try await fleet.source.waitForLoads(3)
+        fleet.source.end(3, value: "new")
+        #expect(try await late.value.value == "new")
+    }
+
     @Test("C1: nor does a forced load, not even another forced refresh")
     func forced() async throws {
         let fleet = Fleet()
