@@ -19,7 +19,7 @@ extension BoundedCache {
         let hash = hasher.hash(key)
         let now = lockCore(afterUpdatesOf: key, hash)
         defer { coreLock.pointee.unlock() }
-        supersedeUpdates(of: key, hash)
+        supersedeUpdates(of: key, hash, .removed)
         defer { sweepAStep(now: now, into: &departures) }
         let shard = shards[hash: hash]
         let slot = find(key, hash, in: shard.table)

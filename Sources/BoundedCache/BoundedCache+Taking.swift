@@ -27,6 +27,10 @@ extension BoundedCache {
     ) {
         let slot = update.taken
         update.taken = .none
+        if let value = update.overwritten {
+            departures.append(update.key, value, .replaced)
+            core.pointee.departures[.replaced] &+= 1
+        }
         if candidate.deadline != .max { time.pointee.noteDeadline() }
         let shard = shards[hash: update.hash]
         valuePointer(slot).initialize(to: candidate.value)
@@ -58,7 +62,7 @@ extension BoundedCache {
         }
         guard let cause = update.lost else { return }
         core.pointee.departures[cause] &+= 1
-        if let value { departures.append(update.key, value, cause) }
+        if let value = update.overwritten ?? value { departures.append(update.key, value, cause) }
     }
 
     /// Lets the entry in `slot` go if its value is with an update; the core's lock and the shard's are held.

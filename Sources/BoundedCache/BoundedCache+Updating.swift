@@ -39,12 +39,12 @@ extension BoundedCache {
             candidate = self.candidate(key, draft, old)
             now = clock.now
         } catch {
-            end(update) { dropTaken(update, draft.value, .removed, into: &$0) }
+            end(update) { dropTaken(update, draft.value, update.rivalCause ?? .removed, into: &$0) }
             throw error
         }
         var outcome = SetOutcome.replaced
         end(update) { departures in
-            guard update.rival == .none else { return dropTaken(update, draft.value, .replaced, into: &departures) }
+            if let cause = update.rivalCause { return dropTaken(update, draft.value, cause, into: &departures) }
             guard let candidate, candidate.deadline > now else {
                 dropTaken(update, draft.value, candidate == nil ? .removed : .expired, into: &departures)
                 return removeUpdated(update, now: now, into: &departures)
@@ -183,18 +183,19 @@ extension BoundedCache {
         }
     }
 
-    /// Tells updates of `key` that it was written; the core's lock is held.
+    /// Tells updates of `key` that it was written, and so becomes of what they took out; the core's lock is held.
     @usableFromInline
-    func supersedeUpdates(of key: Key, _ hash: UInt32) {
-        for update in updates where update.hash == hash && update.key == key { supersede(update) }
+    func supersedeUpdates(of key: Key, _ hash: UInt32, _ cause: EvictionCause) {
+        for update in updates where update.hash == hash && update.key == key { supersede(update, cause) }
     }
 
     func supersedeAllUpdates() {
-        for update in updates { supersede(update) }
+        for update in updates { supersede(update, .removed) }
     }
 
-    private func supersede(_ update: RunningUpdate<Key, Value>) {
+    private func supersede(_ update: RunningUpdate<Key, Value>, _ cause: EvictionCause) {
         update.rival = update.thread == currentThread() ? .itself : .otherThread
+        update.rivalCause = cause
     }
 
     private func isUpdating(_ key: Key, _ hash: UInt32) -> Bool {

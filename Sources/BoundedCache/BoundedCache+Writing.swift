@@ -121,7 +121,7 @@ extension BoundedCache {
     ) -> SetOutcome {
         coreLock.pointee.lock()
         defer { coreLock.pointee.unlock() }
-        if core.pointee.updates > 0 { supersedeUpdates(of: candidate.key, candidate.hash) }
+        if core.pointee.updates > 0 { supersedeUpdates(of: candidate.key, candidate.hash, .replaced) }
         return store(candidate, now: now, into: &departures)
     }
 

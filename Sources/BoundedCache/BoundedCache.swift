@@ -3,7 +3,7 @@
 /// Reads find their entry in one of several shards, under that shard's lock alone. What stays is decided by one policy
 /// for all shards; see <doc:Algorithm>.
 ///
-/// Keys are compared, and hashed, under a lock: `==` of the key type must not call the cache. Weighers, listeners,
+/// Keys are compared under a lock: `==` of the key type must not call the cache. Weighers, listeners,
 /// clocks, update closures and the destructors of keys and values run under none.
 public final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
     /// What a slot holds behind its ``SlotHead``.

@@ -10,7 +10,8 @@ extension BoundedCache {
         /// The clock deadlines are counted on.
         public var clock: CacheClock
         /// Told of every entry that left, on the thread whose call made it leave, after that call's work and outside
-        /// any lock. It may call the cache.
+        /// any lock. It may call the cache. What an update has taken out to change is told of by that update, at its end;
+        /// what its closure has moved out of the draft (`take()`) is not.
         public var evictionListener: (@Sendable (Key, Value, EvictionCause) -> Void)?
 
         public init(

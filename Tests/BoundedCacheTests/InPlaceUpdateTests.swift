@@ -149,6 +149,37 @@ import Testing
         #expect(told.all == ["a 2 removed", "b 21 removed"])
     }
 
+    @Test func whatIsOverwrittenOrWrittenMeanwhileIsTold() throws {
+        struct Wrong: Error {}
+        let cache = cache(10)
+        for key in ["a", "b", "c", "d", "e"] { cache.set(key, [1]) }
+        try cache.update("a") { draft in
+            draft.value?.append(2)
+            draft.value = nil
+        }
+        try cache.update("b") { draft in
+            draft.value?.append(2)
+            draft.value = [5, 6]
+        }
+        #expect(cache.get("b") == [5, 6])
+        #expect(throws: BoundedCacheError.self) {
+            try cache.update("c") { draft in
+                draft.value?.append(2)
+                cache.remove("c")
+            }
+        }
+        #expect(throws: Wrong.self) {
+            try cache.update("d") { draft in
+                draft.value?.append(2)
+                onAnotherThread { cache.set("d", [9]) }
+                throw Wrong()
+            }
+        }
+        try cache.update("e") { $0.value = [7] }
+        #expect(told.all == ["a 2 removed", "b 2 replaced", "c 2 removed", "d 2 replaced", "e 1 replaced"])
+        #expect(cache.statistics.evictions(.replaced) == 3)
+    }
+
     @Test func theEntryMayBeWrittenOrEvictedMeanwhile() throws {
         let cache = cache(10)
         cache.set("a", [1])

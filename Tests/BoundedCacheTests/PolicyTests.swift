@@ -49,6 +49,41 @@ import Testing
         #expect(hitRatio(500, keys) > 0.60, "of 0.66")
     }
 
+    /// Its recency made the small queue grow; it shrinks again.
+    @Test func scansDoNotWashOutWhatIsUsedAfterAnotherWorkloadEither() {
+        let cache = BoundedCache<Int, Int>(capacity: 1000)
+        for key in (0..<400_000).map({ $0 / 4500 * 1_000_000 + $0 % 900 }) where cache.get(key) == nil {
+            cache.set(key, 1)
+        }
+        let before = cache.statistics
+        play(scans, on: cache)
+        let after = cache.statistics
+        let ratio = Double(after.hits - before.hits) / Double(100 * (3 * 800 + 2000))
+        #expect(ratio > 0.5, "of 0.543 in a new cache")
+    }
+
+    /// What was learnt is a share of the cache, and the memory of keys is of its size.
+    @Test func aCacheThatWasMadeSmallerIsAsGoodAsANewOne() {
+        for (keys, least) in [((0..<200_000).map { $0 % 2000 }, 0.45), (scans, 0.5)] {
+            let cache = BoundedCache<Int, Int>(capacity: 200_000)
+            for key in 0..<300_000 { cache.set(-1 - key, 1) }
+            cache.resize(to: 1000)
+            let before = cache.statistics
+            play(keys, on: cache)
+            #expect(Double(cache.statistics.hits - before.hits) / Double(keys.count) > least)
+        }
+    }
+
+    /// 800 keys three times, then 2000 that do not come again, and so on.
+    private let scans = (0..<100).flatMap { round -> [Int] in
+        let start = 1_000_000_000 + round * 2000
+        return (0..<2400).map { $0 % 800 } + (start..<(start + 2000))
+    }
+
+    private func play(_ keys: [Int], on cache: BoundedCache<Int, Int>) {
+        for key in keys where cache.get(key) == nil { cache.set(key, key) }
+    }
+
     @Test func popularityMayShift() {
         let keys = (0..<200_000).map { index in index / 50_000 * 10_000 + index * 7919 % 80 }
         #expect(hitRatio(100, keys) > 0.99)

@@ -19,6 +19,24 @@ import Testing
         #expect(cache.snapshot().count == 5)
     }
 
+    /// What the policy knows of past insertions moves with them.
+    @Test func aLoopKeepsItsPart() {
+        let cache = BoundedCache<Int, Int>(capacity: 1000)
+        func play() -> Double {
+            let before = cache.statistics.hits
+            for key in (0..<60_000).map({ $0 % 2000 }) where cache.get(key) == nil { cache.set(key, key) }
+            return Double(cache.statistics.hits - before) / 60_000
+        }
+        _ = play()
+        let ratio = play()
+        for _ in 0..<3 {
+            let left = UseWord.tickLimit - cache.time.pointee.now
+            cache.time.pointee.tick.add(left - 1000, ordering: .relaxed)
+            #expect(play() > ratio - 0.05)
+        }
+        #expect(cache.time.pointee.now < UseWord.tickLimit)
+    }
+
     /// Calls that come by neither an insertion nor a read.
     @Test(arguments: ["updates", "updates in place", "other weights"]) func writesMoveTicksBackToo(_ calls: String)
         throws

@@ -7,6 +7,7 @@ public struct CacheDraft<Value: Sendable>: ~Copyable {
     public var value: Value? {
         get { content }
         set {
+            if isOriginal { original.overwritten = content }
             content = newValue
             isOriginal = false
         }
@@ -27,9 +28,9 @@ public struct CacheDraft<Value: Sendable>: ~Copyable {
     private var content: Value?
     /// Whether the value is the one that is in the cache, or was until it was changed in place.
     private var isOriginal = true
-    private let original: DraftOriginal
+    private let original: DraftOriginal<Value>
 
-    init(value: Value?, timeToLive: Duration?, original: DraftOriginal) {
+    init(value: Value?, timeToLive: Duration?, original: DraftOriginal<Value>) {
         content = value
         self.timeToLive = timeToLive
         self.original = original
@@ -42,7 +43,10 @@ public struct CacheDraft<Value: Sendable>: ~Copyable {
 }
 
 /// Where a draft's value came from.
-class DraftOriginal {
+class DraftOriginal<Value: Sendable> {
+    /// It, once the draft has another value in its place.
+    final var overwritten: Value?
+
     /// Gives up the cache's own hold on the value.
     func takeOut() {}
 }

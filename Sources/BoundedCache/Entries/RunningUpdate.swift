@@ -1,5 +1,5 @@
 /// An update whose closure may be running. Guarded by the core's lock of its cache.
-final class RunningUpdate<Key: Hashable & Sendable, Value: Sendable>: DraftOriginal {
+final class RunningUpdate<Key: Hashable & Sendable, Value: Sendable>: DraftOriginal<Value> {
     enum Rival { case none, otherThread, itself }
 
     let cache: BoundedCache<Key, Value>
@@ -8,6 +8,8 @@ final class RunningUpdate<Key: Hashable & Sendable, Value: Sendable>: DraftOrigi
     let thread = currentThread()
     /// Who wrote the key since.
     var rival = Rival.none
+    /// What the rival did with what was there.
+    var rivalCause: EvictionCause?
     /// The entry's slot while its value is out of it; its key is still there.
     var taken = UInt32.none
     /// The key of that entry once it left: it is released under no lock.

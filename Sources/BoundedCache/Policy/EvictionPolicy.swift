@@ -23,6 +23,9 @@ struct EvictionPolicy: ~Copyable {
         static let smallRetreat = 0.05
         /// The same for one that left the main queue, both ways.
         static let mainStep = 0.4
+        /// How much younger than an entry of the main queue such a ghost must be to speak for a larger small queue: those
+        /// that left it last were used about when those were that stay.
+        static let sampleMargin = 0.9
         /// How much longer the small queue would have to be for a ghost to vie with a used entry too, in capacities.
         static let smallReach = 0.1 * ghostsPerEntry
         /// How much older than the main queue's last victim a ghost may be to speak for that queue.
@@ -42,7 +45,13 @@ struct EvictionPolicy: ~Copyable {
 
     let storage: SlotStorage
     let time: UnsafeMutablePointer<UseTime>
-    var limit: Int { didSet { keepSmallTargetInBounds() } }
+    var limit: Int {
+        didSet {
+            // What was learnt is a share of the cache.
+            smallTarget *= Double(limit) / Double(max(1, oldValue))
+            keepSmallTargetInBounds()
+        }
+    }
     private(set) var count = 0
     private var small = Queue()
     private var main = Queue()
@@ -97,7 +106,8 @@ struct EvictionPolicy: ~Copyable {
     /// used longer ago, and against it if not: in a loop the main queue has been used since, all of it.
     private mutating func moveBorder(by ghost: GhostTable.Ghost) {
         let sample = nextSample()
-        let isYounger = sample.map { ghost.age < $0.age } ?? true
+        let margin = ghost.leftMain ? Constant.sampleMargin : 1
+        let isYounger = sample.map { ghost.age < margin * $0.age } ?? true
         var step = 0.0
         if ghost.leftMain {
             if isYounger {
@@ -118,8 +128,8 @@ struct EvictionPolicy: ~Copyable {
         keepSmallTargetInBounds()
     }
 
-    /// Goes round the main queue, an entry a call: its insertions since the last use, and whether it was used since its
-    /// last turn to be evicted.
+    /// Goes round the main queue, an entry a call: its insertions since the last use, and whether it has uses that it has
+    /// not paid with.
     private mutating func nextSample() -> (age: Double, isUsed: Bool)? {
         if sample == .none { sample = main.oldest }
         guard sample != .none else { return nil }
@@ -166,7 +176,9 @@ struct EvictionPolicy: ~Copyable {
         let lastUse = max(0, Double(insertions.count) - age(word))
         if isMain { mainVictimLastUse = lastUse }
         let wanted = max(16, Int(Constant.ghostsPerEntry * Double(count)))
-        if wanted > 2 * (ghosts?.capacity ?? 0) { ghosts = GhostTable(capacity: wanted) }
+        let remembered = ghosts?.capacity ?? 0
+        // A table that is far too large tells ages too coarsely.
+        if wanted > 2 * remembered || 4 * wanted < remembered { ghosts = GhostTable(capacity: wanted) }
         ghosts?.insert(hash, leftMain: isMain, lastUse: lastUse)
     }
 
