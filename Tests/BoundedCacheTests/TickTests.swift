@@ -19,22 +19,12 @@ import Testing
         #expect(cache.snapshot().count == 5)
     }
 
-    /// What the policy knows of past insertions moves with them.
-    @Test func aLoopKeepsItsPart() {
-        let cache = BoundedCache<Int, Int>(capacity: 1000)
-        func play() -> Double {
-            let before = cache.statistics.hits
-            for key in (0..<60_000).map({ $0 % 2000 }) where cache.get(key) == nil { cache.set(key, key) }
-            return Double(cache.statistics.hits - before) / 60_000
-        }
-        _ = play()
-        let ratio = play()
-        for _ in 0..<3 {
-            let left = UseWord.tickLimit - cache.time.pointee.now
-            cache.time.pointee.tick.add(left - 1000, ordering: .relaxed)
-            #expect(play() > ratio - 0.05)
-        }
-        #expect(cache.time.pointee.now < UseWord.tickLimit)
+    @Test func insertionsSinceATickStay() {
+        var clock = InsertionClock()
+        for tick in 1...1000 { clock.note(at: UInt32(tick * 3), entries: 100) }
+        let before = (0..<30).map { clock.since(UInt32(3000 - $0 * 90), now: 3000) }
+        clock.moveTicksBack(by: 200)
+        #expect((0..<30).map { clock.since(UInt32(2800 - $0 * 90), now: 2800) } == before)
     }
 
     /// Calls that come by neither an insertion nor a read.
