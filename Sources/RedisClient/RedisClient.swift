@@ -148,12 +148,16 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
     ///
     /// Commands from `MULTI` to `EXEC` are a transaction if they are the whole pipeline.
     ///
-    /// Each server runs them in their order. The nodes of a cluster run theirs at the same time; only messages
-    /// (`PUBLISH`, `SPUBLISH`) are sent when all commands before them are answered, and no command waits for a message.
-    /// While a slot moves, a command that is sent on to its new node may be run after a later one for the same slot.
+    /// Each server runs them in their order. The nodes of a cluster run theirs at the same time. While a slot moves, a
+    /// command that is sent on to its new node may be run after a later one for the same slot.
     ///
-    /// What one of several servers refuses for the moment is tried again, unless a later command that may depend on it,
-    /// or on which it may depend, was run: then the refusal is its reply.
+    /// In a cluster and with sentinels, messages (`PUBLISH`, `SPUBLISH`) are sent when all writes before them are
+    /// answered, which costs a second round trip, and no command waits for a message. What a server refuses for the
+    /// moment is tried again there, unless a later command that may depend on it, or on which it may depend, was run:
+    /// then the refusal is its reply. Commands may depend on each other if they have keys of one slot, and one of them
+    /// writes; what concerns all keys (`FLUSHALL`, `KEYS`), and scripts that name none, count for every slot.
+    ///
+    /// `SCRIPT KILL` and `FUNCTION KILL` are refused here, where they would wait for the script that they are to end.
     @discardableResult
     public func execute(pipeline: [RESPCommand]) async throws -> [RESPValue] {
         try await execute(pipeline: pipeline, until: .now() + commandTimeout, isTracked: false)

@@ -44,7 +44,7 @@ struct CommandRule: Sendable {
         }
         spread(.everyPrimary(.sum), "DBSIZE")
         spread(.everyPrimary(.concatenate), "KEYS")
-        spread(.everyPrimary(.allSucceeded), "FLUSHALL FLUSHDB")
+        spread(.everyPrimary(.allSucceeded), "FLUSHALL FLUSHDB SWAPDB")
         spread(.primariesInTurn, "SCAN")
         spread(.parts(.byPosition), "MGET")
         spread(.parts(.sum), "DEL EXISTS TOUCH UNLINK")

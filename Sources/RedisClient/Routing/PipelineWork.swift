@@ -52,19 +52,16 @@ struct PipelineWork: Sendable {
         return holdMessages(due)
     }
 
-    /// Nodes do not wait for each other, so that a message would be told before what it tells of is done elsewhere.
+    /// A message would be told before what it tells of is done elsewhere, or although that was refused.
     private mutating func holdMessages(_ due: [Int]) -> [Int] {
-        var (first, isSpread): (Place?, Bool) = (nil, false)
+        var waits = false
         return due.filter { index in
-            let place = parts[index].place
-            if parts[index].isMessage {
-                let waits = isSpread || (first ?? place) != place
-                if waits { held.append(index) }
-                return !waits
+            guard parts[index].isMessage else {
+                waits = waits || !parts[index].command.isReadOnly
+                return true
             }
-            isSpread = isSpread || (first ?? place) != place
-            first = place
-            return true
+            if waits { held.append(index) }
+            return !waits
         }
     }
 

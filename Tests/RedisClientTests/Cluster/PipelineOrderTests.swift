@@ -65,16 +65,46 @@ import Testing
         for server in [server, sentinel.server] { try await server.stop() }
     }
 
-    @Test func whatNothingDependsOnIsTriedAgain() async throws {
+    /// Runs a pipeline on one server that refuses `SET k 1` three times.
+    private func run(
+        _ lines: [String],
+        isCluster: Bool,
+        refusal: String = "LOADING x"
+    ) async throws -> (replies: [RESPValue], log: [String]) {
         let (log, ports) = (Log(), NIOLockedValueBox([0]))
-        let server = try await server(refusing: ["SET", "k", "1"], times: 3, with: "LOADING x", log, ports)
+        let server = try await server(refusing: ["SET", "k", "1"], times: 3, with: refusal, log, ports)
         ports.withLockedValue { $0 = [server.port] }
-        let client = ScriptedCluster.client(server.port)
-        let replies = try await client.execute(pipeline: commands(["SET k 1", "SET other 2"]))
-        #expect(replies.map(\.string) == ["OK", "OK"])
-        #expect(log.lines == ["SET other 2", "SET k 1"])
+        let sentinel = try await ScriptedSentinel.start { server.port }
+        let client = isCluster ? ScriptedCluster.client(server.port) : sentinel.client()
+        let replies = try await client.execute(pipeline: commands(lines))
         await client.close()
-        try await server.stop()
+        for server in [server, sentinel.server] { try await server.stop() }
+        return (replies, log.lines)
+    }
+
+    @Test(
+        arguments: ["SET other 2", "GET other", "PING", "CONFIG SET x y", "MSET {other}a 1 {other}b 2"],
+        [true, false]
+    )
+    func whatNothingDependsOnIsTriedAgain(other: String, isCluster: Bool) async throws {
+        let (replies, log) = try await run(["SET k 1", other], isCluster: isCluster)
+        #expect(replies.map(\.string) == ["OK", "OK"])
+        #expect(log == [other, "SET k 1"])
+    }
+
+    @Test(arguments: ["GET k", "MSET {k}2 1 k 2", "EVAL x 0", "FLUSHALL", "DBSIZE", "SWAPDB 0 1"], [true, false])
+    func whatMayDependOnItIsNotOvertaken(other: String, isCluster: Bool) async throws {
+        let (replies, log) = try await run(["SET k 1", other], isCluster: isCluster)
+        #expect(replies[0].error?.code == .loading)
+        #expect(log == [other])
+    }
+
+    @Test(arguments: ["PUBLISH c m", "SPUBLISH {k}c m"], [true, false])
+    func messagesWaitForWritesOfTheirNode(message: String, isCluster: Bool) async throws {
+        let refusal = isCluster ? "TRYAGAIN x" : "READONLY x"
+        let (replies, log) = try await run(["SET k 1", message], isCluster: isCluster, refusal: refusal)
+        #expect(replies.map(\.string) == ["OK", "OK"])
+        #expect(log == ["SET k 1", message])
     }
 
     @Test func messagesComeLast() async throws {
