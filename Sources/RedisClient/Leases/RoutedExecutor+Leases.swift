@@ -13,7 +13,8 @@ extension RoutedExecutor {
         return try await lend(leased, of: node, body)
     }
 
-    /// Runs a transaction on the node that lets the keys be watched. Once it does, nothing is followed any longer.
+    /// Runs a transaction on the node that lets the keys be watched, or without keys on one that is there. From then on
+    /// nothing is followed any longer.
     func withTransaction(
         watching keys: [String],
         until deadline: NIODeadline,
@@ -26,14 +27,16 @@ extension RoutedExecutor {
             let (node, leased) = try await lease(at: place, deadline)
             do {
                 return try await lend(leased, of: node) { connection in
-                    if !keys.isEmpty {
-                        do {
+                    do {
+                        if keys.isEmpty {
+                            try await leased.connect(until: deadline)
+                        } else {
                             try await connection.execute(watch)
-                        } catch let error as RESPError {
-                            throw WatchFailure.refused(error)
-                        } catch let error as RedisClientError where error.allowsRetryElsewhere(isReadOnly: true) {
-                            throw WatchFailure.lost(error)
                         }
+                    } catch let error as RESPError {
+                        throw WatchFailure.refused(error)
+                    } catch let error as RedisClientError where error.allowsRetryElsewhere(isReadOnly: true) {
+                        throw WatchFailure.lost(error)
                     }
                     return try await connection.transaction(isWatching: !keys.isEmpty, body)
                 }

@@ -186,4 +186,31 @@ import Testing
         await client.close()
         try await server.stop()
     }
+
+    @Test func aTransactionBeginsOnAConnectionThatIsThere() async throws {
+        let port = NIOLockedValueBox(0)
+        let primary = try await ScriptedServer.start { words in
+            switch words[0] {
+            case "ROLE": return "*1\r\n+master\r\n"
+            case "EXEC": return "*1\r\n+done\r\n"
+            default: return "+QUEUED\r\n"
+            }
+        }
+        let demoted = try await ScriptedServer.start { _ in
+            port.withLockedValue { $0 = primary.port }
+            return "*1\r\n+slave\r\n"
+        }
+        port.withLockedValue { $0 = demoted.port }
+        let sentinel = try await ScriptedSentinel.start { port.withLockedValue { $0 } }
+        let client = sentinel.client()
+        let begun = NIOLockedValueBox(0)
+        let replies = try await client.withTransaction { _ in
+            begun.withLockedValue { $0 += 1 }
+            return [RESPCommand("SET", "a", 1)]
+        }
+        #expect(replies?.map(\.string) == ["done"])
+        #expect(begun.withLockedValue { $0 } == 1)
+        await client.close()
+        for server in [primary, demoted, sentinel.server] { try await server.stop() }
+    }
 }
