@@ -30,6 +30,12 @@ enum SharedConnectionRules {
 
     /// As a whole pipeline `MULTI … EXEC` is sent without anything in between, so it is allowed.
     static func refusal(_ pipeline: [RESPCommand]) -> RedisClientError? {
+        if let command = pipeline.first(where: endsScript) {
+            return RedisClientError(
+                .unsupportedCommand,
+                "\(command.name) KILL would wait in a pipeline for the script that it is to end; send it alone."
+            )
+        }
         for command in isTransaction(pipeline) ? pipeline.dropFirst().dropLast() : pipeline[...] {
             if let refusal = refusal(command) { return refusal }
         }

@@ -78,4 +78,16 @@ struct Waiter {
         var waiter = self
         waiter.detach(throwing: error)
     }
+
+    /// The server would answer every command so.
+    func refuse(_ error: RESPError) {
+        switch completion {
+        case .single(let continuation): continuation.resume(throwing: error)
+        case .pipeline(let continuation):
+            continuation.resume(returning: Array(repeating: .error(error), count: replies))
+        // Another connection says the same.
+        case .connection(let continuation): continuation.resume()
+        case .detached, .probe: break
+        }
+    }
 }

@@ -71,6 +71,9 @@ struct Handshake: Sendable {
                 error.code == .noAuth ? "The server asks for a password." : "The server refused the credentials."
             return RedisClientError(.authenticationFailed, reason, underlying: error)
         }
+        if error.code == .busy {
+            return RedisClientError(.connectFailed, "The server is busy with a script.", underlying: error)
+        }
         switch step {
         case .hello where error.code == .noProtocol || error.code == .generic:
             fallsBack = true

@@ -3,10 +3,15 @@ import NIOCore
 import RESP
 
 extension RedisClient {
-    /// Has every server end the script that it runs, on connections of its own: on those that are there it would wait
-    /// for that script.
+    /// Has servers end the script that they run, on connections of their own: on those that are there it would wait for
+    /// that script.
     ///
-    /// - Returns: the reply of one that ran such a script.
+    /// A server hears nothing before its script is slow enough to be called so (`busy-reply-threshold`), and is waited
+    /// for until then. Ends with the first script that ends: if several servers run one, others may go on.
+    ///
+    /// Replicas are asked if this client reads from them.
+    ///
+    /// - Throws: `NOTBUSY` if all that were asked said so.
     func endScript(_ command: RESPCommand, until deadline: NIODeadline) async throws -> RESPValue {
         let nodes: [RedisNode]
         switch backend {
@@ -14,9 +19,13 @@ extension RedisClient {
             nodes = [node]
         case .several(let executor):
             _ = try await executor.node(for: .anyPrimary, false, deadline)
-            nodes = executor.router.servers
+            let router = executor.router
+            let primaries = router.primaries.map(\.address)
+            nodes = router.servers.filter {
+                router.readsFromReplicas || primaries.contains($0.configuration.address)
+            }
         }
-        return try await withTaskGroup(of: Result<RESPValue, any Error>.self) { group in
+        return try await withThrowingTaskGroup(of: Result<RESPValue, any Error>.self) { group in
             for node in nodes {
                 group.addTask {
                     do { return .success(try await node.runAside(command, deadline: deadline)) } catch {
@@ -24,25 +33,26 @@ extension RedisClient {
                     }
                 }
             }
-            var results: [Result<RESPValue, any Error>] = []
-            for await result in group { results.append(result) }
-            return results
-        }.best()
-    }
-}
-
-extension [Result<RESPValue, any Error>] {
-    /// That a server runs no script says less than any other answer, and no answer says least.
-    fileprivate func best() throws -> RESPValue {
-        func rank(_ result: Element) -> Int {
-            switch result {
-            case .success: 0
-            case .failure(let error as RESPError): error.code == "NOTBUSY" ? 2 : 1
-            case .failure: 3
+            var failure: any Error = RedisClientError.clientClosed
+            var rank = Int.max
+            for try await result in group {
+                switch result {
+                case .success(let reply):
+                    group.cancelAll()
+                    return reply
+                case .failure(let error):
+                    let next = Self.rank(error)
+                    if next < rank { (failure, rank) = (error, next) }
+                }
             }
+            throw failure
         }
-        guard let best = self.min(by: { rank($0) < rank($1) }) else { throw RedisClientError.clientClosed }
-        return try best.get()
+    }
+
+    /// That a server runs no script is said only if all say so; what one says of its script, before anything else.
+    private static func rank(_ error: any Error) -> Int {
+        guard let error = error as? RESPError else { return 1 }
+        return error.code == "NOTBUSY" ? 2 : 0
     }
 }
 
@@ -61,6 +71,8 @@ extension RedisNode {
         configuration.database = 0
         configuration.peer = .any
         configuration.clientSideCaching = false
+        let patience = Duration.nanoseconds((deadline - .now()).nanoseconds)
+        configuration.connectTimeout = max(configuration.connectTimeout, patience)
         let node = RedisNode(configuration: configuration, eventLoop: eventLoop, logger: logger, isRenewed: false)
         defer { node.abandon() }
         return try await node.run(command, deadline: deadline)

@@ -123,15 +123,16 @@ extension RedisNode {
         let failure =
             error as? RedisClientError
             ?? RedisClientError(.connectFailed, "The server cannot be reached.", underlying: error)
+        let busy = failure.busy
         let (isWanted, hopeless) = state.withLockedValue { state -> (Bool, [Waiter]) in
             guard case .connecting = state.phase else { return (false, []) }
             state.phase = .waitingToReconnect
             state.lastFailure = failure
             if !isRenewed { state.end(failure) }
-            return (true, failure.isLasting || !isRenewed ? state.takeOffline() : [])
+            return (true, failure.isLasting || busy != nil || !isRenewed ? state.takeOffline() : [])
         }
         guard isWanted else { return }
-        for waiter in hopeless { waiter.fail(failure) }
+        for waiter in hopeless { if let busy { waiter.refuse(busy) } else { waiter.fail(failure) } }
         for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume(throwing: failure) }
         logger.info("No connection to the Redis server.", metadata: metadata(failure))
         if isRenewed { reconnectLater() }
@@ -262,5 +263,11 @@ extension RedisClientError {
         case .authenticationFailed, .tlsFailed: true
         default: false
         }
+    }
+
+    /// What a server that a script keeps busy answers to commands, and here to what comes before them.
+    var busy: RESPError? {
+        guard let error = underlying as? RESPError, error.code == .busy else { return nil }
+        return error
     }
 }

@@ -217,7 +217,11 @@ final class RedisNode: Sendable {
             return (overdue, next, state.lastFailure)
         }
         for waiter in overdue {
-            waiter.fail(RedisClientError(.timedOut, "There was no connection in time.", underlying: failure))
+            if let busy = failure?.busy {
+                waiter.refuse(busy)
+            } else {
+                waiter.fail(RedisClientError(.timedOut, "There was no connection in time.", underlying: failure))
+            }
         }
         if let next { watchOffline(until: max(next, now + .milliseconds(2))) }
     }
