@@ -197,7 +197,7 @@ extension RedisClient {
         task.cancel()
         #expect(try await clientError { try await task.value }?.code == .cancelled)
         await noCluster.close()
-        let nobody = RedisClient(port: 1) {
+        let nobody = RedisClient(port: try LoopbackSocket.freePort()) {
             $0.topology = .cluster(.init(seeds: [$0.address]))
         }
         #expect(try await clientError { try await nobody.connect() }?.code == .connectFailed)

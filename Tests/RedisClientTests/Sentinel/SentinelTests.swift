@@ -123,10 +123,11 @@ import Testing
 
     @Test func tellsWhatIsWrong() async throws {
         let setup = try await RedisSentinels.start(serverPassword: "server", sentinelPassword: "watch")
+        let closedPort = try LoopbackSocket.freePort()
         let cases: [(RedisClientError.Code, @Sendable (inout RedisClient.Sentinel) -> Void)] = [
             (.authenticationFailed, { $0.password = "wrong-secret" }),
             (.connectFailed, { $0.primaryName = "other" }),
-            (.connectFailed, { $0.sentinels = [.hostname("127.0.0.1", port: 1)] }),
+            (.connectFailed, { $0.sentinels = [.hostname("127.0.0.1", port: closedPort)] }),
         ]
         for (code, change) in cases {
             let client = try client(setup) { configuration in
