@@ -348,10 +348,13 @@ import Testing
 
     @Test func closesAfterTheLastReply() async throws {
         let server = try await RedisServer.start()
-        let client = RedisClient(server)
-        try await client.connect()
-        server.pause()
-        async let last = client.execute(RESPCommand("ECHO", "last"))
+        let (client, other) = (RedisClient(server), RedisClient(server))
+        try await other.execute(RESPCommand("CLIENT", "PAUSE", "60000", "WRITE"))
+        async let last = client.execute(RESPCommand("SET", "last", "1"))
+        let isUnderWay = await eventually {
+            (try? await other.execute(RESPCommand("INFO", "clients")).string)?.contains("blocked_clients:1") ?? false
+        }
+        #expect(isUnderWay)
         let closing = Task { await client.close() }
         // Closing has begun when the next command is refused.
         let refused = await eventually {
@@ -359,12 +362,13 @@ import Testing
                 == .closed
         }
         #expect(refused)
-        server.resume()
-        #expect(try await last.string == "last")
+        try await other.execute(RESPCommand("CLIENT", "UNPAUSE"))
+        #expect(try await last == .simpleString("OK"))
         await closing.value
         #expect(try await clientError { try await client.execute(RESPCommand("PING")) }?.code == .closed)
         #expect(try await clientError { try await client.connect() }?.code == .closed)
         await client.close()
+        await other.close()
     }
 
     @Test func tellsOfConnectionsMadeAndLost() async throws {
