@@ -333,6 +333,13 @@ struct ConfigurationTests {
         #expect(problems.first?.contains("s3cret") == false)
     }
 
+    @Test("nor does a default in a mapping with braces, which is no fault of the YAML")
+    func defaultInBraces() {
+        let problems = Self.problems("server: { readToken: ${TOKEN:-s3cret}, port: 1 }")
+        #expect(problems.count == 1)
+        #expect(problems.first?.hasPrefix("freshet.yaml:1:22: 'readToken' has a default behind ${TOKEN,") == true)
+    }
+
     @Test("a variable that is empty, or a token that cannot be sent, is a problem that shows no secret")
     func unsendable() {
         let empty = Self.problems("server: { readToken: \"${EMPTY}\" }", ["EMPTY": " "])

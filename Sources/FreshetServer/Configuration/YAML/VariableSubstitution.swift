@@ -56,7 +56,13 @@ enum VariableSubstitution {
                 rest = rest.dropFirst(2)
             } else if next == open, let end = rest.firstIndex(of: close) {
                 let name = String(rest[rest.index(after: rest.startIndex)..<end])
-                if let value = environment[name] { result.text += value } else { result.missing.append(name) }
+                if name.contains(":") {
+                    result.malformed.append(name)
+                } else if let value = environment[name] {
+                    result.text += value
+                } else {
+                    result.missing.append(name)
+                }
                 rest = rest[rest.index(after: end)...]
             } else {
                 if next == "{" { result.malformed.append(reveal(String(rest.dropFirst()))) }
@@ -66,12 +72,16 @@ enum VariableSubstitution {
         return result
     }
 
-    /// The index of the closing brace, if `{NAME}` starts here.
+    /// The index of the closing brace, if `{NAME}` starts here, or `{NAME:-…}`, which is told of later.
     private static func endOfName(in scalars: [Unicode.Scalar], from start: Int) -> Int? {
         guard start < scalars.count, scalars[start] == "{" else { return nil }
         var index = start + 1
         while index < scalars.count, isNameScalar(scalars[index], first: index == start + 1) { index += 1 }
-        return index > start + 1 && index < scalars.count && scalars[index] == "}" ? index : nil
+        guard index > start + 1, index < scalars.count else { return nil }
+        if scalars[index...].starts(with: ":-".unicodeScalars) {
+            index = scalars[index...].firstIndex { $0 == "}" || $0 == "\n" } ?? scalars.count
+        }
+        return index < scalars.count && scalars[index] == "}" ? index : nil
     }
 
     private static func isNameScalar(_ scalar: Unicode.Scalar, first: Bool) -> Bool {
