@@ -84,7 +84,7 @@ import Testing
                 "--loading-process-events-interval-bytes", "1024",
             ]
         )
-        let (client, server) = (client(cluster), cluster.servers[0])
+        let (client, server) = (client(cluster) { $0.commandTimeout = .seconds(30) }, cluster.servers[0])
         let values = (0..<50).map { "\($0)" + String(repeating: "x", count: 1024) }
         for (key, value) in values.enumerated() { try await client.execute(RESPCommand("SET", key, value)) }
         // So many microseconds for each key.
