@@ -65,7 +65,8 @@ struct HeldRepliesTests {
         limits.maxBytesInFlight = 10_000
         try await Endpoint.overRedis(limits: limits) { endpoint, _ in
             _ = try await endpoint.ask(.POST, "/set/k", String(repeating: "x", count: 900))
-            let gets = Self.body(#"["INCR","n"]"# + String(repeating: #",["GET","k"]"#, count: 20))
+            let write = #"["APPEND","w","x"]"#
+            let gets = Self.body(#"["INCR","n"]"# + String(repeating: #",["GET","k"]"#, count: 20) + ",\(write)")
             let small = Self.body(#"["PING"]"# + String(repeating: #",["PING"]"#, count: 20))
             // In pieces that know of no large ones, too.
             for (path, warmth) in [("/pipeline", gets), ("/pipeline", small), ("/multi-exec", gets)] {
@@ -76,6 +77,8 @@ struct HeldRepliesTests {
                 let errors = answer.body.components(separatedBy: "Actual: 900 bytes").count - 1
                 #expect(results > 3, "\(path)")
                 #expect(errors == 20 - results, "\(path)")
+                // What takes no more than an error is told.
+                #expect(answer.body.range(of: #"\{"result":\d+\}\]$"#, options: .regularExpression) != nil)
             }
             // A body takes the room of any reply.
             let padded = #"["GET","k"]"# + String(repeating: " ", count: 9500)

@@ -6,6 +6,8 @@ import RESP
 struct UpstashRunner: Sendable {
     /// Replies that are longer are written beside the event loop, which has others to serve.
     private static let longReplies = 1 << 20
+    /// What says that a reply finds no room takes as much.
+    private static let smallReply = 128
 
     let backend: any UpstashBackend
     let limits: UpstashEndpointLimits
@@ -93,8 +95,8 @@ struct UpstashRunner: Sendable {
         kept.reserveCapacity(replies.count)
         for reply in replies {
             let size = reply.size()
-            if size > limits.maxCommandBytes {
-                // It is not written, only told of.
+            if size > limits.maxCommandBytes || reply.heldBytes <= Self.smallReply {
+                // One that is too large is not written, only told of.
                 kept.append(reply)
             } else if memory.take(2 * reply.heldBytes) {
                 // As it is, and as it is written.

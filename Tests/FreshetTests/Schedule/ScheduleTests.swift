@@ -45,10 +45,10 @@ private struct ScheduledFleet {
             spawner: spawner,
             logger: logs.logger
         )
-        let node = ScheduledNode(cache: fields)
-        // Started for good once its schedule sleeps or loads.
         let (spawner, tasks) = (spawner, spawner.startedTasks)
-        try await waitUntil("the node's schedule") { spawner.startedTasks > tasks }
+        let node = ScheduledNode(cache: fields)
+        // The pulse is started first.
+        try await waitUntil("the node's schedule") { spawner.startedTasks > tasks + 1 }
         return node
     }
 }
