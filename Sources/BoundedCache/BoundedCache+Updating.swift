@@ -57,8 +57,15 @@ extension BoundedCache {
                 putBack(update, candidate, now: now, into: &departures)
             } else {
                 outcome = store(candidate, now: now, into: &departures)
-                // It was evicted meanwhile: what comes back never left.
-                if update.lost != nil { core.pointee.insertions &-= 1 }
+                // It was evicted meanwhile: what comes back never left, unless it is another value.
+                if let cause = update.lost {
+                    if let value = update.overwritten {
+                        departures.append(update.key, value, cause)
+                        core.pointee.departures[cause] &+= 1
+                    } else {
+                        core.pointee.insertions &-= 1
+                    }
+                }
             }
         }
         guard update.rival != .itself else {
@@ -194,8 +201,8 @@ extension BoundedCache {
     }
 
     private func supersede(_ update: RunningUpdate<Key, Value>, _ cause: EvictionCause) {
-        update.rival = update.thread == currentThread() ? .itself : .otherThread
-        update.rivalCause = cause
+        if update.rival != .itself { update.rival = update.thread == currentThread() ? .itself : .otherThread }
+        update.rivalCause = update.rivalCause ?? cause
     }
 
     private func isUpdating(_ key: Key, _ hash: UInt32) -> Bool {

@@ -11,7 +11,7 @@ extension BoundedCache {
         public var clock: CacheClock
         /// Told of every entry that left, on the thread whose call made it leave, after that call's work and outside
         /// any lock. It may call the cache. What an update has taken out to change is told of by that update, at its end;
-        /// what its closure has moved out of the draft (`take()`) is not.
+        /// what its closure has moved out of the draft (`take()`, `value! = …`) is not.
         public var evictionListener: (@Sendable (Key, Value, EvictionCause) -> Void)?
 
         public init(

@@ -180,6 +180,22 @@ import Testing
         #expect(cache.statistics.evictions(.replaced) == 3)
     }
 
+    @Test func whatIsOverwrittenAndEvictedIsTold() throws {
+        let cache = cache(10)
+        cache.set("a", [1])
+        try cache.update("a") { draft in
+            draft.value?.append(2)
+            onAnotherThread {
+                cache.resize(to: 0)
+                cache.resize(to: 10)
+            }
+            draft.value = [8]
+        }
+        #expect(cache.get("a") == [8])
+        #expect(told.all == ["a 2 capacity"])
+        #expect(cache.statistics.insertions - cache.statistics.evictions(.capacity) == 1)
+    }
+
     @Test func theEntryMayBeWrittenOrEvictedMeanwhile() throws {
         let cache = cache(10)
         cache.set("a", [1])

@@ -8,7 +8,7 @@ final class RunningUpdate<Key: Hashable & Sendable, Value: Sendable>: DraftOrigi
     let thread = currentThread()
     /// Who wrote the key since.
     var rival = Rival.none
-    /// What the rival did with what was there.
+    /// What the first of them did with what was there.
     var rivalCause: EvictionCause?
     /// The entry's slot while its value is out of it; its key is still there.
     var taken = UInt32.none

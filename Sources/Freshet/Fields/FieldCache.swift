@@ -198,8 +198,10 @@ extension FieldCache {
             let askedAt = tools.spawner.now()
             let landed = try await desk.wait(for: field, want)
             switch landed.outcome {
+            // Nothing tells that a load which this process keeps has been overtaken; a forced one is what was asked for.
+            case .answered(let answer) where want.isForced && answer.origin == .loaded(isStored: true): return landed
             case .answered(let answer) where answer.answersUntil < askedAt: continue
-            case .failed(_, kept: _?, let until) where until < askedAt: continue
+            case .failed(_, kept: _?, let until) where want == .read && until < askedAt: continue
             default: return landed
             }
         }

@@ -31,7 +31,7 @@ extension FlightRunner {
             tools.note(.notBegun, of: field, since: begunAt)
             if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
             if isForced { tools.forgetForcedLoad(of: field) }
-            return .failed(refusal.error, kept: kept(known), until: begunAt + tools.trust.window)
+            return .failed(refusal.error, kept: kept(known))
         } catch let error as CacheError {
             return await fail(with: error, lease, known, failures ?? 0, begunAt)
         } catch {

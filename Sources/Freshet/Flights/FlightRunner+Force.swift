@@ -45,12 +45,14 @@ extension FlightRunner {
         return .answered(FlightAnswer(entry: entry, origin: .cached(.l2), isCooldown: true))
     }
 
-    /// What readers are not told any more the store tells those who force.
-    private func absenceAfterWait() async throws -> FlightOutcome? {
+    /// What readers are not told any more the store tells those who force. It answers as it would have when this one
+    /// came, however long the load took.
+    private func absence(since cameAt: MonotonicInstant) async throws -> FlightOutcome? {
         let askedAt = tools.spawner.now()
+        let cooldown = field.policy.minRefreshInterval + (askedAt - cameAt)
         let outcome: LeaseOutcome
         do {
-            outcome = try await lease(.force(.expire, cooldown: field.policy.minRefreshInterval))
+            outcome = try await lease(.force(.expire, cooldown: cooldown))
         } catch {
             try Self.rethrowCancellation(error)
             return nil
@@ -69,6 +71,7 @@ extension FlightRunner {
         held: Entry?,
         askedAt: MonotonicInstant
     ) async throws -> FlightOutcome {
+        let cameAt = askedAt
         var (snapshot, askedAt) = (snapshot, askedAt)
         var last = decoded(snapshot, held: held, askedAt: askedAt)?.entry
         var wait = leaseWait()
@@ -97,7 +100,7 @@ extension FlightRunner {
         if snapshot.failure != nil, let failure = tools.lastFailure(of: field) {
             return .failed(failure, kept: kept(last))
         }
-        if last == nil, let absence = try await absenceAfterWait() { return absence }
+        if last == nil, let absence = try await absence(since: cameAt) { return absence }
         return try await load(.renew, known: last, basis: nil)
     }
 

@@ -47,9 +47,11 @@ struct SourceLoad: Sendable {
             throw NotBegun(field)
         } catch {
             let error = shown(error)
+            let (limit, now) = (field.policy.hardDeadline, tools.spawner.now())
             // The source had less than half of its time.
-            let latest = begunAt + field.policy.hardDeadline / 2
-            if error.code == .sourceTimedOut, let start = start.withLockedValue({ $0 }), start > latest {
+            if error.code == .sourceTimedOut, now >= begunAt + limit, let start = start.withLockedValue({ $0 }),
+                start > begunAt + limit / 2
+            {
                 throw NotBegun(field)
             }
             throw error

@@ -82,6 +82,54 @@ struct ForcedLoadElsewhereTests {
         #expect(fleet.source.loads == 1)
     }
 
+    @Test("however long that took")
+    func absenceAfterALongLoad() async throws {
+        let fleet = Fleet()
+        let nodes = [try await fleet.node(), try await fleet.node(), try await fleet.node()]
+        let first = Task { try await nodes[0].refresh(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(3))
+        let others = nodes.dropFirst().map { node in Task { try await node.refresh(fleet.field) } }
+        try await waitUntil("the waits for the lease") { fleet.spawner.sleepers == 3 }
+        await fleet.spawner.advance(by: .seconds(5))
+        fleet.source.end(1, .success(.absent))
+        #expect((await errorOf { try await first.value } as? CacheError)?.code == .absent)
+        await fleet.spawner.advance(by: .seconds(1))
+        for other in others { #expect((await errorOf { try await other.value } as? CacheError)?.code == .absent) }
+        #expect(fleet.source.loads == 1)
+    }
+
+    @Test(
+        "C4: a forced load answers those who force one meanwhile, though it fails or the store is away",
+        arguments: [true, false]
+    )
+    func oneForAll(fails: Bool) async throws {
+        let fleet = Fleet { $0.staleIfError = .seconds(3600) }
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        let warm = Task { try await node.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "v1")
+        _ = try await warm.value
+        if !fails { store.inject(.fail(CacheError(.storeUnavailable, "away"))) }
+        var refreshes = [Task { try await node.refresh(fleet.field) }]
+        try await fleet.source.waitForLoads(2)
+        await fleet.spawner.advance(by: .seconds(3))
+        refreshes.append(Task { try await node.refresh(fleet.field) })
+        try await waitUntil("the second") { node.waiters(of: fleet.field.erased) == 2 }
+        fleet.source.end(2, fails ? .failure(SourceIsDown()) : .success(.value("v2")))
+        for refresh in refreshes {
+            if fails {
+                #expect((await errorOf { try await refresh.value } as? CacheError)?.code == .sourceFailed)
+            } else {
+                #expect(try await refresh.value.value == "v2")
+            }
+        }
+        #expect(fleet.source.loads == 2)
+        store.recover()
+        await node.shutdown()
+    }
+
     @Test("a forced load that was given up answers nobody with a failure from before, the store away or not")
     func givenUp() async throws {
         let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) })
