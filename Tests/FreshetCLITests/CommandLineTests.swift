@@ -214,7 +214,8 @@ struct CommandLineTests {
         "what is no Freshet service exits with 65, what is too busy with 69",
         arguments: [
             ("remove a", "200 OK", "X-Y: z", 65), ("refresh a", "200 OK", "Cache-Status: other; hit", 65),
-            ("fields", "418 Teapot", "X-Y: z", 65), ("warm a", "429 Slow Down", "X-Y: z", 69),
+            ("fields", "418 Teapot", "X-Y: z", 65), ("expire a", "501 Unsupported", "X-Y: z", 65),
+            ("warm a", "429 Slow Down", "X-Y: z", 69),
         ]
     )
     func otherServices(command: String, status: String, field: String, code: Int32) async throws {
@@ -236,6 +237,34 @@ struct CommandLineTests {
         let run = try await Run(["fields", "--url", colourful.url])
         #expect(run.code == 69)
         #expect(run.errors == "freshet:  [31mX: a  b\n")
+    }
+
+    @Test("nor can its answers")
+    func governedTerminals() async throws {
+        let state = #"{"freshness":"\u001b[2J","isLoading":false,"isIdle":false,"failure":"\u009b1m"}"#
+        let policy = """
+            {"ttl":"\\u001bc","jitter":0,"backgroundCompletion":true\
+            \("staleWhileRevalidate staleIfError staleIfErrorThrottle negativeTTL errorBackoff hardDeadline minRefreshInterval httpMaxAge"
+                .split(separator: " ").map { ",\"\($0)\":\"1s\"" }.joined())}
+            """
+        let advice = #""advice":["\r\u001b]0;x\u0007"]"#
+        let field = #"{"name":"\u001ba","key":"\u0008k","policy":\#(policy),"state":\#(state),\#(advice)}"#
+        let event = #"{"ago":1,"count":1,"kind":"read","text":"\u001b[31m"}"#
+        let answers = [
+            "fields": #"{"fields":[\#(field)],"store":"up"}"#,
+            "explain a": #"{"field":"\u001ba","store":"up","state":\#(state),\#(advice),"events":[\#(event)]}"#,
+        ]
+        for (command, answer) in answers {
+            let body = ByteBuffer(string: answer)
+            let server = try await RawServer.start { _ in
+                RawServer.Answer("200 OK", "Content-Length: \(body.readableBytes)", body: body)
+            }
+            let run = try await Run(command.split(separator: " ").map(String.init) + ["--url", server.url])
+            #expect(run.code == 0, "\(run.errors)")
+            #expect(run.output.contains("[2J") && run.output.contains("1m"))
+            let lines = run.output.split(separator: "\n")
+            #expect(lines.allSatisfy { !$0.unicodeScalars.contains { $0.properties.generalCategory == .control } })
+        }
     }
 
     @Test("an address that cannot be found exits with 69, none at all with 78", arguments: ["serve", "upstash"])

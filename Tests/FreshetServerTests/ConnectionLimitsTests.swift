@@ -261,6 +261,33 @@ struct ConnectionLimitsTests {
         guard case .end? = try channel.readOutbound(as: HTTPResponsePart.self) else { return #expect(Bool(false)) }
     }
 
+    @Test("what another request was for says nothing of the body of a refusal")
+    func refusalBehindHead() throws {
+        for isAnswered in [true, false] {
+            let channel = try Self.channel()
+            if !isAnswered {
+                try channel.writeInbound(Self.head())
+                try channel.writeInbound(HTTPRequestPart.end(nil))
+            }
+            try channel.writeInbound(
+                HTTPRequestPart.head(HTTPRequest(method: .head, scheme: nil, authority: nil, path: "/"))
+            )
+            try channel.writeInbound(HTTPRequestPart.end(nil))
+            if isAnswered {
+                try Self.answer(channel)
+                channel.pipeline.fireErrorCaught(HTTPParserError.headerOverflow)
+                #expect(throws: HTTPParserError.self) { try channel.throwIfErrorCaught() }
+                try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .badRequest)))
+            } else {
+                channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+                channel.embeddedEventLoop.advanceTime(by: .seconds(10))
+            }
+            guard case .head? = try channel.readOutbound(as: HTTPResponsePart.self) else { return #expect(Bool(false)) }
+            guard case .body? = try channel.readOutbound(as: HTTPResponsePart.self) else { return #expect(Bool(false)) }
+            _ = try channel.finish(acceptAlreadyClosed: true)
+        }
+    }
+
     /// Of the next answer, which is read to its end.
     private static func status(_ channel: EmbeddedChannel) throws -> HTTPResponse.Status? {
         var status: HTTPResponse.Status?

@@ -90,6 +90,21 @@ struct HeldRepliesTests {
         }
     }
 
+    @Test("neither many small ones nor those that are longer as JSON refuse a whole pipeline", arguments: ["x", "\""])
+    func nearlyFull(character: String) async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxBytesInFlight = 100_000
+        try await Endpoint.overRedis(limits: limits) { endpoint, _ in
+            _ = try await endpoint.ask(.POST, "/set/k", String(repeating: character, count: 500))
+            let gets = Self.body(#"["GET","k"]"# + String(repeating: #",["GET","k"]"#, count: 1000))
+            let answer = try await endpoint.ask(.POST, "/pipeline", gets)
+            #expect(answer.status == 200, "\(answer.body.prefix(200))")
+            #expect(answer.body.components(separatedBy: #"{"result":"#).count > 10)
+            #expect(answer.body.components(separatedBy: "Actual: 500 bytes").count > 500)
+            #expect(try await endpoint.ask(.POST, "/", #"["GET","k"]"#).status == 200)
+        }
+    }
+
     @Test("one that is larger than any entry may be needs no room")
     func tooLargeForAnEntry() async throws {
         var limits = UpstashEndpointLimits()

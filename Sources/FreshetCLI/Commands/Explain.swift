@@ -20,7 +20,7 @@ struct Explain: AsyncParsableCommand {
             throw Failure(.badData, "the answer is no explanation; is it a Freshet service of this version?")
         }
         if output.json { return try Output.line(String(buffer: answer.body)) }
-        for line in Self.lines(explanation) { try Output.line(line) }
+        for line in Self.lines(explanation) { try Output.foreign(line) }
     }
 
     private static func lines(_ explanation: Explanation) -> [String] {

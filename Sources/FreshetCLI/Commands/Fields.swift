@@ -21,13 +21,13 @@ struct Fields: AsyncParsableCommand {
                 field.state.bytes.map(String.init) ?? "-",
                 Self.next(field.state),
                 field.key,
-                field.state.failure.map(Output.printable) ?? "",
+                field.state.failure ?? "",
             ]
         }
         let titles = ["FIELD", "STATE", "AGE", "LEFT", "TTL", "BYTES", "NEXT", "KEY", "LAST FAILURE"]
-        for line in TextTable.lines(titles, rows) { try Output.line(line) }
+        for line in TextTable.lines(titles, rows) { try Output.foreign(line) }
         for field in catalogue.fields {
-            for advice in field.advice { try Output.line("\(field.name): \(advice)") }
+            for advice in field.advice { try Output.foreign("\(field.name): \(advice)") }
         }
     }
 

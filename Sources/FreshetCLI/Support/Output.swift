@@ -23,6 +23,9 @@ enum Output {
         do { try line(text) } catch { Self.error("freshet: \((error as? Failure)?.message ?? "\(error)")") }
     }
 
+    /// A line with text from elsewhere in it.
+    static func foreign(_ text: String) throws { try line(printable(text)) }
+
     /// Text from elsewhere, without what would govern a terminal.
     static func printable(_ text: String) -> String {
         String(

@@ -26,6 +26,7 @@ enum Reason {
 
     private static func text(_ message: String, _ hint: String?, _ cause: (any Error)?) -> String {
         if let refusal = cause as? RESPError { return "\(message) (\(refusal.text))" }
+        if let cause = cause as? NIOConnectionError { return "\(cause.host):\(cause.port): \(text(cause))" }
         return hint ?? cause.map(text) ?? message
     }
 }

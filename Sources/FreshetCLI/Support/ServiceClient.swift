@@ -120,7 +120,9 @@ struct ServiceClient: Sendable {
         }
         let error = errorBody(of: answer)
         let text = error.map { "\($0.error): \($0.message)" } ?? "\(url) answered with status \(answer.status)"
-        return Failure(Self.code(of: answer.status), Output.printable(text))
+        let code = Self.code(of: answer.status)
+        // A service says what is wrong with it.
+        return Failure(error == nil && code == .internal ? .badData : code, Output.printable(text))
     }
 
     private func errorBody(of answer: Answer) -> ErrorBody? {

@@ -28,6 +28,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var bodyBytes = 0
     /// Of the page that the last request came from, where refusals tell it.
     private var origin: String?
+    /// Whether the last request that came, and has no answer yet, is one for a head.
     private var isHead = false
     private var isRefusing = false
     private var hasHeadTooLarge = false
@@ -118,7 +119,10 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             isAnswering = false
             requestsUnanswered -= 1
-            if requestsUnanswered == 0, owedSince == nil { owedSince = context.eventLoop.now }
+            if requestsUnanswered == 0 {
+                isHead = false
+                if owedSince == nil { owedSince = context.eventLoop.now }
+            }
         }
         context.write(data, promise: promise)
         if isLate, requestsUnanswered == 1 { endUnfinished(context) }
@@ -192,7 +196,8 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         if refusal.status == .serviceUnavailable { fields[.retryAfter] = "1" }
         let head = HTTPResponse(status: refusal.status, headerFields: fields)
         context.write(wrapOutboundOut(.head(head)), promise: promise)
-        if !isHead { context.write(wrapOutboundOut(.body(refusal.body)), promise: nil) }
+        // Of several, the next to be answered is not the last that came.
+        if !isHead || requestsUnanswered > 1 { context.write(wrapOutboundOut(.body(refusal.body)), promise: nil) }
     }
 
     /// The next check is due when what is owed or unread now is late; what begins after now is late no sooner than that.

@@ -71,7 +71,8 @@ struct UpstashRunner: Sendable {
         to writer: inout UpstashAnswerWriter,
         _ memory: ByteBudget.Share
     ) async throws {
-        let (kept, bytes) = try fit(replies, behindOthers: !writer.isFirst, memory)
+        let isFirst = writer.isFirst
+        let (kept, bytes) = try fit(replies, behindOthers: !isFirst, memory)
         let before = writer.buffer.readableBytes
         if bytes > Self.longReplies {
             await withTaskExecutorPreference(globalConcurrentExecutor) { writer.write(kept) }
@@ -79,7 +80,31 @@ struct UpstashRunner: Sendable {
             writer.write(kept)
         }
         memory.giveBack(bytes)
-        guard memory.take(writer.buffer.readableBytes - before) else { throw UpstashRefusal.answersTooLarge }
+        if memory.take(writer.buffer.readableBytes - before) { return }
+        // It is longer than what it was made of.
+        writer.takeBack(to: before, isFirst: isFirst)
+        for reply in kept { try writeOne(reply, to: &writer, memory) }
+    }
+
+    /// Writes a reply, or an error in its place if there is no room.
+    private func writeOne(
+        _ reply: RESPValue,
+        to writer: inout UpstashAnswerWriter,
+        _ memory: ByteBudget.Share
+    ) throws {
+        let (before, isFirst) = (writer.buffer.readableBytes, writer.isFirst)
+        writer.write(reply)
+        let written = writer.buffer.readableBytes - before
+        if written <= Self.smallReply { return memory.hold(written) }
+        if memory.take(written) { return }
+        guard !isFirst else { throw UpstashRefusal.answersTooLarge }
+        writer.takeBack(to: before, isFirst: false)
+        writer.write(crowdedOut(reply))
+        memory.hold(writer.buffer.readableBytes - before)
+    }
+
+    private func crowdedOut(_ reply: RESPValue) -> RESPValue {
+        .error(RESPError(UpstashRefusal.commandTooLarge(limit: limits.maxAnswerBytes, actual: reply.size()).text))
     }
 
     /// What there is room for, and the bytes that count for it.
@@ -103,8 +128,7 @@ struct UpstashRunner: Sendable {
                 bytes += 2 * reply.heldBytes
                 kept.append(reply)
             } else if behindOthers || !kept.isEmpty {
-                let refusal = UpstashRefusal.commandTooLarge(limit: limits.maxAnswerBytes, actual: size)
-                kept.append(.error(RESPError(refusal.text)))
+                kept.append(crowdedOut(reply))
             } else {
                 throw UpstashRefusal.answersTooLarge
             }

@@ -29,6 +29,8 @@ import Testing
                 guard ports.count == 1 else { return ScriptedCluster.halves(ports) }
                 return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", ports[0]))
             case "ROLE": return "*1\r\n+master\r\n"
+            // A slow machine makes the client ask whether the server is there.
+            case "PING": return "+PONG\r\n"
             default: break
             }
             let isRefused =
@@ -83,7 +85,7 @@ import Testing
     }
 
     @Test(
-        arguments: ["SET other 2", "GET other", "PING", "CONFIG SET x y", "MSET {other}a 1 {other}b 2"],
+        arguments: ["SET other 2", "GET other", "ECHO x", "CONFIG SET x y", "MSET {other}a 1 {other}b 2"],
         [true, false]
     )
     func whatNothingDependsOnIsTriedAgain(other: String, isCluster: Bool) async throws {

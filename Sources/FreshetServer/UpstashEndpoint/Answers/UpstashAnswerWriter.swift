@@ -27,6 +27,12 @@ struct UpstashAnswerWriter {
         if format != .resp2 { buffer.writeStaticString("]") }
     }
 
+    /// Takes back what was written since there were so many bytes.
+    mutating func takeBack(to length: Int, isFirst: Bool) {
+        buffer.moveWriterIndex(to: buffer.readerIndex + length)
+        self.isFirst = isFirst
+    }
+
     mutating func write(_ entries: [RESPValue]) {
         entries.withUnsafeBufferPointer { entries in
             guard let first = entries.baseAddress else { return }

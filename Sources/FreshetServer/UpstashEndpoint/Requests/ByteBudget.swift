@@ -28,6 +28,12 @@ final class ByteBudget: Sendable {
             return false
         }
 
+        /// Takes what is there already, be there room or not.
+        func hold(_ bytes: Int) {
+            taken.wrappingAdd(bytes, ordering: .relaxed)
+            budget.taken.wrappingAdd(bytes, ordering: .relaxed)
+        }
+
         func giveBack(_ bytes: Int) {
             taken.wrappingSubtract(bytes, ordering: .relaxed)
             budget.taken.wrappingSubtract(bytes, ordering: .relaxed)
