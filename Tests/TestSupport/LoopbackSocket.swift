@@ -51,7 +51,8 @@ public enum LoopbackSocket {
             var count = 0
             for line in lines {
                 guard send(descriptor, line, line.utf8.count, 0) == line.utf8.count else { return "" }
-                count = recv(descriptor, &answer, answer.count, 0)
+                // A process that was stopped for a moment has been interrupted.
+                repeat { count = recv(descriptor, &answer, answer.count, 0) } while count < 0 && errno == EINTR
             }
             return String(decoding: answer.prefix(max(0, count)), as: UTF8.self)
         } ?? ""
