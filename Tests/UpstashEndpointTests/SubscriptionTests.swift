@@ -121,6 +121,13 @@ struct SubscriptionTests {
         }
     }
 
+    /// Patient, because test machines are busy.
+    private static func publisher(_ server: RedisServer) throws -> RedisClient {
+        var configuration = try RedisClient.Configuration(url: server.url)
+        configuration.commandTimeout = .seconds(30)
+        return RedisClient(configuration)
+    }
+
     @Test("what waits for a slow reader has limits: beyond them the stream ends, after whole events")
     func slowReader() async throws {
         var (few, small, full) = (UpstashEndpointLimits(), UpstashEndpointLimits(), UpstashEndpointLimits())
@@ -137,7 +144,7 @@ struct SubscriptionTests {
                     try await Self.subscribers(endpoint, "c") == #"{"result":["c",1]}"#
                 }
                 #expect(try await eventually { try await hasReader() })
-                let publisher = RedisClient(try RedisClient.Configuration(url: server.url))
+                let publisher = try Self.publisher(server)
                 // Far more than the buffers on the way take.
                 let message = ByteBuffer(repeating: UInt8(ascii: "x"), count: 200_000)
                 for _ in 0..<50 { try await publisher.execute(RESPCommand("PUBLISH", "c", message)) }
@@ -166,10 +173,7 @@ struct SubscriptionTests {
                 try await Self.subscribers(endpoint, "c") == #"{"result":["c",1]}"#
             }
             #expect(isThere)
-            var configuration = try RedisClient.Configuration(url: server.url)
-            // Patient, because test machines are busy.
-            configuration.commandTimeout = .seconds(30)
-            let publisher = RedisClient(configuration)
+            let publisher = try Self.publisher(server)
             let message = ByteBuffer(repeating: UInt8(ascii: "x"), count: 200_000)
             for _ in 0..<50 { try await publisher.execute(RESPCommand("PUBLISH", "c", message)) }
             let body = String(repeating: "y", count: 40_000)
