@@ -1,0 +1,168 @@
+import Metrics
+
+extension FieldCache {
+    /// The value of a field.
+    ///
+    /// - Parameter forceRefresh: as ``refresh(_:purge:)``.
+    /// - Throws: ``CacheError``: `absent`, `sourceFailed`, `sourceTimedOut`, `overloaded`, `invalidValue`, `circularLoad`,
+    ///   `shuttingDown`; `notInitialized` if the cache service was never initialised; `invalidArgument` for a key that
+    ///   no ``CompanionKey`` can be made of; `CancellationError`, which frees this caller alone.
+    @inlinable
+    public func value<Value>(of field: Field<Value>, forceRefresh: Bool = false) async throws -> Value {
+        if !forceRefresh, let hit = hit(field.erased, maxAge: nil) { return try field.value(in: hit.payload) }
+        return try await read(field, forceRefresh: forceRefresh).value
+    }
+
+    /// The value of a field, and how it was come by.
+    ///
+    /// - Parameters:
+    ///   - forceRefresh: as ``refresh(_:purge:)``.
+    ///   - maxAge: asks for a fresh value loaded no longer ago than this; such a reader gets nothing older or stale,
+    ///     even if the source fails.
+    /// - Throws: as ``value(of:forceRefresh:)``.
+    @inlinable
+    public func read<Value>(
+        _ field: Field<Value>,
+        forceRefresh: Bool = false,
+        maxAge: Duration? = nil
+    ) async throws -> FieldRead<Value> {
+        let reading = try await read(field.erased, forceRefresh: forceRefresh, maxAge: maxAge)
+        return FieldRead(value: try field.value(in: reading.payload), reading: reading)
+    }
+
+    /// The bytes of a field's value, and how they were come by.
+    public func read(
+        _ field: AnyField,
+        forceRefresh: Bool = false,
+        maxAge: Duration? = nil
+    ) async throws -> FieldReading {
+        if !forceRefresh, let hit = hit(field, maxAge: maxAge) { return hit }
+        schedule.noteRead(of: field)
+        if forceRefresh { return try await refresh(field) }
+        let finding = finding(field, maxAge: maxAge)
+        do {
+            let reading = try await readOn(field, maxAge: maxAge)
+            record(finding, reading, of: field)
+            return reading
+        } catch {
+            record(finding, error, of: field)
+            let isAnswer = error is CancellationError || (error as? CacheError)?.code == .absent
+            if !isAnswer { field.metrics.errors.increment() }
+            throw error
+        }
+    }
+
+    /// The way of nearly every read: fresh and believed, out of this process.
+    @usableFromInline
+    func hit(_ field: AnyField, maxAge: Duration?) -> FieldReading? {
+        let now = tools.now()
+        guard let entry = tools.l1.entry(field.key), now < entry.freshUntil, tools.trust.covers(entry, at: now),
+            let payload = entry.payload, maxAge.map({ entry.age(at: now) <= $0 }) ?? true
+        else { return nil }
+        if entry.noteRead() { schedule.noteRead(of: field) }
+        field.metrics.hits.increment()
+        return FieldReading(entry, payload, at: now, status: .hit, tier: .l1)
+    }
+
+    /// What this process holds of a field, fresh or stale. Never waits, never loads.
+    public func cached(_ field: AnyField) -> FieldReading? {
+        let now = tools.spawner.now()
+        guard let entry = tools.l1.entry(field.key), let payload = entry.payload, now < entry.staleUntil
+        else { return nil }
+        return FieldReading(entry, payload, at: now, status: now < entry.freshUntil ? .hit : .stale, tier: .l1)
+    }
+
+    /// The rest of a read that L1 does not answer with a fresh value.
+    private func readOn(_ field: AnyField, maxAge: Duration?) async throws -> FieldReading {
+        try admit(field)
+        if let answer = try fromL1(field, maxAge: maxAge) { return try answer.reading(for: field, tools) }
+        if tools.isUncacheable(field) {
+            return try await LoneLoad(tools: tools, desk: desk, field: field).run().reading(for: field, tools)
+        }
+        let limit = maxAge.map { tools.spawner.now() + (.zero - $0) }
+        let want: FlightWant = limit.map { .younger($0) } ?? .read
+        while true {
+            let (outcome, _) = try await outcome(of: field, want)
+            switch outcome {
+            case .answered(let answer):
+                if case .cached = answer.origin, !want.accepts(answer.entry, at: tools.spawner.now()) { continue }
+                return try answer.reading(for: field, tools)
+            case .failed(_, let kept?, _) where want == .read:
+                return try FlightAnswer(entry: kept, origin: .cached(.l1), sourceFailed: true)
+                    .reading(for: field, tools)
+            case .failed(let error, _, _): throw error
+            case .cancelled: throw CancellationError()
+            }
+        }
+    }
+
+    /// How a flight ended, which is another one if the first had been overtaken before this caller came.
+    func outcome(
+        of field: AnyField,
+        _ want: FlightWant
+    ) async throws -> (outcome: FlightOutcome, isCooldown: Bool) {
+        while true {
+            let askedAt = tools.spawner.now()
+            let landed = try await desk.wait(for: field, want)
+            switch landed.outcome {
+            // Nothing tells that a load which this process keeps has been overtaken; a forced one is what was asked for.
+            case .answered(let answer) where want.isForced && answer.origin == .loaded(isStored: true): return landed
+            case .answered(let answer) where answer.answersUntil < askedAt: continue
+            case .failed(_, kept: _?, let until) where want == .read && until < askedAt: continue
+            default: return landed
+            }
+        }
+    }
+
+    /// What the policy lets L1 answer, with a load in the background where it wants one.
+    private func fromL1(_ field: AnyField, maxAge: Duration?) throws(CacheError) -> FlightAnswer? {
+        let now = tools.spawner.now()
+        let entry = tools.l1.entry(field.key)
+        let failure = tools.failure(of: field)
+        // The store may know better than what is no longer trusted, or not held.
+        guard let entry, tools.trust.covers(entry, at: now) else { return nil }
+        let isTooOld = maxAge.map { entry.age(at: now) > $0 || now >= entry.freshUntil } ?? false
+        let event: FreshnessEvent =
+            switch (isTooOld, failure == nil) {
+            case (false, true): .read
+            case (false, false): .readWhileFailing
+            case (true, true): .readYounger
+            case (true, false): .readYoungerWhileFailing
+            }
+        let freshness = entry.freshness(at: now, under: field.policy)
+        switch freshness.action(on: event) {
+        case .answer: break
+        case .answerAndLoad: desk.startInBackground(field)
+        case .fail: if let failure { throw failure } else { return nil }
+        default: return nil
+        }
+        return FlightAnswer(
+            entry: entry,
+            origin: .cached(.l1),
+            sourceFailed: failure != nil && freshness == .kept
+        )
+    }
+}
+
+extension FlightAnswer {
+    /// The answer as a reader gets it, counted.
+    fileprivate func reading(for field: AnyField, _ tools: FlightTools) throws(CacheError) -> FieldReading {
+        let now = tools.spawner.now()
+        let detail: FieldReading.Detail? = sourceFailed ? .sourceFailed : nil
+        guard let payload = entry.payload else {
+            if case .loaded = origin { field.metrics.misses.increment() } else { field.metrics.hits.increment() }
+            throw CacheError(.absent, "the source has no value for '\(field.name)'")
+        }
+        switch origin {
+        case .loaded(let isStored):
+            field.metrics.misses.increment()
+            return FieldReading(entry, payload, at: now, status: .loaded, tier: .source, isStored: isStored)
+        case .cached(let tier) where now < entry.freshUntil:
+            field.metrics.hits.increment()
+            return FieldReading(entry, payload, at: now, status: .hit, tier: tier, detail: detail)
+        case .cached(let tier):
+            field.metrics.stale.increment()
+            return FieldReading(entry, payload, at: now, status: .stale, tier: tier, detail: detail)
+        }
+    }
+}

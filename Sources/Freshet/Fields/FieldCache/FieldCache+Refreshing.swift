@@ -1,0 +1,56 @@
+import Metrics
+
+extension FieldCache {
+    /// Loads a field anew for this caller and whoever asks meanwhile, and answers with nothing that was loaded before.
+    ///
+    /// Within the field's `minRefreshInterval` of the start of a forced load, over all processes, that load answers.
+    /// If the load fails this caller gets the error, and readers what there was.
+    ///
+    /// - Parameter purge: remove the old value first, so that nobody gets it even if the load fails. A forced load that
+    ///   answers this refresh, because it began shortly before, is not purged again.
+    /// - Throws: as ``value(of:forceRefresh:)``.
+    public func refresh<Value>(_ field: Field<Value>, purge: Bool = false) async throws -> FieldRead<Value> {
+        let reading = try await refresh(field.erased, purge: purge)
+        return FieldRead(value: try field.value(in: reading.payload), reading: reading)
+    }
+
+    /// ``refresh(_:purge:)`` for a field of any type.
+    public func refresh(_ field: AnyField, purge: Bool = false) async throws -> FieldReading {
+        do {
+            let reading = try await refreshed(field, purge)
+            record(.skipped, reading, of: field)
+            return reading
+        } catch {
+            record(.skipped, error, of: field)
+            throw error
+        }
+    }
+
+    private func refreshed(_ field: AnyField, _ purge: Bool) async throws -> FieldReading {
+        try admit(field)
+        let since = tools.spawner.now() + (.zero - field.policy.minRefreshInterval)
+        let want = FlightWant.force(purge ? .remove : .expire, unlessBegunSince: since)
+        let (outcome, joinedForced) = try await outcome(of: field, want)
+        switch outcome {
+        case .answered(let answer):
+            field.metrics.misses.increment()
+            guard let payload = answer.entry.payload else {
+                throw CacheError(.absent, "the source has no value for '\(field.name)'")
+            }
+            let isCooldown = joinedForced || answer.isCooldown
+            return FieldReading(
+                answer.entry,
+                payload,
+                at: tools.spawner.now(),
+                status: .refreshed,
+                tier: .source,
+                isStored: answer.origin != .loaded(isStored: false),
+                detail: isCooldown ? .cooldown : nil
+            )
+        case .failed(let error, _, _):
+            field.metrics.errors.increment()
+            throw error
+        case .cancelled: throw CancellationError()
+        }
+    }
+}

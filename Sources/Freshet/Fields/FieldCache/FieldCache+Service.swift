@@ -1,0 +1,90 @@
+import Logging
+public import ServiceLifecycle
+
+extension FieldCache: Service {
+    /// Refreshes on schedule, listens to the backplane, looks after the store and frees what has expired until the
+    /// graceful shutdown, then ends as ``shutdown()`` does.
+    public func run() async throws {
+        pulse.start()
+        schedule.start()
+        await withTaskGroup { group in
+            if let backplane {
+                group.addTask { await backplane.listen { self.receive($0) } }
+            }
+            group.addTask { await self.sweep() }
+            try? await gracefulShutdown()
+            group.cancelAll()
+        }
+        gapCheck.stop()
+        await shutdown()
+    }
+
+    /// Frees, once a minute, what has expired where no call does that by the way.
+    private func sweep() async {
+        while (try? await base.sleep(for: .seconds(60))) != nil {
+            tools.l1.sweep()
+            tools.store.sweep()
+        }
+    }
+
+    private func receive(_ event: BackplaneEvent) {
+        switch event {
+        case .live:
+            gapCheck.start()
+            pulse.wake(isUrgent: true)
+        case .lost:
+            gapCheck.stop()
+            pulse.wake(isUrgent: true)
+        case .changed(let key, .filled, let generation):
+            desk.tell(key, generation, isInvalidation: false) { $0.suspect(key) }
+        case .changed(let key, .invalidated(let invalidation), let generation):
+            record(invalidation, .backplane, of: key)
+            desk.tell(key, generation, isInvalidation: true) {
+                $0.invalidate(key, invalidation, unlessOf: generation)
+            }
+        }
+    }
+
+    /// What ``shutdown()`` takes at most.
+    package static let shutdownTime = Duration.seconds(10)
+
+    /// Refuses new loads, cancels those under way, sends the invalidations that the store has yet to be told of, and
+    /// waits for every task to end, all that for ten seconds at most, even if the caller is cancelled.
+    public func shutdown() async {
+        pulse.stop()
+        schedule.stop()
+        desk.close()
+        tools.backlog.close()
+        tools.settling.close()
+        let end = base.now() + Self.shutdownTime
+        let (spawner, backlog, logger) = (spawner, tools.backlog, tools.logger)
+        let sending = outliving(until: end) { await backlog.sendRest() }
+        let draining = outliving(until: end) {
+            await spawner.drain()
+        } orElse: {
+            logger.warning("a fetcher does not end; the shutdown goes on without it")
+        }
+        await draining.wait()
+        await sending.wait()
+        // What was under way could not be sent either.
+        await outliving(until: end) { await backlog.sendRest() }.wait()
+        backlog.noteLost()
+    }
+
+    /// Runs what is to end by an instant, whatever becomes of the caller.
+    private func outliving(
+        until end: MonotonicInstant,
+        _ operation: @escaping @Sendable () async -> Void,
+        orElse fallback: @escaping @Sendable () -> Void = {}
+    ) -> SpawnedTask {
+        let base = base
+        return base.spawn {
+            let isLate = CacheError(.shuttingDown, "tasks go on")
+            do {
+                try await withDeadline(end - base.now(), on: base, orThrow: isLate, operation)
+            } catch {
+                fallback()
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+public import Logging
+
+/// Reads fields: from this process if it can, from the store if it must, from the source if nobody has.
+///
+/// ```swift
+/// let fields = try FieldCache(cache: cache, catalog: FieldCatalog([agents]), logger: logger)
+/// let all = try await fields.value(of: agents)
+/// let now = try await fields.value(of: agents, forceRefresh: true)
+/// ```
+/// It works as soon as it is made. ``run()`` adds the backplane, which tells it at once what other processes have
+/// changed, and the schedule, which refreshes fields before they are stale.
+public final class FieldCache: Sendable {
+    public struct Configuration: Sendable, Hashable {
+        /// How many bytes of memory the values held in this process may take, roughly: each counts twice the bytes of
+        /// its JSON, being held encoded and decoded, its key's and 256. What alone weighs more is not held.
+        public var l1MaxBytes = 64 << 20
+        /// How long a value held in this process is believed without asking the store, while no backplane is live.
+        public var l1Recheck: Duration = .seconds(2)
+        /// How many loads run at once, over all fields; further ones wait.
+        public var maxConcurrentLoads = 64
+        /// What this process is called where another one says who holds it up, a host and a process id say; may be
+        /// empty.
+        public var nodeName = ""
+
+        public init() {}
+    }
+
+    public let catalog: FieldCatalog
+    let cache: CacheService
+    let base: any Spawner
+    let spawner: CountingSpawner
+    let tools: FlightTools
+    let backplane: (any Backplane)?
+    let desk: FlightDesk
+    let schedule: Schedule
+    let gapCheck: GapCheck
+    let pulse: StorePulse
+
+    /// - Parameters:
+    ///   - cache: has the store; must have been initialised.
+    ///   - catalog: the fields that are asked for by name. Others can be read all the same.
+    public init(
+        cache: CacheService,
+        catalog: FieldCatalog,
+        configuration: Configuration = Configuration(),
+        backplane: (any Backplane)? = nil,
+        spawner: any Spawner = SystemSpawner(),
+        logger: Logger
+    ) {
+        let counting = CountingSpawner(spawner)
+        let tools = FlightTools(
+            store: cache.store,
+            l1: L1(maxBytes: configuration.l1MaxBytes, spawner: spawner),
+            backlog: StoreBacklog(store: cache.store, spawner: counting, logger: logger),
+            limiter: LoadLimiter(limit: configuration.maxConcurrentLoads),
+            spawner: counting,
+            logger: logger,
+            trust: Trust(recheck: configuration.l1Recheck),
+            journal: FieldJournal(catalog),
+            nodeName: configuration.nodeName
+        )
+        self.catalog = catalog
+        self.cache = cache
+        base = spawner
+        self.spawner = counting
+        self.tools = tools
+        self.backplane = backplane
+        desk = FlightDesk(
+            spawner: counting,
+            limiter: tools.limiter,
+            l1: tools.l1,
+            trust: tools.trust,
+            runner: { await FlightRunner(tools: tools, desk: $0, field: $1, id: $2).run($3) },
+            checker: { await FlightRunner(tools: tools, desk: $0, field: $1, id: $2).checkInterim($3) }
+        )
+        schedule = Schedule(of: catalog, tools: tools, desk: desk)
+        gapCheck = GapCheck(tools: tools, desk: desk)
+        pulse = StorePulse(store: cache.store, spawner: counting)
+    }
+
+    /// Sets the gauges of what this process holds, having freed what has expired.
+    package func measure() { tools.l1.measure() }
+
+    /// Whether the store answers; while it does not, reads go on from this process and the source.
+    public var isStoreAvailable: Bool { tools.store.isAvailable }
+
+    /// Whether the store is away, or has yet to be told of an invalidation.
+    package var isDegraded: Bool { !tools.store.isAvailable || tools.backlog.isBehind }
+
+    /// Throws what would keep any operation on the field from ever succeeding.
+    func admit(_ field: AnyField) throws {
+        try cache.requireInitialized()
+        try CompanionKey.validate(field.key)
+    }
+}

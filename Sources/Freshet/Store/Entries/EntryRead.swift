@@ -1,0 +1,21 @@
+public struct EntryRead: Sendable, Hashable {
+    /// The field's ttl: how long an adopted value is fresh at most.
+    public var freshFor: Duration
+    /// What the reader holds already; spares it the bytes if they are still the same.
+    public var known: Known?
+
+    public struct Known: Sendable, Hashable {
+        public var generation: Generation
+        public var digest: String
+
+        public init(generation: Generation, digest: String) {
+            self.generation = generation
+            self.digest = digest
+        }
+    }
+
+    public init(freshFor: Duration, known: Known? = nil) {
+        self.freshFor = freshFor
+        self.known = known
+    }
+}
