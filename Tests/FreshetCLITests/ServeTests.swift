@@ -101,7 +101,9 @@ struct ServeTests {
         #expect(run.code == 69)
         #expect(run.output.isEmpty)
         let reason = "freshet: store: \(store.split(separator: "/")[1]): Connection refused\n"
-        #expect(run.errors.hasSuffix(reason), "\(run.errors)")
+        // Where the machine stood still meanwhile.
+        let late = "freshet: store: the store did not answer 'ping' within 0.75 seconds\n"
+        #expect(run.errors.hasSuffix(reason) || run.errors.hasSuffix(late), "\(run.errors)")
     }
 
     @Test("C10: a store that accepts and never answers ends it with 69 within ten seconds")
