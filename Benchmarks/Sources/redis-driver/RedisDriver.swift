@@ -27,7 +27,10 @@ struct RedisDriver {
             return
         }
         let port = server?.port ?? Int(numbers[1])
-        let client = RedisClient(.init(host: "127.0.0.1", port: port))
+        var configuration = RedisClient.Configuration(host: "127.0.0.1", port: port)
+        // A machine that stands still for a moment ends no measurement.
+        configuration.commandTimeout = .seconds(30)
+        let client = RedisClient(configuration)
         try await client.connect()
         if CommandLine.arguments.contains("--steady") {
             let isGood = try await SteadyFigures.check(client, seconds: seconds)

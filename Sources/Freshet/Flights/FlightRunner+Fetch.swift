@@ -70,8 +70,10 @@ extension FlightRunner {
             }
             guard details.isCacheable else { return await passOn(payload, lease, freshness, begunAt) }
             let ttl = details.ttl ?? known?.sourceTTL
-            // By the time the fill comes, the store may have let go of what it held when the load began.
-            let isStillStored = known.map { $0.staleUntil > tools.spawner.now() + Self.fillTime } ?? false
+            // The store may hold another value, or have let go of it by the time the fill comes.
+            let isStillStored =
+                basis?.digest == payload.digest
+                && known.map { $0.staleUntil > tools.spawner.now() + Self.fillTime } ?? false
             let fill = EntryFill(
                 content: isStillStored ? .unchanged : .value(payload.bytes, digest: payload.digest),
                 freshFor: jittered(ttl ?? policy.ttl),

@@ -15,10 +15,10 @@ extension FlightRunner {
         switch outcome {
         case .granted(let lease, let snapshot):
             tools.noteForcedLoad(of: field)
-            let stale = decoded(snapshot, held: held, askedAt: askedAt)?.entry
-            let late = answerMeanwhile(with: stale, in: .l2, after: invalidation)
+            let stale = known(in: snapshot, held: held, askedAt: askedAt)
+            let late = answerMeanwhile(with: stale, in: tier(of: stale, in: snapshot), after: invalidation)
             defer { late?.cancel() }
-            let basis = LoadBasis(generation: lease.generation, seenAt: askedAt)
+            let basis = LoadBasis(snapshot, seenAt: askedAt)
             let landed = try await fetch(
                 under: lease,
                 known: stale,
@@ -30,8 +30,8 @@ extension FlightRunner {
         case .fresh, .failing, .held, .coolingDown, .notDue:
             if let time = outcome.snapshot.lastForced { desk.antedate(id, to: askedAt + (.zero - time)) }
             if let absence = absence(in: outcome, askedAt: askedAt) { return absence }
-            let stale = decoded(outcome.snapshot, held: held, askedAt: askedAt)?.entry
-            let late = answerMeanwhile(with: stale, in: .l2, after: invalidation)
+            let stale = known(in: outcome.snapshot, held: held, askedAt: askedAt)
+            let late = answerMeanwhile(with: stale, in: tier(of: stale, in: outcome.snapshot), after: invalidation)
             defer { late?.cancel() }
             return try await answer(ofLoadIn: outcome.snapshot, held: held, askedAt: askedAt)
         }
@@ -59,7 +59,7 @@ extension FlightRunner {
         }
         if case .granted(let lease, let snapshot) = outcome {
             tools.noteForcedLoad(of: field)
-            let basis = LoadBasis(generation: lease.generation, seenAt: askedAt)
+            let basis = LoadBasis(snapshot, seenAt: askedAt)
             return try await fetch(under: lease, known: nil, basis: basis, failures: snapshot.failure?.count)
         }
         return absence(in: outcome, askedAt: askedAt)
@@ -73,7 +73,7 @@ extension FlightRunner {
     ) async throws -> FlightOutcome {
         let cameAt = askedAt
         var (snapshot, askedAt) = (snapshot, askedAt)
-        var last = decoded(snapshot, held: held, askedAt: askedAt)?.entry
+        var last = known(in: snapshot, held: held, askedAt: askedAt)
         var wait = leaseWait()
         var attempts = 0
         while true {
@@ -95,7 +95,7 @@ extension FlightRunner {
                 tools.noteStoreError(error, .read)
                 return try await fetch(under: nil, known: last)
             }
-            last = decoded(snapshot, held: held, askedAt: askedAt)?.entry
+            last = known(in: snapshot, held: held, askedAt: askedAt)
         }
         if snapshot.failure != nil, let failure = tools.lastFailure(of: field) {
             return .failed(failure, kept: kept(last))

@@ -39,10 +39,22 @@ extension FlightRunner {
         in generation: Generation?,
         askedAt: MonotonicInstant
     ) -> (Entry?, FieldReading.Tier) {
-        guard let held, held.outlasts(stored.entry, in: generation, at: tools.spawner.now()) else {
-            return (stored.entry, .l2)
-        }
-        return (held.confirmed(at: askedAt), .l1)
+        let now = tools.spawner.now()
+        guard let held else { return (stored.entry, .l2) }
+        if held.outlasts(stored.entry, in: generation, at: now) { return (held.confirmed(at: askedAt), .l1) }
+        let successor = stored.entry.flatMap { held.successor(of: $0, in: generation, askedAt: askedAt, now: now) }
+        return successor.map { ($0, .l1) } ?? (stored.entry, .l2)
+    }
+
+    /// What there is beside a load: the store's value, or a later one that this process has.
+    func known(in snapshot: EntrySnapshot, held: Entry?, askedAt: MonotonicInstant) -> Entry? {
+        guard let stored = decoded(snapshot, held: held, askedAt: askedAt)?.entry else { return nil }
+        let now = tools.spawner.now()
+        return held?.successor(of: stored, in: snapshot.generation, askedAt: askedAt, now: now) ?? stored
+    }
+
+    func tier(of known: Entry?, in snapshot: EntrySnapshot) -> FieldReading.Tier {
+        known?.payload?.digest == snapshot.digest ? .l2 : .l1
     }
 
     /// Puts into L1 what the store said, unless an invalidation or something newer came between.

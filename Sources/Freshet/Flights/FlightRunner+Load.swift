@@ -30,10 +30,10 @@ extension FlightRunner {
                 }
                 return try await fetch(under: nil, known: known, basis: basis)
             }
-            basis = LoadBasis(generation: outcome.snapshot.generation, seenAt: askedAt)
+            basis = LoadBasis(outcome.snapshot, seenAt: askedAt)
             switch outcome {
             case .granted(let lease, let snapshot):
-                let stored = decoded(snapshot, held: known, askedAt: askedAt)?.entry
+                let stored = self.known(in: snapshot, held: known, askedAt: askedAt)
                 if hasWaited, let stored, stored.freshUntil > tools.spawner.now(),
                     !desk.wantsMore(id, than: stored)
                 {
@@ -52,9 +52,9 @@ extension FlightRunner {
             case .failing(let snapshot), .coolingDown(let snapshot):
                 tools.note(snapshot, of: field)
                 let failure = tools.failure(of: field) ?? CacheError(.sourceFailed, "the last load failed")
-                return .failed(failure, kept: kept(decoded(snapshot, held: known, askedAt: askedAt)?.entry))
+                return .failed(failure, kept: kept(self.known(in: snapshot, held: known, askedAt: askedAt)))
             case .held(let snapshot):
-                known = decoded(snapshot, held: known, askedAt: askedAt)?.entry
+                known = self.known(in: snapshot, held: known, askedAt: askedAt)
                 guard try await wait.again() else { return .failed(tools.timedOut(field), kept: kept(known)) }
                 hasWaited = true
             }

@@ -9,8 +9,8 @@ extension FlightRunner {
             tools.note(outcome.snapshot, of: field)
             switch outcome {
             case .granted(let lease, let snapshot):
-                let known = decoded(snapshot, held: tools.l1.entry(field.key), askedAt: askedAt)?.entry
-                let basis = LoadBasis(generation: lease.generation, seenAt: askedAt)
+                let known = known(in: snapshot, held: tools.l1.entry(field.key), askedAt: askedAt)
+                let basis = LoadBasis(snapshot, seenAt: askedAt)
                 let result = try await fetch(
                     under: lease,
                     known: known,

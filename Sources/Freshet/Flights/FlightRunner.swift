@@ -42,7 +42,7 @@ struct FlightRunner: Sendable {
             }
             let (entry, tier) = latest(stored, held, in: snapshot.generation, askedAt: askedAt)
             guard believes(entry, &attempts) else { continue }
-            let basis = LoadBasis(generation: snapshot.generation, seenAt: askedAt)
+            let basis = LoadBasis(snapshot, seenAt: askedAt)
             if tier == .l1, let entry, entry.basis?.isLeased == false, entry.freshUntil > tools.spawner.now() {
                 return try await store(again: entry, basis)
             }

@@ -140,6 +140,85 @@ struct StoreOutageTests {
         await node.shutdown()
     }
 
+    /// A field whose old value is in the store, and the one that was loaded while that took nothing, in a node.
+    private func divided(
+        forced: Bool,
+        _ answer: @escaping @Sendable (Int) -> ControlledSource<String>.Answer
+    ) async throws -> (fleet: Fleet, node: FieldCache) {
+        let fleet = Fleet(source: ControlledSource(answer)) {
+            $0.staleWhileRevalidate = .seconds(600)
+            $0.staleIfError = .seconds(600)
+            $0.minRefreshInterval = .zero
+        }
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        _ = try await node.value(of: fleet.field)
+        await fleet.spawner.advance(by: .seconds(5))
+        store.inject(.fail(Self.away), into: [.invalidate, .lease, .fill])
+        if forced {
+            #expect(try await node.refresh(fleet.field).value == "v2")
+        } else {
+            try await node.expire(fleet.field)
+            #expect(try await node.read(fleet.field, maxAge: .zero).value == "v2")
+        }
+        #expect(try await node.value(of: fleet.field) == "v2")
+        store.recover()
+        return (fleet, node)
+    }
+
+    @Test("C1: a store that is back does not bring back what was there before", arguments: [true, false], [true, false])
+    func nothingOlder(forced: Bool, readsFirst: Bool) async throws {
+        let (fleet, node) = try await divided(forced: forced) {
+            $0 < 3 ? .success(.value("v\($0)")) : .failure(SourceIsDown())
+        }
+        if !readsFirst { await fleet.spawner.advance(by: .seconds(40)) }
+        for _ in 0..<3 {
+            #expect(try await node.value(of: fleet.field) == "v2")
+            #expect(await node.state(of: fleet.field.erased).freshness == .stale)
+            await fleet.spawner.advance(by: .seconds(3))
+        }
+        fleet.source.answerFromNowOn { _ in .success(.value("v9")) }
+        #expect(try await node.refresh(fleet.field).value == "v9")
+        #expect(try await fleet.node().value(of: fleet.field) == "v9")
+    }
+
+    @Test("C1: nor do loads that fail later, or go on", arguments: [true, false])
+    func nothingOlderMeanwhile(forced: Bool) async throws {
+        let (fleet, node) = try await divided(forced: forced) { .success(.value("v\($0)")) }
+        await fleet.spawner.advance(by: .seconds(40))
+        fleet.source.holdFromNowOn()
+        let refresh = Task { try await node.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(3)
+        let reading = await fleet.promptRead(on: node)
+        #expect((reading?.value, reading?.status, reading?.tier) == ("v2", .stale, .l1))
+        fleet.source.end(3, .failure(SourceIsDown()))
+        _ = await refresh.result
+        #expect(try await node.value(of: fleet.field) == "v2")
+    }
+
+    @Test("C1: a source that says that nothing has changed says so of what it gave last", arguments: [true, false])
+    func unmodified(forced: Bool) async throws {
+        let (fleet, node) = try await divided(forced: forced) {
+            let details = LoadDetails(etag: "\($0)")
+            return .success($0 < 3 ? .value("v\($0)", details) : .notModified(details))
+        }
+        await fleet.spawner.advance(by: .seconds(40))
+        #expect(try await node.value(of: fleet.field) == "v2")
+        await fleet.spawner.settle()
+        #expect(fleet.source.contexts.last?.etag == "2")
+        #expect(try await fleet.node().value(of: fleet.field) == "v2")
+    }
+
+    @Test("a removal elsewhere ends what was loaded while the store took nothing", arguments: [true, false])
+    func removedElsewhere(forced: Bool) async throws {
+        let (fleet, node) = try await divided(forced: forced) {
+            $0 < 3 ? .success(.value("v\($0)")) : .failure(SourceIsDown())
+        }
+        try await fleet.node().remove(fleet.field)
+        await fleet.spawner.advance(by: .seconds(40))
+        #expect(await errorOf { try await node.value(of: fleet.field) } is CacheError)
+    }
+
     @Test("a store that goes away during the load loses nothing for who waits")
     func awayDuringLoad() async throws {
         let fleet = Fleet()

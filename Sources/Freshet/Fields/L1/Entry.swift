@@ -5,7 +5,7 @@ import Synchronization
 final class Entry: Sendable {
     /// nil: the source has no value.
     let payload: Payload?
-    /// nil where the store does not hold it.
+    /// That the key had when this was last held against the store; nil where the store has not been given it.
     let generation: Generation?
     /// Where the store does not hold it: what it showed when the load began, unless it was away.
     let basis: LoadBasis?
@@ -176,8 +176,16 @@ struct LoadBasis: Sendable {
     /// nil where the key had none.
     let generation: Generation?
     let seenAt: MonotonicInstant
+    /// Of the value that it held, fresh or stale.
+    let digest: String?
     /// Whether it gave leave to load, and then did not take what was loaded.
     var isLeased = false
+
+    init(_ snapshot: EntrySnapshot, seenAt: MonotonicInstant) {
+        generation = snapshot.generation
+        digest = snapshot.digest
+        self.seenAt = seenAt
+    }
 
     /// Whether nothing has been invalidated since, so far as the generation tells that the key has now.
     func holds(in generation: Generation?, at now: MonotonicInstant) -> Bool {
@@ -195,6 +203,21 @@ extension Entry {
     func outlasts(_ stored: Entry?, in generation: Generation?, at now: MonotonicInstant) -> Bool {
         guard self.generation == nil, let basis, basis.holds(in: generation, at: now) else { return false }
         return stored.map { $0.loadedAt <= loadedAt } ?? true
+    }
+
+    /// This, stale, if the store's stale value is an earlier one, because the store was not given this. No removal can
+    /// have come since: it would have taken the other with it.
+    func successor(
+        of stored: Entry,
+        in generation: Generation?,
+        askedAt: MonotonicInstant,
+        now: MonotonicInstant
+    ) -> Entry? {
+        // By the time that the answer took, the other may be younger than it seems.
+        guard let payload, let other = stored.payload, payload.digest != other.digest, stored.freshUntil <= now,
+            now < staleUntil, stored.loadedAt + (now - askedAt) < loadedAt
+        else { return nil }
+        return with(generation: generation, freshUntil: min(freshUntil, askedAt), checkedAt: askedAt)
     }
 
     /// Whether the other one is an earlier value of the same generation.
