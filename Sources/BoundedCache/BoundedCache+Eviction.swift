@@ -55,24 +55,36 @@ extension BoundedCache {
         departures.append(entry(slot).move(), cause)
     }
 
-    /// The share of the sweep that falls to a change; the core's lock is held.
+    /// The share of the sweep that falls to a change: a step, and more of them while they find what is over. The core's
+    /// lock is held.
     @inlinable
     func sweepAStep(now: UInt64, into departures: inout Departures<Key, Value>) {
-        if time.pointee.hasDeadlines { sweep(CacheCore.sweepStep, now: now, into: &departures) }
+        guard time.pointee.hasDeadlines else { return }
+        for _ in 0..<CacheCore.mostSweepSteps {
+            let found = sweep(CacheCore.sweepStep, now: now, into: &departures)
+            guard found > CacheCore.sweepStep / 2 else { break }
+        }
     }
 
-    /// Looks at the next `budget` slots for entries that are over; the core's lock is held.
+    /// Looks at the next `budget` slots for entries that are over, and gives their number; the core's lock is held. The
+    /// last of them gives memory back.
     @inlinable
-    func sweep(_ budget: Int, now: UInt64, into departures: inout Departures<Key, Value>) {
+    @discardableResult
+    func sweep(_ budget: Int, now: UInt64, into departures: inout Departures<Key, Value>) -> Int {
         var budget = budget
+        var found = 0
         while true {
             let slot = core.pointee.nextExpired(now: now, budget: &budget)
-            guard slot != .none else { return }
+            guard slot != .none else {
+                if found > 0 { core.pointee.giveMemoryBack() }
+                return found
+            }
             let shard = self.shard(of: slot)
             shard.lock()
             // A read may have put it off since.
             if storage.deadline(slot) <= now {
                 detach(slot, .expired, now: now, into: &departures)
+                found += 1
             }
             shard.unlock()
         }
@@ -130,7 +142,6 @@ extension BoundedCache {
             var departures = Departures<Key, Value>()
             coreLock.pointee.lock()
             sweep(min(step, left), now: now, into: &departures)
-            core.pointee.giveMemoryBack()
             coreLock.pointee.unlock()
             departures.tell(listener)
             left -= step

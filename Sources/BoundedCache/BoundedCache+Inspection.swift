@@ -42,7 +42,7 @@ extension BoundedCache {
         return statistics
     }
 
-    /// The live entries, the one used last first.
+    /// The live entries, the one used last first. Those that updates are changing in place are left out.
     ///
     /// The order is exact in a cache of at most 2048 entries; in a larger one it does not tell uses apart that no
     /// insertion and few thousand other uses came between. O(n log n).

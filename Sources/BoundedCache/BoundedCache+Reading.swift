@@ -41,7 +41,8 @@ extension BoundedCache {
     /// The value under `key`, which is with an update, if there is one after that.
     @usableFromInline
     func getTaken(_ key: Key, _ hash: UInt32) -> Value? {
-        if isBack(key, hash) { return get(key) }
+        // What is read again is counted there.
+        if let value = readWhenBack(key, hash, { Optional(get(key)) }) { return value }
         let stripe = shards.stripe(for: hash)
         stripe.lock.pointee.lock()
         stripe.state.pointee.misses &+= 1
@@ -64,7 +65,7 @@ extension BoundedCache {
         }
         let isTaken = stripe.state.pointee.taken > 0
         stripe.lock.pointee.unlock()
-        return isTaken && isBack(key, hash) ? peek(key) : nil
+        return isTaken ? readWhenBack(key, hash) { peek(key) } : nil
     }
 
     /// The live entry under `key` with its weight and what is left of its life, without counting as use. O(1).
@@ -77,7 +78,7 @@ extension BoundedCache {
         let entry = slot == .none ? nil : liveEntry(slot, now: now)
         let isTaken = stripe.state.pointee.taken > 0
         stripe.lock.pointee.unlock()
-        return slot == .none && isTaken && isBack(key, hash) ? peekEntry(key) : entry
+        return slot == .none && isTaken ? readWhenBack(key, hash) { peekEntry(key) } : entry
     }
 
     /// The entry in `slot`, whose shard's lock is held; `nil` when it is over.
@@ -98,6 +99,7 @@ extension BoundedCache {
         let limit = storage.limit(slot)?.pointee ?? .max
         // Under a lock only the system's clock may be read.
         let now = clock.reading == nil ? clock.now : reported
-        storage.setDeadline(slot, min(limit, now &+ idleLife))
+        // A clock that was asked earlier takes nothing from what a later reader gave.
+        storage.putOffDeadline(slot, to: min(limit, now &+ idleLife))
     }
 }

@@ -34,6 +34,9 @@ extension BoundedCache {
         if candidate.deadline != .max { time.pointee.noteDeadline() }
         let shard = shards[hash: update.hash]
         valuePointer(slot).initialize(to: candidate.value)
+        // It is the one that was weighed.
+        update.keyOfEntry = keyPointer(slot).move()
+        keyPointer(slot).initialize(to: candidate.key)
         storage.setDeadline(slot, candidate.deadline)
         storage.limit(slot)?.pointee = candidate.limit
         time.pointee.note(head(slot).pointee.uses)
@@ -62,6 +65,8 @@ extension BoundedCache {
         }
         guard let cause = update.lost else { return }
         core.pointee.departures[cause] &+= 1
+        // What took its place was stored beside it, and is no further entry.
+        if cause == .replaced { core.pointee.insertions &-= 1 }
         if let value = update.overwritten ?? value { departures.append(update.key, value, cause) }
     }
 
@@ -85,18 +90,29 @@ extension BoundedCache {
     /// Whether the value of the entry in `slot` is with an update; the core's lock is held.
     func isTaken(_ slot: UInt32) -> Bool { updates.contains { $0.taken == slot } }
 
-    /// Waits while another thread's update has the value of `key`, unless this thread is in an update itself. Whether
-    /// there is an entry again.
+    /// Waits while another thread's update has the value of `key`, and reads before the next one begins. A thread in an
+    /// update does not wait: for it there is no value.
     @usableFromInline
-    func isBack(_ key: Key, _ hash: UInt32) -> Bool {
-        if UpdatingThread.isInside { return false }
+    func readWhenBack<Result>(_ key: Key, _ hash: UInt32, _ read: () -> Result?) -> Result? {
+        if UpdatingThread.isInside { return nil }
+        var turn: Turn<Key>?
         coreLock.pointee.lock()
         while updates.contains(where: { $0.taken != .none && $0.hash == hash && $0.key == key }) {
-            unlockCoreAndWait()
+            unlockCoreAndWait(&turn, key, hash, isReader: true)
             coreLock.pointee.lock()
         }
-        defer { coreLock.pointee.unlock() }
-        return find(key, hash, in: shards[hash: hash].table) != .none
+        let isBack = find(key, hash, in: shards[hash: hash].table) != .none
+        if !isBack { leave(turn) }
+        coreLock.pointee.unlock()
+        guard isBack else { return nil }
+        defer {
+            if turn != nil {
+                coreLock.pointee.lock()
+                leave(turn)
+                coreLock.pointee.unlock()
+            }
+        }
+        return read()
     }
 
     private func keyPointer(_ slot: UInt32) -> UnsafeMutablePointer<Key> {

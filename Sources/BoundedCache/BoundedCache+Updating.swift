@@ -46,7 +46,7 @@ extension BoundedCache {
         end(update) { departures in
             if let cause = update.rivalCause { return dropTaken(update, draft.value, cause, into: &departures) }
             guard let candidate, candidate.deadline > now else {
-                dropTaken(update, draft.value, candidate == nil ? .removed : .expired, into: &departures)
+                dropTaken(update, draft.value, .removed, into: &departures)
                 return removeUpdated(update, now: now, into: &departures)
             }
             if candidate.weight > min(core.pointee.policy.limit, Int(UInt32.max)) {
@@ -55,7 +55,7 @@ extension BoundedCache {
                 dropTaken(update, draft.value, .removed, into: &departures)
             } else if update.taken != .none {
                 putBack(update, candidate, now: now, into: &departures)
-            } else {
+            } else if !draft.isUntouched || !renew(candidate, now: now, into: &departures) {
                 outcome = store(candidate, now: now, into: &departures)
                 // It was evicted meanwhile: what comes back never left, unless it is another value.
                 if let cause = update.lost {
@@ -109,6 +109,7 @@ extension BoundedCache {
 
     private func begin(_ update: RunningUpdate<Key, Value>) throws -> Original? {
         var now: UInt64
+        var turn: Turn<Key>?
         while true {
             now = clock.now
             coreLock.pointee.lock()
@@ -119,7 +120,7 @@ extension BoundedCache {
                     "The thread is in an update of this cache already."
                 )
             }
-            guard isUpdating(update.key, update.hash) else { break }
+            guard mustWait(turn, update.key, update.hash) else { break }
             guard !UpdatingThread.isInside else {
                 coreLock.pointee.unlock()
                 throw BoundedCacheError(
@@ -127,9 +128,10 @@ extension BoundedCache {
                     "Another thread updates the key, and this one, inside an update of another cache, must not wait."
                 )
             }
-            unlockCoreAndWait()
+            unlockCoreAndWait(&turn, update.key, update.hash)
         }
         defer { coreLock.pointee.unlock() }
+        leave(turn)
         updates.append(update)
         core.pointee.updates = updates.count
         core.pointee.moveTicksBack()
@@ -166,6 +168,26 @@ extension BoundedCache {
         departures.tell(listener)
     }
 
+    /// Gives an entry whose value an update has left alone the life it wants; the core's lock is held. False where the
+    /// entry is gone.
+    private func renew(
+        _ candidate: Candidate,
+        now: UInt64,
+        into departures: inout Departures<Key, Value>
+    ) -> Bool {
+        let shard = shards[hash: candidate.hash]
+        let slot = find(candidate.key, candidate.hash, in: shard.table)
+        guard slot != .none, storage.deadline(slot) > now else { return false }
+        if candidate.deadline != .max { time.pointee.noteDeadline() }
+        shard.lock()
+        core.pointee.changeWeight(of: slot, to: UInt32(candidate.weight))
+        setLife(of: slot, candidate)
+        shard.unlock()
+        makeRoom(for: 0, sparing: slot, now: now, into: &departures)
+        sweepAStep(now: now, into: &departures)
+        return true
+    }
+
     private func removeUpdated(
         _ update: RunningUpdate<Key, Value>,
         now: UInt64,
@@ -179,14 +201,18 @@ extension BoundedCache {
         shard.unlock()
     }
 
-    /// Takes the core's lock when no other thread is updating `key`, and gives the time. A thread in an update does not
-    /// wait.
+    /// Takes the core's lock when it is this thread's turn to change `key`, and gives the time. A thread in an update
+    /// does not wait.
     func lockCore(afterUpdatesOf key: Key, _ hash: UInt32) -> UInt64 {
+        var turn: Turn<Key>?
         while true {
             let now = clock.now
             coreLock.pointee.lock()
-            guard isUpdating(key, hash), !UpdatingThread.isInside else { return now }
-            unlockCoreAndWait()
+            guard mustWait(turn, key, hash), !UpdatingThread.isInside else {
+                leave(turn)
+                return now
+            }
+            unlockCoreAndWait(&turn, key, hash)
         }
     }
 
@@ -205,11 +231,21 @@ extension BoundedCache {
         update.rivalCause = update.rivalCause ?? cause
     }
 
-    private func isUpdating(_ key: Key, _ hash: UInt32) -> Bool {
-        updates.contains { $0.hash == hash && $0.key == key }
+    /// Whether somebody else has the key, or would have it before this thread; who must not wait lets nobody go first.
+    private func mustWait(_ turn: Turn<Key>?, _ key: Key, _ hash: UInt32) -> Bool {
+        if updates.contains(where: { $0.hash == hash && $0.key == key }) { return true }
+        guard !turns.isEmpty, !UpdatingThread.isInside else { return false }
+        let line = turns.lazy.filter { $0.hash == hash && $0.key == key }
+        return line.contains { $0.isReader } || line.first.map { $0 !== turn } ?? false
     }
 
-    func unlockCoreAndWait() {
+    /// Unlocks the core, and waits for anything to change, with a place in line from now on.
+    func unlockCoreAndWait(_ turn: inout Turn<Key>?, _ key: Key, _ hash: UInt32, isReader: Bool = false) {
+        if turn == nil {
+            let last = Turn(key, hash, isReader: isReader)
+            turn = last
+            turns.append(last)
+        }
         let round = waitingRoom.currentRound()
         core.pointee.waiters += 1
         coreLock.pointee.unlock()
@@ -217,5 +253,12 @@ extension BoundedCache {
         coreLock.pointee.lock()
         core.pointee.waiters -= 1
         coreLock.pointee.unlock()
+    }
+
+    /// Gives up a place in line; the core's lock is held.
+    func leave(_ turn: Turn<Key>?) {
+        guard let turn else { return }
+        turns.removeAll { $0 === turn }
+        if core.pointee.waiters > 0 { waitingRoom.callEveryone() }
     }
 }

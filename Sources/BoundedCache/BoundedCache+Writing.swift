@@ -2,7 +2,7 @@ extension BoundedCache {
     /// A value to store, with all that the caller's code has a say in already asked.
     @usableFromInline
     struct Candidate {
-        @usableFromInline let key: Key
+        @usableFromInline var key: Key
         @usableFromInline var value: Value
         @usableFromInline let hash: UInt32
         @usableFromInline let weight: Int
@@ -139,7 +139,7 @@ extension BoundedCache {
         guard fits, candidate.deadline > now else {
             if slot != .none {
                 shard.lock()
-                detach(slot, .replaced, now: now, into: &departures)
+                detach(slot, .removed, now: now, into: &departures)
                 shard.unlock()
             }
             if !fits { core.pointee.refusals &+= 1 }
@@ -154,6 +154,8 @@ extension BoundedCache {
         shard.lock()
         let isOver = storage.deadline(slot) <= now
         core.pointee.changeWeight(of: slot, to: UInt32(candidate.weight))
+        // It is the one that was weighed.
+        swap(&entry(slot).pointee.key, &candidate.key)
         exchange(slot, with: &candidate)
         shard.unlock()
         departures.append(candidate.key, candidate.value, isOver ? .expired : .replaced)
@@ -198,6 +200,12 @@ extension BoundedCache {
     @inlinable
     func exchange(_ slot: UInt32, with candidate: inout Candidate) {
         swap(&entry(slot).pointee.value, &candidate.value)
+        setLife(of: slot, candidate)
+    }
+
+    /// The shard's lock is held for writing.
+    @inlinable
+    func setLife(of slot: UInt32, _ candidate: Candidate) {
         if time.pointee.hasDeadlines {
             storage.setDeadline(slot, candidate.deadline)
             storage.limit(slot)?.pointee = candidate.limit

@@ -34,6 +34,8 @@ public final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: @unc
     @usableFromInline let core: UnsafeMutablePointer<CacheCore>
     /// Guarded by `coreLock`.
     var updates: [RunningUpdate<Key, Value>] = []
+    /// Those who wait for updates, the oldest first. Guarded by `coreLock`.
+    var turns: [Turn<Key>] = []
     let waitingRoom = WaitingRoom()
 
     public init(_ configuration: Configuration) {

@@ -20,13 +20,14 @@ public struct CacheClock: Sendable {
     /// A clock of your own: a closure that gives the time since any fixed origin and never goes back. It is called
     /// under no lock of the cache.
     public init(_ now: @escaping @Sendable () -> Duration) {
-        self.init(reading: { now().cacheNanoseconds })
+        let start = now()
+        self.init(reading: { (now() - start).cacheNanoseconds })
     }
 
     /// Any clock that counts in `Duration`, such as a test clock.
     public init<C: Clock>(_ clock: C) where C.Duration == Duration {
-        let origin = clock.now
-        self.init({ origin.duration(to: clock.now) })
+        let start = clock.now
+        self.init(reading: { start.duration(to: clock.now).cacheNanoseconds })
     }
 
     /// Nanoseconds since a fixed origin.

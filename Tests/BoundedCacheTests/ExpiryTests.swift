@@ -130,6 +130,61 @@ import Testing
         #expect(cache.count == 1)
     }
 
+    /// A step that finds much goes on, so that one read in 64 frees up to 128 entries.
+    @Test func whatExpiredTogetherLeavesSoon() {
+        let cache = cache(20_000)
+        for key in 0..<2000 { cache.set(key, "short", timeToLive: .seconds(1)) }
+        clock.advance(by: .seconds(1))
+        for _ in 0..<4000 where cache.count > 0 { _ = cache.get(-1) }
+        #expect(cache.count == 0)
+    }
+
+    @Test(arguments: [Duration.seconds(-100), .zero, .seconds(1 << 32), .seconds(63_000_000_000)])
+    func clocksBeginAnywhere(_ start: Duration) {
+        let time = Holder(start)
+        let cache = BoundedCache<Int, Int>(
+            .init(capacity: .entries(10), timeToLive: .seconds(10), clock: CacheClock { time.value ?? .zero })
+        )
+        cache.set(1, 1)
+        time.value = start + .seconds(9)
+        #expect(cache.get(1) == 1)
+        time.value = start + .seconds(10)
+        #expect(cache.get(1) == nil)
+    }
+
+    /// A reader asks the clock, and others store and read before it goes on.
+    @Test func aLateReaderTakesNoLifeAway() {
+        let time = Holder(Duration.zero)
+        let (isLate, mayGoOn, done) = (Holder(false), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let hasAsked = DispatchSemaphore(value: 0)
+        let clock = CacheClock {
+            let now = time.value ?? .zero
+            if isLate.value == true {
+                isLate.value = false
+                hasAsked.signal()
+                mayGoOn.wait()
+            }
+            return now
+        }
+        let cache = BoundedCache<Int, Int>(
+            .init(capacity: .entries(10), timeToIdle: .seconds(10), clock: clock)
+        )
+        cache.set(1, 1)
+        isLate.value = true
+        Thread.detachNewThread {
+            _ = cache.get(1)
+            done.signal()
+        }
+        hasAsked.wait()
+        time.value = .seconds(9)
+        cache.set(1, 2)
+        time.value = .seconds(15)
+        #expect(cache.get(1) == 2)
+        mayGoOn.signal()
+        done.wait()
+        #expect(cache.get(1) == 2)
+    }
+
     @Test func sweepIsForIdlePeriods() {
         let alive = Holder<Int>(0)
         let cache = BoundedCache<Int, OnDeinit>(
@@ -157,16 +212,19 @@ import Testing
         }
         let count = 1 << 18
         let cache = BoundedCache<Int, SIMD64<UInt64>>(.init(capacity: .entries(count), clock: CacheClock(clock)))
-        for end in ["removals", "expiry", "removeAll"] {
+        for end in ["removals", "expiry", "removeAll", "reads"] {
             let life: Duration? = end == "removals" ? nil : .seconds(1)
             for key in 0..<count { cache.set(key, SIMD64(repeating: 1), timeToLive: life) }
             let full = try resident()
             switch end {
             case "removals": for key in 0..<count { cache.remove(key) }
             case "expiry": clock.advance(by: .seconds(1))
+            case "reads":
+                clock.advance(by: .seconds(1))
+                while cache.count > 0 { _ = cache.get(-1) }
             default: cache.removeAll()
             }
-            cache.sweep()
+            if end != "reads" { cache.sweep() }
             // Of 134 million; tests beside this one take some meanwhile.
             #expect(try resident() < full - 30_000_000, "\(end)")
             #expect(cache.get(1) == nil)

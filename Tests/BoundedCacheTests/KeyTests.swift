@@ -51,6 +51,22 @@ import Testing
         #expect(cache.count == 16)
     }
 
+    /// Equal keys may differ in weight: the one that was weighed is the one that is kept.
+    @Test(arguments: [true, false]) func equalKeysOfOtherWeight(inPlace: Bool) throws {
+        let cache = BoundedCache<String, [Int]>(.init(capacity: .weight(100) { key, _ in key.utf8.count }))
+        for key in ["e\u{301}", "\u{e9}", "e\u{301}"] {
+            let key = String(repeating: key, count: 20)
+            if inPlace, cache.count > 0 {
+                try cache.update(key) { $0.value?.append(1) }
+            } else {
+                cache.set(key, [1])
+            }
+            let entry = cache.peekEntry(key)
+            #expect(entry?.weight == entry?.key.utf8.count)
+            #expect(cache.totalWeight == key.utf8.count)
+        }
+    }
+
     @Test func otherKeyTypes() {
         struct Colliding: Hashable {
             let number: Int

@@ -66,6 +66,7 @@ import Testing
         let statistics = cache.statistics
         let left = EvictionCause.allCases.reduce(0) { $0 + statistics.evictions($1) }
         #expect(left == departures.load(ordering: .relaxed))
+        #expect(UInt64(left) - statistics.evictions(.replaced) == statistics.insertions)
     }
 
     @Test func oneHotKey() {

@@ -117,6 +117,88 @@ import Testing
         #expect(cache.get("a") == nil)
     }
 
+    @Test func whoLeavesTheValueAloneTellsNothing() throws {
+        let told = Collected<EvictionCause>()
+        let cache = BoundedCache<String, OnDeinit>(
+            .init(
+                capacity: .entries(10),
+                clock: CacheClock(clock),
+                evictionListener: { _, _, cause in told.append(cause) }
+            )
+        )
+        let value = OnDeinit {}
+        cache.set("a", value, timeToLive: .seconds(1))
+        try cache.update("a") { #expect($0.value === value) }
+        try cache.update("a") { $0.timeToLive = .seconds(60) }
+        clock.advance(by: .seconds(59))
+        #expect(cache.get("a") === value)
+        #expect(told.all == [])
+        #expect(cache.statistics.evictions(.replaced) == 0)
+        try cache.update("a") { $0.timeToLive = .zero }
+        #expect(cache.get("a") == nil)
+        #expect(told.all == [.removed])
+    }
+
+    @Test func whatIsRefusedRemovesWhatWasThere() {
+        let told = Collected<EvictionCause>()
+        let cache = BoundedCache<String, Int>(
+            .init(capacity: .weight(10) { _, value in value }, evictionListener: { _, _, cause in told.append(cause) })
+        )
+        cache.set("a", 1)
+        #expect(cache.set("a", 11) == .oversized)
+        cache.set("a", 1)
+        #expect(cache.set("a", 1, timeToLive: .zero) == .expired)
+        #expect(told.all == [.removed, .removed])
+    }
+
+    /// Whoever waits for an update has its turn before those who come later, however late it wakes.
+    @Test(arguments: ["remove", "update", "get"]) func whoWaitsHasItsTurn(_ call: String) throws {
+        let (readings, seen) = (Holder(0), Collected<Int>())
+        let (hasWoken, mayGoOn, done) = (
+            DispatchSemaphore(value: 0), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
+        )
+        let clock = CacheClock {
+            if Thread.current.name == "waiter" {
+                let count = (readings.value ?? 0) + 1
+                readings.value = count
+                if count == 2 {
+                    hasWoken.signal()
+                    mayGoOn.wait()
+                }
+            }
+            return .zero
+        }
+        let cache = BoundedCache<String, [Int]>(
+            .init(capacity: .entries(10), timeToLive: .seconds(1), clock: clock)
+        )
+        cache.set("a", [])
+        try cache.update("a") { draft in
+            draft.value?.append(1)
+            Thread.detachNewThread {
+                Thread.current.name = "waiter"
+                switch call {
+                case "remove": cache.remove("a")
+                case "update": try? cache.update("a") { $0.value?.append(2) }
+                default: seen.append(cache.get("a")?.count ?? -1)
+                }
+                done.signal()
+            }
+            try #require(cache.isAwaited())
+        }
+        hasWoken.wait()
+        Thread.detachNewThread {
+            try? cache.update("a") { draft in
+                seen.append(draft.value?.count ?? -1)
+                draft.value?.append(3)
+            }
+            done.signal()
+        }
+        #expect(cache.isAwaited { seen.all.isEmpty })
+        mayGoOn.signal()
+        for _ in 0..<2 { done.wait() }
+        #expect(seen.all.sorted() == (call == "remove" ? [-1] : call == "update" ? [2] : [1, 1]))
+    }
+
     @Test func otherThreadsReadOnAndWriteOtherKeys() throws {
         let cache = cache()
         cache.set("a", 1)
@@ -227,9 +309,9 @@ import Testing
 
 extension BoundedCache {
     /// Polls until a thread waits for an update's end.
-    fileprivate func isAwaited() -> Bool {
+    fileprivate func isAwaited(while condition: () -> Bool = { true }) -> Bool {
         let deadline = ContinuousClock.now + .seconds(30)
-        while ContinuousClock.now < deadline {
+        while ContinuousClock.now < deadline, condition() {
             coreLock.pointee.lock()
             let waiters = core.pointee.waiters
             coreLock.pointee.unlock()

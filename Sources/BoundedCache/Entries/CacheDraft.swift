@@ -10,9 +10,11 @@ public struct CacheDraft<Value: Sendable>: ~Copyable {
             if isOriginal { original.overwritten = content }
             content = newValue
             isOriginal = false
+            isUntouched = false
         }
         _modify {
             takeOut()
+            isUntouched = false
             yield &content
         }
     }
@@ -25,6 +27,8 @@ public struct CacheDraft<Value: Sendable>: ~Copyable {
     }
 
     private(set) var isTimeToLiveSet = false
+    /// Whether the value was neither set nor changed in place.
+    private(set) var isUntouched = true
     private var content: Value?
     /// Whether the value is the one that is in the cache, or was until it was changed in place.
     private var isOriginal = true

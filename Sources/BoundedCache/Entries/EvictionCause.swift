@@ -6,6 +6,7 @@ public enum EvictionCause: String, Sendable, Hashable, CaseIterable {
     case expired
     /// Another value was stored under its key.
     case replaced
-    /// It was removed by ``BoundedCache/remove(_:)``, ``BoundedCache/removeAll()`` or an update.
+    /// It was removed by ``BoundedCache/remove(_:)``, ``BoundedCache/removeAll()`` or an update, or another value that
+    /// was refused was to take its place.
     case removed
 }

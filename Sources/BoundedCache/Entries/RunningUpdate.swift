@@ -12,7 +12,7 @@ final class RunningUpdate<Key: Hashable & Sendable, Value: Sendable>: DraftOrigi
     var rivalCause: EvictionCause?
     /// The entry's slot while its value is out of it; its key is still there.
     var taken = UInt32.none
-    /// The key of that entry once it left: it is released under no lock.
+    /// The key of that entry once it left, or has another: it is released under no lock.
     var keyOfEntry: Key?
     /// Why that entry left meanwhile. It counts as gone when the update ends without it.
     var lost: EvictionCause?

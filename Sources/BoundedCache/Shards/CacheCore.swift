@@ -7,6 +7,8 @@ internal import Synchronization
 struct CacheCore: ~Copyable {
     /// Slots looked at for expired entries in each change.
     @usableFromInline static var sweepStep: Int { 16 }
+    /// Steps that one change makes at most.
+    @usableFromInline static var mostSweepSteps: Int { 8 }
     /// Used entries that may stay, each for one of its uses, before one of them goes all the same.
     @usableFromInline static var turnsPerEviction: Int { 512 }
 
@@ -81,6 +83,7 @@ struct CacheCore: ~Copyable {
     }
 
     /// Gives back the memory of a large cache that holds nothing.
+    @usableFromInline
     mutating func giveMemoryBack() {
         guard policy.count == 0, allocator.hasSeveralSegments else { return }
         whileNobodyReads {

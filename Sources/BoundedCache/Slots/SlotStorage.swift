@@ -122,6 +122,13 @@ struct SlotStorage {
         segments[segment].deadlines[offset].store(deadline, ordering: .relaxed)
     }
 
+    /// Never to an earlier one.
+    @usableFromInline
+    func putOffDeadline(_ slot: UInt32, to deadline: UInt64) {
+        let (segment, offset) = Self.locate(slot)
+        segments[segment].deadlines[offset].max(deadline, ordering: .relaxed)
+    }
+
     @inlinable
     func limit(_ slot: UInt32) -> UnsafeMutablePointer<UInt64>? {
         let (segment, offset) = Self.locate(slot)

@@ -31,7 +31,7 @@ extension FlightRunner {
             tools.note(.notBegun, of: field, since: begunAt)
             if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
             if isForced { tools.forgetForcedLoad(of: field) }
-            return .failed(refusal.error, kept: kept(known))
+            return try await notBegun(refusal.error, known, begunAt)
         } catch let error as CacheError {
             return await fail(with: error, lease, known, failures ?? 0, begunAt)
         } catch {
@@ -40,6 +40,28 @@ extension FlightRunner {
             if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
             throw error
         }
+    }
+
+    /// A load that got no place may have waited for long: what there was is held against the store once more.
+    private func notBegun(
+        _ error: CacheError,
+        _ known: Entry?,
+        _ begunAt: MonotonicInstant
+    ) async throws -> FlightOutcome {
+        guard let kept = kept(known) else { return .failed(error, kept: nil) }
+        let askedAt = tools.spawner.now()
+        do {
+            try await tools.backlog.flush(field.key)
+            let request = EntryRead(freshFor: field.policy.ttl, known: kept.known)
+            let snapshot = try await tools.store.readEntry(field.key, request)
+            let stored = decoded(snapshot, held: kept, askedAt: askedAt) ?? Decoded()
+            let (entry, _) = latest(stored, kept, in: snapshot.generation, askedAt: askedAt)
+            return .failed(error, kept: self.kept(entry), until: askedAt + tools.trust.window)
+        } catch {
+            try Self.rethrowCancellation(error)
+            tools.noteStoreError(error, .read)
+        }
+        return .failed(error, kept: kept, until: begunAt + tools.trust.window)
     }
 
     private func commit(
@@ -159,8 +181,10 @@ extension FlightRunner {
         }
         // What the store has not taken may have been overtaken since the load began: the next read asks the store.
         let isUnchecked = generation == nil
-        let checkedAt = isUnchecked ? begunAt : sentAt
-        let entry = entry(payload, fill, generation, basis: basis, at: sentAt, checkedAt: checkedAt)
+        let entry =
+            isUnchecked
+            ? entry(payload, fill, basis: basis, begunAt: begunAt, at: sentAt)
+            : entry(payload, fill, generation, at: sentAt)
         let isKept = desk.keep(id, of: generation) { $0.hold(entry, of: field.key) }
         let isStored = isKept || generation != nil
         if isKept {

@@ -76,6 +76,8 @@ extension FlightRunner {
         var last = known(in: snapshot, held: held, askedAt: askedAt)
         var wait = leaseWait()
         var attempts = 0
+        // Those of loads before the one that is waited for.
+        let failures = snapshot.leaseFor == nil ? 0 : snapshot.failure?.count ?? 0
         while true {
             if snapshot.leaseFor != nil {
                 guard try await wait.again() else { return .failed(tools.timedOut(field), kept: kept(last)) }
@@ -97,7 +99,10 @@ extension FlightRunner {
             }
             last = known(in: snapshot, held: held, askedAt: askedAt)
         }
-        if snapshot.failure != nil, let failure = tools.lastFailure(of: field) {
+        // A forced load that was given up or invalidated since has left nothing.
+        if snapshot.lastForced != nil, let count = snapshot.failure?.count, count > failures,
+            let failure = tools.lastFailure(of: field)
+        {
             return .failed(failure, kept: kept(last))
         }
         if last == nil, let absence = try await absence(since: cameAt) { return absence }

@@ -88,13 +88,17 @@ extension FlightRunner {
     }
 
     /// What a load has brought.
+    ///
+    /// - Parameters:
+    ///   - basis: what the store, which has not taken it, showed when the load began, if it was there.
+    ///   - begunAt: when that was; nil where the store has taken it.
     func entry(
         _ payload: Payload?,
         _ fill: EntryFill? = nil,
         _ generation: Generation? = nil,
         basis: LoadBasis? = nil,
-        at instant: MonotonicInstant,
-        checkedAt: MonotonicInstant? = nil
+        begunAt: MonotonicInstant? = nil,
+        at instant: MonotonicInstant
     ) -> Entry {
         let freshUntil = instant + (fill?.freshFor ?? .zero)
         return Entry(
@@ -105,8 +109,9 @@ extension FlightRunner {
             loadedAt: instant,
             freshUntil: freshUntil,
             staleUntil: freshUntil + (fill?.staleFor ?? .zero),
-            checkedAt: checkedAt ?? instant,
-            basis: generation == nil ? basis : nil
+            checkedAt: begunAt ?? instant,
+            basis: basis,
+            begunAt: begunAt
         )
     }
 }

@@ -151,6 +151,33 @@ struct ForcedLoadElsewhereTests {
         await node.shutdown()
     }
 
+    @Test("nor one that another node gave up, or that was invalidated since", arguments: [true, false])
+    func givenUpElsewhere(isCancelled: Bool) async throws {
+        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) })
+        let (a, b) = (try await fleet.node(), try await fleet.node())
+        _ = await errorOf { try await a.read(fleet.field) }
+        await fleet.spawner.advance(by: .seconds(60))
+        fleet.source.holdFromNowOn()
+        let first = Task { try await a.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        let second = Task { try await b.refresh(fleet.field) }
+        try await waitUntil("the wait for the lease") { b.waiters(of: fleet.field.erased) == 1 }
+        await fleet.spawner.settle()
+        fleet.source.answerFromNowOn { .success(.value("v\($0)")) }
+        if isCancelled {
+            first.cancel()
+            fleet.source.end(2, .failure(CancellationError()))
+            _ = await first.result
+        } else {
+            try await fleet.node().expire(fleet.field)
+        }
+        let clock = fleet.runClock()
+        defer { clock.cancel() }
+        #expect(try await second.value.value == "v3")
+        fleet.source.end(2, value: "v2")
+        _ = await first.result
+    }
+
     @Test("a load is forced, though whoever forced it has gone, as long as it answers others who do")
     func forcerLeft() async throws {
         let fleet = Fleet()

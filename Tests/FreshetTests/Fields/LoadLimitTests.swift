@@ -77,6 +77,41 @@ struct LoadLimitTests {
         _ = try await endless.value
     }
 
+    @Test(
+        "C1: who waited in vain for a place gets nothing that was removed elsewhere meanwhile",
+        arguments: [true, false]
+    )
+    func removedMeanwhile(isRemoved: Bool) async throws {
+        let source = ControlledSource<String> { _ in .success(.value("old")) }
+        var policy = FieldPolicy(ttl: .seconds(9))
+        policy.staleIfError = .seconds(600)
+        policy.hardDeadline = .seconds(30)
+        let other = Field("other", policy: policy, load: source.load)
+        policy.hardDeadline = .seconds(60)
+        let long = Field("long", policy: policy, load: fleet.source.load)
+        let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
+        #expect(try await node.value(of: other) == "old")
+        await fleet.spawner.advance(by: .seconds(10))
+        let endless = Task { try await node.value(of: long) }
+        try await fleet.source.waitForLoads(1)
+        let first = Task { try await node.value(of: other) }
+        try await waitUntil("the first") { node.waiters(of: other.erased) == 1 }
+        await fleet.spawner.advance(by: .seconds(5))
+        if isRemoved { try await elsewhere.remove(other) }
+        await fleet.spawner.advance(by: .seconds(20))
+        let late = Task { try await node.value(of: other) }
+        try await waitUntil("the late one") { node.waiters(of: other.erased) == 2 }
+        await fleet.spawner.advance(by: .seconds(5))
+        for reader in [first, late] {
+            switch await reader.result {
+            case .success(let value): #expect(value == "old" && !isRemoved)
+            case .failure(let error): #expect((error as? CacheError)?.code == .overloaded && isRemoved)
+            }
+        }
+        fleet.source.end(1, value: "late")
+        _ = try await endless.value
+    }
+
     @Test("C4: nor has one that was asked when most of the time was over; of what it takes only its own is measured")
     func late() async throws {
         let source = ControlledSource<String>()

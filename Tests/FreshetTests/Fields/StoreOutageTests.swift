@@ -166,7 +166,11 @@ struct StoreOutageTests {
         return (fleet, node)
     }
 
-    @Test("C1: a store that is back does not bring back what was there before", arguments: [true, false], [true, false])
+    @Test(
+        "C1: a store that is back does not bring back what was there before",
+        arguments: [true, false],
+        [true, false]
+    )
     func nothingOlder(forced: Bool, readsFirst: Bool) async throws {
         let (fleet, node) = try await divided(forced: forced) {
             $0 < 3 ? .success(.value("v\($0)")) : .failure(SourceIsDown())
@@ -207,6 +211,30 @@ struct StoreOutageTests {
         await fleet.spawner.settle()
         #expect(fleet.source.contexts.last?.etag == "2")
         #expect(try await fleet.node().value(of: fleet.field) == "v2")
+    }
+
+    @Test("C1: nor what was removed while it was loaded, over what the store has had since")
+    func removedWhileLoading() async throws {
+        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(600) }
+        let store = FaultyStore(fleet.store)
+        let (node, elsewhere) = (try await fleet.node(store), try await fleet.node())
+        store.inject(.fail(Self.away))
+        let reader = Task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(5))
+        try await elsewhere.remove(fleet.field)
+        try await fleet.load(2, on: elsewhere)
+        await fleet.spawner.advance(by: .seconds(5))
+        fleet.source.end(1, value: "removed")
+        #expect(try await reader.value == "removed", "who came before the removal")
+        await fleet.spawner.advance(by: .seconds(58))
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(1))
+        #expect(try await node.read(fleet.field).value == "v2")
+        fleet.source.end(3, value: "v3")
+        await fleet.spawner.settle()
+        await node.shutdown()
+        await elsewhere.shutdown()
     }
 
     @Test("a removal elsewhere ends what was loaded while the store took nothing", arguments: [true, false])

@@ -20,7 +20,8 @@ extension FieldCache {
             let stored = try? Entry.from(snapshot, of: field, held: held, askedAt: askedAt)
             entry = held?.outlasts(stored, in: snapshot.generation, at: askedAt) == true ? held : stored
             let now = tools.spawner.now()
-            if let stored, let later = held?.successor(of: stored, in: snapshot.generation, askedAt: askedAt, now: now) {
+            if let stored, let later = held?.successor(of: stored, in: snapshot.generation, askedAt: askedAt, now: now)
+            {
                 entry = later
             }
             failure = snapshot.failure?.message

@@ -9,6 +9,8 @@ final class Entry: Sendable {
     let generation: Generation?
     /// Where the store does not hold it: what it showed when the load began, unless it was away.
     let basis: LoadBasis?
+    /// Where the store was not given it: when the load began.
+    private let begunAt: MonotonicInstant?
     /// The source's validator.
     let sourceETag: String?
     /// The source's own time to live, where it gave one.
@@ -33,11 +35,13 @@ final class Entry: Sendable {
         staleUntil: MonotonicInstant,
         checkedAt: MonotonicInstant,
         comparedAt: MonotonicInstant = .distantPast,
-        basis: LoadBasis? = nil
+        basis: LoadBasis? = nil,
+        begunAt: MonotonicInstant? = nil
     ) {
         self.payload = payload
         self.generation = generation
         self.basis = basis
+        self.begunAt = begunAt
         self.sourceETag = sourceETag
         self.sourceTTL = sourceTTL
         self.loadedAt = loadedAt
@@ -124,7 +128,8 @@ final class Entry: Sendable {
             staleUntil: staleUntil,
             checkedAt: checkedAt,
             comparedAt: comparedAt,
-            basis: basis
+            basis: basis,
+            begunAt: begunAt
         )
     }
 }
@@ -205,8 +210,8 @@ extension Entry {
         return stored.map { $0.loadedAt <= loadedAt } ?? true
     }
 
-    /// This, stale, if the store's stale value is an earlier one, because the store was not given this. No removal can
-    /// have come since: it would have taken the other with it.
+    /// This, stale, if the store's stale value is older than the load that brought this, which the store was not given.
+    /// No removal can have come since: it would have taken the other with it.
     func successor(
         of stored: Entry,
         in generation: Generation?,
@@ -214,8 +219,8 @@ extension Entry {
         now: MonotonicInstant
     ) -> Entry? {
         // By the time that the answer took, the other may be younger than it seems.
-        guard let payload, let other = stored.payload, payload.digest != other.digest, stored.freshUntil <= now,
-            now < staleUntil, stored.loadedAt + (now - askedAt) < loadedAt
+        guard let begunAt, let payload, let other = stored.payload, payload.digest != other.digest,
+            stored.freshUntil <= now, now < staleUntil, stored.loadedAt + (now - askedAt) < begunAt
         else { return nil }
         return with(generation: generation, freshUntil: min(freshUntil, askedAt), checkedAt: askedAt)
     }
