@@ -48,8 +48,8 @@ extension BoundedCache {
         now: UInt64,
         into departures: inout Departures<Key, Value>
     ) {
-        if core.pointee.updates > 0, giveUpTaken(slot, cause) { return }
         let cause = storage.deadline(slot) <= now ? .expired : cause
+        if core.pointee.updates > 0, giveUpTaken(slot, cause) { return }
         core.pointee.release(slot)
         core.pointee.departures[cause] &+= 1
         departures.append(entry(slot).move(), cause)

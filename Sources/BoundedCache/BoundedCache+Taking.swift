@@ -28,8 +28,10 @@ extension BoundedCache {
         let slot = update.taken
         update.taken = .none
         if let value = update.overwritten {
-            departures.append(update.key, value, .replaced)
-            core.pointee.departures[.replaced] &+= 1
+            let isOver = storage.deadline(slot) <= now
+            departures.append(update.key, value, isOver ? .expired : .replaced)
+            core.pointee.departures[isOver ? .expired : .replaced] &+= 1
+            if isOver { core.pointee.insertions &+= 1 }
         }
         if candidate.deadline != .max { time.pointee.noteDeadline() }
         let shard = shards[hash: update.hash]
@@ -55,9 +57,11 @@ extension BoundedCache {
         _ update: RunningUpdate<Key, Value>,
         _ value: Value?,
         _ cause: EvictionCause,
+        now: UInt64,
         into departures: inout Departures<Key, Value>
     ) {
         if update.taken != .none {
+            let cause = storage.deadline(update.taken) <= now ? .expired : cause
             let shard = shards[hash: update.hash]
             shard.lock()
             release(update, cause)

@@ -39,20 +39,21 @@ extension BoundedCache {
             candidate = self.candidate(key, draft, old)
             now = clock.now
         } catch {
-            end(update) { dropTaken(update, draft.value, update.rivalCause ?? .removed, into: &$0) }
+            let now = clock.now
+            end(update) { dropTaken(update, draft.value, update.rivalCause ?? .removed, now: now, into: &$0) }
             throw error
         }
         var outcome = SetOutcome.replaced
         end(update) { departures in
-            if let cause = update.rivalCause { return dropTaken(update, draft.value, cause, into: &departures) }
+            if let cause = update.rivalCause { return dropTaken(update, draft.value, cause, now: now, into: &departures) }
             guard let candidate, candidate.deadline > now else {
-                dropTaken(update, draft.value, .removed, into: &departures)
+                dropTaken(update, draft.value, .removed, now: now, into: &departures)
                 return removeUpdated(update, now: now, into: &departures)
             }
-            if candidate.weight > min(core.pointee.policy.limit, Int(UInt32.max)) {
+            if !fits(candidate) {
                 core.pointee.refusals &+= 1
                 outcome = .oversized
-                dropTaken(update, draft.value, .removed, into: &departures)
+                dropTaken(update, draft.value, .removed, now: now, into: &departures)
             } else if update.taken != .none {
                 putBack(update, candidate, now: now, into: &departures)
             } else if !draft.isUntouched || !renew(candidate, now: now, into: &departures) {

@@ -121,9 +121,16 @@ extension BoundedCache {
     ) -> SetOutcome {
         coreLock.pointee.lock()
         defer { coreLock.pointee.unlock() }
-        if core.pointee.updates > 0 { supersedeUpdates(of: candidate.key, candidate.hash, .replaced) }
+        if core.pointee.updates > 0 {
+            let isRefused = candidate.deadline <= now || !fits(candidate)
+            supersedeUpdates(of: candidate.key, candidate.hash, isRefused ? .removed : .replaced)
+        }
         return store(candidate, now: now, into: &departures)
     }
+
+    /// Whether the cache may hold it at all; the core's lock is held.
+    @inlinable
+    func fits(_ candidate: Candidate) -> Bool { candidate.weight <= min(core.pointee.limit, Int(UInt32.max)) }
 
     /// Stores a value; the core's lock is held. Ends within all limits.
     @inlinable
@@ -134,7 +141,7 @@ extension BoundedCache {
     ) -> SetOutcome {
         core.pointee.moveTicksBack()
         let shard = shards[hash: candidate.hash]
-        let fits = candidate.weight <= min(core.pointee.limit, Int(UInt32.max))
+        let fits = fits(candidate)
         let slot = find(candidate.key, candidate.hash, in: shard.table)
         guard fits, candidate.deadline > now else {
             if slot != .none {

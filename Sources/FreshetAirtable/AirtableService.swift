@@ -1,4 +1,5 @@
 public import Freshet
+import NIOCore
 
 /// Lists of Airtable records, cached through ``CacheService``.
 ///
@@ -60,12 +61,15 @@ public final class AirtableService: CoreService {
     }
 
     /// Where a list is cached: `airtable:{base}:{table}`, and the options as in Airtable's URL; everything
-    /// percent-encoded. The same list always has the same key.
+    /// percent-encoded. Options of more than 4096 bytes are told by their SHA-1, behind `#`. The same query always has the
+    /// same key.
     public static func cacheKey(base: String, table: String, options: AirtableQuery = AirtableQuery()) -> String {
         // Field order does not change the answer.
         var options = options
         options.fields = options.fields.map { Array(Set($0)).sorted() }
-        return "airtable:\(base.percentEncoded):\(table.percentEncoded)\(options.items.encoded)"
+        let items = options.items.encoded
+        let list = items.utf8.count > 4096 ? "#\(ByteBuffer(string: items).sha1)" : items
+        return "airtable:\(base.percentEncoded):\(table.percentEncoded)\(list)"
     }
 }
 

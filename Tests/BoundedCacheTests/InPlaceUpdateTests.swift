@@ -180,6 +180,46 @@ import Testing
         #expect(cache.statistics.evictions(.replaced) == 3)
     }
 
+    @Test func aRefusedValueRemovesWhatIsChangedMeanwhile() throws {
+        let cache = cache(10)
+        cache.set("a", [1])
+        try cache.update("a") { draft in
+            draft.value?.append(2)
+            onAnotherThread { cache.set("a", Array(0..<20)) }
+        }
+        #expect(cache.get("a") == nil)
+        #expect(told.all == ["a 2 removed"])
+        #expect(cache.statistics.insertions == 1)
+        #expect(cache.statistics.evictions(.removed) == 1)
+    }
+
+    /// Whatever the update does with it.
+    @Test(arguments: ["dropped", "overwritten", "evicted"]) func whatExpiresMeanwhileIsTold(_ end: String) throws {
+        let (clock, told) = (ManualClock(), told)
+        let cache = BoundedCache<String, [Int]>(
+            .init(
+                capacity: .entries(10),
+                clock: CacheClock(clock),
+                evictionListener: { key, value, cause in told.append("\(key) \(value.count) \(cause)") }
+            )
+        )
+        cache.set("a", [1], timeToLive: .seconds(1))
+        try cache.update("a") { draft in
+            draft.value?.append(2)
+            clock.advance(by: .seconds(1))
+            switch end {
+            case "overwritten":
+                draft.value = [7]
+                draft.timeToLive = .seconds(9)
+            case "evicted": onAnotherThread { cache.resize(to: 0) }
+            default: break
+            }
+        }
+        #expect(told.all == ["a 2 expired"])
+        #expect(cache.get("a") == (end == "overwritten" ? [7] : nil))
+        #expect(cache.statistics.insertions == (end == "overwritten" ? 2 : 1))
+    }
+
     @Test func whatIsOverwrittenAndEvictedIsTold() throws {
         let cache = cache(10)
         cache.set("a", [1])

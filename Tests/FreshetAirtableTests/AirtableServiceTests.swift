@@ -132,5 +132,11 @@ struct AirtableServiceTests {
         ]
         let keys = Set(queries.map { AirtableService.cacheKey(base: "appA", table: "t", options: $0) })
         #expect(keys.count == queries.count - 1, "no fields asked for is the same as all of them in a URL")
+        let long = ["a", "b"].map { end in
+            let formula = String(repeating: "{\u{e1}}&", count: 5000) + end
+            return AirtableService.cacheKey(base: "appA", table: "t", options: AirtableQuery(filterByFormula: formula))
+        }
+        #expect(Set(long).count == 2)
+        #expect(long.allSatisfy { $0.hasPrefix("airtable:appA:t#") && $0.utf8.count == 56 })
     }
 }

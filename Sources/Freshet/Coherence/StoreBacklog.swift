@@ -216,5 +216,5 @@ final class StoreBacklog: Sendable {
 extension CacheError {
     /// Whether the store need not be told any more, since it cannot serve the key. Whatever else it refuses, it may go on
     /// serving what it holds.
-    fileprivate var isFinal: Bool { isOfKey || code == .invalidArgument }
+    var isFinal: Bool { isOfKey || code == .invalidArgument }
 }

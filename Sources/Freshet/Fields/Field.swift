@@ -82,6 +82,8 @@ public final class AnyField: FieldReference {
     let decode: @Sendable (ByteBuffer, String) throws -> Payload
     let load: @Sendable (LoadContext) async throws -> LoadResult<Payload>
     let metrics: FieldMetrics
+    /// Why it cannot be read.
+    let problem: String?
 
     init(
         name: String,
@@ -97,6 +99,7 @@ public final class AnyField: FieldReference {
         self.decode = decode
         self.load = load
         self.metrics = FieldMetrics(field: name, factory)
+        problem = policy.problems.first.map { "field '\(name)': \($0)" }
     }
 
     public var erased: AnyField { self }

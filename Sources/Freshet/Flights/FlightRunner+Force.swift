@@ -10,6 +10,8 @@ extension FlightRunner {
             outcome = try await lease(.force(invalidation, cooldown: field.policy.minRefreshInterval))
         } catch {
             try Self.rethrowCancellation(error)
+            // Nobody else could be told, now or later.
+            if let error = error as? CacheError, error.isFinal { return .failed(error, kept: nil) }
             return try await forceWithoutStore(invalidation, held: held)
         }
         switch outcome {

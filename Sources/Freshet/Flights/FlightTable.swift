@@ -229,6 +229,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         guard let flight = flights[id] else { return [] }
         flights[id]?.hasBegun = true
         flights[id]?.generation = generation
+        // No lease keeps it from running beside a load on schedule, which brings nothing younger.
+        if generation == nil, slots[flight.key]?.current == id { slots[flight.key]?.aside = nil }
         flights[id]?.told.removeFirst(max(0, flight.told.count - 1))
         guard let generation, flight.told.contains(generation), flight.told.last != generation, isCurrent(id)
         else { return [] }
@@ -387,6 +389,7 @@ extension FlightTable {
         guard let slot = slots[key] else { return [] }
         if let id = slot.queued, slot.current == nil, slot.running.count < Self.mostRunning, let flight = flights[id] {
             slots[key]?.queued = nil
+            if flight.purpose.isForced { slots[key]?.aside = nil }
             flights[id]?.begunAt = now
             begin(id)
             return [Start(id: id, purpose: flight.purpose)]

@@ -1,6 +1,9 @@
 /// A service that the ``ServiceRegistry`` starts and stops.
 public protocol CoreService: Sendable {
-    /// Makes the service ready, or throws: a service that cannot do its work must not start.
+    /// Makes the service ready, or throws: a service that cannot do its work must not start. It lets go of what it holds
+    /// before it throws, since ``shutdown()`` is called only if it has started.
+    ///
+    /// Cancelled when the one for whom it starts is, such as `run()` by a graceful shutdown.
     func initialize() async throws
 
     /// Lets go of everything. Called once, after the services that depend on this one have been shut down.

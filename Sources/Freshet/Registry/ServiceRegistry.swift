@@ -23,6 +23,8 @@ public final class ServiceRegistry: Service {
     @TaskLocal private static var starting: (registry: ObjectIdentifier, key: ServiceKey, call: CallID?)?
 
     private let state = NIOLockedValueBox(RegistryState())
+    /// The tasks that start services.
+    private let starts = NIOLockedValueBox<[ServiceKey: SpawnedTask]>([:])
     private let spawner: any Spawner
     private let logger: Logger
     private let keys: [ServiceKey]?
@@ -78,7 +80,7 @@ public final class ServiceRegistry: Service {
         do {
             try await startAll(keys, for: parent?.key, call: call)
         } catch {
-            _ = await shutDown(only: call)
+            _ = await shutDown(only: call, givesUpStarts: error is CancellationError)
             throw error
         }
     }
@@ -87,7 +89,7 @@ public final class ServiceRegistry: Service {
     public func run() async throws {
         let keys = keys ?? state.withLockedValue { $0.registeredKeys }
         do {
-            try await initializeCoreServices(keys)
+            try await cancelWhenGracefulShutdown { try await self.initializeCoreServices(keys) }
             try await gracefulShutdown()
         } catch is CancellationError {
             // Shutting down is what it asks for.
@@ -172,38 +174,43 @@ extension ServiceRegistry {
     }
 
     private func run(_ start: RegistryState.Start) {
-        spawner.spawn { [self] in
-            let outcome: Result<any CoreService, any Error>
-            do {
-                try await startAll(start.dependencies, for: start.key, call: start.call)
-                let service = try await Self.$starting.withValue((ObjectIdentifier(self), start.key, start.call)) {
-                    let service = try await start.make(self)
-                    try await service.initialize()
-                    return service
-                }
-                logger.info("Service started", metadata: ["service.key": "\(start.key)"])
-                outcome = .success(service)
-            } catch is CancellationError {
-                outcome = .failure(CacheError(.configuration, "the start of service '\(start.key)' gave up by itself"))
-            } catch {
-                outcome = .failure(error)
+        starts.withLockedValue { $0[start.key] = spawner.spawn { await self.finish(start) } }
+    }
+
+    private func finish(_ start: RegistryState.Start) async {
+        let outcome: Result<any CoreService, any Error>
+        do {
+            try await startAll(start.dependencies, for: start.key, call: start.call)
+            let service = try await Self.$starting.withValue((ObjectIdentifier(self), start.key, start.call)) {
+                let service = try await start.make(self)
+                try await service.initialize()
+                return service
             }
-            for waiter in state.withLockedValue({ $0.settle(start.key, outcome) }) {
-                waiter.resume(with: outcome.map { $0 })
-            }
+            logger.info("Service started", metadata: ["service.key": "\(start.key)"])
+            outcome = .success(service)
+        } catch is CancellationError {
+            outcome = .failure(CacheError(.configuration, "the start of service '\(start.key)' gave up by itself"))
+        } catch {
+            outcome = .failure(error)
+        }
+        starts.withLockedValue { $0[start.key] = nil }
+        for waiter in state.withLockedValue({ $0.settle(start.key, outcome) }) {
+            waiter.resume(with: outcome.map { $0 })
         }
     }
 
     /// Shuts down everything, or what one call has started and nobody else has asked for.
     ///
+    /// - Parameter givesUpStarts: cancels what is being started, rather than wait for it.
     /// - Returns: the first failure. Those after it are logged.
-    private func shutDown(only call: CallID?) async -> (any Error)? {
+    private func shutDown(only call: CallID?, givesUpStarts: Bool = false) async -> (any Error)? {
         let failure = NIOLockedValueBox<(any Error)?>(nil)
         // A task of its own, which the caller's cancellation does not reach.
         await spawner.spawn { [self] in
             while let step = state.withLockedValue({ $0.nextToStop(call) }) {
                 switch step {
                 case .settle(let key):
+                    if givesUpStarts { starts.withLockedValue { $0[key] }?.cancel() }
                     _ = try? await wait { state, waiting in state.watch(key, waiting) }
                 case .stop(let key, let service):
                     do {

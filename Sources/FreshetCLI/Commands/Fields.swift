@@ -38,6 +38,6 @@ struct Fields: AsyncParsableCommand {
     }
 
     private static func time(_ seconds: Double) -> String {
-        Duration.seconds(Int64(seconds.rounded(.towardZero))).configurationText
+        Duration.seconds(Int64(min(max(seconds, -1e12), 1e12).rounded(.towardZero))).configurationText
     }
 }

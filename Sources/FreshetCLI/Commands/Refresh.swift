@@ -27,7 +27,7 @@ struct Refresh: AsyncParsableCommand {
         case .value(let bytes, let status):
             let report = Report(field: name.text, bytes: bytes, status: status)
             if output.json { return try Output.json(report) }
-            try Output.line("\(name.text): \(bytes) bytes (\(status))")
+            try Output.foreign("\(name.text): \(bytes) bytes (\(status))")
         }
     }
 }

@@ -33,7 +33,11 @@ enum Output {
         )
     }
 
-    static func error(_ text: String) { try? write("\(text)\n".utf8, to: STDERR_FILENO) }
+    /// It may have lines.
+    static func error(_ text: String) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { printable(String($0)) }
+        try? write("\(lines.joined(separator: "\n"))\n".utf8, to: STDERR_FILENO)
+    }
 
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 

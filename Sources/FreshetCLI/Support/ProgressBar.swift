@@ -15,9 +15,9 @@ struct ProgressBar {
     /// One step is done.
     mutating func advance(_ line: String) throws {
         done += 1
-        guard isShown else { return try Output.line(line) }
+        guard isShown else { return try Output.foreign(line) }
         // Over the bar, which moves one line down.
-        try Output.progress("\r\u{1B}[K\(line)\n")
+        try Output.progress("\r\u{1B}[K\(Output.printable(line))\n")
         try draw()
         if done == total { try Output.progress("\n") }
     }

@@ -26,7 +26,10 @@ enum Reason {
 
     private static func text(_ message: String, _ hint: String?, _ cause: (any Error)?) -> String {
         if let refusal = cause as? RESPError { return "\(message) (\(refusal.text))" }
-        if let cause = cause as? NIOConnectionError { return "\(cause.host):\(cause.port): \(text(cause))" }
+        if let cause = cause as? NIOConnectionError {
+            let host = cause.host.contains(":") ? "[\(cause.host)]" : cause.host
+            return "\(host):\(cause.port): \(text(cause))"
+        }
         return hint ?? cause.map(text) ?? message
     }
 }

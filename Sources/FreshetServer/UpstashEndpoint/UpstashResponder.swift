@@ -9,7 +9,7 @@ struct UpstashResponder: HTTPResponder {
     typealias Context = UpstashContext
 
     /// Answers that are longer hold their part of the memory until they are written.
-    private static let longAnswer = 1 << 20
+    private static let longAnswer = 16 << 10
 
     private let runner: UpstashRunner
     private let tokens: UpstashTokens
@@ -125,14 +125,14 @@ struct UpstashResponder: HTTPResponder {
         var writer = runner.writer(format)
         switch call {
         case .command(let command):
-            let reply = try await runner.run(command, isReadOnly: isReadOnly)
+            let reply = try await runner.run(command, isReadOnly: isReadOnly, share)
             try await runner.write([reply], to: &writer, share)
             return response(status: reply.error?.serviceStatus ?? .ok, format, writer, share)
         case .pipeline(let commands):
             try await runner.run(pipeline: commands, isReadOnly: isReadOnly, to: &writer, share)
             return response(format, writer, share)
         case .transaction(let commands):
-            let replies = try await runner.run(transaction: commands, isReadOnly: isReadOnly)
+            let replies = try await runner.run(transaction: commands, isReadOnly: isReadOnly, share)
             writer.beginList()
             try await runner.write(replies, to: &writer, share)
             writer.endList()

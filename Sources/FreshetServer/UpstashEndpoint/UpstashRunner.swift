@@ -23,7 +23,12 @@ struct UpstashRunner: Sendable {
     }
 
     /// - Throws: ``UpstashRefusal`` if it may not be run, or no answer came.
-    func run(_ command: UpstashCommand, isReadOnly: Bool) async throws -> RESPValue {
+    func run(
+        _ command: UpstashCommand,
+        isReadOnly: Bool,
+        _ memory: ByteBudget.Share
+    ) async throws -> RESPValue {
+        try reserve(1, memory)
         if let refusal = refusal(of: command, isReadOnly) { throw refusal }
         if let answer = UpstashCommandRules.answer(to: command) { return answer }
         let hasScripts = command.traits.contains(.ofScripts)
@@ -40,6 +45,7 @@ struct UpstashRunner: Sendable {
         to writer: inout UpstashAnswerWriter,
         _ memory: ByteBudget.Share
     ) async throws {
+        try reserve(pipeline.count, memory)
         var start = 0
         var size = pieces.first
         writer.beginList()
@@ -62,6 +68,15 @@ struct UpstashRunner: Sendable {
         writer.endList()
     }
 
+    /// Takes the room for so many small replies, or the errors in the places of others.
+    ///
+    /// - Throws: ``UpstashRefusal`` if there is none; nothing has been run then.
+    private func reserve(_ count: Int, _ memory: ByteBudget.Share) throws {
+        guard memory.take(count * Self.smallReply) else {
+            throw UpstashRefusal.unavailable("too much is under way; send less at a time")
+        }
+    }
+
     /// Writes replies. They count as long as they are held, and what is written of them until the share is given up.
     /// One behind others for which there is no room becomes an error that says so.
     ///
@@ -71,41 +86,54 @@ struct UpstashRunner: Sendable {
         to writer: inout UpstashAnswerWriter,
         _ memory: ByteBudget.Share
     ) async throws {
-        let isFirst = writer.isFirst
-        let (kept, bytes) = try fit(replies, behindOthers: !isFirst, memory)
-        let before = writer.buffer.readableBytes
-        if bytes > Self.longReplies {
-            await withTaskExecutorPreference(globalConcurrentExecutor) { writer.write(kept) }
-        } else {
-            writer.write(kept)
+        let (kept, bytes) = try fit(replies, behindOthers: !writer.isFirst, memory)
+        guard bytes > Self.longReplies else { return try write(kept, holding: bytes, to: &writer, memory) }
+        try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            try write(kept, holding: bytes, to: &writer, memory)
         }
-        memory.giveBack(bytes)
-        if memory.take(writer.buffer.readableBytes - before) { return }
-        // It is longer than what it was made of.
-        writer.takeBack(to: before, isFirst: isFirst)
-        for reply in kept { try writeOne(reply, to: &writer, memory) }
     }
 
-    /// Writes a reply, or an error in its place if there is no room.
-    private func writeOne(
-        _ reply: RESPValue,
+    private func write(
+        _ replies: [RESPValue],
+        holding bytes: Int,
         to writer: inout UpstashAnswerWriter,
         _ memory: ByteBudget.Share
     ) throws {
         let (before, isFirst) = (writer.buffer.readableBytes, writer.isFirst)
-        writer.write(reply)
-        let written = writer.buffer.readableBytes - before
-        if written <= Self.smallReply { return memory.hold(written) }
-        if memory.take(written) { return }
-        guard !isFirst else { throw UpstashRefusal.answersTooLarge }
-        writer.takeBack(to: before, isFirst: false)
-        writer.write(crowdedOut(reply))
-        memory.hold(writer.buffer.readableBytes - before)
+        writer.write(replies)
+        if memory.exchange(bytes, for: writer.buffer.readableBytes - before) { return }
+        // It is longer than what it was made of.
+        writer.takeBack(to: before, isFirst: isFirst)
+        memory.giveBack(bytes)
+        var hopeless = Int.max
+        for reply in replies { try writeOne(reply, to: &writer, memory, &hopeless) }
     }
 
-    private func crowdedOut(_ reply: RESPValue) -> RESPValue {
-        .error(RESPError(UpstashRefusal.commandTooLarge(limit: limits.maxAnswerBytes, actual: reply.size()).text))
+    /// Writes a reply, or an error in its place if there is no room.
+    ///
+    /// - Parameter hopeless: how large one was that was written in vain; no other of that size is.
+    private func writeOne(
+        _ reply: RESPValue,
+        to writer: inout UpstashAnswerWriter,
+        _ memory: ByteBudget.Share,
+        _ hopeless: inout Int
+    ) throws {
+        let (before, isFirst) = (writer.buffer.readableBytes, writer.isFirst)
+        let held = reply.heldBytes
+        if held <= Self.smallReply || (held < hopeless && memory.take(held)) {
+            writer.write(reply)
+            let written = writer.buffer.readableBytes - before
+            let taken = held <= Self.smallReply ? 0 : held
+            if taken == 0 && written <= Self.smallReply || memory.exchange(taken, for: written) { return }
+            memory.giveBack(taken)
+            hopeless = min(hopeless, held)
+            writer.takeBack(to: before, isFirst: isFirst)
+        }
+        guard !isFirst else { throw UpstashRefusal.answersTooLarge }
+        writer.write(Self.crowdedOut)
     }
+
+    private static let crowdedOut = RESPValue.error(RESPError("ERR no room for the answer now; the command was run"))
 
     /// What there is room for, and the bytes that count for it.
     private func fit(
@@ -119,8 +147,7 @@ struct UpstashRunner: Sendable {
         var kept: [RESPValue] = []
         kept.reserveCapacity(replies.count)
         for reply in replies {
-            let size = reply.size()
-            if size > limits.maxCommandBytes || reply.heldBytes <= Self.smallReply {
+            if reply.size() > limits.maxCommandBytes || reply.heldBytes <= Self.smallReply {
                 // One that is too large is not written, only told of.
                 kept.append(reply)
             } else if memory.take(2 * reply.heldBytes) {
@@ -128,7 +155,7 @@ struct UpstashRunner: Sendable {
                 bytes += 2 * reply.heldBytes
                 kept.append(reply)
             } else if behindOthers || !kept.isEmpty {
-                kept.append(crowdedOut(reply))
+                kept.append(Self.crowdedOut)
             } else {
                 throw UpstashRefusal.answersTooLarge
             }
@@ -137,8 +164,13 @@ struct UpstashRunner: Sendable {
     }
 
     /// - Throws: ``UpstashRefusal`` if one of the commands may not be run or could not be queued; then none was.
-    func run(transaction commands: UpstashCommands, isReadOnly: Bool) async throws -> [RESPValue] {
-        try await run(0..<commands.count, of: commands, isReadOnly) { command in
+    func run(
+        transaction commands: UpstashCommands,
+        isReadOnly: Bool,
+        _ memory: ByteBudget.Share
+    ) async throws -> [RESPValue] {
+        try reserve(commands.count, memory)
+        return try await run(0..<commands.count, of: commands, isReadOnly) { command in
             guard var refusal = refusal(of: command, isReadOnly) else { return UpstashCommandRules.answer(to: command) }
             refusal.status = .badRequest
             throw refusal

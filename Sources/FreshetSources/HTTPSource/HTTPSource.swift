@@ -163,7 +163,9 @@ extension HTTPSource {
             let value = try StoredJSON.decode(JSONValue.self, from: body)
             return .value(value, LoadDetails(etag: HTTPValidator(response.headers)?.stored))
         } catch {
-            throw CacheError(.sourceFailed, "the answer of \(asked.name) is cut off or no JSON", underlying: error)
+            let reason = (error as? CacheError)?.message ?? "\(error)"
+            let message = "the answer of \(asked.name) is cut off or no JSON: \(reason)"
+            throw CacheError(.sourceFailed, message, underlying: error)
         }
     }
 }

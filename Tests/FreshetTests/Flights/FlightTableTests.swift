@@ -34,6 +34,29 @@ struct FlightTableTests {
         #expect(join() == .opened(2, .read))
     }
 
+    @Test("C1: a forced load that had to wait overtakes the load on schedule that runs when it begins")
+    mutating func queuedForce() {
+        #expect(join(force(), at: 0) == .opened(1, .force(.expire)))
+        let aside = table.openAside("k", at: at(1))
+        #expect(join(force(since: 5), at: 5) == .queued(3))
+        #expect(table.isCurrent(aside))
+        #expect(table.land(1, at: at(6)).starts == [.init(id: 3, purpose: .force(.expire))])
+        #expect(!table.isCurrent(aside))
+    }
+
+    @Test(
+        "C2: a load without a lease overtakes the load on schedule, one with a lease does not",
+        arguments: [true, false]
+    )
+    mutating func besideSchedule(isLeased: Bool) {
+        let aside = table.openAside("k", at: at(0))
+        _ = table.begin(aside, under: Generation("g"), at: at(0))
+        #expect(join() == .opened(2, .read))
+        _ = table.begin(2, under: isLeased ? Generation("g") : nil, at: at(1))
+        #expect(table.isCurrent(aside) == isLeased)
+        #expect(table.isCurrent(2))
+    }
+
     @Test("C1: an invalidation overtakes the flight; who comes later opens a new one")
     mutating func overtaken() {
         #expect(join() == .opened(1, .read))

@@ -147,6 +147,21 @@ import Testing
         #expect(journal.events.suffix(4) == ["stop b", "stopped b", "stop a", "stopped a"])
     }
 
+    @Test(arguments: [true, false]) func runEndsThoughAServiceDoesNotStart(isGraceful: Bool) async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let hasBegun = Gate()
+        try register("b", in: registry, dependsOn: ["a"], start: { _ = try await hasBegun.run() })
+        try register("a", in: registry)
+        try await testGracefulShutdown { trigger in
+            let run = Task { try await registry.run() }
+            try await waitUntil("the start") { hasBegun.started == 1 }
+            if isGraceful { trigger.triggerGracefulShutdown() } else { run.cancel() }
+            try await run.value
+        }
+        #expect(journal.isOrdered("started a", "stop a"))
+        #expect(journal.count("started b") == 0)
+    }
+
     @Test func runStartsWhatItIsToldTo() async throws {
         let registry = ServiceRegistry(running: ["a"], logger: logs.logger)
         try register("a", in: registry)

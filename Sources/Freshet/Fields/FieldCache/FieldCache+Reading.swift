@@ -86,6 +86,8 @@ extension FieldCache {
             switch outcome {
             case .answered(let answer):
                 if case .cached = answer.origin, !want.accepts(answer.entry, at: tools.spawner.now()) { continue }
+                // Those who force are told of an absence longer than it lasts.
+                if answer.isCooldown, answer.entry.freshness(at: tools.spawner.now()) == .gone { continue }
                 return try answer.reading(for: field, tools)
             case .failed(_, let kept?, _) where want == .read:
                 return try FlightAnswer(entry: kept, origin: .cached(.l1), sourceFailed: true)

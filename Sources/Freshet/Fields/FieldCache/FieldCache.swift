@@ -91,5 +91,7 @@ public final class FieldCache: Sendable {
     func admit(_ field: AnyField) throws {
         try cache.requireInitialized()
         try CompanionKey.validate(field.key)
+        // Fields outside the catalogue have been checked by nobody.
+        if let problem = field.problem { throw CacheError(.configuration, problem) }
     }
 }

@@ -28,10 +28,12 @@ final class ByteBudget: Sendable {
             return false
         }
 
-        /// Takes what is there already, be there room or not.
-        func hold(_ bytes: Int) {
-            taken.wrappingAdd(bytes, ordering: .relaxed)
-            budget.taken.wrappingAdd(bytes, ordering: .relaxed)
+        /// Gives back what was taken, or takes more, until it is another number of bytes, in one step. False if there is
+        /// not so much left; then nothing changes.
+        func exchange(_ bytes: Int, for others: Int) -> Bool {
+            if others > bytes { return take(others - bytes) }
+            giveBack(bytes - others)
+            return true
         }
 
         func giveBack(_ bytes: Int) {
