@@ -45,7 +45,9 @@ extension BoundedCache {
         }
         var outcome = SetOutcome.replaced
         end(update) { departures in
-            if let cause = update.rivalCause { return dropTaken(update, draft.value, cause, now: now, into: &departures) }
+            if let cause = update.rivalCause {
+                return dropTaken(update, draft.value, cause, now: now, into: &departures)
+            }
             guard let candidate, candidate.deadline > now else {
                 dropTaken(update, draft.value, .removed, now: now, into: &departures)
                 return removeUpdated(update, now: now, into: &departures)

@@ -241,7 +241,8 @@ struct CommandLineTests {
 
     @Test("nor can its answers")
     func governedTerminals() async throws {
-        let state = #"{"freshness":"\u001b[2J","isLoading":false,"isIdle":false,"failure":"\u009b1m"}"#
+        let state =
+            #"{"freshness":"\u001b[2J","age":1e300,"ttl":-1e300,"isLoading":false,"isIdle":false,"failure":"\u009b1m"}"#
         let policy = """
             {"ttl":"\\u001bc","jitter":0,"backgroundCompletion":true\
             \("staleWhileRevalidate staleIfError staleIfErrorThrottle negativeTTL errorBackoff hardDeadline minRefreshInterval httpMaxAge"

@@ -149,6 +149,39 @@ struct ConnectionLimitsTests {
         #expect(!refused.isActive)
     }
 
+    @Test("behind other requests, both wait until those are answered", arguments: [true, false])
+    func behindOthers(hasLength: Bool) throws {
+        func statuses(_ channel: EmbeddedChannel) throws -> [Int] {
+            var statuses: [Int] = []
+            while let part = try channel.readOutbound(as: HTTPResponsePart.self) {
+                if case .head(let head) = part { statuses.append(head.status.code) }
+            }
+            return statuses
+        }
+        func answer(_ channel: EmbeddedChannel) throws {
+            try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
+            try channel.writeOutbound(HTTPResponsePart.end(nil))
+        }
+        for isTooLarge in [true, false] {
+            let channel = try Self.channel()
+            for _ in 0..<2 {
+                try channel.writeInbound(Self.head())
+                try channel.writeInbound(HTTPRequestPart.end(nil))
+            }
+            guard case .head(var head) = Self.head(length: !hasLength ? nil : isTooLarge ? "11" : "10") else { return }
+            if !isTooLarge { head.headerFields[.expect] = "100-continue" }
+            try channel.writeInbound(HTTPRequestPart.head(head))
+            if isTooLarge { try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "0123456789x"))) }
+            #expect(channel.isActive)
+            try answer(channel)
+            #expect(try statuses(channel) == [200])
+            try answer(channel)
+            #expect(try statuses(channel) == [200, isTooLarge ? 413 : 100])
+            #expect(channel.isActive != isTooLarge)
+            _ = try channel.finish(acceptAlreadyClosed: true)
+        }
+    }
+
     @Test("the framework's answer to a head that is too long is 431 with words; others stay", arguments: [true, false])
     func longHead(isTooLong: Bool) throws {
         let channel = try Self.channel()
@@ -286,6 +319,17 @@ struct ConnectionLimitsTests {
             guard case .body? = try channel.readOutbound(as: HTTPResponsePart.self) else { return #expect(Bool(false)) }
             _ = try channel.finish(acceptAlreadyClosed: true)
         }
+        // Nor the other way round.
+        let channel = try Self.channel()
+        for method in [HTTPRequest.Method.head, .get] {
+            let head = HTTPRequest(method: method, scheme: nil, authority: nil, path: "/")
+            try channel.writeInbound(HTTPRequestPart.head(head))
+            try channel.writeInbound(HTTPRequestPart.end(nil))
+        }
+        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        channel.embeddedEventLoop.advanceTime(by: .seconds(10))
+        guard case .head? = try channel.readOutbound(as: HTTPResponsePart.self) else { return #expect(Bool(false)) }
+        guard case .end? = try channel.readOutbound(as: HTTPResponsePart.self) else { return #expect(Bool(false)) }
     }
 
     /// Of the next answer, which is read to its end.

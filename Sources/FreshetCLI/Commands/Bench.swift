@@ -56,7 +56,7 @@ struct Bench: AsyncParsableCommand {
             [result.operation.rawValue.uppercased(), "\(result.tasks)", "\(result.bytes)"]
             + ["\(Int(result.opsPerSecond))"] + latencies.map { String(format: "%.2f", $0) } + ["\(result.errors)"]
         try Output.line(Self.row(cells))
-        if let reason = result.firstError { try Output.line("   The first error: \(reason)") }
+        if let reason = result.firstError { try Output.foreign("   The first error: \(reason)") }
     }
 
     private static let heading = row(

@@ -19,17 +19,21 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var owedSince: NIODeadline?
     /// The fewest bytes that an answer in the way has had waiting, and since when.
     private var backlog: (bytes: Int, since: NIODeadline)?
-    private var requestsUnanswered = 0
+    /// Requests that came and have no answer yet, and whether they are for a head, the oldest first.
+    private var unanswered = CircularBuffer<Bool>()
     private var isAnswering = false
     /// Whether a request has begun to come, and not ended.
     private var isReceiving = false
     /// The service ends, and a request has had its time to come.
     private var isLate = false
     private var bodyBytes = 0
+    /// Whether its sender waits for leave to send the last request's body.
+    private var isExpecting = false
     /// Of the page that the last request came from, where refusals tell it.
     private var origin: String?
-    /// Whether the last request that came, and has no answer yet, is one for a head.
-    private var isHead = false
+    /// Whether the last request that came has a body that is too large, and what comes after it is dropped. It is told
+    /// behind the answers to those before it.
+    private var hasBodyTooLarge = false
     private var isRefusing = false
     private var hasHeadTooLarge = false
     private var timer: Scheduled<Void>?
@@ -63,28 +67,25 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isRefusing else { return }
+        guard !isRefusing, !hasBodyTooLarge else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
             bodyBytes = 0
             isReceiving = true
-            isHead = head.method == .head
+            isExpecting = head.method != .get && head.headerFields[.expect]?.lowercased() == "100-continue"
             if limits.refusalFields != nil { origin = head.headerFields[.origin] }
             if owedSince == nil { owedSince = context.eventLoop.now }
+            unanswered.append(head.method == .head)
             if let length = head.headerFields[.contentLength],
                 UInt(length).map({ $0 > UInt(limits.maxBodyBytes) }) ?? true
             {
-                return refuse(context, limits.refusalOfBody, isNext: requestsUnanswered == 0)
+                return refuseBody(context)
             }
-            if requestsUnanswered == 0, head.method != .get, head.headerFields[.expect]?.lowercased() == "100-continue"
-            {
-                context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
-            }
-            requestsUnanswered += 1
+            letBodyCome(context)
         case .body(let part):
             bodyBytes += part.readableBytes
             if bodyBytes > limits.maxBodyBytes {
-                return refuse(context, limits.refusalOfBody, isNext: requestsUnanswered == 1 && !isAnswering)
+                return refuseBody(context)
             }
         case .end:
             owedSince = nil
@@ -110,22 +111,26 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             return
         }
         // What cannot be read is answered by the framework, behind the requests before it, without a word.
-        if hasHeadTooLarge, requestsUnanswered == 0, case .head = unwrapOutboundIn(data) {
-            return writeRefusal(context, limits.refusalOfHead, promise: promise)
+        if hasHeadTooLarge, unanswered.isEmpty, case .head = unwrapOutboundIn(data) {
+            return writeRefusal(context, limits.refusalOfHead, isHead: false, promise: promise)
         }
         switch unwrapOutboundIn(data) {
         case .head: isAnswering = true
         case .body: break
         case .end:
             isAnswering = false
-            requestsUnanswered -= 1
-            if requestsUnanswered == 0 {
-                isHead = false
-                if owedSince == nil { owedSince = context.eventLoop.now }
-            }
+            _ = unanswered.popFirst()
+            if unanswered.isEmpty, owedSince == nil { owedSince = context.eventLoop.now }
         }
         context.write(data, promise: promise)
-        if isLate, requestsUnanswered == 1 { endUnfinished(context) }
+        guard unanswered.count == 1, !isAnswering else { return }
+        if hasBodyTooLarge {
+            refuse(context, limits.refusalOfBody, isNext: true)
+        } else if isLate {
+            endUnfinished(context)
+        } else {
+            letBodyCome(context)
+        }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -137,10 +142,10 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     /// the other. An answer in the way may take as long as the client goes on reading it. What is answered is left to
     /// the framework, which then closes, too.
     private func awaitLastAnswer(_ context: ChannelHandlerContext) {
-        guard requestsUnanswered > 0, context.channel.isActive else { return }
-        let (before, hadBacklog) = (requestsUnanswered, backlog != nil)
+        guard !unanswered.isEmpty, context.channel.isActive else { return }
+        let (before, hadBacklog) = (unanswered.count, backlog != nil)
         context.eventLoop.assumeIsolated().scheduleTask(in: limits.lastAnswerTime) {
-            if hadBacklog || self.backlog != nil || self.requestsUnanswered < before {
+            if hadBacklog || self.backlog != nil || self.unanswered.count < before {
                 self.awaitLastAnswer(context)
             } else {
                 context.close(promise: nil)
@@ -157,7 +162,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         }
         loop.scheduleTask(in: limits.drainTime) {
             guard context.channel.isActive, !self.isRefusing else { return }
-            let isNext = self.requestsUnanswered > 0 && !self.isAnswering
+            let isNext = !self.unanswered.isEmpty && !self.isAnswering
             self.refuse(context, self.limits.refusalOfRest, isNext: isNext)
         }
     }
@@ -165,7 +170,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     /// Ends a request that has not come to its end, once those before it are answered.
     private func endUnfinished(_ context: ChannelHandlerContext) {
         guard isReceiving else { return }
-        switch requestsUnanswered {
+        switch unanswered.count {
         // Its answer was made before its end, and may still be read.
         case 0: if backlog == nil { context.close(promise: nil) }
         case 1: if !isAnswering { refuse(context, limits.refusalOfRest, isNext: true) }
@@ -173,11 +178,27 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
+    /// Tells the sender to go on, if it waits for that and its request is the next to be answered.
+    private func letBodyCome(_ context: ChannelHandlerContext) {
+        guard isExpecting, isReceiving, bodyBytes == 0, unanswered.count == 1 else { return }
+        isExpecting = false
+        context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+    }
+
+    /// Refuses the last request, once those before it are answered. One that is being answered is cut off.
+    private func refuseBody(_ context: ChannelHandlerContext) {
+        guard unanswered.count > 1 else {
+            return refuse(context, limits.refusalOfBody, isNext: !unanswered.isEmpty && !isAnswering)
+        }
+        hasBodyTooLarge = true
+        owedSince = nil
+    }
+
     /// Closes the connection, after an answer if the request's answer is the next to be written.
     private func refuse(_ context: ChannelHandlerContext, _ refusal: ServerLimits.Refusal, isNext: Bool) {
         isRefusing = true
         guard isNext else { return context.close(promise: nil) }
-        writeRefusal(context, refusal)
+        writeRefusal(context, refusal, isHead: unanswered.first ?? false)
         let loopBound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in loopBound.value.close(promise: nil) }
     }
@@ -186,6 +207,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private func writeRefusal(
         _ context: ChannelHandlerContext,
         _ refusal: ServerLimits.Refusal,
+        isHead: Bool,
         promise: EventLoopPromise<Void>? = nil
     ) {
         var fields = limits.refusalFields?(origin) ?? [:]
@@ -196,8 +218,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         if refusal.status == .serviceUnavailable { fields[.retryAfter] = "1" }
         let head = HTTPResponse(status: refusal.status, headerFields: fields)
         context.write(wrapOutboundOut(.head(head)), promise: promise)
-        // Of several, the next to be answered is not the last that came.
-        if !isHead || requestsUnanswered > 1 { context.write(wrapOutboundOut(.body(refusal.body)), promise: nil) }
+        if !isHead { context.write(wrapOutboundOut(.body(refusal.body)), promise: nil) }
     }
 
     /// The next check is due when what is owed or unread now is late; what begins after now is late no sooner than that.
