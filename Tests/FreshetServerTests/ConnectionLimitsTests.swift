@@ -51,6 +51,20 @@ struct ConnectionLimitsTests {
         #expect(!channel.isActive)
     }
 
+    @Test("so is one whose request was answered before its end")
+    func silenceAfterEarlyAnswer() throws {
+        let channel = try Self.channel()
+        try channel.writeInbound(Self.head(length: "5"))
+        try Self.answer(channel)
+        try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "12345")))
+        channel.embeddedEventLoop.advanceTime(by: .seconds(10))
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        channel.embeddedEventLoop.advanceTime(by: .seconds(29))
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+        #expect(!channel.isActive)
+    }
+
     @Test("the time is counted from the answer before, and of a request under way from its beginning")
     func counted() throws {
         let channel = try Self.channel()

@@ -165,6 +165,16 @@ final class FlightDesk: Sendable {
         }
     }
 
+    /// Keeps what a flight's load has brought, as ``keep(_:of:_:)``, and nothing that began before it in this process.
+    func keepLoaded(_ id: FlightID, of generation: Generation?, _ change: (inout L1Change) -> Void) -> Bool {
+        changing { state, l1 in
+            guard state.table.mayKeep(id, of: generation) else { return false }
+            if generation == nil { state.table.giveUpAside(for: id) }
+            change(&l1)
+            return true
+        }
+    }
+
     /// A flight is about to ask the store, which has whatever was told of until now.
     func asksStore(_ id: FlightID) { state.withLockedValue { $0.table.forgetNews(id) } }
 

@@ -20,6 +20,8 @@ struct FlightAnswer: Sendable {
     var isCooldown = false
     /// The source failed or is left alone after a failure; this is what there was.
     var sourceFailed = false
+    /// For those who force: why the store, and so other processes, cannot be told, now or later.
+    var refusal: CacheError?
     /// Until when one must have come to be answered with it: what has overtaken its load may be older than who came
     /// later.
     var answersUntil = MonotonicInstant.distantFuture

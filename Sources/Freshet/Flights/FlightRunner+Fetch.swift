@@ -31,7 +31,7 @@ extension FlightRunner {
             tools.note(.notBegun, of: field, since: begunAt)
             if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
             if isForced { tools.forgetForcedLoad(of: field) }
-            return try await notBegun(refusal.error, known, begunAt)
+            return try await notBegun(refusal.error, known)
         } catch let error as CacheError {
             return await fail(with: error, lease, known, failures ?? 0, begunAt)
         } catch {
@@ -45,8 +45,7 @@ extension FlightRunner {
     /// A load that got no place may have waited for long: what there was is held against the store once more.
     private func notBegun(
         _ error: CacheError,
-        _ known: Entry?,
-        _ begunAt: MonotonicInstant
+        _ known: Entry?
     ) async throws -> FlightOutcome {
         guard let kept = kept(known) else { return .failed(error, kept: nil) }
         let askedAt = tools.spawner.now()
@@ -55,13 +54,21 @@ extension FlightRunner {
             let request = EntryRead(freshFor: field.policy.ttl, known: kept.known)
             let snapshot = try await tools.store.readEntry(field.key, request)
             let stored = decoded(snapshot, held: kept, askedAt: askedAt) ?? Decoded()
-            let (entry, _) = latest(stored, kept, in: snapshot.generation, askedAt: askedAt)
-            return .failed(error, kept: self.kept(entry), until: askedAt + tools.trust.window)
+            let (entry, tier) = latest(stored, kept, in: snapshot.generation, askedAt: askedAt)
+            let freshness = entry?.freshness(at: tools.spawner.now(), under: field.policy) ?? .gone
+            if let entry, freshness == .fresh, !desk.wantsMore(id, than: entry) {
+                return .answered(cached(entry, in: tier))
+            }
+            let isGood = freshness.action(on: .loadFailed) == .answer
+            return .failed(error, kept: isGood ? entry : nil, until: askedAt + tools.trust.window)
         } catch {
             try Self.rethrowCancellation(error)
             tools.noteStoreError(error, .read)
         }
-        return .failed(error, kept: kept, until: begunAt + tools.trust.window)
+        // The store is away: what L1 holds by now has heard what was invalidated meanwhile.
+        let now = tools.spawner.now()
+        let held = tools.l1.entry(field.key)?.unverified(at: now)
+        return .failed(error, kept: self.kept(held), until: now + tools.trust.window)
     }
 
     private func commit(
@@ -185,7 +192,7 @@ extension FlightRunner {
             isUnchecked
             ? entry(payload, fill, basis: basis, begunAt: begunAt, at: sentAt)
             : entry(payload, fill, generation, at: sentAt)
-        let isKept = desk.keep(id, of: generation) { $0.hold(entry, of: field.key) }
+        let isKept = desk.keepLoaded(id, of: generation) { $0.hold(entry, of: field.key) }
         let isStored = isKept || generation != nil
         if isKept {
             tools.noteSuccess(of: field)

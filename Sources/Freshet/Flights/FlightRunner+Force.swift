@@ -10,9 +10,11 @@ extension FlightRunner {
             outcome = try await lease(.force(invalidation, cooldown: field.policy.minRefreshInterval))
         } catch {
             try Self.rethrowCancellation(error)
-            // Nobody else could be told, now or later.
-            if let error = error as? CacheError, error.isFinal { return .failed(error, kept: nil) }
-            return try await forceWithoutStore(invalidation, held: held)
+            let refusal = (error as? CacheError).flatMap { $0.isFinal ? $0 : nil }
+            let outcome = try await forceWithoutStore(invalidation, held: held, isTold: refusal == nil)
+            guard let refusal, case .answered(var answer) = outcome else { return outcome }
+            answer.refusal = refusal
+            return .answered(answer)
         }
         switch outcome {
         case .granted(let lease, let snapshot):
@@ -111,7 +113,12 @@ extension FlightRunner {
         return try await load(.renew, known: last, basis: nil)
     }
 
-    private func forceWithoutStore(_ invalidation: Invalidation, held: Entry?) async throws -> FlightOutcome {
+    /// - Parameter isTold: whether the store will be told of the invalidation later.
+    private func forceWithoutStore(
+        _ invalidation: Invalidation,
+        held: Entry?,
+        isTold: Bool
+    ) async throws -> FlightOutcome {
         if tools.isCoolingDown(field) {
             if let held, held.freshUntil > tools.spawner.now(),
                 desk.keep(id, of: held.generation, { $0.hold(held, of: field.key) })
@@ -123,7 +130,7 @@ extension FlightRunner {
             }
         }
         tools.noteForcedLoad(of: field)
-        tools.backlog.keep(invalidation, of: field.key)
+        if isTold { tools.backlog.keep(invalidation, of: field.key) }
         let now = tools.spawner.now()
         let stale = invalidation == .remove ? nil : held?.expired(at: now).unverified(at: now)
         let late = answerMeanwhile(with: stale, in: .l1, after: invalidation)

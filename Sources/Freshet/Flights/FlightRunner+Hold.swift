@@ -39,11 +39,8 @@ extension FlightRunner {
         in generation: Generation?,
         askedAt: MonotonicInstant
     ) -> (Entry?, FieldReading.Tier) {
-        let now = tools.spawner.now()
-        guard let held else { return (stored.entry, .l2) }
-        if held.outlasts(stored.entry, in: generation, at: now) { return (held.confirmed(at: askedAt), .l1) }
-        let successor = stored.entry.flatMap { held.successor(of: $0, in: generation, askedAt: askedAt, now: now) }
-        return successor.map { ($0, .l1) } ?? (stored.entry, .l2)
+        let later = held?.ifLater(than: stored.entry, in: generation, askedAt: askedAt, now: tools.spawner.now())
+        return later.map { ($0, .l1) } ?? (stored.entry, .l2)
     }
 
     /// What there is beside a load: the store's value, or a later one that this process has.

@@ -229,8 +229,6 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         guard let flight = flights[id] else { return [] }
         flights[id]?.hasBegun = true
         flights[id]?.generation = generation
-        // No lease keeps it from running beside a load on schedule, which brings nothing younger.
-        if generation == nil, slots[flight.key]?.current == id { slots[flight.key]?.aside = nil }
         flights[id]?.told.removeFirst(max(0, flight.told.count - 1))
         guard let generation, flight.told.contains(generation), flight.told.last != generation, isCurrent(id)
         else { return [] }
@@ -262,6 +260,13 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         slots[key]?.current = nil
         slots[key]?.aside = nil
         return startQueued(key, at: now)
+    }
+
+    /// A flight has brought something without a lease. A load on schedule beside it, which none has kept from that, brings
+    /// nothing younger.
+    mutating func giveUpAside(for id: FlightID) {
+        guard let key = flights[id]?.key, slots[key]?.current == id else { return }
+        slots[key]?.aside = nil
     }
 
     /// Whether the key is being loaded, or will be.

@@ -80,7 +80,7 @@ public final class ServiceRegistry: Service {
         do {
             try await startAll(keys, for: parent?.key, call: call)
         } catch {
-            _ = await shutDown(only: call, givesUpStarts: error is CancellationError)
+            _ = await shutDown(only: call, givesUpStarts: Task.isCancelled)
             throw error
         }
     }

@@ -67,14 +67,19 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isRefusing, !hasBodyTooLarge else { return }
+        guard !isRefusing else { return }
+        if hasBodyTooLarge {
+            if case .body(let part) = unwrapInboundIn(data) { bodyBytes += part.readableBytes }
+            return
+        }
         switch unwrapInboundIn(data) {
         case .head(let head):
             bodyBytes = 0
             isReceiving = true
             isExpecting = head.method != .get && head.headerFields[.expect]?.lowercased() == "100-continue"
             if limits.refusalFields != nil { origin = head.headerFields[.origin] }
-            if owedSince == nil { owedSince = context.eventLoop.now }
+            // Behind others its time begins when those are answered.
+            if unanswered.isEmpty, owedSince == nil { owedSince = context.eventLoop.now }
             unanswered.append(head.method == .head)
             if let length = head.headerFields[.contentLength],
                 UInt(length).map({ $0 > UInt(limits.maxBodyBytes) }) ?? true
@@ -88,7 +93,8 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
                 return refuseBody(context)
             }
         case .end:
-            owedSince = nil
+            // It may be answered already.
+            owedSince = unanswered.isEmpty ? context.eventLoop.now : nil
             isReceiving = false
         }
         context.fireChannelRead(data)
@@ -120,7 +126,8 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             isAnswering = false
             _ = unanswered.popFirst()
-            if unanswered.isEmpty, owedSince == nil { owedSince = context.eventLoop.now }
+            let isOwed = unanswered.isEmpty || (unanswered.count == 1 && isReceiving)
+            if isOwed, owedSince == nil { owedSince = context.eventLoop.now }
         }
         context.write(data, promise: promise)
         guard unanswered.count == 1, !isAnswering else { return }
@@ -131,6 +138,11 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         } else {
             letBodyCome(context)
         }
+    }
+
+    /// Of a body that is too large, and waits to be refused, as much again is dropped; then its sender has to wait.
+    func read(context: ChannelHandlerContext) {
+        if !hasBodyTooLarge || bodyBytes <= 2 * limits.maxBodyBytes { context.read() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -197,6 +209,8 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     /// Closes the connection, after an answer if the request's answer is the next to be written.
     private func refuse(_ context: ChannelHandlerContext, _ refusal: ServerLimits.Refusal, isNext: Bool) {
         isRefusing = true
+        // That the refusal is read.
+        owedSince = context.eventLoop.now
         guard isNext else { return context.close(promise: nil) }
         writeRefusal(context, refusal, isHead: unanswered.first ?? false)
         let loopBound = NIOLoopBound(context, eventLoop: context.eventLoop)

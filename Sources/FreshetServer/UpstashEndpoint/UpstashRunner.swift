@@ -78,15 +78,15 @@ struct UpstashRunner: Sendable {
     }
 
     /// Writes replies. They count as long as they are held, and what is written of them until the share is given up.
-    /// One behind others for which there is no room becomes an error that says so.
+    /// One of a list for which there is no room becomes an error that says so.
     ///
-    /// - Throws: ``UpstashRefusal`` if there is no room for any.
+    /// - Throws: ``UpstashRefusal`` if there is no room for the only one.
     func write(
         _ replies: [RESPValue],
         to writer: inout UpstashAnswerWriter,
         _ memory: ByteBudget.Share
     ) async throws {
-        let (kept, bytes) = try fit(replies, behindOthers: !writer.isFirst, memory)
+        let (kept, bytes) = try fit(replies, inList: writer.isList, memory)
         guard bytes > Self.longReplies else { return try write(kept, holding: bytes, to: &writer, memory) }
         try await withTaskExecutorPreference(globalConcurrentExecutor) {
             try write(kept, holding: bytes, to: &writer, memory)
@@ -105,32 +105,29 @@ struct UpstashRunner: Sendable {
         // It is longer than what it was made of.
         writer.takeBack(to: before, isFirst: isFirst)
         memory.giveBack(bytes)
-        var hopeless = Int.max
-        for reply in replies { try writeOne(reply, to: &writer, memory, &hopeless) }
+        for reply in replies { try writeOne(reply, to: &writer, memory) }
     }
 
     /// Writes a reply, or an error in its place if there is no room.
-    ///
-    /// - Parameter hopeless: how large one was that was written in vain; no other of that size is.
     private func writeOne(
         _ reply: RESPValue,
         to writer: inout UpstashAnswerWriter,
-        _ memory: ByteBudget.Share,
-        _ hopeless: inout Int
+        _ memory: ByteBudget.Share
     ) throws {
-        let (before, isFirst) = (writer.buffer.readableBytes, writer.isFirst)
-        let held = reply.heldBytes
-        if held <= Self.smallReply || (held < hopeless && memory.take(held)) {
+        let (before, isFirst, left) = (writer.buffer.readableBytes, writer.isFirst, memory.left)
+        if isReserved(reply) || writer.leastSize(of: reply, upTo: left) <= left {
             writer.write(reply)
             let written = writer.buffer.readableBytes - before
-            let taken = held <= Self.smallReply ? 0 : held
-            if taken == 0 && written <= Self.smallReply || memory.exchange(taken, for: written) { return }
-            memory.giveBack(taken)
-            hopeless = min(hopeless, held)
+            if written <= Self.smallReply || memory.take(written) { return }
             writer.takeBack(to: before, isFirst: isFirst)
         }
-        guard !isFirst else { throw UpstashRefusal.answersTooLarge }
+        guard writer.isList else { throw UpstashRefusal.answersTooLarge }
         writer.write(Self.crowdedOut)
+    }
+
+    /// Whether its room has been reserved. One that is too large is not written, only told of.
+    private func isReserved(_ reply: RESPValue) -> Bool {
+        reply.size() > limits.maxCommandBytes || reply.heldBytes <= Self.smallReply
     }
 
     private static let crowdedOut = RESPValue.error(RESPError("ERR no room for the answer now; the command was run"))
@@ -138,7 +135,7 @@ struct UpstashRunner: Sendable {
     /// What there is room for, and the bytes that count for it.
     private func fit(
         _ replies: [RESPValue],
-        behindOthers: Bool,
+        inList: Bool,
         _ memory: ByteBudget.Share
     ) throws -> (kept: [RESPValue], bytes: Int) {
         var bytes = replies.heldBytes
@@ -147,14 +144,13 @@ struct UpstashRunner: Sendable {
         var kept: [RESPValue] = []
         kept.reserveCapacity(replies.count)
         for reply in replies {
-            if reply.size() > limits.maxCommandBytes || reply.heldBytes <= Self.smallReply {
-                // One that is too large is not written, only told of.
+            if isReserved(reply) {
                 kept.append(reply)
             } else if memory.take(2 * reply.heldBytes) {
                 // As it is, and as it is written.
                 bytes += 2 * reply.heldBytes
                 kept.append(reply)
-            } else if behindOthers || !kept.isEmpty {
+            } else if inList {
                 kept.append(Self.crowdedOut)
             } else {
                 throw UpstashRefusal.answersTooLarge

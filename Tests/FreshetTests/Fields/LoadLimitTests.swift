@@ -14,9 +14,10 @@ struct LoadLimitTests {
     private func node(
         limit: Int,
         fields: [any FieldReference] = [],
+        store: (any CacheStore)? = nil,
         logger: Logger = Logger(label: "test")
     ) async throws -> FieldCache {
-        let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: Logger(label: "test"))
+        let cache = CacheService(store: store ?? fleet.store, spawner: fleet.spawner, logger: Logger(label: "test"))
         try await cache.initialize()
         var configuration = FieldCache.Configuration()
         configuration.maxConcurrentLoads = limit
@@ -110,6 +111,35 @@ struct LoadLimitTests {
         }
         fleet.source.end(1, value: "late")
         _ = try await endless.value
+    }
+
+    @Test("C3: nor does it wait once more, however late it came, where the store is away")
+    func lateWithoutStore() async throws {
+        let source = ControlledSource<String> { _ in .success(.value("old")) }
+        var policy = FieldPolicy(ttl: .seconds(9))
+        policy.staleIfError = .seconds(600)
+        policy.hardDeadline = .seconds(30)
+        let other = Field("other", policy: policy, load: source.load)
+        policy.hardDeadline = .seconds(60)
+        let long = Field("long", policy: policy, load: fleet.source.load)
+        let store = FaultyStore(fleet.store)
+        let node = try await node(limit: 1, store: store)
+        #expect(try await node.value(of: other) == "old")
+        await fleet.spawner.advance(by: .seconds(10))
+        let endless = Task { try await node.value(of: long) }
+        try await fleet.source.waitForLoads(1)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        let first = Task { try await node.value(of: other) }
+        try await waitUntil("the first") { node.waiters(of: other.erased) == 1 }
+        await fleet.spawner.advance(by: .seconds(20))
+        let late = Task { try await node.value(of: other) }
+        try await waitUntil("the late one") { node.waiters(of: other.erased) == 2 }
+        await fleet.spawner.advance(by: .seconds(10))
+        for reader in [first, late] { #expect(try await reader.value == "old") }
+        store.recover()
+        fleet.source.end(1, value: "late")
+        _ = try await endless.value
+        await node.shutdown()
     }
 
     @Test("C4: nor has one that was asked when most of the time was over; of what it takes only its own is measured")

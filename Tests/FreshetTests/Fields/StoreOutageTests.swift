@@ -186,6 +186,22 @@ struct StoreOutageTests {
         #expect(try await fleet.node().value(of: fleet.field) == "v9")
     }
 
+    @Test("the catalogue tells what readers get of what the store does not take")
+    func stateOfWhatIsNotTaken() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }) { $0.staleIfError = .seconds(600) }
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        _ = try await node.value(of: fleet.field)
+        await fleet.spawner.advance(by: .seconds(61))
+        store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease, .fill, .release])
+        #expect(try await node.value(of: fleet.field) == "v2")
+        await fleet.spawner.advance(by: .seconds(3))
+        let reading = try await node.read(fleet.field)
+        #expect((reading.value, reading.status) == ("v2", .hit))
+        #expect(await node.state(of: fleet.field.erased).freshness == .fresh)
+        store.recover()
+    }
+
     @Test("C1: nor do loads that fail later, or go on", arguments: [true, false])
     func nothingOlderMeanwhile(forced: Bool) async throws {
         let (fleet, node) = try await divided(forced: forced) { .success(.value("v\($0)")) }
@@ -341,6 +357,16 @@ struct StoreOutageTests {
         _ = try await fleet.store.hset("hash", ["a": ByteBuffer(string: "b")])
         let refused = await errorOf { try await node.remove(hash) } as? CacheError
         #expect(refused?.code == .storeRejected)
+        // Who merely reads has no part in it.
+        store.inject(.hang, into: [.lease])
+        let refresh = Task { try await node.refresh(hash) }
+        try await waitUntil("the refresh") { store.hangingCalls == 1 }
+        let reader = Task { try await node.value(of: hash) }
+        try await waitUntil("the reader") { node.waiters(of: hash.erased) == 2 }
+        store.recover()
+        #expect((await errorOf { try await refresh.value } as? CacheError)?.code == .storeRejected)
+        #expect(try await reader.value == "x")
+        await fleet.spawner.settle()
         store.inject(.fail(Self.away), into: [.invalidate])
         #expect(try await node.remove(hash) == .queued)
         #expect(try await node.remove(fleet.field) == .queued)

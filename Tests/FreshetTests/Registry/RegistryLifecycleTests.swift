@@ -162,6 +162,21 @@ import Testing
         #expect(journal.count("started b") == 0)
     }
 
+    @Test func norWhereAnotherHasFailed() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let gate = Gate()
+        try register("a", in: registry, start: { throw RecordingService.Broken(name: "a") })
+        try register("b", in: registry, start: { _ = try await gate.run() })
+        try await testGracefulShutdown { trigger in
+            let run = Task { try await registry.run() }
+            try await waitUntil("both starts") { gate.started == 1 && journal.count("start a") == 1 }
+            try await waitUntil("the failure") { registry.waiters(for: "a") == 0 }
+            trigger.triggerGracefulShutdown()
+            await #expect(throws: RecordingService.Broken.self) { try await run.value }
+        }
+        #expect(gate.cancelled == 1)
+    }
+
     @Test func runStartsWhatItIsToldTo() async throws {
         let registry = ServiceRegistry(running: ["a"], logger: logs.logger)
         try register("a", in: registry)

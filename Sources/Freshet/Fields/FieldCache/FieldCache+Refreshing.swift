@@ -8,7 +8,7 @@ extension FieldCache {
     ///
     /// - Parameter purge: remove the old value first, so that nobody gets it even if the load fails. A forced load that
     ///   answers this refresh, because it began shortly before, is not purged again.
-    /// - Throws: as ``value(of:forceRefresh:)``.
+    /// - Throws: as ``value(of:forceRefresh:)``, and `storeRejected` where the key holds something else.
     public func refresh<Value>(_ field: Field<Value>, purge: Bool = false) async throws -> FieldRead<Value> {
         let reading = try await refresh(field.erased, purge: purge)
         return FieldRead(value: try field.value(in: reading.payload), reading: reading)
@@ -33,6 +33,10 @@ extension FieldCache {
         let (outcome, joinedForced) = try await outcome(of: field, want)
         switch outcome {
         case .answered(let answer):
+            if let refusal = answer.refusal {
+                field.metrics.errors.increment()
+                throw refusal
+            }
             field.metrics.misses.increment()
             guard let payload = answer.entry.payload else {
                 throw CacheError(.absent, "the source has no value for '\(field.name)'")

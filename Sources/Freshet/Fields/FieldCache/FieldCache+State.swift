@@ -18,12 +18,8 @@ extension FieldCache {
         {
             isKnown = true
             let stored = try? Entry.from(snapshot, of: field, held: held, askedAt: askedAt)
-            entry = held?.outlasts(stored, in: snapshot.generation, at: askedAt) == true ? held : stored
             let now = tools.spawner.now()
-            if let stored, let later = held?.successor(of: stored, in: snapshot.generation, askedAt: askedAt, now: now)
-            {
-                entry = later
-            }
+            entry = held?.ifLater(than: stored, in: snapshot.generation, askedAt: askedAt, now: now) ?? stored
             failure = snapshot.failure?.message
         }
         let now = tools.spawner.now()

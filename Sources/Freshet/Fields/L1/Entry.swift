@@ -210,6 +210,19 @@ extension Entry {
         return stored.map { $0.loadedAt <= loadedAt } ?? true
     }
 
+    /// This, as it stands, if it is later than what the store holds; nil if it is not.
+    ///
+    /// - Parameters: as ``outlasts(_:in:at:)`` takes them.
+    func ifLater(
+        than stored: Entry?,
+        in generation: Generation?,
+        askedAt: MonotonicInstant,
+        now: MonotonicInstant
+    ) -> Entry? {
+        if outlasts(stored, in: generation, at: now) { return confirmed(at: askedAt) }
+        return stored.flatMap { successor(of: $0, in: generation, askedAt: askedAt, now: now) }
+    }
+
     /// This, stale, if the store's stale value is older than the load that brought this, which the store was not given.
     /// No removal can have come since: it would have taken the other with it.
     func successor(

@@ -11,6 +11,8 @@ struct UpstashAnswerWriter {
     private let maxBytes: Int
     /// Whether nothing is written yet but a bracket.
     private(set) var isFirst = true
+    /// Whether entries have places of their own, be they errors.
+    private(set) var isList = false
 
     init(_ format: UpstashAnswerFormat = .json, maxEntryBytes: Int = .max, maxBytes: Int = .max) {
         self.format = format
@@ -20,6 +22,7 @@ struct UpstashAnswerWriter {
 
     /// The bracket of a list. RESP2 has none: entries follow each other as they would on a connection.
     mutating func beginList() {
+        isList = true
         if format != .resp2 { buffer.writeStaticString("[") }
     }
 
@@ -47,7 +50,7 @@ struct UpstashAnswerWriter {
         let size = entry.size()
         if size > maxEntryBytes { return write(tooLarge: size, limit: maxEntryBytes) }
         let room = max(0, maxBytes - buffer.writerIndex)
-        let leastSize = leastSize(of: entry, size, upTo: room)
+        let leastSize = leastSize(of: entry, upTo: room)
         if leastSize > room { return write(tooLarge: leastSize, limit: maxBytes) }
         let start = buffer.writerIndex
         if case .error(let error) = entry { write(error: error.text) } else { writeResult(entry) }
@@ -59,10 +62,9 @@ struct UpstashAnswerWriter {
 
     /// How long an entry is at least once it is written, so that hardly any is written only to be taken back.
     ///
-    /// - Parameters:
-    ///   - size: of its strings.
-    ///   - limit: What is longer is not looked at to its end.
-    private func leastSize(of entry: RESPValue, _ size: Int, upTo limit: Int) -> Int {
+    /// - Parameter limit: What is longer is not looked at to its end.
+    func leastSize(of entry: RESPValue, upTo limit: Int) -> Int {
+        let size = entry.size()
         switch format {
         case .base64 where entry.error == nil: return size / 3 * 4
         case .json where size <= limit && size > limit / JSONEscapes.maxSize:

@@ -20,6 +20,14 @@ final class ByteBudget: Sendable {
 
         deinit { budget.taken.wrappingSubtract(taken.load(ordering: .relaxed), ordering: .relaxed) }
 
+        /// What could be taken now.
+        var left: Int {
+            min(
+                limit - taken.load(ordering: .relaxed),
+                budget.limit - budget.taken.load(ordering: .relaxed)
+            )
+        }
+
         /// False if there is not so much left; then nothing is taken.
         func take(_ bytes: Int) -> Bool {
             guard taken.add(bytes, upTo: limit) else { return false }
