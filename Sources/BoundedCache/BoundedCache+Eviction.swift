@@ -76,7 +76,7 @@ extension BoundedCache {
         while true {
             let slot = core.pointee.nextExpired(now: now, budget: &budget)
             guard slot != .none else {
-                if found > 0 { core.pointee.giveMemoryBack() }
+                core.pointee.giveMemoryBack()
                 return found
             }
             let shard = self.shard(of: slot)
@@ -103,6 +103,7 @@ extension BoundedCache {
             detach(slot, .expired, now: now, into: &departures)
         }
         shard.unlock()
+        core.pointee.giveMemoryBack()
         coreLock.pointee.unlock()
         departures.tell(listener)
     }

@@ -16,15 +16,17 @@ extension BoundedCache {
             if !isTaken { stripe.state.pointee.misses &+= 1 }
             let misses = stripe.state.pointee.misses
             stripe.lock.pointee.unlock()
-            if isTaken { return getTaken(key, hash) }
+            if isTaken { return readWhenBack(key, hash, isUse: true)?.value }
             if expires, misses & 63 == 0 { maintain(expires: true) }
             return nil
         }
         if expires {
             if isOver(slot, reported: reported) {
                 stripe.state.pointee.misses &+= 1
+                let misses = stripe.state.pointee.misses
                 stripe.lock.pointee.unlock()
                 dropExpired(key, hash)
+                if misses & 63 == 0 { maintain(expires: true) }
                 return nil
             }
             if idleLife != .max { putOff(slot, reported: reported) }
@@ -36,18 +38,6 @@ extension BoundedCache {
         stripe.lock.pointee.unlock()
         if hits & 63 == 0 { maintain(after: hits, expires: expires) }
         return value
-    }
-
-    /// The value under `key`, which is with an update, if there is one after that.
-    @usableFromInline
-    func getTaken(_ key: Key, _ hash: UInt32) -> Value? {
-        // What is read again is counted there.
-        if let value = readWhenBack(key, hash, { Optional(get(key)) }) { return value }
-        let stripe = shards.stripe(for: hash)
-        stripe.lock.pointee.lock()
-        stripe.state.pointee.misses &+= 1
-        stripe.lock.pointee.unlock()
-        return nil
     }
 
     /// The live value under `key`, without counting as use or in the statistics. O(1).
@@ -65,7 +55,7 @@ extension BoundedCache {
         }
         let isTaken = stripe.state.pointee.taken > 0
         stripe.lock.pointee.unlock()
-        return isTaken ? readWhenBack(key, hash) { peek(key) } : nil
+        return isTaken ? readWhenBack(key, hash, isUse: false)?.value : nil
     }
 
     /// The live entry under `key` with its weight and what is left of its life, without counting as use. O(1).
@@ -78,7 +68,7 @@ extension BoundedCache {
         let entry = slot == .none ? nil : liveEntry(slot, now: now)
         let isTaken = stripe.state.pointee.taken > 0
         stripe.lock.pointee.unlock()
-        return slot == .none && isTaken ? readWhenBack(key, hash) { peekEntry(key) } : entry
+        return slot == .none && isTaken ? readWhenBack(key, hash, isUse: false) : entry
     }
 
     /// The entry in `slot`, whose shard's lock is held; `nil` when it is over.

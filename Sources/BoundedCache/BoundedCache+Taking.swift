@@ -69,8 +69,8 @@ extension BoundedCache {
         }
         guard let cause = update.lost else { return }
         core.pointee.departures[cause] &+= 1
-        // What took its place was stored beside it, and is no further entry.
-        if cause == .replaced { core.pointee.insertions &-= 1 }
+        // What took its place has taken that of another entry, then.
+        if update.hasSuccessor, cause != .replaced { core.pointee.insertions &+= 1 }
         if let value = update.overwritten ?? value { departures.append(update.key, value, cause) }
     }
 
@@ -96,27 +96,36 @@ extension BoundedCache {
 
     /// Waits while another thread's update has the value of `key`, and reads before the next one begins. A thread in an
     /// update does not wait: for it there is no value.
+    ///
+    /// - Parameter isUse: whether it counts, as use and in the statistics.
     @usableFromInline
-    func readWhenBack<Result>(_ key: Key, _ hash: UInt32, _ read: () -> Result?) -> Result? {
-        if UpdatingThread.isInside { return nil }
+    func readWhenBack(_ key: Key, _ hash: UInt32, isUse: Bool) -> CacheEntry<Key, Value>? {
+        var now: UInt64
         var turn: Turn<Key>?
-        coreLock.pointee.lock()
-        while updates.contains(where: { $0.taken != .none && $0.hash == hash && $0.key == key }) {
-            unlockCoreAndWait(&turn, key, hash, isReader: true)
+        while true {
+            now = clock.now
             coreLock.pointee.lock()
+            let isTaken = updates.contains { $0.taken != .none && $0.hash == hash && $0.key == key }
+            guard isTaken, !UpdatingThread.isInside else { break }
+            unlockCoreAndWait(&turn, key, hash, isReader: true)
         }
-        let isBack = find(key, hash, in: shards[hash: hash].table) != .none
-        if !isBack { leave(turn) }
-        coreLock.pointee.unlock()
-        guard isBack else { return nil }
-        defer {
-            if turn != nil {
-                coreLock.pointee.lock()
-                leave(turn)
-                coreLock.pointee.unlock()
+        let slot = find(key, hash, in: shards[hash: hash].table)
+        let stripe = shards.stripe(for: hash)
+        stripe.lock.pointee.lock()
+        let entry = slot == .none ? nil : liveEntry(slot, now: now)
+        if isUse {
+            if entry == nil {
+                stripe.state.pointee.misses &+= 1
+            } else {
+                stripe.state.pointee.hits &+= 1
+                time.pointee.note(head(slot).pointee.uses)
+                if idleLife != .max { putOff(slot, reported: now) }
             }
         }
-        return read()
+        stripe.lock.pointee.unlock()
+        leave(turn)
+        coreLock.pointee.unlock()
+        return entry
     }
 
     private func keyPointer(_ slot: UInt32) -> UnsafeMutablePointer<Key> {

@@ -58,7 +58,7 @@ extension BoundedCache {
                 dropTaken(update, draft.value, .removed, now: now, into: &departures)
             } else if update.taken != .none {
                 putBack(update, candidate, now: now, into: &departures)
-            } else if !draft.isUntouched || !renew(candidate, now: now, into: &departures) {
+            } else if !draft.isUntouched || !renew(update, candidate, now: now, into: &departures) {
                 outcome = store(candidate, now: now, into: &departures)
                 // It was evicted meanwhile: what comes back never left, unless it is another value.
                 if let cause = update.lost {
@@ -134,7 +134,8 @@ extension BoundedCache {
             unlockCoreAndWait(&turn, update.key, update.hash)
         }
         defer { coreLock.pointee.unlock() }
-        leave(turn)
+        // It is nobody else's turn now.
+        turns.removeAll { $0 === turn }
         updates.append(update)
         core.pointee.updates = updates.count
         core.pointee.moveTicksBack()
@@ -174,16 +175,21 @@ extension BoundedCache {
     /// Gives an entry whose value an update has left alone the life it wants; the core's lock is held. False where the
     /// entry is gone.
     private func renew(
+        _ update: RunningUpdate<Key, Value>,
         _ candidate: Candidate,
         now: UInt64,
         into departures: inout Departures<Key, Value>
     ) -> Bool {
         let shard = shards[hash: candidate.hash]
         let slot = find(candidate.key, candidate.hash, in: shard.table)
-        guard slot != .none, storage.deadline(slot) > now else { return false }
+        guard slot != .none else { return false }
         if candidate.deadline != .max { time.pointee.noteDeadline() }
         shard.lock()
         core.pointee.changeWeight(of: slot, to: UInt32(candidate.weight))
+        // It is the one that was weighed.
+        var key = candidate.key
+        swap(&entry(slot).pointee.key, &key)
+        update.keyOfEntry = key
         setLife(of: slot, candidate)
         shard.unlock()
         makeRoom(for: 0, sparing: slot, now: now, into: &departures)
@@ -225,6 +231,16 @@ extension BoundedCache {
         for update in updates where update.hash == hash && update.key == key { supersede(update, cause) }
     }
 
+    /// A value was stored beside the one that an update has taken out of its slot: of the two one stays.
+    @usableFromInline
+    func noteSuccessor(of key: Key, _ hash: UInt32) {
+        for update in updates where update.taken != .none && !update.hasSuccessor {
+            guard update.hash == hash, update.key == key, update.rivalCause == .replaced else { continue }
+            update.hasSuccessor = true
+            core.pointee.insertions &-= 1
+        }
+    }
+
     func supersedeAllUpdates() {
         for update in updates { supersede(update, .removed) }
     }
@@ -238,8 +254,11 @@ extension BoundedCache {
     private func mustWait(_ turn: Turn<Key>?, _ key: Key, _ hash: UInt32) -> Bool {
         if updates.contains(where: { $0.hash == hash && $0.key == key }) { return true }
         guard !turns.isEmpty, !UpdatingThread.isInside else { return false }
-        let line = turns.lazy.filter { $0.hash == hash && $0.key == key }
-        return line.contains { $0.isReader } || line.first.map { $0 !== turn } ?? false
+        let line = turns.filter { $0.hash == hash && $0.key == key }
+        guard let next = line.first(where: \.isReader) ?? line.first, next !== turn else { return false }
+        guard turn == nil, next.overtaken < Turn<Key>.mostOvertaken else { return true }
+        next.overtaken += 1
+        return false
     }
 
     /// Unlocks the core, and waits for anything to change, with a place in line from now on.

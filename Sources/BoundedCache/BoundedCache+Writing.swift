@@ -125,7 +125,9 @@ extension BoundedCache {
             let isRefused = candidate.deadline <= now || !fits(candidate)
             supersedeUpdates(of: candidate.key, candidate.hash, isRefused ? .removed : .replaced)
         }
-        return store(candidate, now: now, into: &departures)
+        let outcome = store(candidate, now: now, into: &departures)
+        if core.pointee.updates > 0, outcome == .inserted { noteSuccessor(of: candidate.key, candidate.hash) }
+        return outcome
     }
 
     /// Whether the cache may hold it at all; the core's lock is held.

@@ -12,7 +12,8 @@ public struct CacheCapacity<Key, Value>: Sendable {
 
     /// Entries that together weigh at most `limit`; a negative limit counts as zero.
     ///
-    /// The weigher runs once for each value stored, outside any lock. A negative weight counts as zero; an entry of
+    /// The weigher runs once for each value stored, outside any lock. Equal keys should weigh the same: where a value takes
+    /// the place of one as heavy, the older key stays. A negative weight counts as zero; an entry of
     /// weight zero takes no room and may still be evicted. An entry heavier than `limit` or `UInt32.max` is refused.
     public static func weight(
         _ limit: Int,

@@ -161,7 +161,8 @@ import Testing
             if Thread.current.name == "waiter" {
                 let count = (readings.value ?? 0) + 1
                 readings.value = count
-                if count == 2 {
+                // After it has waited.
+                if count == (call == "get" ? 3 : 2) {
                     hasWoken.signal()
                     mayGoOn.wait()
                 }
@@ -186,6 +187,7 @@ import Testing
             try #require(cache.isAwaited())
         }
         hasWoken.wait()
+        for _ in 0..<16 { try cache.update("a") { $0.value?.append(0) } }
         Thread.detachNewThread {
             try? cache.update("a") { draft in
                 seen.append(draft.value?.count ?? -1)
@@ -196,7 +198,45 @@ import Testing
         #expect(cache.isAwaited { seen.all.isEmpty })
         mayGoOn.signal()
         for _ in 0..<2 { done.wait() }
-        #expect(seen.all.sorted() == (call == "remove" ? [-1] : call == "update" ? [2] : [1, 1]))
+        #expect(seen.all.sorted() == (call == "remove" ? [-1] : call == "update" ? [18] : [17, 17]))
+    }
+
+    /// A reader that waited keeps nobody waiting while its upkeep tells the listener.
+    @Test func listenersOfReadsThatWaitedMayUpdate() throws {
+        let clock = ManualClock()
+        let holder = Holder<BoundedCache<String, [Int]>>()
+        let told = Collected<String>()
+        let cache = BoundedCache<String, [Int]>(
+            .init(
+                capacity: .entries(10_000),
+                clock: CacheClock(clock),
+                evictionListener: { key, _, cause in
+                    guard cause == .expired else { return }
+                    told.append(key)
+                    try? holder.value?.update("index") { $0.value?.append(1) }
+                }
+            )
+        )
+        holder.value = cache
+        cache.set("index", [])
+        for round in 0..<200 {
+            cache.set("session\(round)", [], timeToLive: .seconds(1))
+            clock.advance(by: .seconds(1))
+            let done = DispatchSemaphore(value: 0)
+            try cache.update("index") { draft in
+                draft.value?.append(2)
+                Thread.detachNewThread {
+                    _ = cache.get("index")
+                    done.signal()
+                }
+                try #require(cache.isAwaited())
+            }
+            done.wait()
+        }
+        cache.sweep()
+        #expect(told.all.count == 200)
+        #expect(cache.get("index")?.count == 400)
+        holder.value = nil
     }
 
     @Test func otherThreadsReadOnAndWriteOtherKeys() throws {

@@ -14,6 +14,8 @@ final class RunningUpdate<Key: Hashable & Sendable, Value: Sendable>: DraftOrigi
     var taken = UInt32.none
     /// The key of that entry once it left, or has another: it is released under no lock.
     var keyOfEntry: Key?
+    /// Whether another thread has stored a value in its place, while it was out.
+    var hasSuccessor = false
     /// Why that entry left meanwhile. It counts as gone when the update ends without it.
     var lost: EvictionCause?
 
