@@ -201,15 +201,20 @@ import Testing
         #expect(seen.all.sorted() == (call == "remove" ? [-1] : call == "update" ? [18] : [17, 17]))
     }
 
-    /// A reader that waited keeps nobody waiting while its upkeep tells the listener.
+    /// A reader that waited keeps nobody waiting while its upkeep tells the listener. Every reading of the clock by a
+    /// reader takes a second, so that entries expire between the end of its wait and its upkeep.
     @Test func listenersOfReadsThatWaitedMayUpdate() throws {
-        let clock = ManualClock()
+        let time = Holder(Duration.zero)
+        let clock = CacheClock {
+            if Thread.current.name == "reader" { time.value = (time.value ?? .zero) + .seconds(1) }
+            return time.value ?? .zero
+        }
         let holder = Holder<BoundedCache<String, [Int]>>()
         let told = Collected<String>()
         let cache = BoundedCache<String, [Int]>(
             .init(
                 capacity: .entries(10_000),
-                clock: CacheClock(clock),
+                clock: clock,
                 evictionListener: { key, _, cause in
                     guard cause == .expired else { return }
                     told.append(key)
@@ -219,19 +224,20 @@ import Testing
         )
         holder.value = cache
         cache.set("index", [])
+        // Each processor's 64th hit brings upkeep.
         for round in 0..<200 {
-            cache.set("session\(round)", [], timeToLive: .seconds(1))
-            clock.advance(by: .seconds(1))
+            cache.set("session\(round)", [], timeToLive: .milliseconds(2500))
             let done = DispatchSemaphore(value: 0)
             try cache.update("index") { draft in
                 draft.value?.append(2)
                 Thread.detachNewThread {
+                    Thread.current.name = "reader"
                     _ = cache.get("index")
                     done.signal()
                 }
                 try #require(cache.isAwaited())
             }
-            done.wait()
+            try #require(done.wait(timeout: .now() + 30) == .success)
         }
         cache.sweep()
         #expect(told.all.count == 200)
