@@ -157,8 +157,9 @@ import Testing
         let (hasWoken, mayGoOn, done) = (
             DispatchSemaphore(value: 0), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
         )
+        let waiter = Holder<UInt>()
         let clock = CacheClock {
-            if Thread.current.name == "waiter" {
+            if waiter.value == currentThread() {
                 let count = (readings.value ?? 0) + 1
                 readings.value = count
                 // After it has waited.
@@ -176,7 +177,7 @@ import Testing
         try cache.update("a") { draft in
             draft.value?.append(1)
             Thread.detachNewThread {
-                Thread.current.name = "waiter"
+                waiter.value = currentThread()
                 switch call {
                 case "remove": cache.remove("a")
                 case "update": try? cache.update("a") { $0.value?.append(2) }
@@ -205,8 +206,9 @@ import Testing
     /// reader takes a second, so that entries expire between the end of its wait and its upkeep.
     @Test func listenersOfReadsThatWaitedMayUpdate() throws {
         let time = Holder(Duration.zero)
+        let reader = Holder<UInt>()
         let clock = CacheClock {
-            if Thread.current.name == "reader" { time.value = (time.value ?? .zero) + .seconds(1) }
+            if reader.value == currentThread() { time.value = (time.value ?? .zero) + .seconds(1) }
             return time.value ?? .zero
         }
         let holder = Holder<BoundedCache<String, [Int]>>()
@@ -231,7 +233,7 @@ import Testing
             try cache.update("index") { draft in
                 draft.value?.append(2)
                 Thread.detachNewThread {
-                    Thread.current.name = "reader"
+                    reader.value = currentThread()
                     _ = cache.get("index")
                     done.signal()
                 }
