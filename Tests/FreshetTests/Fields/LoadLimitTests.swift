@@ -30,9 +30,15 @@ struct LoadLimitTests {
         )
     }
 
-    private func field(_ name: String, _ source: ControlledSource<String>) -> Field<String> {
+    private func field(
+        _ name: String,
+        _ source: ControlledSource<String>,
+        hardDeadline: Duration = .seconds(5),
+        staleIfError: Duration = .zero
+    ) -> Field<String> {
         var policy = FieldPolicy(ttl: .seconds(9))
-        policy.hardDeadline = .seconds(5)
+        policy.hardDeadline = hardDeadline
+        policy.staleIfError = staleIfError
         return Field(name, policy: policy, load: source.load)
     }
 
@@ -56,9 +62,7 @@ struct LoadLimitTests {
         let source = ControlledSource<String> { _ in .success(.value("other")) }
         let other = field("other", source)
         let node = try await node(limit: 1, fields: [other])
-        var policy = FieldPolicy(ttl: .seconds(9))
-        policy.hardDeadline = .seconds(60)
-        let long = Field("long", policy: policy, load: fleet.source.load)
+        let long = field("long", fleet.source, hardDeadline: .seconds(60))
         let endless = Task { try await node.value(of: long) }
         try await fleet.source.waitForLoads(1)
         let waiting = Task { try await node.value(of: other) }
@@ -84,12 +88,8 @@ struct LoadLimitTests {
     )
     func removedMeanwhile(isRemoved: Bool) async throws {
         let source = ControlledSource<String> { _ in .success(.value("old")) }
-        var policy = FieldPolicy(ttl: .seconds(9))
-        policy.staleIfError = .seconds(600)
-        policy.hardDeadline = .seconds(30)
-        let other = Field("other", policy: policy, load: source.load)
-        policy.hardDeadline = .seconds(60)
-        let long = Field("long", policy: policy, load: fleet.source.load)
+        let other = field("other", source, hardDeadline: .seconds(30), staleIfError: .seconds(600))
+        let long = field("long", fleet.source, hardDeadline: .seconds(60))
         let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
         #expect(try await node.value(of: other) == "old")
         await fleet.spawner.advance(by: .seconds(10))
@@ -116,12 +116,8 @@ struct LoadLimitTests {
     @Test("C3: nor does it wait once more, however late it came, where the store is away")
     func lateWithoutStore() async throws {
         let source = ControlledSource<String> { _ in .success(.value("old")) }
-        var policy = FieldPolicy(ttl: .seconds(9))
-        policy.staleIfError = .seconds(600)
-        policy.hardDeadline = .seconds(30)
-        let other = Field("other", policy: policy, load: source.load)
-        policy.hardDeadline = .seconds(60)
-        let long = Field("long", policy: policy, load: fleet.source.load)
+        let other = field("other", source, hardDeadline: .seconds(30), staleIfError: .seconds(600))
+        let long = field("long", fleet.source, hardDeadline: .seconds(60))
         let store = FaultyStore(fleet.store)
         let node = try await node(limit: 1, store: store)
         #expect(try await node.value(of: other) == "old")
@@ -147,9 +143,7 @@ struct LoadLimitTests {
         let source = ControlledSource<String>()
         let other = field("other", source)
         let node = try await node(limit: 1, fields: [other])
-        var policy = FieldPolicy(ttl: .seconds(9))
-        policy.hardDeadline = .seconds(60)
-        let long = Field("long", policy: policy, load: fleet.source.load)
+        let long = field("long", fleet.source, hardDeadline: .seconds(60))
         let first = Task { try await node.value(of: long) }
         try await fleet.source.waitForLoads(1)
         let waiting = Task { try await node.value(of: other) }
