@@ -27,8 +27,8 @@ enum Reason {
     private static func text(_ message: String, _ hint: String?, _ cause: (any Error)?) -> String {
         if let refusal = cause as? RESPError { return "\(message) (\(refusal.text))" }
         if let cause = cause as? NIOConnectionError {
-            let host = cause.host.contains(":") ? "[\(cause.host)]" : cause.host
-            return "\(host):\(cause.port): \(text(cause))"
+            let address = RedisClient.Configuration.Address.hostname(cause.host, port: cause.port)
+            return "\(address): \(text(cause))"
         }
         return hint ?? cause.map(text) ?? message
     }
