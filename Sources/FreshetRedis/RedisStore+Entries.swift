@@ -132,7 +132,7 @@ extension RedisStore {
         }
         arguments += [
             Self.milliseconds(fill.freshFor), Self.span(fill.staleFor),
-            fill.ttl.map { Self.span(min($0, Self.longestTTL)) } ?? "-",
+            fill.ttl.map { Self.span(min($0, Self.longestTTL)) } ?? "-", fill.loadedAfter.map(Self.span) ?? "-",
         ]
         if let etag = fill.etag { arguments.append(.string(etag)) }
         let reply = try await evaluate(scripts.fill, try Self.keys(key), arguments).array ?? []
@@ -143,13 +143,14 @@ extension RedisStore {
         }
     }
 
-    public func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws {
+    @discardableResult
+    public func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
         let arguments: [RESPArgument] = [
             .string(lease.token), .string(lease.generation.value),
             .integer(max(0, failure.count)), .string(failure.code), .string(failure.message),
             Self.span(failure.retryAfter),
         ]
-        _ = try await evaluate(scripts.fail, try Self.keys(key), arguments)
+        return try await evaluate(scripts.fail, try Self.keys(key), arguments).integer == 1
     }
 
     public func releaseEntry(_ key: String, token: String) async throws {

@@ -158,7 +158,8 @@ extension FaultyStore {
         try await call(.fill) { try await base.fillEntry(key, lease, with: fill) }
     }
 
-    public func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws {
+    @discardableResult
+    public func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
         try await call(.fail) { try await base.failEntry(key, lease, with: failure) }
     }
 

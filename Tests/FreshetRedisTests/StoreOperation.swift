@@ -111,7 +111,8 @@ struct StoreOperationGenerator {
             freshFor: time(),
             staleFor: pick([.zero, .seconds(1000), .seconds(5000), StoreOperation.short]),
             etag: pick([nil, "one", "two"]),
-            ttl: pick([nil, .seconds(1000), .seconds(5000)])
+            ttl: pick([nil, .seconds(1000), .seconds(5000)]),
+            loadedAfter: pick([nil, .zero, .seconds(1000)])
         )
     }
 }

@@ -47,6 +47,15 @@ extension FlightDesk {
         withExtendedLifetime(old) {}
     }
 
+    /// Whoever comes from now on is given nothing before the load has ended, until there is another answer.
+    func forgetInterim(_ id: FlightID) {
+        let old: InterimAnswer? = state.withLockedValue { state in
+            defer { state.runs[id]?.interim = nil }
+            return state.runs[id]?.interim
+        }
+        withExtendedLifetime(old) {}
+    }
+
     enum Meanwhile {
         case wait
         case answer([Waiter], FlightAnswer)

@@ -43,24 +43,10 @@ extension FlightRunner {
     }
 
     /// A load that got no place may have waited for long: what there was is held against the store once more.
-    private func notBegun(
-        _ error: CacheError,
-        _ known: Entry?
-    ) async throws -> FlightOutcome {
+    private func notBegun(_ error: CacheError, _ known: Entry?) async throws -> FlightOutcome {
         guard let kept = kept(known) else { return .failed(error, kept: nil) }
-        let askedAt = tools.spawner.now()
         do {
-            try await tools.backlog.flush(field.key)
-            let request = EntryRead(freshFor: field.policy.ttl, known: kept.known)
-            let snapshot = try await tools.store.readEntry(field.key, request)
-            let stored = decoded(snapshot, held: kept, askedAt: askedAt) ?? Decoded()
-            let (entry, tier) = latest(stored, kept, in: snapshot.generation, askedAt: askedAt)
-            let freshness = entry?.freshness(at: tools.spawner.now(), under: field.policy) ?? .gone
-            if let entry, freshness == .fresh, !desk.wantsMore(id, than: entry) {
-                return .answered(cached(entry, in: tier))
-            }
-            let isGood = freshness.action(on: .loadFailed) == .answer
-            return .failed(error, kept: isGood ? entry : nil, until: askedAt + tools.trust.window)
+            return try await storedInstead(of: error, beside: kept) ?? .failed(error, kept: nil)
         } catch {
             try Self.rethrowCancellation(error)
             tools.noteStoreError(error, .read)
@@ -69,6 +55,35 @@ extension FlightRunner {
         let now = tools.spawner.now()
         let held = tools.l1.entry(field.key)?.unverified(at: now)
         return .failed(error, kept: self.kept(held), until: now + tools.trust.window)
+    }
+
+    /// An outcome, or what the store has by now, if that is better.
+    func storedInstead(
+        of outcome: FlightOutcome,
+        _ error: CacheError,
+        beside kept: Entry?
+    ) async -> FlightOutcome {
+        do {
+            return try await storedInstead(of: error, beside: kept) ?? outcome
+        } catch {
+            if !(error is CancellationError) { tools.noteStoreError(error, .read) }
+            return outcome
+        }
+    }
+
+    /// What the store has by now, for readers to get rather than an error; nil where it has nothing that will do.
+    private func storedInstead(of error: CacheError, beside kept: Entry?) async throws -> FlightOutcome? {
+        let askedAt = tools.spawner.now()
+        try await tools.backlog.flush(field.key)
+        let request = EntryRead(freshFor: field.policy.ttl, known: kept?.known)
+        let snapshot = try await tools.store.readEntry(field.key, request)
+        let stored = decoded(snapshot, held: kept, askedAt: askedAt) ?? Decoded()
+        let (latest, tier) = latest(stored, kept, in: snapshot.generation, askedAt: askedAt)
+        guard let entry = latest else { return nil }
+        let freshness = entry.freshness(at: tools.spawner.now(), under: field.policy)
+        if freshness == .fresh, !desk.wantsMore(id, than: entry) { return .answered(cached(entry, in: tier)) }
+        guard freshness.action(on: .loadFailed) == .answer else { return nil }
+        return .failed(error, kept: entry, until: askedAt + tools.trust.window)
     }
 
     private func commit(
@@ -164,13 +179,14 @@ extension FlightRunner {
         _ end: FieldEvent.LoadEnd,
         _ begunAt: MonotonicInstant
     ) async -> FlightOutcome {
-        // L1 counts from when the store is asked, so that it never outlives it.
+        // Both tiers count from the end of the load.
         let sentAt = tools.spawner.now()
         var generation: Generation?
         var basis = basis
         basis?.isLeased = lease != nil
         if let lease {
-            let result = await tools.spawner.outliving { try await tools.store.fillEntry(field.key, lease, with: fill) }
+            let late = fill.loaded(after: sentAt - begunAt)
+            let result = await tools.spawner.outliving { try await tools.store.fillEntry(field.key, lease, with: late) }
             switch result {
             case .success(.stored(let stored)): generation = stored
             case .success(.refused(let reason)):
@@ -239,7 +255,7 @@ extension FlightRunner {
         guard let failure = noted else {
             tools.note(error, of: field, since: begunAt)
             if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
-            return outcome
+            return lease == nil ? outcome : await storedInstead(of: outcome, error, beside: kept)
         }
         tools.note(error, failure, of: field, since: begunAt)
         tools.logger.info(
@@ -249,7 +265,11 @@ extension FlightRunner {
         guard let lease else { return outcome }
         let result = await tools.spawner.outliving { try await tools.store.failEntry(field.key, lease, with: failure) }
         switch result {
-        case .success: tools.noteSharedFailure(of: field)
+        case .success(let isNoted):
+            // What the store says of failures is right, and of this one it may say nothing: another process has
+            // invalidated the key since, or taken the load, and may have brought a value.
+            tools.noteSharedFailure(of: field)
+            if !isNoted { return await storedInstead(of: outcome, error, beside: kept) }
         case .failure(let storeError):
             tools.noteStoreError(storeError, .fail)
             await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)

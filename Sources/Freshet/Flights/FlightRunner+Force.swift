@@ -1,44 +1,75 @@
 extension FlightRunner {
     /// Invalidates and loads, or takes the answer of a forced load that began shortly before.
     func force(_ invalidation: Invalidation) async throws -> FlightOutcome {
-        let held = tools.l1.entry(field.key)
+        let cameAt = tools.spawner.now()
+        var held = tools.l1.entry(field.key)
+        var cooldown = field.policy.minRefreshInterval
+        var isFirst = true
+        var wait = leaseWait()
         desk.keep(id) { $0.invalidate(field.key, invalidation) }
-        let askedAt = tools.spawner.now()
-        let outcome: LeaseOutcome
-        do {
-            try await tools.backlog.flush(field.key)
-            outcome = try await lease(.force(invalidation, cooldown: field.policy.minRefreshInterval))
-        } catch {
-            try Self.rethrowCancellation(error)
-            let refusal = (error as? CacheError).flatMap { $0.isFinal ? $0 : nil }
-            let outcome = try await forceWithoutStore(invalidation, held: held, isTold: refusal == nil)
-            guard let refusal, case .answered(var answer) = outcome else { return outcome }
-            answer.refusal = refusal
-            return .answered(answer)
+        while true {
+            let askedAt = tools.spawner.now()
+            let outcome: LeaseOutcome
+            do {
+                try await tools.backlog.flush(field.key)
+                outcome = try await lease(.force(invalidation, cooldown: cooldown))
+            } catch {
+                try Self.rethrowCancellation(error)
+                let refusal = (error as? CacheError).flatMap { $0.isFinal ? $0 : nil }
+                let outcome = try await forceWithoutStore(invalidation, held: held, isToldLater: refusal == nil)
+                guard let refusal, case .answered(var answer) = outcome else { return outcome }
+                answer.refusal = refusal
+                return .answered(answer)
+            }
+            if case .granted(let lease, let snapshot) = outcome {
+                return try await fetch(under: lease, after: invalidation, snapshot, held: held, askedAt: askedAt)
+            }
+            if let answer = try await answer(inPlaceOf: invalidation, outcome, held: held, askedAt: askedAt, &wait) {
+                return answer
+            }
+            // What readers have been given meanwhile is stale again. The store is asked once more for what it would have
+            // answered when this one came; after that nothing will do but a load.
+            desk.forgetInterim(id)
+            desk.keep(id) { $0.invalidate(field.key, invalidation) }
+            held = tools.l1.entry(field.key)
+            cooldown = isFirst ? cooldown + (tools.spawner.now() - cameAt) : .zero
+            isFirst = false
         }
-        switch outcome {
-        case .granted(let lease, let snapshot):
-            tools.noteForcedLoad(of: field)
-            let stale = known(in: snapshot, held: held, askedAt: askedAt)
-            let late = answerMeanwhile(with: stale, in: tier(of: stale, in: snapshot), after: invalidation)
-            defer { late?.cancel() }
-            let basis = LoadBasis(snapshot, seenAt: askedAt)
-            let landed = try await fetch(
-                under: lease,
-                known: stale,
-                basis: basis,
-                failures: snapshot.failure?.count
-            )
-            checkOnceMore(after: landed)
-            return landed
-        case .fresh, .failing, .held, .coolingDown, .notDue:
-            if let time = outcome.snapshot.lastForced { desk.antedate(id, to: askedAt + (.zero - time)) }
-            if let absence = absence(in: outcome, askedAt: askedAt) { return absence }
-            let stale = known(in: outcome.snapshot, held: held, askedAt: askedAt)
-            let late = answerMeanwhile(with: stale, in: tier(of: stale, in: outcome.snapshot), after: invalidation)
-            defer { late?.cancel() }
-            return try await answer(ofLoadIn: outcome.snapshot, held: held, askedAt: askedAt)
-        }
+    }
+
+    /// Loads with the leave of the store, which has been invalidated.
+    private func fetch(
+        under lease: Lease,
+        after invalidation: Invalidation,
+        _ snapshot: EntrySnapshot,
+        held: Entry?,
+        askedAt: MonotonicInstant
+    ) async throws -> FlightOutcome {
+        tools.noteForcedLoad(of: field)
+        let stale = known(in: snapshot, held: held, askedAt: askedAt)
+        let late = answerMeanwhile(with: stale, in: tier(of: stale, in: snapshot), after: invalidation)
+        defer { late?.cancel() }
+        let basis = LoadBasis(snapshot, seenAt: askedAt)
+        let landed = try await fetch(under: lease, known: stale, basis: basis, failures: snapshot.failure?.count)
+        checkOnceMore(after: landed)
+        return landed
+    }
+
+    /// The answer of a forced load that began shortly before; nil where it has come to nothing.
+    private func answer(
+        inPlaceOf invalidation: Invalidation,
+        _ outcome: LeaseOutcome,
+        held: Entry?,
+        askedAt: MonotonicInstant,
+        _ wait: inout LeaseWait
+    ) async throws -> FlightOutcome? {
+        let snapshot = outcome.snapshot
+        if let time = snapshot.lastForced { desk.antedate(id, to: askedAt + (.zero - time)) }
+        if let absence = absence(in: outcome, askedAt: askedAt) { return absence }
+        let stale = known(in: snapshot, held: held, askedAt: askedAt)
+        let late = answerMeanwhile(with: stale, in: tier(of: stale, in: snapshot), after: invalidation)
+        defer { late?.cancel() }
+        return try await answer(ofLoadIn: snapshot, held: held, askedAt: askedAt, &wait)
     }
 
     /// The answer of a forced load that found no value, which readers may not be told any more.
@@ -49,36 +80,15 @@ extension FlightRunner {
         return .answered(FlightAnswer(entry: entry, origin: .cached(.l2), isCooldown: true))
     }
 
-    /// What readers are not told any more the store tells those who force. It answers as it would have when this one
-    /// came, however long the load took.
-    private func absence(since cameAt: MonotonicInstant) async throws -> FlightOutcome? {
-        let askedAt = tools.spawner.now()
-        let cooldown = field.policy.minRefreshInterval + (askedAt - cameAt)
-        let outcome: LeaseOutcome
-        do {
-            outcome = try await lease(.force(.expire, cooldown: cooldown))
-        } catch {
-            try Self.rethrowCancellation(error)
-            return nil
-        }
-        if case .granted(let lease, let snapshot) = outcome {
-            tools.noteForcedLoad(of: field)
-            let basis = LoadBasis(snapshot, seenAt: askedAt)
-            return try await fetch(under: lease, known: nil, basis: basis, failures: snapshot.failure?.count)
-        }
-        return absence(in: outcome, askedAt: askedAt)
-    }
-
     /// Waits for the forced load that a snapshot shows, and answers with what it brought.
     private func answer(
         ofLoadIn snapshot: EntrySnapshot,
         held: Entry?,
-        askedAt: MonotonicInstant
-    ) async throws -> FlightOutcome {
-        let cameAt = askedAt
+        askedAt: MonotonicInstant,
+        _ wait: inout LeaseWait
+    ) async throws -> FlightOutcome? {
         var (snapshot, askedAt) = (snapshot, askedAt)
         var last = known(in: snapshot, held: held, askedAt: askedAt)
-        var wait = leaseWait()
         var attempts = 0
         // Those of loads before the one that is waited for.
         let failures = snapshot.leaseFor == nil ? 0 : snapshot.failure?.count ?? 0
@@ -99,25 +109,22 @@ extension FlightRunner {
             } catch {
                 try Self.rethrowCancellation(error)
                 tools.noteStoreError(error, .read)
-                return try await fetch(under: nil, known: last)
+                return nil
             }
             last = known(in: snapshot, held: held, askedAt: askedAt)
         }
         // A forced load that was given up or invalidated since has left nothing.
-        if snapshot.lastForced != nil, let count = snapshot.failure?.count, count > failures,
+        guard snapshot.lastForced != nil, let count = snapshot.failure?.count, count > failures,
             let failure = tools.lastFailure(of: field)
-        {
-            return .failed(failure, kept: kept(last))
-        }
-        if last == nil, let absence = try await absence(since: cameAt) { return absence }
-        return try await load(.renew, known: last, basis: nil)
+        else { return nil }
+        return .failed(failure, kept: kept(last))
     }
 
-    /// - Parameter isTold: whether the store will be told of the invalidation later.
+    /// - Parameter isToldLater: whether the store will be told of the invalidation later.
     private func forceWithoutStore(
         _ invalidation: Invalidation,
         held: Entry?,
-        isTold: Bool
+        isToldLater: Bool
     ) async throws -> FlightOutcome {
         if tools.isCoolingDown(field) {
             if let held, held.freshUntil > tools.spawner.now(),
@@ -130,7 +137,7 @@ extension FlightRunner {
             }
         }
         tools.noteForcedLoad(of: field)
-        if isTold { tools.backlog.keep(invalidation, of: field.key) }
+        if isToldLater { tools.backlog.keep(invalidation, of: field.key) }
         let now = tools.spawner.now()
         let stale = invalidation == .remove ? nil : held?.expired(at: now).unverified(at: now)
         let late = answerMeanwhile(with: stale, in: .l1, after: invalidation)

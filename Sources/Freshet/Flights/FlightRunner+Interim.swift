@@ -12,7 +12,7 @@ extension FlightRunner {
         }
         guard let limit = field.policy.softDeadline else { return nil }
         return tools.spawner.spawn {
-            guard (try? await tools.spawner.sleep(until: now + limit)) != nil else { return }
+            guard (try? await tools.spawner.sleep(until: now + limit)) != nil, !Task.isCancelled else { return }
             desk.answerLateReaders(id, answer)
         }
     }

@@ -52,7 +52,12 @@ extension FlightRunner {
             case .failing(let snapshot), .coolingDown(let snapshot):
                 tools.note(snapshot, of: field)
                 let failure = tools.failure(of: field) ?? CacheError(.sourceFailed, "the last load failed")
-                return .failed(failure, kept: kept(self.known(in: snapshot, held: known, askedAt: askedAt)))
+                let failed = FlightOutcome.failed(
+                    failure,
+                    kept: kept(self.known(in: snapshot, held: known, askedAt: askedAt))
+                )
+                // What has been invalidated since may be kept in the store all the same.
+                return desk.isCurrent(id) ? failed : await storedInstead(of: failed, failure, beside: nil)
             case .held(let snapshot):
                 known = self.known(in: snapshot, held: known, askedAt: askedAt)
                 guard try await wait.again() else { return .failed(tools.timedOut(field), kept: kept(known)) }

@@ -229,7 +229,7 @@ extension GuardedStore {
         try await call(.fill) { try await $0.fillEntry(key, lease, with: fill) }
     }
 
-    package func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws {
+    package func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
         try await call(.fail) { try await $0.failEntry(key, lease, with: failure) }
     }
 

@@ -43,9 +43,10 @@ extension MemoryStore {
         return try update(key) { record, now in try record.fill(lease, with: fill, at: now) }
     }
 
-    public func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws {
+    @discardableResult
+    public func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
         try CompanionKey.validate(key)
-        try update(key) { record, now in record.fail(lease, with: failure, at: now) }
+        return try update(key) { record, now in record.fail(lease, with: failure, at: now) }
     }
 
     public func releaseEntry(_ key: String, token: String) async throws {

@@ -59,7 +59,7 @@ extension MemoryStoreRecord {
         dropWhatIsGone(at: now)
         let snapshot = snapshot(at: now)
         if let forced { companion?.forced = forced }
-        companion?.lease = HeldLease(token: token, until: now + request.holdFor)
+        companion?.lease = HeldLease(token: token, start: now, until: now + request.holdFor)
         keep(at: now)
         let generation = companion?.generation ?? Generation(nonce)
         return .granted(Lease(token: token, generation: generation, digest: plain?.digest ?? ""), snapshot)
@@ -80,13 +80,14 @@ extension MemoryStoreRecord {
         let change = try foreignChange(at: now)
         guard let companion else { return .refused(.leaseLost) }
         guard companion.generation == lease.generation else { return .refused(.invalidated) }
-        guard companion.lease?.token == lease.token else { return .refused(.leaseLost) }
+        guard let held = companion.lease, held.token == lease.token else { return .refused(.leaseLost) }
         self.companion?.lease = nil
         defer { keep(at: now) }
         guard change == nil, isAsLeased(lease, at: now) else { return .refused(.foreignWrite) }
 
-        let freshUntil = now + max(fill.freshFor, .milliseconds(1))
-        var known = Known(created: now, freshUntil: freshUntil, staleUntil: freshUntil)
+        let created = fill.loadedAfter.map { min(now, held.start + max($0, .zero)) } ?? now
+        let freshUntil = created + max(fill.freshFor, .milliseconds(1))
+        var known = Known(created: created, freshUntil: freshUntil, staleUntil: freshUntil)
         let bytes: ByteBuffer
         switch fill.content {
         case .absent:
@@ -101,17 +102,19 @@ extension MemoryStoreRecord {
             known.ttl = fill.ttl
         case .unchanged:
             guard let old = companion.known, let digest = old.digest, old.staleUntil != .distantPast,
-                let held = try string() ?? old.staleCopy
+                let kept = try string() ?? old.staleCopy
             else { return .refused(.invalidated) }
-            bytes = held
+            bytes = kept
             known.digest = digest
             known.etag = fill.etag ?? old.etag
             known.ttl = fill.ttl ?? old.ttl
         }
         known.staleUntil = freshUntil + max(fill.staleFor, .zero)
-        known.plainUntil = freshUntil
         known.staleCopy = fill.staleFor > .zero ? bytes : nil
-        plain = Plain(content: .string(bytes), deadline: freshUntil, digest: known.digest)
+        // A fill may come so late that the value is stale.
+        let isFresh = now < freshUntil
+        known.plainUntil = isFresh ? freshUntil : nil
+        plain = isFresh ? Plain(content: .string(bytes), deadline: freshUntil, digest: known.digest) : nil
         self.companion?.known = known
         self.companion?.failure = nil
         return .stored(lease.generation)
@@ -125,8 +128,9 @@ extension MemoryStoreRecord {
         return now >= plainUntil
     }
 
-    mutating func fail(_ lease: Lease, with failure: EntryFailure, at now: MonotonicInstant) {
-        guard holds(lease) else { return }
+    /// - Returns: whether the lease still held.
+    mutating func fail(_ lease: Lease, with failure: EntryFailure, at now: MonotonicInstant) -> Bool {
+        guard holds(lease) else { return false }
         companion?.lease = nil
         giveBackSlot(of: lease.token)
         companion?.failure = Failure(
@@ -136,6 +140,7 @@ extension MemoryStoreRecord {
             until: now + max(failure.retryAfter, .zero)
         )
         keep(at: now)
+        return true
     }
 
     mutating func release(_ token: String, at now: MonotonicInstant) {

@@ -44,6 +44,7 @@ struct MemoryStoreRecord: Sendable {
 
     struct HeldLease: Sendable {
         var token: String
+        var start: MonotonicInstant
         var until: MonotonicInstant
 
         var holder: String? { token.lastIndex(of: "/").map { String(token[..<$0]) } }

@@ -134,6 +134,67 @@ extension StoreContract {
             _ = try await trial.fill(key, second, "[2]")
             try trial.expectValue(try await trial.read(key), "[2]")
         },
+        Check("what a fill took on its way counts to the age of what it brings") { trial in
+            let key = trial.key()
+            let bytes = ByteBuffer(string: "[1]")
+            let contents: [EntryFill.Content] = [.value(bytes, digest: bytes.sha1), .unchanged, .absent]
+            for content in contents {
+                let (lease, _) = try await trial.granted(key, .renew)
+                try await trial.passTime(.milliseconds(30))
+                let fill = EntryFill(
+                    content: content,
+                    freshFor: StoreTrial.long,
+                    staleFor: StoreTrial.long,
+                    loadedAfter: .milliseconds(5)
+                )
+                try trial.expectEqual(
+                    try await trial.store.fillEntry(key, lease, with: fill),
+                    .stored(lease.generation),
+                    "fill"
+                )
+                let snapshot = try await trial.read(key)
+                try trial.expect(snapshot.age >= .milliseconds(24), "the age is \(snapshot.age)")
+                try trial.expectLong(snapshot.freshFor, "freshness")
+                try trial.expect(snapshot.freshFor <= StoreTrial.long - snapshot.age, "it is fresh for too long")
+                guard content != .absent else { continue }
+                try trial.expectLong(snapshot.staleFor, StoreTrial.long * 2, "the rest of its life")
+            }
+            let (lease, _) = try await trial.granted(key, .renew)
+            let fill = EntryFill(content: .absent, freshFor: StoreTrial.long, loadedAfter: StoreTrial.long)
+            _ = try await trial.store.fillEntry(key, lease, with: fill)
+            let age = try await trial.read(key).age
+            try trial.expect(age >= .zero && age < .seconds(60), "the age of what is loaded in the future is \(age)")
+        },
+        Check("what a fill brings so late that it is stale is kept as that, and gone without a stale window") { trial in
+            let bytes = ByteBuffer(string: "[1]")
+            for staleFor in [StoreTrial.long, .zero] {
+                let key = trial.key("late-\(staleFor)")
+                let (lease, _) = try await trial.granted(key)
+                try await trial.passTime(.milliseconds(30))
+                let fill = EntryFill(
+                    content: .value(bytes, digest: bytes.sha1),
+                    freshFor: .milliseconds(10),
+                    staleFor: staleFor,
+                    loadedAfter: .zero
+                )
+                try trial.expectEqual(
+                    try await trial.store.fillEntry(key, lease, with: fill),
+                    .stored(lease.generation),
+                    "fill"
+                )
+                try trial.expectEqual(try await trial.get(key), nil, "the plain value")
+                let snapshot = try await trial.read(key)
+                try trial.expectValue(snapshot, staleFor == .zero ? nil : "[1]")
+                try trial.expect(snapshot.freshFor <= .zero, "it is fresh for \(snapshot.freshFor)")
+                try trial.expectEqual(snapshot.generation, lease.generation, "the generation")
+                let (next, _) = try await trial.granted(key)
+                try trial.expectEqual(
+                    try await trial.fill(key, next, "[2]"),
+                    .stored(lease.generation),
+                    "the next fill"
+                )
+            }
+        },
         Check("a value may run out while it is loaded again") { trial in
             let key = trial.key()
             try await trial.load(key, "[1]", freshFor: .milliseconds(30))

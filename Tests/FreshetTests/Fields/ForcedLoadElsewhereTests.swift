@@ -47,6 +47,89 @@ struct ForcedLoadElsewhereTests {
         #expect(fleet.source.loads == 1)
     }
 
+    @Test("C1: where nothing answers it after all, what readers were given while it waited is not fresh any more")
+    func invalidatedMeanwhile() async throws {
+        let fleet = Fleet()
+        let (a, b, c) = (try await fleet.node(), try await fleet.node(), try await fleet.node())
+        let waiting = try await Self.waitBesideALoad(fleet, a, b, c)
+        try await a.expire(fleet.field)
+        await fleet.spawner.advance(by: .seconds(1))
+        try await fleet.source.waitForLoads(3)
+        try await a.expire(fleet.field)
+        fleet.source.end(3, value: "v3")
+        let answer = try await waiting.value
+        #expect((answer.value, answer.isStored) == ("v3", false))
+        let reader = Task { try await c.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(4)
+        fleet.source.end(4, value: "v4")
+        #expect(try await reader.value == "v4")
+    }
+
+    @Test("C1: where the store goes away while it waits, it loads, and the store is told later")
+    func awayMeanwhile() async throws {
+        let fleet = Fleet()
+        let store = FaultyStore(fleet.store)
+        let (a, b, c) = (try await fleet.node(), try await fleet.node(), try await fleet.node(store))
+        let waiting = try await Self.waitBesideALoad(fleet, a, b, c)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        await fleet.spawner.advance(by: .seconds(1))
+        try await fleet.source.waitForLoads(3)
+        let reader = Task { try await c.value(of: fleet.field) }
+        try await waitUntil("the reader") { c.waiters(of: fleet.field.erased) == 2 }
+        fleet.source.end(3, value: "v3")
+        let answer = try await waiting.value
+        #expect((answer.value, answer.detail) == ("v3", nil))
+        #expect(try await reader.value == "v3")
+        #expect(try await c.value(of: fleet.field) == "v3")
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(2))
+        #expect(try await fleet.store.readEntry("agents_list", EntryRead(freshFor: .seconds(60))).freshFor <= .zero)
+    }
+
+    @Test("a purge that waited for a forced load which came to nothing removes after all")
+    func purgedAfterAll() async throws {
+        let fleet = Fleet { $0.staleIfError = .seconds(3600) }
+        let (a, b) = (try await fleet.node(), try await fleet.node())
+        let warm = Task { try await a.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "v1")
+        _ = try await warm.value
+        let forced = Task { try await a.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        let sleepers = fleet.spawner.sleepers
+        let purge = Task { try await b.refresh(fleet.field, purge: true) }
+        try await waitUntil("the wait for the lease") { fleet.spawner.sleepers > sleepers }
+        forced.cancel()
+        _ = await errorOf { try await forced.value }
+        await fleet.spawner.advance(by: .seconds(1))
+        try await fleet.source.waitForLoads(3)
+        fleet.source.end(3, .failure(SourceIsDown()))
+        #expect((await errorOf { try await purge.value } as? CacheError)?.code == .sourceFailed)
+        #expect(try await fleet.store.readEntry("agents_list", EntryRead(freshFor: .seconds(60))).content == .gone)
+    }
+
+    /// All hold "v1" of a forced load. One loads again, so that another's forced refresh, within the cooldown, waits.
+    private static func waitBesideALoad(
+        _ fleet: Fleet,
+        _ a: FieldCache,
+        _ b: FieldCache,
+        _ c: FieldCache
+    ) async throws -> Task<FieldRead<String>, any Error> {
+        let first = Task { try await a.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "v1")
+        _ = try await first.value
+        #expect(try await c.value(of: fleet.field) == "v1")
+        await fleet.spawner.advance(by: .seconds(1))
+        _ = Task { try await b.read(fleet.field, maxAge: .milliseconds(1)) }
+        try await fleet.source.waitForLoads(2)
+        let sleepers = fleet.spawner.sleepers
+        let waiting = Task { try await c.refresh(fleet.field) }
+        try await waitUntil("the wait for the lease") { fleet.spawner.sleepers > sleepers }
+        #expect(try await c.value(of: fleet.field) == "v1")
+        return waiting
+    }
+
     @Test("within the cooldown an absence answers on every node, though readers are not told of it")
     func absence() async throws {
         let fleet = Fleet(source: ControlledSource { _ in .success(.absent) })

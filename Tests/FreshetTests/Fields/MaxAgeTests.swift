@@ -21,6 +21,26 @@ struct MaxAgeTests {
         #expect((reading.value, reading.status) == ("v2", .loaded))
     }
 
+    @Test("what was loaded long before the store takes it is no answer")
+    func loadedLongAgo() async throws {
+        let fleet = Fleet()
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        let first = Task { try await node.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        store.inject(.hang, into: [.fill])
+        fleet.source.end(1, value: "v1")
+        try await waitUntil("the fill") { store.hangingCalls == 1 }
+        await fleet.spawner.advance(by: .milliseconds(300))
+        let younger = Task { try await node.read(fleet.field, maxAge: .milliseconds(100)) }
+        try await waitUntil("the second reader") { node.waiters(of: fleet.field.erased) == 2 }
+        store.recover()
+        #expect(try await first.value.value == "v1")
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        #expect(try await younger.value.value == "v2")
+    }
+
     @Test("what was expired is no answer")
     func expired() async throws {
         let fleet = fleet()

@@ -91,6 +91,44 @@ struct RefusedLoadTests {
         #expect(try await late.value.value == "new")
     }
 
+    @Test(
+        "C5: a reader whose load was overtaken and fails gets what another node has brought since",
+        arguments: [true, false]
+    )
+    func failedBesideAnother(isTold: Bool) async throws {
+        let fleet = Fleet()
+        let (a, b) = (try await fleet.node(), try await fleet.node())
+        let first = Task { try await b.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        try await a.remove(fleet.field)
+        if isTold { try await b.remove(fleet.field) }
+        let other = Task { try await a.read(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "theirs")
+        _ = try await other.value
+        fleet.source.end(1, .failure(SourceIsDown()))
+        let reading = try await first.value
+        #expect((reading.value, reading.status, reading.tier) == ("theirs", .hit, .l2))
+        #expect(try await b.read(fleet.field).value == "theirs")
+    }
+
+    @Test("C6: what a fill took on its way counts to the value's age on every node")
+    func lateFill() async throws {
+        let fleet = Fleet()
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let (a, b) = (try await fleet.node(), try await fleet.node(store))
+        let loading = Task { try await b.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        store.inject(.delay(.milliseconds(400)), into: [.fill])
+        await fleet.spawner.advance(by: .seconds(1))
+        let sleepers = fleet.spawner.sleepers
+        fleet.source.end(1, value: "v1")
+        try await waitUntil("the fill") { fleet.spawner.sleepers > sleepers }
+        await fleet.spawner.advance(by: .milliseconds(400))
+        _ = try await loading.value
+        #expect(try await a.read(fleet.field).age == .milliseconds(400))
+    }
+
     @Test("C1: nor does a forced load, not even another forced refresh")
     func forced() async throws {
         let fleet = Fleet()

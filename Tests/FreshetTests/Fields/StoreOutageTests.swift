@@ -490,6 +490,26 @@ struct StoreOutageTests {
         await node.shutdown()
     }
 
+    @Test("C5: what ends while a slow store is told of a failure is not served after it")
+    func endsMeanwhile() async throws {
+        let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(2) }
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        let first = Task { try await node.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "v1")
+        _ = try await first.value
+        await fleet.spawner.advance(by: .milliseconds(2900))
+        let reader = Task { try await node.read(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        store.inject(.hang, into: [.fail])
+        fleet.source.end(2, .failure(SourceIsDown()))
+        try await waitUntil("the call") { store.hangingCalls == 1 }
+        await fleet.spawner.advance(by: .milliseconds(300))
+        store.recover()
+        #expect((await errorOf { try await reader.value } as? CacheError)?.code == .sourceFailed)
+    }
+
     @Test("what another node has loaded since replaces what the store was not given")
     func replacedByAnother() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))

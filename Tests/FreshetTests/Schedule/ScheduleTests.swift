@@ -516,7 +516,7 @@ private struct TwoNodeStore: CacheStore {
     func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome {
         try await node(of: key).fillEntry(key, lease, with: fill)
     }
-    func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws {
+    func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
         try await node(of: key).failEntry(key, lease, with: failure)
     }
     func releaseEntry(_ key: String, token: String) async throws {

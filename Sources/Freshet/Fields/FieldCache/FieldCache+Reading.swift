@@ -79,17 +79,20 @@ extension FieldCache {
         if tools.isUncacheable(field) {
             return try await LoneLoad(tools: tools, desk: desk, field: field).run().reading(for: field, tools)
         }
-        let limit = maxAge.map { tools.spawner.now() + (.zero - $0) }
+        let limit = maxAge.map { tools.spawner.now() + (.zero - max(.zero, $0)) }
         let want: FlightWant = limit.map { .younger($0) } ?? .read
         while true {
             let (outcome, _) = try await outcome(of: field, want)
             switch outcome {
             case .answered(let answer):
                 if case .cached = answer.origin, !want.accepts(answer.entry, at: tools.spawner.now()) { continue }
+                // It may have been loaded before this reader came, while the store did not take it.
+                if let limit, answer.entry.loadedAt < limit { continue }
                 // Those who force are told of an absence longer than it lasts.
                 if answer.isCooldown, answer.entry.freshness(at: tools.spawner.now()) == .gone { continue }
                 return try answer.reading(for: field, tools)
-            case .failed(_, let kept?, _) where want == .read:
+            // It may have ended while the store was told of the failure.
+            case .failed(_, let kept?, _) where want == .read && tools.spawner.now() < kept.staleUntil:
                 return try FlightAnswer(entry: kept, origin: .cached(.l1), sourceFailed: true)
                     .reading(for: field, tools)
             case .failed(let error, _, _): throw error

@@ -21,18 +21,30 @@ public struct EntryFill: Sendable, Hashable {
     public var etag: String?
     /// The source's own time to live, for whoever finds later that the value still holds. nil as with `etag`.
     public var ttl: Duration?
+    /// Time from the grant of the lease to the end of the load, at the least: what the fill took on its way counts to
+    /// the value's age. nil where the load ended just now.
+    public var loadedAfter: Duration?
+
+    /// The same, that long after the grant of the lease.
+    func loaded(after time: Duration) -> EntryFill {
+        var fill = self
+        fill.loadedAfter = time
+        return fill
+    }
 
     public init(
         content: Content,
         freshFor: Duration,
         staleFor: Duration = .zero,
         etag: String? = nil,
-        ttl: Duration? = nil
+        ttl: Duration? = nil,
+        loadedAfter: Duration? = nil
     ) {
         self.content = content
         self.freshFor = freshFor
         self.staleFor = staleFor
         self.etag = etag
         self.ttl = ttl
+        self.loadedAfter = loadedAfter
     }
 }

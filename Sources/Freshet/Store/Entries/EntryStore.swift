@@ -31,8 +31,11 @@ public protocol EntryStore: Sendable {
     /// A lease whose time is over still fills if nobody has taken the load since.
     func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome
 
-    /// Ends a lease whose load failed and remembers the failure, for every process. Does nothing if the lease is lost.
-    func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws
+    /// Ends a lease whose load failed and remembers the failure, for every process.
+    ///
+    /// - Returns: whether it still held; if not, nothing is done.
+    @discardableResult
+    func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool
 
     /// Ends the lease with that token without a result, even if its holder never heard that it was granted; a forced
     /// one ends its cooldown, too. Does nothing if there is no such lease.
