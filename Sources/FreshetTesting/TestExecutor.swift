@@ -1,7 +1,7 @@
 import Dispatch
 import NIOConcurrencyHelpers
 
-/// Runs jobs one after the other in the order they came, and knows when there are none left.
+/// Runs jobs one after the other, in the order they came or in one that is drawn, and knows when there are none left.
 final class TestExecutor: TaskExecutor {
     private struct State {
         var jobs: [UnownedJob] = []
@@ -10,6 +10,10 @@ final class TestExecutor: TaskExecutor {
     }
 
     private let state = NIOLockedValueBox(State())
+    /// Draws one of so many; nil takes them in their order.
+    private let draw: (@Sendable (Int) -> Int)?
+
+    init(draw: (@Sendable (Int) -> Int)? = nil) { self.draw = draw }
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
@@ -34,8 +38,13 @@ final class TestExecutor: TaskExecutor {
     private func run() {
         while true {
             let (jobs, waiters) = state.withLockedValue { state in
-                let batch = state.jobs
+                var batch = state.jobs
                 state.jobs.removeAll(keepingCapacity: true)
+                if let draw, batch.count > 1 {
+                    let drawn = batch.remove(at: draw(batch.count))
+                    state.jobs = batch
+                    batch = [drawn]
+                }
                 guard batch.isEmpty else { return (batch, [UnsafeContinuation<Void, Never>]()) }
                 defer { state.waiters = [] }
                 state.isRunning = false

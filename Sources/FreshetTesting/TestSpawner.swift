@@ -41,11 +41,20 @@ public final class TestSpawner: Spawner {
     }
 
     private let state: NIOLockedValueBox<State>
-    private let executor = TestExecutor()
+    private let executor: TestExecutor
 
-    /// - Parameter seed: of the chance that ``random()`` deals out.
-    public init(seed: UInt64 = 1) {
-        state = NIOLockedValueBox(State(generator: SplitMix64(state: seed)))
+    /// - Parameters:
+    ///   - seed: of the chance that ``random()`` deals out.
+    ///   - isShuffled: whether chance decides which of the tasks that are ready runs next, too; else they run in the
+    ///     order in which they became so.
+    public init(seed: UInt64 = 1, isShuffled: Bool = false) {
+        let state = NIOLockedValueBox(State(generator: SplitMix64(state: seed)))
+        self.state = state
+        guard isShuffled else {
+            executor = TestExecutor()
+            return
+        }
+        executor = TestExecutor { count in Int(state.withLockedValue { $0.generator.next() } % UInt64(count)) }
     }
 
     public func now() -> MonotonicInstant { state.withLockedValue { $0.now } }

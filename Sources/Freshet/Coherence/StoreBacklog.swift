@@ -185,7 +185,8 @@ final class StoreBacklog: Sendable {
     ///
     /// - Returns: why it takes no more.
     private func sendAll(_ keys: [String]) async -> CacheError? {
-        for key in keys.shuffled() {
+        var chance = Chance(spawner)
+        for key in keys.shuffled(using: &chance) {
             do {
                 try await flush(key)
             } catch let error as CacheError where error.isFinal {

@@ -1,0 +1,66 @@
+import NIOConcurrencyHelpers
+
+@testable import Freshet
+
+/// One node's subscription: messages come in their order, late. A break loses those on their way.
+final class Channel: Backplane {
+    private struct State {
+        var receive: (@Sendable (BackplaneEvent) -> Void)?
+        var isLive = false
+        var number = 0
+        var lastArrival = MonotonicInstant.distantPast
+    }
+
+    /// What a message takes at most.
+    static let longest = Duration.milliseconds(20)
+
+    private let spawner: any Spawner
+    private let chance: Chance
+    private let state = NIOLockedValueBox(State())
+
+    init(on spawner: any Spawner) {
+        self.spawner = spawner
+        chance = Chance(spawner)
+    }
+
+    func listen(_ receive: @escaping @Sendable (BackplaneEvent) -> Void) async {
+        state.withLockedValue { $0.receive = receive }
+        connect()
+        try? await spawner.sleep(until: .distantFuture)
+        state.withLockedValue { $0.receive = nil }
+    }
+
+    func send(_ event: BackplaneEvent) {
+        let (isLive, number, arrival) = state.withLockedValue { state in
+            state.lastArrival = max(
+                state.lastArrival + .nanoseconds(1),
+                spawner.now() + chance.time(upTo: Self.longest)
+            )
+            return (state.isLive, state.number, state.lastArrival)
+        }
+        guard isLive else { return }
+        spawner.spawn { [self] in
+            try? await spawner.sleep(until: arrival)
+            let receive = state.withLockedValue { $0.number == number ? $0.receive : nil }
+            receive?(event)
+        }
+    }
+
+    func cut() {
+        let receive = state.withLockedValue { state in
+            state.isLive = false
+            state.number += 1
+            return state.receive
+        }
+        receive?(.lost)
+    }
+
+    func connect() {
+        let receive = state.withLockedValue { state in
+            state.isLive = true
+            state.number += 1
+            return state.receive
+        }
+        receive?(.live)
+    }
+}

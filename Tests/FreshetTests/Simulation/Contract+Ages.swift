@@ -1,0 +1,44 @@
+import Freshet
+
+/// C5 and C6: how old an answer may be, and when there must be one.
+extension Contract {
+    func checkAge(_ answer: Answer) throws {
+        // What another program wrote is as old as its finding.
+        guard answer.load.node != nil else { return }
+        let age = answer.call.begin.time - answer.loadEnd.time
+        if answer.status == .hit, age > policy.ttl + Self.slack { throw breach(answer, "C6: fresh after \(age)") }
+        if age > policy.ttl + policy.staleWindow + Self.slack { throw breach(answer, "C6: served after \(age)") }
+        guard case .readYounger(let limit) = answer.call.operation else { return }
+        if age > limit + Self.slack || answer.status == .stale {
+            throw breach(answer, "\(age) old where no more than \(limit) was wanted")
+        }
+    }
+
+    /// A reader gets what there is rather than an error.
+    func checkStaleIfError() throws {
+        let least = policy.ttl * (1 - policy.jitter) + policy.staleIfError
+        for (number, call) in calls.enumerated() {
+            guard call.operation == .read, case .failed(let code) = call.outcome, code != .absent, let end = call.end
+            else { continue }
+            for (other, giving) in calls.enumerated() {
+                guard case .value(let value, _, _, isStored: true) = giving.outcome, let given = giving.end,
+                    given < call.begin, let loaded = loads[value].end, loaded.time + (least - Self.slack) > end.time,
+                    !isGone(loads[value], by: end)
+                else { continue }
+                throw breach("C5: call \(number) failed (\(code)) though call \(other) got a value", call.begin, end)
+            }
+        }
+    }
+
+    /// Whether what a load brought has been removed since, or found to be no more.
+    private func isGone(_ load: History.Load, by end: History.Moment) -> Bool {
+        calls.contains { call in
+            let removes =
+                switch call.operation {
+                case .invalidate(.remove), .refresh(purge: true): true
+                default: false
+                }
+            return removes && call.begin < end && (call.end ?? end) > load.begin
+        } || loads.contains { $0.result == .absent && ($0.end ?? end) > load.begin && $0.begin < end }
+    }
+}

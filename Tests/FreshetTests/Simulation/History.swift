@@ -1,0 +1,164 @@
+import Freshet
+import NIOConcurrencyHelpers
+
+/// What happened, in the order in which it happened.
+final class History: Sendable {
+    struct Load: Sendable {
+        enum Result: Sendable, Equatable { case running, value(Int), absent, failed, cancelled }
+
+        /// nil: another program wrote it.
+        let node: Int?
+        let isForced: Bool
+        let begin: Moment
+        var end: Moment?
+        var result = Result.running
+    }
+
+    enum Operation: Sendable, Equatable {
+        case read
+        case readYounger(Duration)
+        case refresh(purge: Bool)
+        case invalidate(Invalidation)
+    }
+
+    enum Outcome: Sendable, Equatable {
+        case running
+        case value(Int, FieldReading.Status, detail: FieldReading.Detail?, isStored: Bool)
+        case invalidated(InvalidationOutcome)
+        case failed(CacheError.Code)
+        case cancelled
+    }
+
+    struct Call: Sendable {
+        let node: Int
+        let operation: Operation
+        let begin: Moment
+        var end: Moment?
+        var outcome = Outcome.running
+    }
+
+    /// When a node did not reach the store, or may have missed messages.
+    private struct Trouble {
+        let node: Int
+        let begin: Moment
+        var end: Moment?
+    }
+
+    /// A point in time, and its place among those of the same instant.
+    struct Moment: Sendable, Comparable {
+        let time: MonotonicInstant
+        let place: Int
+
+        static func < (lhs: Self, rhs: Self) -> Bool { lhs.place < rhs.place }
+    }
+
+    private struct State {
+        var loads: [Load] = []
+        var calls: [Call] = []
+        var troubles: [Trouble] = []
+        var nodes = 0
+        var lines: [(moment: Moment, text: String)] = []
+
+        /// - Returns: now.
+        mutating func note(_ text: String, at time: MonotonicInstant) -> Moment {
+            let moment = Moment(time: time, place: lines.count)
+            lines.append((moment, text))
+            return moment
+        }
+    }
+
+    private let spawner: any Spawner
+    private let state = NIOLockedValueBox(State())
+
+    init(_ spawner: any Spawner) { self.spawner = spawner }
+
+    var loads: [Load] { state.withLockedValue { $0.loads } }
+    var calls: [Call] { state.withLockedValue { $0.calls } }
+
+    func note(_ text: String) {
+        state.withLockedValue { _ = $0.note(text, at: spawner.now()) }
+    }
+
+    func nextNode() -> Int {
+        state.withLockedValue { state in
+            defer { state.nodes += 1 }
+            return state.nodes
+        }
+    }
+
+    /// - Returns: the load's number, which is the value that it brings.
+    func beginLoad(on node: Int?, isForced: Bool = false) -> Int {
+        state.withLockedValue { state in
+            let number = state.loads.count
+            let whose = node.map { "node \($0)" } ?? "another program"
+            let now = state.note("\(whose): load \(number)\(isForced ? ", forced" : "")", at: spawner.now())
+            state.loads.append(Load(node: node, isForced: isForced, begin: now))
+            return number
+        }
+    }
+
+    func endLoad(_ number: Int, _ result: Load.Result) {
+        state.withLockedValue { state in
+            state.loads[number].end = state.note("load \(number) → \(result)", at: spawner.now())
+            state.loads[number].result = result
+        }
+    }
+
+    func begin(_ operation: Operation, on node: Int) -> Int {
+        state.withLockedValue { state in
+            let number = state.calls.count
+            let now = state.note("node \(node): call \(number), \(operation)", at: spawner.now())
+            state.calls.append(Call(node: node, operation: operation, begin: now))
+            return number
+        }
+    }
+
+    func end(_ number: Int, _ outcome: Outcome) {
+        state.withLockedValue { state in
+            state.calls[number].end = state.note("call \(number) → \(outcome)", at: spawner.now())
+            state.calls[number].outcome = outcome
+        }
+    }
+
+    func beginTrouble(_ node: Int, _ what: String) {
+        state.withLockedValue { state in
+            let now = state.note("node \(node): \(what)", at: spawner.now())
+            state.troubles.append(Trouble(node: node, begin: now))
+        }
+    }
+
+    func endTrouble(_ node: Int) {
+        state.withLockedValue { state in
+            let now = state.note("node \(node): all well", at: spawner.now())
+            for index in state.troubles.indices where state.troubles[index].node == node {
+                state.troubles[index].end = state.troubles[index].end ?? now
+            }
+        }
+    }
+
+    /// Whether a node was in no trouble from so long before an instant until another one.
+    func isWell(
+        _ node: Int,
+        for time: Duration,
+        before begin: MonotonicInstant,
+        to end: MonotonicInstant
+    ) -> Bool {
+        state.withLockedValue { state in
+            !state.troubles.contains { trouble in
+                trouble.node == node && trouble.begin.time <= end
+                    && (trouble.end.map { $0.time + time >= begin } ?? true)
+            }
+        }
+    }
+
+    /// What led up to the last of two moments, for whoever looks for the reason.
+    func transcript(from first: Moment, to last: Moment) -> String {
+        state.withLockedValue { state in
+            let earliest = first.time + .seconds(-6)
+            return state.lines[...last.place].filter { $0.moment.time >= earliest }.suffix(60)
+                .map { "\(Double($0.moment.time.nanoseconds) / 1e9) \($0.text)" }
+                .joined(separator: "\n")
+                .replacing("Freshet.", with: "").replacing("FieldReading.", with: "")
+        }
+    }
+}

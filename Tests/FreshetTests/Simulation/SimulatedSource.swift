@@ -1,0 +1,66 @@
+import NIOConcurrencyHelpers
+
+@testable import Freshet
+
+/// A source whose every answer is another one, so that what a reader gets tells which load brought it.
+final class SimulatedSource: Sendable {
+    enum Mood: Sendable { case good, failing, slow, stuck, empty, uncacheable }
+
+    private let spawner: any Spawner
+    private let chance: Chance
+    private let history: History
+    private let saysNotModified: Bool
+    private let mood = NIOLockedValueBox(Mood.good)
+
+    init(on spawner: any Spawner, history: History, saysNotModified: Bool) {
+        self.spawner = spawner
+        self.history = history
+        self.saysNotModified = saysNotModified
+        chance = Chance(spawner)
+    }
+
+    func become(_ mood: Mood) {
+        history.note("the source: \(mood)")
+        self.mood.withLockedValue { $0 = mood }
+    }
+
+    func load(_ context: LoadContext, on node: Int) async throws -> LoadResult<Int> {
+        let load = history.beginLoad(on: node, isForced: context.isForced)
+        let mood = mood.withLockedValue { $0 }
+        try await wait(mood, load)
+        switch mood {
+        case .failing:
+            history.endLoad(load, .failed)
+            throw CacheError(.sourceFailed, "load \(load)")
+        case .empty:
+            history.endLoad(load, .absent)
+            return .absent
+        case .good, .slow, .stuck, .uncacheable:
+            if saysNotModified, let held = context.etag.flatMap({ Int($0) }), chance.percent(50) {
+                history.endLoad(load, .value(held))
+                return .notModified
+            }
+            history.endLoad(load, .value(load))
+            return .value(load, LoadDetails(etag: "\(load)", isCacheable: mood != .uncacheable))
+        }
+    }
+
+    private func wait(_ mood: Mood, _ load: Int) async throws {
+        do {
+            switch mood {
+            case .slow: try await spawner.sleep(for: chance.time(upTo: .seconds(4)))
+            case .stuck: try await spawner.sleep(for: .seconds(60))
+            default: try await spawner.sleep(for: chance.time(upTo: .milliseconds(300)))
+            }
+        } catch {
+            // Some fetchers heed their cancellation late.
+            if chance.percent(30) {
+                await spawner.spawn { [spawner, chance] in
+                    try? await spawner.sleep(for: chance.time(upTo: .seconds(1)))
+                }.wait()
+            }
+            history.endLoad(load, .cancelled)
+            throw error
+        }
+    }
+}

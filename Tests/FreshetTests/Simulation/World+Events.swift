@@ -1,0 +1,113 @@
+import FreshetTesting
+import NIOCore
+
+@testable import Freshet
+
+/// What happens in a simulated world.
+extension World {
+    func askAgainAndAgain(until end: MonotonicInstant) async {
+        while spawner.now() < end {
+            let pauses: [Duration] = [.milliseconds(20), .milliseconds(500), .seconds(2)]
+            try? await spawner.sleep(for: chance.time(upTo: chance.pick(pauses)))
+            let (node, operation) = (chance.pick(nodes), operation())
+            guard chance.percent(10) else {
+                await call(operation, on: node)
+                continue
+            }
+            let task = spawner.spawn { await call(operation, on: node) }
+            try? await spawner.sleep(for: chance.time(upTo: .milliseconds(200)))
+            task.cancel()
+        }
+    }
+
+    private func operation() -> History.Operation {
+        switch chance.next() % 100 {
+        case 0..<62: .read
+        case 62..<72: .readYounger(chance.pick([.milliseconds(10), .milliseconds(500), .seconds(3)]))
+        case 72..<82: .refresh(purge: chance.percent(25))
+        case 82..<91: .invalidate(.expire)
+        default: .invalidate(.remove)
+        }
+    }
+
+    func call(_ operation: History.Operation, on node: Node) async {
+        let call = history.begin(operation, on: node.number)
+        let (fields, field) = (node.fields, node.field)
+        do {
+            switch operation {
+            case .read: history.end(call, .of(try await fields.read(field)))
+            case .readYounger(let limit): history.end(call, .of(try await fields.read(field, maxAge: limit)))
+            case .refresh(let purge): history.end(call, .of(try await fields.refresh(field, purge: purge)))
+            case .invalidate(.expire): history.end(call, .invalidated(try await fields.expire(field)))
+            case .invalidate(.remove): history.end(call, .invalidated(try await fields.remove(field)))
+            }
+        } catch let error as CacheError {
+            history.end(call, .failed(error.code))
+        } catch {
+            history.end(call, .cancelled)
+        }
+    }
+
+    func changeMoods(until end: MonotonicInstant) async {
+        var moods: [SimulatedSource.Mood] = [.failing, .slow, .stuck, .empty]
+        // Whoever wants what is not kept loads for himself.
+        if !isCalm, chance.percent(30) { moods.append(.uncacheable) }
+        while spawner.now() < end {
+            try? await spawner.sleep(for: chance.time(upTo: .seconds(10)))
+            source.become(chance.pick(moods))
+            try? await spawner.sleep(for: chance.time(upTo: .seconds(6)))
+            source.become(.good)
+        }
+    }
+
+    func makeTrouble(until end: MonotonicInstant) async {
+        while spawner.now() < end {
+            try? await spawner.sleep(for: chance.time(upTo: .seconds(12)))
+            let node = chance.pick(nodes)
+            let condition = chance.pick(
+                [
+                    .good, .down, .hanging, .readOnly,
+                    .slow(chance.pick([.milliseconds(100), .milliseconds(700), .seconds(2)])),
+                ] as [Link.Condition]
+            )
+            let isCut = condition == .good || chance.percent(50)
+            history.beginTrouble(node.number, "store \(condition), backplane \(isCut ? "lost" : "there")")
+            node.link.become(condition)
+            if isCut { node.channel.cut() }
+            let lengths: [Duration] = [.milliseconds(50), .seconds(3), .seconds(20)]
+            try? await spawner.sleep(for: chance.time(upTo: chance.pick(lengths)))
+            node.link.become(.good)
+            try? await spawner.sleep(for: chance.time(upTo: .milliseconds(300)))
+            if isCut { node.channel.connect() }
+            history.endTrouble(node.number)
+        }
+    }
+
+    /// Processes end and others start; other programs write and delete.
+    func interfere(until end: MonotonicInstant) async {
+        let hasOthers = chance.percent(30)
+        while spawner.now() < end {
+            try? await spawner.sleep(for: chance.time(upTo: .seconds(10)))
+            if hasOthers { await write() }
+            if chance.percent(10) { await start(insteadOf: chance.pick(nodes)) }
+        }
+    }
+
+    private func write() async {
+        if chance.percent(30) {
+            history.note("another program deletes")
+            _ = try? await server.store.del([Self.key])
+            return
+        }
+        let load = history.beginLoad(on: nil)
+        history.endLoad(load, .value(load))
+        let expiry: CacheOptions.Expiry = chance.percent(30) ? .never : .after(.seconds(chance.pick([1, 10, 100])))
+        _ = try? await server.store.set(Self.key, ByteBuffer(string: "\(load)"), options: CacheOptions(expiry: expiry))
+    }
+}
+
+extension History.Outcome {
+    fileprivate static func of(_ read: FieldRead<Int>) -> Self {
+        .value(read.value, read.status, detail: read.detail, isStored: read.isStored)
+    }
+}

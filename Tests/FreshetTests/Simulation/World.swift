@@ -1,0 +1,123 @@
+import FreshetTesting
+import Logging
+import NIOConcurrencyHelpers
+
+@testable import Freshet
+
+/// Nodes, their store and their source, with everything that happens to them decided by a seed.
+struct World {
+    struct Node: Sendable {
+        let number: Int
+        let fields: FieldCache
+        let field: Field<Int>
+        let link: Link
+        let channel: Channel
+        let run: SpawnedTask
+    }
+
+    static let key = "agents_list"
+
+    let spawner: TestSpawner
+    let chance: Chance
+    let history: History
+    let policy: FieldPolicy
+    let server: Server
+    let source: SimulatedSource
+    /// Whether every node reaches the store throughout, and no other program does.
+    let isCalm: Bool
+    let hasBackplane: Bool
+    private let running = NIOLockedValueBox<[Node]>([])
+
+    init(seed: UInt64) async throws {
+        spawner = TestSpawner(seed: seed, isShuffled: true)
+        chance = Chance(spawner)
+        history = History(spawner)
+        policy = Self.policy(chance)
+        server = Server(NodeClock(spawner, chance))
+        source = SimulatedSource(on: spawner, history: history, saysNotModified: chance.percent(30))
+        isCalm = chance.percent(30)
+        hasBackplane = chance.percent(80)
+    }
+
+    private static func policy(_ chance: Chance) -> FieldPolicy {
+        var policy = FieldPolicy(ttl: .seconds(chance.pick([2, 5, 10, 30])))
+        policy.staleWhileRevalidate = .seconds(chance.pick([0, 0, 3, 10]))
+        policy.staleIfError = .seconds(chance.pick([0, 0, 10, 60]))
+        policy.staleIfErrorThrottle = .seconds(chance.pick([1, 5]))
+        policy.negativeTTL = .seconds(chance.pick([0, 3]))
+        policy.jitter = chance.pick([0, 0.1])
+        policy.softDeadline = chance.percent(30) ? .milliseconds(200) : nil
+        policy.backgroundCompletion = chance.percent(30)
+        policy.hardDeadline = .seconds(chance.pick([1, 5]))
+        policy.minRefreshInterval = .seconds(chance.pick([0, 1, 3]))
+        policy.refreshEvery = chance.percent(20) ? .every(.seconds(4)) : nil
+        policy.settle = chance.percent(10) ? .seconds(1) : nil
+        return policy
+    }
+
+    /// Lets clients ask and trouble come for a while, then heals everything, and asks once more.
+    ///
+    /// - Throws: ``Contract/Breach``.
+    func run(for time: Duration) async throws {
+        let isOver = NIOLockedValueBox(false)
+        spawner.spawn {
+            for _ in 0..<chance.pick([1, 2, 2, 3]) { await start() }
+            let end = spawner.now() + time
+            var tasks = (0..<5).map { _ in spawner.spawn { await askAgainAndAgain(until: end) } }
+            tasks.append(spawner.spawn { await changeMoods(until: end) })
+            if !isCalm {
+                tasks.append(spawner.spawn { await makeTrouble(until: end) })
+                tasks.append(spawner.spawn { await interfere(until: end) })
+            }
+            for task in tasks { await task.wait() }
+            try? await spawner.sleep(for: .seconds(90))
+            for node in nodes { await call(.read, on: node) }
+            for node in nodes { node.run.cancel() }
+            isOver.withLockedValue { $0 = true }
+        }
+        let step = Duration.milliseconds(50)
+        for _ in 0..<Int((time + .seconds(600)) / step) where !isOver.withLockedValue({ $0 }) {
+            await spawner.advance(by: step)
+        }
+        let contract = Contract(of: history, under: policy)
+        try contract.check(isCalm: isCalm)
+        try contract.checkEnd(isOver: isOver.withLockedValue { $0 }, nodes: nodes.map(\.number))
+    }
+
+    // MARK: Nodes
+
+    var nodes: [Node] { running.withLockedValue { $0 } }
+
+    /// Starts a node, in the place of one that ends if there is one.
+    func start(insteadOf old: Node? = nil) async {
+        let number = history.nextNode()
+        let clock = NodeClock(spawner, chance)
+        let (link, channel) = (Link(to: server, on: spawner), Channel(on: spawner))
+        let logger = Logger(label: "node") { _ in SwiftLogNoOpLogHandler() }
+        let field = Field<Int>("agents", key: Self.key, policy: policy) { try await source.load($0, on: number) }
+        let cache = CacheService(store: link, spawner: clock, logger: logger)
+        do {
+            try await cache.initialize()
+            let fields = FieldCache(
+                cache: cache,
+                catalog: try FieldCatalog([field]),
+                backplane: hasBackplane ? channel : nil,
+                spawner: clock,
+                logger: logger
+            )
+            if hasBackplane { server.subscribe(channel) }
+            let run = spawner.spawn { try? await fields.run() }
+            let node = Node(number: number, fields: fields, field: field, link: link, channel: channel, run: run)
+            running.withLockedValue { nodes in
+                nodes.removeAll { $0.number == old?.number }
+                nodes.append(node)
+            }
+            if let old {
+                history.note("node \(number) takes the place of node \(old.number)")
+                old.run.cancel()
+            }
+        } catch {
+            history.note("node \(number) does not start: \(error)")
+        }
+    }
+}
