@@ -26,11 +26,13 @@ extension FlightDesk {
 
     /// The store has been asked what it holds; nil where that is nothing.
     ///
-    /// - Parameter generation: of what was checked. A message that another has followed since refutes the answer.
-    func checkedInterim(_ id: FlightID, _ answer: FlightAnswer?, of generation: Generation?) {
+    /// - Parameters:
+    ///   - checked: what readers were to get. If that is another by now, or nothing, the answer is about none of theirs.
+    ///   - generation: of the answer. A message that another has followed since refutes it.
+    func checkedInterim(_ id: FlightID, _ checked: Entry, _ answer: FlightAnswer?, of generation: Generation?) {
         let (old, waiters): (InterimAnswer?, [Waiter]) = state.withLockedValue { state in
-            let old = state.runs[id]?.interim
             state.runs[id]?.isChecking = false
+            guard let old = state.runs[id]?.interim, old.answer.entry === checked else { return (nil, []) }
             guard let field = state.runs[id]?.field, let answer, state.table.mayKeep(id, of: generation) else {
                 state.runs[id]?.interim = nil
                 state.runs[id]?.isRefuted = true

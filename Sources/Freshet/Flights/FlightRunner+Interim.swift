@@ -41,11 +41,11 @@ extension FlightRunner {
             let stored = decoded(snapshot, held: held, askedAt: askedAt)
             let (entry, tier) = stored.map { latest($0, held, in: snapshot.generation, askedAt: askedAt) } ?? (nil, .l2)
             if entry == nil { desk.change { $0.drop(field.key, unlessSince: askedAt) } }
-            desk.checkedInterim(id, entry.map { cached($0, in: tier) }, of: entry?.generation)
+            desk.checkedInterim(id, held, entry.map { cached($0, in: tier) }, of: entry?.generation)
         } catch {
             if !(error is CancellationError) { tools.noteStoreError(error, .read) }
             let answer = cached(held.unverified(at: tools.spawner.now()), in: .l1)
-            desk.checkedInterim(id, answer, of: held.generation)
+            desk.checkedInterim(id, held, answer, of: held.generation)
         }
     }
 }
