@@ -25,8 +25,9 @@ extension Contract {
     private func mustBeKnown(_ invalidation: History.Call, _ done: History.Moment, to answer: Answer) -> Bool {
         let call = answer.call
         if invalidation.node == call.node { return done < call.begin }
+        // While a node's breaker is open its forced refreshes are told later, as if they were queued.
         return invalidation.outcome != .invalidated(.queued) && done.time + Self.bound < call.begin.time
-            && history.isWell(invalidation.node, for: .zero, before: invalidation.begin.time, to: done.time)
+            && history.isWell(invalidation.node, for: Self.recovery, before: invalidation.begin.time, to: done.time)
             && history.isWell(call.node, for: Self.recovery, before: call.begin.time, to: answer.end.time)
     }
 
