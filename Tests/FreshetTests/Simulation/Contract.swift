@@ -67,9 +67,10 @@ struct Contract {
 
     /// In the end all is well, and every node answers.
     func checkEnd(isOver: Bool, nodes: [Int]) throws {
+        guard isOver else { throw Breach(description: "C3: the simulation stands still") }
         for node in nodes {
-            guard isOver, let last = calls.last(where: { $0.node == node }), let end = last.end else {
-                throw Breach(description: "C3: the simulation stands still, or node \(node) does")
+            guard let last = calls.last(where: { $0.node == node }), let end = last.end else {
+                throw Breach(description: "C3: node \(node) stands still")
             }
             if case .value = last.outcome { continue }
             throw breach("in the end node \(node) answers \(last.outcome)", last.begin, end)
