@@ -1,13 +1,12 @@
 package import Metrics
 import NIOConcurrencyHelpers
-package import NIOCore
 
 /// Keeps a store's troubles from its callers: every call has a deadline and goes through a circuit breaker, every error
 /// is a ``CacheError`` and is counted.
 ///
 /// Only a store that cannot be reached or does not answer opens the breaker. A store that answers with an error is
 /// well; a call whose caller gave up says nothing of it. A store that is local is called directly.
-package final class GuardedStore: CacheStore, Sendable {
+package final class GuardedStore: ForwardingStore, Sendable {
     private let store: any CacheStore
     private let timeout: Duration
     private let spawner: any Spawner
@@ -62,7 +61,7 @@ package final class GuardedStore: CacheStore, Sendable {
             if start < until { return until - start }
         case .closed, .halfOpen: break
         }
-        try? await call(.ping, isProbe: true) { try await $0.ping() }
+        try? await call(.ping, patience: .zero, isProbe: true) { try await $0.ping() }
         let now = spawner.now()
         return switch breaker.withLockedValue({ $0.state }) {
         case .closed(failures: 0): period
@@ -75,12 +74,22 @@ package final class GuardedStore: CacheStore, Sendable {
     /// Frees what has expired, where that is this process' affair.
     func sweep() { (store as? MemoryStore)?.sweep() }
 
+    package func call<Value: Sendable>(
+        _ operation: StoreOperation,
+        _ body: @escaping @Sendable (any CacheStore) async throws -> Value
+    ) async throws -> Value {
+        try await call(operation, patience: .zero, body)
+    }
+
+    /// Waits a little longer, so that a driver with the same timeout can say why there is no answer.
+    func firstPing() async throws { try await call(.ping, patience: .milliseconds(250)) { try await $0.ping() } }
+
     /// - Parameters:
     ///   - patience: time beyond the timeout.
     ///   - isProbe: as ``CircuitBreaker/admit(at:isProbe:)`` has it.
     private func call<Value: Sendable>(
         _ operation: StoreOperation,
-        patience: Duration = .zero,
+        patience: Duration,
         isProbe: Bool = false,
         _ body: @escaping @Sendable (any CacheStore) async throws -> Value
     ) async throws -> Value {
@@ -160,84 +169,5 @@ package final class GuardedStore: CacheStore, Sendable {
         case is CancellationError: Task.isCancelled ? .unknown : .failed
         default: .failed
         }
-    }
-}
-
-extension GuardedStore {
-    package func ping() async throws { try await call(.ping) { try await $0.ping() } }
-
-    /// Waits a little longer, so that a driver with the same timeout can say why there is no answer.
-    func firstPing() async throws { try await call(.ping, patience: .milliseconds(250)) { try await $0.ping() } }
-
-    package func get(_ key: String) async throws -> ByteBuffer? { try await call(.get) { try await $0.get(key) } }
-
-    package func mget(_ keys: [String]) async throws -> [ByteBuffer?] {
-        try await call(.mget) { try await $0.mget(keys) }
-    }
-
-    package func set(_ key: String, _ value: ByteBuffer, options: CacheOptions) async throws -> Bool {
-        try await call(.set) { try await $0.set(key, value, options: options) }
-    }
-
-    package func del(_ keys: [String]) async throws -> Int { try await call(.del) { try await $0.del(keys) } }
-
-    package func exists(_ keys: [String]) async throws -> Int {
-        try await call(.exists) { try await $0.exists(keys) }
-    }
-
-    package func incr(_ key: String, by amount: Int64) async throws -> Int64 {
-        try await call(.incr) { try await $0.incr(key, by: amount) }
-    }
-
-    package func expire(_ key: String, after time: Duration) async throws -> Bool {
-        try await call(.expire) { try await $0.expire(key, after: time) }
-    }
-
-    package func ttl(_ key: String) async throws -> TimeToLive { try await call(.ttl) { try await $0.ttl(key) } }
-
-    package func hget(_ key: String, _ field: String) async throws -> ByteBuffer? {
-        try await call(.hget) { try await $0.hget(key, field) }
-    }
-
-    package func hset(_ key: String, _ fields: [String: ByteBuffer]) async throws -> Int {
-        try await call(.hset) { try await $0.hset(key, fields) }
-    }
-
-    package func hgetall(_ key: String) async throws -> [String: ByteBuffer] {
-        try await call(.hgetall) { try await $0.hgetall(key) }
-    }
-
-    package func hdel(_ key: String, _ fields: [String]) async throws -> Int {
-        try await call(.hdel) { try await $0.hdel(key, fields) }
-    }
-}
-
-extension GuardedStore {
-    package func readEntry(_ key: String, _ request: EntryRead) async throws -> EntrySnapshot {
-        try await call(.read) { try await $0.readEntry(key, request) }
-    }
-
-    package func checkEntries(_ keys: [String]) async throws -> [EntryRead.Known?] {
-        try await call(.check) { try await $0.checkEntries(keys) }
-    }
-
-    package func leaseEntry(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
-        try await call(.lease) { try await $0.leaseEntry(key, request) }
-    }
-
-    package func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome {
-        try await call(.fill) { try await $0.fillEntry(key, lease, with: fill) }
-    }
-
-    package func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
-        try await call(.fail) { try await $0.failEntry(key, lease, with: failure) }
-    }
-
-    package func releaseEntry(_ key: String, token: String) async throws {
-        try await call(.release) { try await $0.releaseEntry(key, token: token) }
-    }
-
-    package func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws {
-        try await call(.invalidate) { try await $0.invalidateEntry(key, invalidation) }
     }
 }

@@ -407,7 +407,7 @@ struct ScheduleTests {
     @Test("C6: fields whose keys are on nodes with different clocks go by their own each")
     func clocks() async throws {
         let spawner = TestSpawner()
-        let ahead = MemoryStore(spawner: SpawnerAhead(base: spawner, by: .seconds(333)))
+        let ahead = MemoryStore(spawner: NodeClock(spawner, error: .seconds(333)))
         let fields = ["here", "there"].map { name in
             var policy = FieldPolicy(ttl: .seconds(60))
             policy.refreshEvery = .every(.seconds(1000))
@@ -465,18 +465,6 @@ struct ScheduleTests {
         let timesOfDay = fleet.source.begun.dropFirst().map { Int($0.nanoseconds) % day }
         #expect(timesOfDay == Array(repeating: day / 48 * 13, count: 4))
     }
-}
-
-/// A spawner whose wall clock is ahead.
-private struct SpawnerAhead: Spawner {
-    let base: TestSpawner
-    let by: Duration
-
-    func now() -> MonotonicInstant { base.now() }
-    func wallTime() -> Duration { base.wallTime() + by }
-    func sleep(until instant: MonotonicInstant) async throws { try await base.sleep(until: instant) }
-    func random() -> UInt64 { base.random() }
-    func spawn(_ operation: @escaping @Sendable () async -> Void) -> SpawnedTask { base.spawn(operation) }
 }
 
 /// A cluster of two nodes: one has the key "there", the other one all others.

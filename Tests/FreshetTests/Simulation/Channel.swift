@@ -25,7 +25,7 @@ final class Channel: Backplane {
 
     func listen(_ receive: @escaping @Sendable (BackplaneEvent) -> Void) async {
         state.withLockedValue { $0.receive = receive }
-        connect()
+        become(isLive: true)
         try? await spawner.sleep(until: .distantFuture)
         state.withLockedValue { $0.receive = nil }
     }
@@ -46,21 +46,13 @@ final class Channel: Backplane {
         }
     }
 
-    func cut() {
+    /// It breaks, or there is a new one; what was on its way is lost.
+    func become(isLive: Bool) {
         let receive = state.withLockedValue { state in
-            state.isLive = false
+            state.isLive = isLive
             state.number += 1
             return state.receive
         }
-        receive?(.lost)
-    }
-
-    func connect() {
-        let receive = state.withLockedValue { state in
-            state.isLive = true
-            state.number += 1
-            return state.receive
-        }
-        receive?(.live)
+        receive?(isLive ? .live : .lost)
     }
 }

@@ -1,11 +1,10 @@
 import NIOConcurrencyHelpers
-import NIOCore
 
 @testable import Freshet
 
 /// One node's connection to the store. What is sent arrives in its order, late; a connection that breaks may lose
 /// commands on their way, replies on theirs, or deliver either once the next one is there.
-final class Link: CacheStore {
+final class Link: ForwardingStore {
     enum Condition: Sendable, Equatable {
         case good
         /// Nobody can be reached.
@@ -53,9 +52,13 @@ final class Link: CacheStore {
     private static let refusal = CacheError(.storeRejected, "the store takes no writes")
     private static let away = CacheError(.storeUnavailable, "the store is away")
 
-    private func call<Value: Sendable>(
-        isWrite: Bool = true,
-        _ body: @escaping @Sendable (Server) async throws -> Value
+    private static let reads: Set<StoreOperation> = [
+        .ping, .get, .mget, .exists, .ttl, .hget, .hgetall, .read, .check,
+    ]
+
+    func call<Value: Sendable>(
+        _ operation: StoreOperation,
+        _ body: @escaping @Sendable (any CacheStore) async throws -> Value
     ) async throws -> Value {
         let (number, condition) = state.withLockedValue { ($0.number, $0.condition) }
         if condition == .down { throw Self.away }
@@ -63,7 +66,7 @@ final class Link: CacheStore {
             await arrive(condition)
             // What was on its way when the connection broke is lost more often than not.
             if isBroken(number), chance.percent(60) { throw Self.away }
-            if isWrite, condition == .readOnly { throw Self.refusal }
+            if condition == .readOnly, !Self.reads.contains(operation) { throw Self.refusal }
             let result: Result<Value, any Error>
             do { result = .success(try await body(server)) } catch { result = .failure(error) }
             if case .slow(let longest) = condition {
@@ -98,82 +101,5 @@ final class Link: CacheStore {
             return state.lastArrival
         }
         try? await spawner.sleep(until: arrival)
-    }
-}
-
-extension Link {
-    func ping() async throws { try await call(isWrite: false) { _ in } }
-    func get(_ key: String) async throws -> ByteBuffer? {
-        try await call(isWrite: false) { try await $0.store.get(key) }
-    }
-    func mget(_ keys: [String]) async throws -> [ByteBuffer?] {
-        try await call(isWrite: false) { try await $0.store.mget(keys) }
-    }
-
-    func set(_ key: String, _ value: ByteBuffer, options: CacheOptions) async throws -> Bool {
-        try await call { try await $0.store.set(key, value, options: options) }
-    }
-
-    func del(_ keys: [String]) async throws -> Int { try await call { try await $0.store.del(keys) } }
-    func exists(_ keys: [String]) async throws -> Int {
-        try await call(isWrite: false) { try await $0.store.exists(keys) }
-    }
-
-    func incr(_ key: String, by amount: Int64) async throws -> Int64 {
-        try await call { try await $0.store.incr(key, by: amount) }
-    }
-
-    func expire(_ key: String, after time: Duration) async throws -> Bool {
-        try await call { try await $0.store.expire(key, after: time) }
-    }
-
-    func ttl(_ key: String) async throws -> TimeToLive {
-        try await call(isWrite: false) { try await $0.store.ttl(key) }
-    }
-
-    func hget(_ key: String, _ field: String) async throws -> ByteBuffer? {
-        try await call(isWrite: false) { try await $0.store.hget(key, field) }
-    }
-
-    func hset(_ key: String, _ fields: [String: ByteBuffer]) async throws -> Int {
-        try await call { try await $0.store.hset(key, fields) }
-    }
-
-    func hgetall(_ key: String) async throws -> [String: ByteBuffer] {
-        try await call(isWrite: false) { try await $0.store.hgetall(key) }
-    }
-
-    func hdel(_ key: String, _ fields: [String]) async throws -> Int {
-        try await call { try await $0.store.hdel(key, fields) }
-    }
-}
-
-extension Link {
-    func readEntry(_ key: String, _ request: EntryRead) async throws -> EntrySnapshot {
-        try await call(isWrite: false) { try await $0.store.readEntry(key, request) }
-    }
-
-    func checkEntries(_ keys: [String]) async throws -> [EntryRead.Known?] {
-        try await call(isWrite: false) { try await $0.store.checkEntries(keys) }
-    }
-
-    func leaseEntry(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
-        try await call { try await $0.lease(key, request) }
-    }
-
-    func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome {
-        try await call { try await $0.fill(key, lease, fill) }
-    }
-
-    func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
-        try await call { try await $0.store.failEntry(key, lease, with: failure) }
-    }
-
-    func releaseEntry(_ key: String, token: String) async throws {
-        try await call { try await $0.store.releaseEntry(key, token: token) }
-    }
-
-    func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws {
-        try await call { try await $0.invalidate(key, invalidation) }
     }
 }

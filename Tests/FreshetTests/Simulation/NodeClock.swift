@@ -6,14 +6,25 @@ struct NodeClock: Spawner {
     let origin: Duration
     let error: Duration
 
-    init(_ base: any Spawner, _ chance: Chance) {
+    /// - Parameters:
+    ///   - origin: by what the monotonic clock is ahead.
+    ///   - error: by what the wall clock is.
+    init(_ base: any Spawner, origin: Duration = .zero, error: Duration) {
         self.base = base
-        origin = chance.time(upTo: .seconds(1_000_000))
-        error = chance.time(upTo: .seconds(7200)) - .seconds(3600)
+        self.origin = origin
+        self.error = error
+    }
+
+    init(_ base: any Spawner, _ chance: Chance) {
+        self.init(
+            base,
+            origin: chance.time(upTo: .seconds(1_000_000)),
+            error: .seconds(1_700_000_000) + chance.time(upTo: .seconds(7200))
+        )
     }
 
     func now() -> MonotonicInstant { base.now() + origin }
-    func wallTime() -> Duration { .seconds(1_700_000_000) + base.wallTime() + error }
+    func wallTime() -> Duration { base.wallTime() + error }
     func sleep(until instant: MonotonicInstant) async throws { try await base.sleep(until: instant + (.zero - origin)) }
     func spawn(_ operation: @escaping @Sendable () async -> Void) -> SpawnedTask { base.spawn(operation) }
     func random() -> UInt64 { base.random() }

@@ -2,20 +2,27 @@ import Freshet
 import NIOConcurrencyHelpers
 
 /// The store that all nodes share, which tells them of changes as its scripts do.
-final class Server: Sendable {
-    let store: MemoryStore
+final class Server: ForwardingStore {
+    private let store: MemoryStore
     private let subscribers = NIOLockedValueBox<[Channel]>([])
 
     init(_ spawner: any Spawner) { store = MemoryStore(spawner: spawner) }
 
     func subscribe(_ channel: Channel) { subscribers.withLockedValue { $0.append(channel) } }
 
-    func invalidate(_ key: String, _ invalidation: Invalidation) async throws {
+    func call<Value: Sendable>(
+        _ operation: StoreOperation,
+        _ body: @escaping @Sendable (any CacheStore) async throws -> Value
+    ) async throws -> Value {
+        try await body(store)
+    }
+
+    func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws {
         try await store.invalidateEntry(key, invalidation)
         await publish(key, .invalidated(invalidation))
     }
 
-    func lease(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
+    func leaseEntry(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
         let outcome = try await store.leaseEntry(key, request)
         if case .force(let invalidation, _) = request.purpose, case .granted = outcome {
             await publish(key, .invalidated(invalidation))
@@ -23,7 +30,7 @@ final class Server: Sendable {
         return outcome
     }
 
-    func fill(_ key: String, _ lease: Lease, _ fill: EntryFill) async throws -> FillOutcome {
+    func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome {
         let outcome = try await store.fillEntry(key, lease, with: fill)
         if case .stored = outcome { await publish(key, .filled) }
         return outcome

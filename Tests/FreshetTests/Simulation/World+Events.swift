@@ -73,12 +73,12 @@ extension World {
             let isCut = condition == .good || chance.percent(50)
             history.beginTrouble(node.number, "store \(condition), backplane \(isCut ? "lost" : "there")")
             node.link.become(condition)
-            if isCut { node.channel.cut() }
+            if isCut { node.channel.become(isLive: false) }
             let lengths: [Duration] = [.milliseconds(50), .seconds(3), .seconds(20)]
             try? await spawner.sleep(for: chance.time(upTo: chance.pick(lengths)))
             node.link.become(.good)
             try? await spawner.sleep(for: chance.time(upTo: .milliseconds(300)))
-            if isCut { node.channel.connect() }
+            if isCut { node.channel.become(isLive: true) }
             history.endTrouble(node.number)
         }
     }
@@ -96,13 +96,13 @@ extension World {
     private func write() async {
         if chance.percent(30) {
             history.note("another program deletes")
-            _ = try? await server.store.del([Self.key])
+            _ = try? await server.del([Self.key])
             return
         }
         let load = history.beginLoad(on: nil)
         history.endLoad(load, .value(load))
         let expiry: CacheOptions.Expiry = chance.percent(30) ? .never : .after(.seconds(chance.pick([1, 10, 100])))
-        _ = try? await server.store.set(Self.key, ByteBuffer(string: "\(load)"), options: CacheOptions(expiry: expiry))
+        _ = try? await server.set(Self.key, ByteBuffer(string: "\(load)"), options: CacheOptions(expiry: expiry))
     }
 }
 

@@ -28,7 +28,7 @@ struct World {
     let hasBackplane: Bool
     private let running = NIOLockedValueBox<[Node]>([])
 
-    init(seed: UInt64) async throws {
+    init(seed: UInt64) {
         spawner = TestSpawner(seed: seed, isShuffled: true)
         chance = Chance(spawner)
         history = History(spawner)
