@@ -43,6 +43,15 @@ struct Fleet {
             logger: logger
         )
     }
+
+    /// Has a node load a value, and waits until it has.
+    func load(_ value: String, on node: FieldCache) async throws {
+        let number = source.loads + 1
+        let reader = Task { try await node.read(field) }
+        try await source.waitForLoads(number)
+        source.end(number, value: value)
+        #expect(try await reader.value.value == value)
+    }
 }
 
 @Suite("Field cache")

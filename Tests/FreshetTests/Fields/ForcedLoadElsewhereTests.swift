@@ -90,10 +90,7 @@ struct ForcedLoadElsewhereTests {
     func purgedAfterAll() async throws {
         let fleet = Fleet { $0.staleIfError = .seconds(3600) }
         let (a, b) = (try await fleet.node(), try await fleet.node())
-        let warm = Task { try await a.value(of: fleet.field) }
-        try await fleet.source.waitForLoads(1)
-        fleet.source.end(1, value: "v1")
-        _ = try await warm.value
+        try await fleet.load("v1", on: a)
         let forced = Task { try await a.refresh(fleet.field) }
         try await fleet.source.waitForLoads(2)
         let sleepers = fleet.spawner.sleepers

@@ -73,10 +73,7 @@ struct RefusedLoadTests {
     func failed() async throws {
         let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(3600) }
         let (a, b) = (try await fleet.node(), try await fleet.node())
-        let warm = Task { try await b.read(fleet.field) }
-        try await fleet.source.waitForLoads(1)
-        fleet.source.end(1, value: "removed")
-        _ = try await warm.value
+        try await fleet.load("removed", on: b)
         await fleet.spawner.advance(by: .seconds(2))
         let first = Task { try await b.read(fleet.field) }
         try await fleet.source.waitForLoads(2)

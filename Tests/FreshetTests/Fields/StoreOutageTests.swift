@@ -495,10 +495,7 @@ struct StoreOutageTests {
         let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(2) }
         let store = FaultyStore(fleet.store)
         let node = try await fleet.node(store)
-        let first = Task { try await node.read(fleet.field) }
-        try await fleet.source.waitForLoads(1)
-        fleet.source.end(1, value: "v1")
-        _ = try await first.value
+        try await fleet.load("v1", on: node)
         await fleet.spawner.advance(by: .milliseconds(2900))
         let reader = Task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(2)
