@@ -6,7 +6,8 @@ extension FieldCache {
     /// - Parameter forceRefresh: as ``refresh(_:purge:)``.
     /// - Throws: ``CacheError``: `absent`, `sourceFailed`, `sourceTimedOut`, `overloaded`, `invalidValue`, `circularLoad`,
     ///   `shuttingDown`; `notInitialized` if the cache service was never initialised; `invalidArgument` for a key that
-    ///   no ``CompanionKey`` can be made of; `configuration` for a field with a policy that cannot be; `CancellationError`, which frees this caller alone.
+    ///   no ``CompanionKey`` can be made of; `configuration` for a field with a policy that cannot be;
+    ///   `CancellationError`, which frees this caller alone.
     @inlinable
     public func value<Value>(of field: Field<Value>, forceRefresh: Bool = false) async throws -> Value {
         if !forceRefresh, let hit = hit(field.erased, maxAge: nil) { return try field.value(in: hit.payload) }

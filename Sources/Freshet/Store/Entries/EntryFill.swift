@@ -25,13 +25,6 @@ public struct EntryFill: Sendable, Hashable {
     /// the value's age. nil where the load ended just now.
     public var loadedAfter: Duration?
 
-    /// The same, that long after the grant of the lease.
-    func loaded(after time: Duration) -> EntryFill {
-        var fill = self
-        fill.loadedAfter = time
-        return fill
-    }
-
     public init(
         content: Content,
         freshFor: Duration,
@@ -46,5 +39,12 @@ public struct EntryFill: Sendable, Hashable {
         self.etag = etag
         self.ttl = ttl
         self.loadedAfter = loadedAfter
+    }
+
+    /// The same, of a load that ended that long after the grant of its lease.
+    func loaded(after time: Duration) -> EntryFill {
+        var fill = self
+        fill.loadedAfter = time
+        return fill
     }
 }
