@@ -21,6 +21,16 @@ struct MaxAgeTests {
         #expect((reading.value, reading.status) == ("v2", .loaded))
     }
 
+    @Test("a negative one is answered by one load")
+    func negative() async throws {
+        let fleet = fleet()
+        let node = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        await fleet.spawner.advance(by: .milliseconds(1))
+        #expect(try await node.read(fleet.field, maxAge: .seconds(-60)).value == "v2")
+        #expect(fleet.source.loads == 2)
+    }
+
     @Test("what was loaded long before the store takes it is no answer")
     func loadedLongAgo() async throws {
         let fleet = Fleet()

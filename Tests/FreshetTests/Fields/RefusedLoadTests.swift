@@ -109,6 +109,28 @@ struct RefusedLoadTests {
         #expect(try await b.read(fleet.field).value == "theirs")
     }
 
+    @Test("C5: a reader whose load gets no leave after a failure gets what the store has kept of an expired value")
+    func refusedLeave() async throws {
+        let fleet = Fleet { $0.staleIfError = .seconds(3600) }
+        let (a, b, c) = (try await fleet.node(), try await fleet.node(), try await fleet.node())
+        let first = Task { try await a.read(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        let sleepers = fleet.spawner.sleepers
+        let waiting = Task { try await b.read(fleet.field) }
+        try await waitUntil("the wait for the lease") { fleet.spawner.sleepers > sleepers }
+        fleet.source.end(1, value: "v1")
+        _ = try await first.value
+        try await b.expire(fleet.field)
+        let forced = Task { try await c.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, .failure(SourceIsDown()))
+        _ = await errorOf { try await forced.value }
+        await fleet.spawner.advance(by: .seconds(1))
+        let reading = try await waiting.value
+        #expect((reading.value, reading.status, reading.detail) == ("v1", .stale, .sourceFailed))
+        #expect(fleet.source.loads == 2)
+    }
+
     @Test("C6: what a fill took on its way counts to the value's age on every node")
     func lateFill() async throws {
         let fleet = Fleet()
