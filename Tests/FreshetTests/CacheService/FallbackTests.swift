@@ -38,7 +38,7 @@ import Testing
     func cancellationIsThrown(operation: CacheOperation) async throws {
         let bench = try await CacheBench.ready()
         bench.store.inject(.hang)
-        let caller = Task { try await operation.lenient(bench.cache) }
+        let caller = bench.spawner.task { try await operation.lenient(bench.cache) }
         try await bench.spawner.waitForSleepers(1)
         caller.cancel()
         await #expect(throws: CancellationError.self) { try await caller.value }

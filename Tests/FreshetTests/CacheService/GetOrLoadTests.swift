@@ -42,7 +42,7 @@ import Testing
     /// C4
     @Test func aFailureIsSharedAndTriedAgain() async throws {
         let bench = try await CacheBench.ready()
-        let callers = (0..<10).map { _ in Task { try await load(bench) } }
+        let callers = (0..<10).map { _ in bench.spawner.task { try await load(bench) } }
         try await waitUntil("the load") { gate.started == 1 }
         await bench.spawner.settle()
         gate.fail(1)
@@ -54,9 +54,9 @@ import Testing
     /// C3
     @Test func aCancelledWaiterFreesItselfAloneAndTheLastOneTheLoad() async throws {
         let bench = try await CacheBench.ready()
-        let first = Task { try await load(bench) }
+        let first = bench.spawner.task { try await load(bench) }
         try await waitUntil("the load") { gate.started == 1 }
-        let second = Task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60)) { 0 } }
+        let second = bench.spawner.task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60)) { 0 } }
         try await waitUntil("the second reader") { bench.cache.loads.waiters(for: "k") == 2 }
         first.cancel()
         await #expect(throws: CancellationError.self) { try await first.value }
@@ -74,7 +74,7 @@ import Testing
     @Test func aLoadThatHangsEndsAtItsDeadlineAndTheKeyIsFree() async throws {
         let bench = try await CacheBench.ready()
         let hanging = Hanging()
-        let caller = Task {
+        let caller = bench.spawner.task {
             try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60), deadline: .seconds(30)) {
                 await hanging.wait()
                 return 1
@@ -147,9 +147,9 @@ import Testing
 
     @Test func oneKeyOfTwoTypes() async throws {
         let bench = try await CacheBench.ready()
-        let number = Task { try await load(bench) }
+        let number = bench.spawner.task { try await load(bench) }
         try await waitUntil("the load") { gate.started == 1 }
-        let text = Task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60)) { "loaded" } }
+        let text = bench.spawner.task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60)) { "loaded" } }
         try await waitUntil("the second reader") { bench.cache.loads.waiters(for: "k") == 2 }
         gate.finish(1, with: 7)
         #expect(try await number.value == 7)
@@ -166,7 +166,7 @@ import Testing
 
     @Test func shutdownEndsLoadsAndTheirWaiters() async throws {
         let bench = try await CacheBench.ready()
-        let caller = Task { try await load(bench) }
+        let caller = bench.spawner.task { try await load(bench) }
         try await waitUntil("the load") { gate.started == 1 }
         try await bench.cache.shutdown()
         #expect(await code { _ = try await caller.value } == .shuttingDown)

@@ -30,7 +30,7 @@ import Testing
 
     @Test func aStoreThatRefusesFailsItWithinFiveSeconds() async throws {
         bench.store.inject(.fail(CacheBench.Foreign()))
-        let start = Task { try await bench.cache.initialize() }
+        let start = bench.spawner.task { try await bench.cache.initialize() }
         try await bench.spawner.waitForSleepers(2)
         await bench.spawner.advance(by: .seconds(5))
         #expect(await code { try await start.value } == .storeUnavailable)
@@ -40,7 +40,7 @@ import Testing
 
     @Test func aStoreThatHangsFailsItWithinFiveSeconds() async throws {
         bench.store.inject(.hang)
-        let start = Task { try await bench.cache.initialize() }
+        let start = bench.spawner.task { try await bench.cache.initialize() }
         try await bench.spawner.waitForSleepers(2)
         await bench.spawner.advance(by: .seconds(5))
         #expect(await code { try await start.value } == .storeTimedOut)
@@ -55,7 +55,7 @@ import Testing
             logger: bench.logs.logger
         )
         bench.store.inject(.fail(CacheError(.storeUnavailable, "connection refused")))
-        let start = Task { try await cache.initialize() }
+        let start = bench.spawner.task { try await cache.initialize() }
         try await bench.spawner.waitForSleepers(2)
         bench.store.inject(.hang)
         await bench.spawner.advance(by: .seconds(5))
@@ -70,7 +70,7 @@ import Testing
         let driver = FaultyStore(bench.store, spawner: bench.spawner)
         driver.inject(.delay(.milliseconds(501)))
         let cache = CacheService(store: driver, spawner: bench.spawner, logger: bench.logs.logger)
-        let start = Task { try await cache.initialize() }
+        let start = bench.spawner.task { try await cache.initialize() }
         try await bench.spawner.waitForSleepers(3)
         await bench.spawner.advance(by: .seconds(5))
         let error = await #expect(throws: CacheError.self) { try await start.value }
@@ -85,7 +85,7 @@ import Testing
             logger: bench.logs.logger
         )
         bench.store.inject(.hang)
-        let start = Task { try await cache.initialize() }
+        let start = bench.spawner.task { try await cache.initialize() }
         try await bench.spawner.waitForSleepers(2)
         await bench.spawner.advance(by: .seconds(5))
         #expect(await code { try await start.value } == .storeTimedOut)
@@ -100,7 +100,7 @@ import Testing
 
     @Test func aStoreThatRefusesTheCredentialsFailsItAtOnce() async throws {
         bench.store.inject(.fail(CacheError(.storeUnavailable, "wrong password").because(of: .credentials)))
-        let start = Task { try await bench.cache.initialize() }
+        let start = bench.spawner.task { try await bench.cache.initialize() }
         try await waitUntil("a ping") { bench.store.calls(of: .ping) == 1 }
         await bench.spawner.advance(by: .seconds(4))
         #expect(await code { try await start.value } == .storeUnavailable)
@@ -110,7 +110,7 @@ import Testing
     @Test(arguments: [true, false])
     func whatIsShutDownMeanwhileDoesNotStart(answers: Bool) async throws {
         bench.store.inject(answers ? .delay(.milliseconds(100)) : .fail(CacheBench.Foreign()))
-        let start = Task { try await bench.cache.initialize() }
+        let start = bench.spawner.task { try await bench.cache.initialize() }
         try await bench.spawner.waitForSleepers(2)
         try await bench.cache.shutdown()
         await bench.spawner.advance(by: .seconds(4))
@@ -123,7 +123,7 @@ import Testing
 
     @Test func aStoreThatComesUpMeanwhileWillDo() async throws {
         bench.store.inject(.fail(CacheBench.Foreign()))
-        let start = Task { try await bench.cache.initialize() }
+        let start = bench.spawner.task { try await bench.cache.initialize() }
         try await bench.spawner.waitForSleepers(2)
         bench.store.recover()
         await bench.spawner.advance(by: .milliseconds(250))

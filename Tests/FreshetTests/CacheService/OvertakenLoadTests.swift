@@ -20,7 +20,7 @@ import Testing
     func aLoadDoesNotOverwriteALaterWrite(index: Int) async throws {
         let (write, left) = Self.writes[index]
         let bench = try await CacheBench.ready()
-        let reader = Task { try await load(bench) }
+        let reader = bench.spawner.task { try await load(bench) }
         try await waitUntil("the load") { gate.started == 1 }
         try await write(bench.cache)
         gate.finish(1, with: 1)
@@ -30,10 +30,10 @@ import Testing
 
     @Test func laterReadersDoNotJoinAnOvertakenLoad() async throws {
         let bench = try await CacheBench.ready()
-        let early = Task { try await load(bench) }
+        let early = bench.spawner.task { try await load(bench) }
         try await waitUntil("the load") { gate.started == 1 }
         try await bench.cache.del("k")
-        let late = Task { try await load(bench) }
+        let late = bench.spawner.task { try await load(bench) }
         try await waitUntil("the second load") { gate.started == 2 }
         gate.finish(2, with: 2)
         #expect(try await late.value == 2)
@@ -46,10 +46,10 @@ import Testing
         let bench = try await CacheBench.ready()
         bench.store.inject(.delay(.milliseconds(100)), into: [.set])
         gate.finish(1, with: 1)
-        let reader = Task { try await load(bench) }
+        let reader = bench.spawner.task { try await load(bench) }
         try await waitUntil("the store") { bench.store.calls(of: .set) == 1 }
         await bench.spawner.settle()
-        let removal = Task { try await bench.cache.del("k") }
+        let removal = bench.spawner.task { try await bench.cache.del("k") }
         await bench.spawner.settle()
         #expect(bench.store.calls(of: .del) == 0)
         await bench.spawner.advance(by: .milliseconds(100))
@@ -60,11 +60,11 @@ import Testing
 
     @Test func aLoadThatEndsDuringAWriteIsNotStoredAfterIt() async throws {
         let bench = try await CacheBench.ready()
-        let reader = Task { try await load(bench) }
+        let reader = bench.spawner.task { try await load(bench) }
         try await waitUntil("the load") { gate.started == 1 }
         bench.store.inject(.delay(.milliseconds(100)), into: [.del])
         bench.store.inject(.delay(.milliseconds(200)), into: [.set])
-        let removal = Task { try await bench.cache.del("k") }
+        let removal = bench.spawner.task { try await bench.cache.del("k") }
         try await waitUntil("the removal") { bench.store.calls(of: .del) == 1 }
         gate.finish(1, with: 1)
         await bench.spawner.settle()
@@ -78,12 +78,12 @@ import Testing
     func aLoadThatBeginsAndEndsDuringAWriteIsNotStoredAfterIt(increments: Bool) async throws {
         let bench = try await CacheBench.ready()
         bench.store.inject(.delay(.milliseconds(100)), into: [.set, .incr])
-        let write = Task {
+        let write = bench.spawner.task {
             if increments { _ = try await bench.cache.incr("k", by: 5) } else { try await bench.cache.set("k", 5) }
         }
         let operation = increments ? StoreOperation.incr : .set
         try await waitUntil("the write") { bench.store.calls(of: operation) == 1 }
-        let reader = Task { try await load(bench) }
+        let reader = bench.spawner.task { try await load(bench) }
         try await waitUntil("the load") { gate.started == 1 }
         gate.finish(1, with: 1)
         await bench.spawner.settle()
@@ -98,14 +98,14 @@ import Testing
         let bench = try await CacheBench.ready()
         try await bench.cache.set("k", 1)
         bench.store.inject(.delay(.milliseconds(100)), into: [.set])
-        let write = Task { try await bench.cache.set("k", 2) }
+        let write = bench.spawner.task { try await bench.cache.set("k", 2) }
         try await waitUntil("the write") { bench.store.calls(of: .set) == 2 }
         bench.store.inject(.hang, into: [.get])
-        let early = Task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(1)) { 0 } }
+        let early = bench.spawner.task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(1)) { 0 } }
         try await waitUntil("the early reader's flight") { bench.store.hangingCalls == 1 }
         await bench.spawner.advance(by: .milliseconds(100))
         #expect(try await write.value == .stored)
-        let late = Task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(1)) { 0 } }
+        let late = bench.spawner.task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(1)) { 0 } }
         try await waitUntil("the late reader's own flight") { bench.store.hangingCalls == 2 }
         bench.store.recover()
         #expect(try await late.value == 2)
@@ -116,9 +116,9 @@ import Testing
         let bench = try await CacheBench.ready()
         bench.store.inject(.delay(.milliseconds(100)), into: [.set])
         gate.finish(1, with: 1)
-        let reader = Task { try await load(bench) }
+        let reader = bench.spawner.task { try await load(bench) }
         try await waitUntil("the store") { bench.store.calls(of: .set) == 1 }
-        let refresh = Task { try await self.refresh(bench) }
+        let refresh = bench.spawner.task { try await self.refresh(bench) }
         try await waitUntil("the refresh") { bench.cache.loads.waiters(for: "k") == 2 }
         await bench.spawner.settle()
         #expect(gate.started == 1)
@@ -130,9 +130,9 @@ import Testing
 
     @Test func aRefreshNeverGivesWhatWasLoadedBefore() async throws {
         let bench = try await CacheBench.ready()
-        let reader = Task { try await load(bench) }
+        let reader = bench.spawner.task { try await load(bench) }
         try await waitUntil("the load") { gate.started == 1 }
-        let refresh = Task { try await self.refresh(bench) }
+        let refresh = bench.spawner.task { try await self.refresh(bench) }
         try await waitUntil("the refresh") { gate.started == 2 }
         gate.finish(1, with: 1)
         #expect(try await reader.value == 1)
@@ -144,9 +144,9 @@ import Testing
 
     @Test func atMostOneRefreshRunsAndOneWaits() async throws {
         let bench = try await CacheBench.ready()
-        let first = Task { try await refresh(bench) }
+        let first = bench.spawner.task { try await refresh(bench) }
         try await waitUntil("the first refresh") { gate.started == 1 }
-        let later = (0..<20).map { _ in Task { try await refresh(bench) } }
+        let later = (0..<20).map { _ in bench.spawner.task { try await refresh(bench) } }
         try await waitUntil("the later callers") { bench.cache.loads.waiters(for: "k") == 21 }
         gate.finish(1, with: 1)
         #expect(try await first.value == 1)
@@ -159,7 +159,7 @@ import Testing
     @Test func aRefreshKeepsTheOldValueUntilItHasANewOne() async throws {
         let bench = try await CacheBench.ready()
         try await bench.cache.set("k", 0)
-        let refresh = Task { try await self.refresh(bench) }
+        let refresh = bench.spawner.task { try await self.refresh(bench) }
         try await waitUntil("the refresh") { gate.started == 1 }
         #expect(try await bench.cache.get("k") == 0)
         gate.fail(1)
@@ -171,7 +171,7 @@ import Testing
         let bench = try await CacheBench.ready()
         try await bench.cache.set("k", 0)
         let gate = gate
-        let refresh = Task {
+        let refresh = bench.spawner.task {
             try await bench.cache.refresh(key: "k", ttl: .seconds(60), purge: true) { try await gate.run() }
         }
         try await waitUntil("the refresh") { gate.started == 1 }

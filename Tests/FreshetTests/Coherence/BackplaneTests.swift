@@ -43,7 +43,7 @@ struct BackplaneTests {
                 logger: Logger(label: "test")
             )
             (self.fleet, self.store, self.cache) = (fleet, store, fields)
-            run = Task { try await fields.run() }
+            run = fleet.spawner.task { try await fields.run() }
             let backplane = backplane
             try await waitUntil("the node's listening") { backplane.listeners == 1 }
             backplane.send(.live)
@@ -194,11 +194,11 @@ struct BackplaneTests {
         let invalidation: Invalidation = hard ? .remove : .expire
         try await node.fleet.store.invalidateEntry("agents_list", invalidation)
         node.backplane.send(.changed(key: "agents_list", .invalidated(invalidation), try await node.generation))
-        let before = Task { try await node.cache.read(node.fleet.field) }
+        let before = node.fleet.spawner.task { try await node.cache.read(node.fleet.field) }
         try await node.fleet.source.waitForLoads(2)
         try await node.fleet.store.invalidateEntry("agents_list", invalidation)
         node.backplane.send(.changed(key: "agents_list", .invalidated(invalidation), try await node.generation))
-        let after = Task { try await node.cache.read(node.fleet.field) }
+        let after = node.fleet.spawner.task { try await node.cache.read(node.fleet.field) }
         try await node.fleet.source.waitForLoads(3)
         node.fleet.source.end(3, value: "v3")
         #expect(try await after.value.value == "v3")
@@ -224,9 +224,9 @@ struct BackplaneTests {
         let other = try await fleet.node()
         try await fleet.load(1, on: node.cache)
         await fleet.spawner.advance(by: .seconds(61))
-        let loading = Task { try await other.read(fleet.field) }
+        let loading = fleet.spawner.task { try await other.read(fleet.field) }
         try await fleet.source.waitForLoads(2)
-        let early = Task { try await node.cache.read(fleet.field) }
+        let early = fleet.spawner.task { try await node.cache.read(fleet.field) }
         if softDeadline != nil {
             try await waitUntil("the reader") { node.cache.waiters(of: fleet.field.erased) == 1 }
             await fleet.spawner.advance(by: .seconds(4))
@@ -234,7 +234,7 @@ struct BackplaneTests {
         #expect(try await early.value.value == "v1")
         try await fleet.store.invalidateEntry("agents_list", .remove)
         node.backplane.send(.changed(key: "agents_list", .invalidated(.remove), try await node.generation))
-        let late = Task { try await node.cache.read(fleet.field) }
+        let late = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await waitUntil("the reader") { node.cache.waiters(of: fleet.field.erased) == 1 }
         await fleet.spawner.advance(by: .seconds(5))
         try await fleet.source.waitForLoads(3)
@@ -252,7 +252,7 @@ struct BackplaneTests {
         let fleet = node.fleet
         _ = try await fleet.node().value(of: fleet.field)
         node.store.inject(.delayAfterwards(.milliseconds(100)), into: [.read])
-        let reader = Task { try await node.cache.value(of: fleet.field) }
+        let reader = fleet.spawner.task { try await node.cache.value(of: fleet.field) }
         try await waitUntil("the read") { node.store.calls(of: .read) == 1 }
         await fleet.spawner.settle()
         let request = LeaseRequest(purpose: .renew, holdFor: .seconds(9), freshFor: .seconds(60))
@@ -281,10 +281,10 @@ struct BackplaneTests {
         try await fleet.load(1, on: node.cache)
         await fleet.spawner.advance(by: .seconds(21))
         node.store.inject(.hang, into: [.read])
-        let early = Task { try await node.cache.read(fleet.field) }
+        let early = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await waitUntil("the read") { node.store.hangingCalls == 1 }
         try await node.hear(.remove)
-        let late = Task { try await node.cache.read(fleet.field) }
+        let late = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await waitUntil("the late reader") { node.cache.waiters(of: fleet.field.erased) == 2 }
         await fleet.spawner.advance(by: .milliseconds(500))
         try await fleet.source.waitForLoads(2)
@@ -305,7 +305,7 @@ struct BackplaneTests {
         try await fleet.load(1, on: node.cache)
         await fleet.spawner.advance(by: .seconds(21))
         node.store.inject(.hang, into: [.read])
-        let reader = Task { try await node.cache.read(fleet.field) }
+        let reader = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await waitUntil("the read") { node.store.hangingCalls == 1 }
         try await node.hear(.expire)
         await fleet.spawner.advance(by: .milliseconds(500))
@@ -328,7 +328,7 @@ struct BackplaneTests {
         #expect(try await node.cache.value(of: fleet.field) == "v1")
         try await waitUntil("the lease") { node.store.hangingCalls == 1 }
         try await node.hear(.remove)
-        let late = Task { try await node.cache.value(of: fleet.field) }
+        let late = fleet.spawner.task { try await node.cache.value(of: fleet.field) }
         try await waitUntil("the late reader") { node.cache.waiters(of: fleet.field.erased) == 1 }
         await fleet.spawner.advance(by: .milliseconds(500))
         #expect(try await late.value == "v2")
@@ -341,9 +341,9 @@ struct BackplaneTests {
         let node = try await Node(Fleet())
         let fleet = node.fleet
         let other = try await fleet.node()
-        let loading = Task { try await other.value(of: fleet.field) }
+        let loading = fleet.spawner.task { try await other.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
-        let reader = Task { try await node.cache.value(of: fleet.field) }
+        let reader = fleet.spawner.task { try await node.cache.value(of: fleet.field) }
         try await waitUntil("the wait for the lease") { node.store.calls(of: .lease) == 1 }
         await fleet.spawner.settle()
         fleet.source.end(1, value: "v1")
@@ -362,10 +362,10 @@ struct BackplaneTests {
         try await fleet.load(1, on: node.cache)
         await fleet.spawner.advance(by: .seconds(61))
         node.store.inject(.hang, into: [.lease])
-        let early = Task { try await node.cache.read(fleet.field) }
+        let early = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await waitUntil("the lease") { node.store.hangingCalls == 1 }
         try await node.hear(.remove)
-        let late = Task { try await node.cache.read(fleet.field) }
+        let late = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await waitUntil("the late reader") { node.cache.waiters(of: fleet.field.erased) == 2 }
         await fleet.spawner.advance(by: .milliseconds(500))
         try await fleet.source.waitForLoads(2)
@@ -380,12 +380,12 @@ struct BackplaneTests {
     func removedDuringForce() async throws {
         let node = try await Node(Fleet())
         let fleet = node.fleet
-        let first = Task { try await node.cache.refresh(fleet.field) }
+        let first = fleet.spawner.task { try await node.cache.refresh(fleet.field) }
         try await fleet.source.waitForLoads(1)
         fleet.source.end(1, value: "v1")
         #expect(try await first.value.value == "v1")
         node.store.inject(.hang, into: [.lease])
-        let second = Task { try await node.cache.refresh(fleet.field) }
+        let second = fleet.spawner.task { try await node.cache.refresh(fleet.field) }
         try await waitUntil("the lease") { node.store.hangingCalls == 1 }
         try await node.hear(.remove)
         await fleet.spawner.advance(by: .milliseconds(500))
@@ -409,18 +409,18 @@ struct BackplaneTests {
         let reads = node.store.calls(of: .read)
         node.store.inject(late, into: [.read, .lease])
         // Reads that there is nothing, and finds the other's value when it asks for a lease.
-        let early = forced ? nil : Task { try await node.cache.read(fleet.field) }
+        let early = forced ? nil : fleet.spawner.task { try await node.cache.read(fleet.field) }
         if !forced { try await waitUntil("the read") { node.store.calls(of: .read) > reads } }
-        let loading = Task { try await other.refresh(fleet.field) }
+        let loading = fleet.spawner.task { try await other.refresh(fleet.field) }
         try await fleet.source.waitForLoads(1)
         fleet.source.end(1, value: "v1")
         #expect(try await loading.value.value == "v1")
-        let forcing = forced ? Task { try await node.cache.refresh(fleet.field) } : nil
+        let forcing = forced ? fleet.spawner.task { try await node.cache.refresh(fleet.field) } : nil
         if !forced { await fleet.spawner.advance(by: .milliseconds(100)) }
         try await waitUntil("the lease") { node.store.calls(of: .lease) == 1 }
         await fleet.spawner.settle()
         try await node.hear(.remove)
-        let reader = Task { try await node.cache.read(fleet.field) }
+        let reader = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await waitUntil("the reader") { node.cache.waiters(of: fleet.field.erased) == 2 }
         let clock = fleet.runClock()
         defer { clock.cancel() }
@@ -437,10 +437,10 @@ struct BackplaneTests {
         let node = try await Node(Fleet())
         let fleet = node.fleet
         node.store.inject(.fail(CacheError(.storeUnavailable, "away")))
-        let early = Task { try await node.cache.read(fleet.field) }
+        let early = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         try await node.hear(hard ? .remove : .expire)
-        let late = Task { try await node.cache.read(fleet.field) }
+        let late = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await fleet.source.waitForLoads(2)
         fleet.source.end(2, value: "v2")
         #expect(try await late.value.value == "v2")
@@ -453,7 +453,7 @@ struct BackplaneTests {
     @Test("a node's own messages cost it one look into the store, and nothing it has loaded")
     func own() async throws {
         let node = try await Node(Fleet())
-        let forced = Task { try await node.cache.refresh(node.fleet.field) }
+        let forced = node.fleet.spawner.task { try await node.cache.refresh(node.fleet.field) }
         try await node.fleet.source.waitForLoads(1)
         node.backplane.send(.changed(key: "agents_list", .invalidated(.expire), try await node.generation))
         node.fleet.source.end(1, value: "v1")

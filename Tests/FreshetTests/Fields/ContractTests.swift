@@ -18,7 +18,7 @@ struct ContractTests {
     private func overtaken(by verb: Verb) async throws {
         let fleet = Fleet()
         let node = try await fleet.node()
-        let before = Task { try await node.read(fleet.field) }
+        let before = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         let forcing: Task<FieldRead<String>, any Error>?
         switch verb {
@@ -26,9 +26,9 @@ struct ContractTests {
         case .remove: #expect(try await node.remove(fleet.field) == .done)
         case .refresh: break
         }
-        forcing = verb == .refresh ? Task { try await node.refresh(fleet.field) } : nil
+        forcing = verb == .refresh ? fleet.spawner.task { try await node.refresh(fleet.field) } : nil
         if verb == .refresh { try await fleet.source.waitForLoads(2) }
-        let after = Task { try await node.read(fleet.field) }
+        let after = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(2)
         fleet.source.end(2, value: "new")
         #expect(try await after.value.value == "new")
@@ -46,7 +46,7 @@ struct ContractTests {
         let fleet = Fleet()
         let a = try await fleet.node()
         let b = try await fleet.node()
-        let loading = Task { try await a.read(fleet.field) }
+        let loading = fleet.spawner.task { try await a.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         try await b.remove(fleet.field)
         fleet.source.end(1, value: "old")
@@ -71,12 +71,53 @@ struct ContractTests {
     func foreignWriteDuringLoad() async throws {
         let fleet = Fleet()
         let node = try await fleet.node()
-        let loading = Task { try await node.read(fleet.field) }
+        let loading = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: CacheOptions())
         fleet.source.end(1, value: "old")
         #expect(try await loading.value.isStored == false)
         #expect(try await node.value(of: fleet.field) == "theirs")
+    }
+
+    /// On as many threads as there are, which other tests of a ``Fleet`` are not.
+    @Test("C1: what was removed before a read began is no answer to it, however many do what at once")
+    func manyAtOnce() async throws {
+        let cache = CacheService(store: MemoryStore(), logger: Logger(label: "test"))
+        try await cache.initialize()
+        let (version, removed) = (NIOLockedValueBox(0), NIOLockedValueBox(0))
+        var policy = FieldPolicy(ttl: .seconds(60))
+        policy.minRefreshInterval = .zero
+        let field = Field<Int>("version", policy: policy) { _ in .value(version.withLockedValue { $0 }) }
+        let node = FieldCache(cache: cache, catalog: try FieldCatalog([field]), logger: Logger(label: "test"))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in 0..<4000 {
+                group.addTask {
+                    switch index % 10 {
+                    case 0:
+                        let next = version.withLockedValue { version in
+                            version += 1
+                            return version
+                        }
+                        try await node.remove(field)
+                        removed.withLockedValue { $0 = max($0, next) }
+                    case 1:
+                        let least = version.withLockedValue { $0 }
+                        #expect(try await node.refresh(field).value >= least)
+                    case 2: try await node.expire(field)
+                    case 3:
+                        let reader = Task { try await node.value(of: field) }
+                        reader.cancel()
+                        _ = await reader.result
+                    default:
+                        let least = removed.withLockedValue { $0 }
+                        #expect(try await node.value(of: field) >= least)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(node.waiters(of: field.erased) == 0)
+        await node.shutdown()
     }
 
     @Test("C2: ten thousand readers on four nodes cost one load")
@@ -108,7 +149,7 @@ struct ContractTests {
             return
         }
         let node = try await fleet.node()
-        let reader = Task { try await node.value(of: fleet.field) }
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         let clock = fleet.runClock()
         defer { clock.cancel() }
         #expect(try await reader.value == "v")
@@ -119,9 +160,9 @@ struct ContractTests {
     func cancellation() async throws {
         let fleet = Fleet()
         let node = try await fleet.node()
-        let first = Task { try await node.value(of: fleet.field) }
+        let first = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
-        let second = Task { try await node.value(of: fleet.field) }
+        let second = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await waitUntil("the second reader") { node.waiters(of: fleet.field.erased) == 2 }
         first.cancel()
         #expect(await errorOf { try await first.value } is CancellationError)
@@ -130,7 +171,7 @@ struct ContractTests {
         #expect(await errorOf { try await second.value } is CancellationError)
         try await waitUntil("the load's cancellation") { fleet.source.cancelled == [1] }
         // The key is not stuck, though the load never ends.
-        let third = Task { try await node.value(of: fleet.field) }
+        let third = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(2)
         fleet.source.end(2, value: "v2")
         #expect(try await third.value == "v2")
@@ -142,13 +183,13 @@ struct ContractTests {
     func hardDeadline() async throws {
         let fleet = Fleet { $0.hardDeadline = .seconds(5) }
         let node = try await fleet.node()
-        let reader = Task { try await node.value(of: fleet.field) }
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
         await fleet.spawner.advance(by: .seconds(5))
         #expect((await errorOf { try await reader.value } as? CacheError)?.code == .sourceTimedOut)
         #expect(fleet.source.cancelled == [1])
         await fleet.spawner.advance(by: .seconds(1))
-        let next = Task { try await node.value(of: fleet.field) }
+        let next = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(2)
         fleet.source.end(2, value: "v2")
         #expect(try await next.value == "v2")
@@ -192,7 +233,7 @@ struct ContractTests {
         let fleet = Fleet { $0.errorBackoff = .seconds(4) }
         let a = try await fleet.node()
         let b = try await fleet.node()
-        let readers = (0..<100).map { _ in Task { try await a.value(of: fleet.field) } }
+        let readers = (0..<100).map { _ in fleet.spawner.task { try await a.value(of: fleet.field) } }
         try await fleet.source.waitForLoads(1)
         try await waitUntil("the readers") { a.waiters(of: fleet.field.erased) == 100 }
         fleet.source.end(1, .failure(SourceIsDown()))
@@ -297,7 +338,7 @@ struct ContractTests {
         let node = try await fleet.node()
         try await fleet.load(1, on: node)
         await fleet.spawner.advance(by: .seconds(70))
-        let reader = Task { try await node.read(fleet.field) }
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(2)
         #expect(node.waiters(of: fleet.field.erased) == 1)
         await fleet.spawner.advance(by: .seconds(2))
@@ -319,7 +360,7 @@ struct ContractTests {
     func backgroundCompletion() async throws {
         let fleet = Fleet { $0.backgroundCompletion = true }
         let node = try await fleet.node()
-        let reader = Task { try await node.value(of: fleet.field) }
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
         reader.cancel()
         #expect(await errorOf { try await reader.value } is CancellationError)
@@ -388,10 +429,10 @@ struct ForcedRefreshTests {
     func queue() async throws {
         let fleet = Fleet { $0.minRefreshInterval = .zero }
         let node = try await fleet.node()
-        let first = Task { try await node.refresh(fleet.field).value }
+        let first = fleet.spawner.task { try await node.refresh(fleet.field).value }
         try await fleet.source.waitForLoads(1)
         await fleet.spawner.advance(by: .seconds(1))
-        let others = (0..<50).map { _ in Task { try await node.refresh(fleet.field).value } }
+        let others = (0..<50).map { _ in fleet.spawner.task { try await node.refresh(fleet.field).value } }
         try await waitUntil("the queue") { node.waiters(of: fleet.field.erased) == 51 }
         #expect(fleet.source.loads == 1)
         fleet.source.end(1, value: "v1")
@@ -423,7 +464,7 @@ struct ForcedRefreshTests {
         let fleet = Fleet { $0.staleWhileRevalidate = .seconds(30) }
         let nodes = [try await fleet.node(), try await fleet.node()]
         try await fleet.load(1, on: nodes[0])
-        let forced = Task { try await nodes[0].refresh(fleet.field).value }
+        let forced = fleet.spawner.task { try await nodes[0].refresh(fleet.field).value }
         try await fleet.source.waitForLoads(2)
         for second in 0..<29 {
             for node in nodes {
@@ -446,9 +487,9 @@ struct ForcedRefreshTests {
         let fleet = Fleet { if purge { $0.staleWhileRevalidate = .seconds(30) } }
         let node = try await fleet.node()
         try await fleet.load(1, on: node)
-        let forced = Task { try await node.refresh(fleet.field, purge: purge).value }
+        let forced = fleet.spawner.task { try await node.refresh(fleet.field, purge: purge).value }
         try await fleet.source.waitForLoads(2)
-        let reader = Task { try await node.read(fleet.field).value }
+        let reader = fleet.spawner.task { try await node.read(fleet.field).value }
         try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == 2 }
         await fleet.spawner.advance(by: .seconds(20))
         #expect(node.waiters(of: fleet.field.erased) == 2)
@@ -462,13 +503,13 @@ struct ForcedRefreshTests {
         let fleet = Fleet { $0.staleWhileRevalidate = .seconds(30) }
         let (a, b) = (try await fleet.node(), try await fleet.node())
         try await fleet.load(1, on: a)
-        let forced = Task { try await a.refresh(fleet.field).value }
+        let forced = fleet.spawner.task { try await a.refresh(fleet.field).value }
         try await fleet.source.waitForLoads(2)
         #expect(try await a.read(fleet.field).value == "v1")
         try await b.remove(fleet.field)
         // No backplane tells: what is held is believed no longer than two seconds.
         await fleet.spawner.advance(by: .seconds(2))
-        let reader = Task { try await a.read(fleet.field) }
+        let reader = fleet.spawner.task { try await a.read(fleet.field) }
         try await waitUntil("the reader") { a.waiters(of: fleet.field.erased) == 2 }
         await fleet.spawner.advance(by: .seconds(1))
         #expect(a.waiters(of: fleet.field.erased) == 2)
@@ -485,7 +526,7 @@ struct ForcedRefreshTests {
         try await fleet.load(1, on: node)
         await fleet.spawner.advance(by: .seconds(61))
         store.inject(.hang, into: [.lease])
-        let reader = Task { try await node.read(fleet.field) }
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
         try await waitUntil("the lease") { store.hangingCalls == 1 }
         try await fleet.store.invalidateEntry("agents_list", .remove)
         store.recover()
@@ -501,9 +542,9 @@ struct ForcedRefreshTests {
         let fleet = Fleet { $0.softDeadline = .seconds(3) }
         let node = try await fleet.node()
         try await fleet.load(1, on: node)
-        let forced = Task { try await node.refresh(fleet.field).value }
+        let forced = fleet.spawner.task { try await node.refresh(fleet.field).value }
         try await fleet.source.waitForLoads(2)
-        let reader = Task { try await node.read(fleet.field) }
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
         try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == 2 }
         await fleet.spawner.advance(by: .seconds(3))
         try await waitUntil("the reader's answer") { node.waiters(of: fleet.field.erased) == 1 }
@@ -520,7 +561,7 @@ struct ForcedRefreshTests {
         let node = try await fleet.node(store)
         try await fleet.load(1, on: node)
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
-        let forced = Task { try await node.refresh(fleet.field).value }
+        let forced = fleet.spawner.task { try await node.refresh(fleet.field).value }
         try await fleet.source.waitForLoads(2)
         for _ in 0..<10 {
             #expect(await fleet.promptRead(on: node)?.value == "v1")
@@ -535,7 +576,7 @@ struct ForcedRefreshTests {
         let fleet = Fleet { $0.staleWhileRevalidate = .seconds(30) }
         let node = try await fleet.node()
         try await fleet.load(1, on: node)
-        let forced = Task { try await node.refresh(fleet.field).value }
+        let forced = fleet.spawner.task { try await node.refresh(fleet.field).value }
         try await fleet.source.waitForLoads(2)
         forced.cancel()
         #expect(await errorOf { try await forced.value } is CancellationError)
@@ -548,9 +589,9 @@ struct ForcedRefreshTests {
         let fleet = Fleet()
         let a = try await fleet.node()
         let b = try await fleet.node()
-        let loading = Task { try await b.read(fleet.field) }
+        let loading = fleet.spawner.task { try await b.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
-        let forced = Task { try await a.refresh(fleet.field) }
+        let forced = fleet.spawner.task { try await a.refresh(fleet.field) }
         try await fleet.source.waitForLoads(2)
         fleet.source.end(2, value: "new")
         #expect(try await forced.value.value == "new")
@@ -567,7 +608,7 @@ enum RequestScope {
 extension Fleet {
     /// Reads without anybody moving the clock or ending a load; nil if that leaves the reader waiting.
     func promptRead(on node: FieldCache) async -> FieldRead<String>? {
-        let reader = Task { try await node.read(field) }
+        let reader = spawner.task { try await node.read(field) }
         let end = Task {
             try await Task.sleep(for: .seconds(20))
             reader.cancel()
@@ -578,7 +619,7 @@ extension Fleet {
 
     /// Lets a node load "v1", say, as the source's load of that number.
     func load(_ number: Int, on node: FieldCache) async throws {
-        let reader = Task { try await node.value(of: field) }
+        let reader = spawner.task { try await node.value(of: field) }
         try await source.waitForLoads(number)
         source.end(number, value: "v\(number)")
         _ = try await reader.value

@@ -1,6 +1,7 @@
 import Freshet
 import FreshetTesting
 import NIOConcurrencyHelpers
+import Testing
 
 /// A source whose loads end when the test says so.
 final class ControlledSource<Value: Sendable>: Sendable {
@@ -58,11 +59,18 @@ final class ControlledSource<Value: Sendable>: Sendable {
         }
     }
 
-    func end(_ number: Int, _ answer: Answer) {
-        state.withLockedValue { $0.waiting.removeValue(forKey: number) }?.resume(returning: answer)
+    /// Ends a load that waits; see ``waitForLoads(_:)``.
+    func end(_ number: Int, _ answer: Answer, sourceLocation: SourceLocation = #_sourceLocation) {
+        guard let load = state.withLockedValue({ $0.waiting.removeValue(forKey: number) }) else {
+            Issue.record("load \(number) of a source does not wait to be ended", sourceLocation: sourceLocation)
+            return
+        }
+        load.resume(returning: answer)
     }
 
-    func end(_ number: Int, value: Value) { end(number, .success(.value(value))) }
+    func end(_ number: Int, value: Value, sourceLocation: SourceLocation = #_sourceLocation) {
+        end(number, .success(.value(value)), sourceLocation: sourceLocation)
+    }
 }
 
 struct SourceIsDown: Error {}

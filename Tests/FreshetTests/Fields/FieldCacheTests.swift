@@ -47,7 +47,7 @@ struct Fleet {
     /// Has a node load a value, and waits until it has.
     func load(_ value: String, on node: FieldCache) async throws {
         let number = source.loads + 1
-        let reader = Task { try await node.read(field) }
+        let reader = spawner.task { try await node.read(field) }
         try await source.waitForLoads(number)
         source.end(number, value: value)
         #expect(try await reader.value.value == value)
@@ -141,12 +141,12 @@ struct FieldCacheTests {
     func notModifiedTooLate() async throws {
         let fleet = Fleet()
         let node = try await fleet.node()
-        let first = Task { try await node.value(of: fleet.field) }
+        let first = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
         fleet.source.end(1, .success(.value("v1", .init(etag: "e1"))))
         #expect(try await first.value == "v1")
         await fleet.spawner.advance(by: .seconds(50))
-        let reader = Task { try await node.read(fleet.field, maxAge: .seconds(10)) }
+        let reader = fleet.spawner.task { try await node.read(fleet.field, maxAge: .seconds(10)) }
         try await fleet.source.waitForLoads(2)
         await fleet.spawner.advance(by: .seconds(20))
         fleet.source.end(2, .success(.notModified))
@@ -169,7 +169,7 @@ struct FieldCacheTests {
         await fleet.spawner.advance(by: .milliseconds(59_800))
         // Less than a call to the store may take.
         store.inject(.delayAfterwards(.milliseconds(300)), into: [.lease])
-        let reader = Task { try await node.read(fleet.field, maxAge: .seconds(10)) }
+        let reader = fleet.spawner.task { try await node.read(fleet.field, maxAge: .seconds(10)) }
         try await waitUntil("the lease") { store.calls(of: .lease) == 2 && fleet.spawner.sleepers > 0 }
         await fleet.spawner.advance(by: .milliseconds(300))
         #expect(try await reader.value.value == "v2")
@@ -231,19 +231,19 @@ struct FieldCacheTests {
     func uncacheable() async throws {
         let fleet = Fleet()
         let node = try await fleet.node()
-        let first = Task { try await node.value(of: fleet.field) }
+        let first = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
         fleet.source.end(1, .success(.value("v1", .init(isCacheable: false))))
         #expect(try await first.value == "v1")
-        let second = Task { try await node.value(of: fleet.field) }
+        let second = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(2)
-        let third = Task { try await node.value(of: fleet.field) }
+        let third = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(3)
         fleet.source.end(2, .success(.value("v2", .init(isCacheable: false))))
         #expect(try await second.value == "v2")
         fleet.source.end(3, value: "v3")
         #expect(try await third.value == "v3")
-        let fourth = Task { try await node.read(fleet.field) }
+        let fourth = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(4)
         fleet.source.end(4, value: "v4")
         #expect(try await fourth.value.isStored)
@@ -253,12 +253,12 @@ struct FieldCacheTests {
     func uncacheableFailures() async throws {
         let fleet = Fleet()
         let node = try await fleet.node()
-        let first = Task { try await node.value(of: fleet.field) }
+        let first = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
         fleet.source.end(1, .success(.value("v1", .init(isCacheable: false))))
         _ = try await first.value
         for (moment, loads) in [2...5, 6...6].enumerated() {
-            let readers = loads.map { _ in Task { try await node.value(of: fleet.field) } }
+            let readers = loads.map { _ in fleet.spawner.task { try await node.value(of: fleet.field) } }
             try await fleet.source.waitForLoads(loads.upperBound)
             await fleet.spawner.advance(by: .seconds(1))
             for load in loads { fleet.source.end(load, .failure(SourceIsDown())) }
@@ -308,10 +308,10 @@ struct FieldCacheTests {
         let fleet = Fleet()
         let logs = RecordedLogs()
         let node = try await fleet.node(logger: logs.logger)
-        let reader = Task { try await node.value(of: fleet.field) }
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
         let hasEnded = NIOLockedValueBox(false)
-        let end = Task {
+        let end = fleet.spawner.task {
             if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
             await node.shutdown()
             hasEnded.withLockedValue { $0 = true }
@@ -320,7 +320,7 @@ struct FieldCacheTests {
         try await waitUntil("the deadline's timer") { fleet.spawner.sleepers == 1 }
         #expect(!hasEnded.withLockedValue { $0 })
         fleet.source.end(1, value: "late")
-        await end.value
+        try await end.value
         #expect(!logs.entries.contains { $0.level >= .warning })
         for error in [
             await errorOf { try await reader.value }, await errorOf { try await node.value(of: fleet.field) },
@@ -405,20 +405,20 @@ extension FieldCacheTests {
         let node = try await fleet.node()
         var details = LoadDetails()
         details.isCacheable = false
-        let first = Task { try await node.value(of: fleet.field) }
+        let first = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
         fleet.source.end(1, .success(.value("v1", details)))
         #expect(try await first.value == "v1")
-        let lone = Task { try await node.value(of: fleet.field) }
+        let lone = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(2)
         #expect(node.waiters(of: fleet.field.erased) == 0)
-        let end = Task { await node.shutdown() }
+        let end = fleet.spawner.task { await node.shutdown() }
         try await waitUntil("the load's cancellation") { fleet.source.cancelled == [2] }
         #expect((await errorOf { try await lone.value } as? CacheError)?.code == .shuttingDown)
         #expect((await errorOf { try await node.value(of: fleet.field) } as? CacheError)?.code == .shuttingDown)
         #expect(fleet.source.loads == 2)
         fleet.source.end(2, value: "late")
-        await end.value
+        try await end.value
         #expect(fleet.spawner.runningTasks == 0)
     }
 }

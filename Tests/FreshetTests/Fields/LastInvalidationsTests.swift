@@ -51,13 +51,13 @@ struct LastInvalidationsTests {
     @Test("the shutdown waits for a store that comes back within seconds")
     func comesBack() async throws {
         let node = try await node(attempts: 8)
-        let end = Task { await node.shutdown() }
+        let end = fleet.spawner.task { await node.shutdown() }
         try await waitUntil("the pause") { fleet.spawner.sleepers > 0 }
         await fleet.spawner.advance(by: .seconds(4))
         #expect(try await isStored())
         store.recover()
         await fleet.spawner.advance(by: .milliseconds(200))
-        await end.value
+        try await end.value
         #expect(try await !isStored())
         #expect(lost == nil)
     }
@@ -66,10 +66,10 @@ struct LastInvalidationsTests {
     func staysAway(hangs: Bool) async throws {
         let node = try await node()
         if hangs { store.inject(.hang) }
-        let end = Task { await node.shutdown() }
+        let end = fleet.spawner.task { await node.shutdown() }
         try await waitUntil("the pause") { fleet.spawner.sleepers > 0 }
         let clock = fleet.runClock()
-        await end.value
+        try await end.value
         clock.cancel()
         await clock.value
         #expect(fleet.spawner.now() >= MonotonicInstant(nanoseconds: 0) + .seconds(10))
@@ -82,14 +82,14 @@ struct LastInvalidationsTests {
         let source = ControlledSource<String>()
         let field = Field("agents", key: "agents_list", policy: FieldPolicy(ttl: .seconds(60)), load: source.load)
         let node = try await node()
-        let refresh = Task { try await node.refresh(field, purge: true) }
+        let refresh = fleet.spawner.task { try await node.refresh(field, purge: true) }
         try await source.waitForLoads(1)
-        let end = Task { await node.shutdown() }
+        let end = fleet.spawner.task { await node.shutdown() }
         try await waitUntil("the load's cancellation") { source.cancelled == [1] }
         store.recover()
         source.end(1, value: "late")
         let clock = fleet.runClock()
-        await end.value
+        try await end.value
         clock.cancel()
         _ = await errorOf { try await refresh.value }
         #expect(try await !isStored())

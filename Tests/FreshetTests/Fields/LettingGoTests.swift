@@ -170,10 +170,10 @@ struct LettingGoTests {
         let node = try await makeNode([field])
         try await expectFailure { _ = try await node.read(field.erased) }
         source.holdFromNowOn()
-        let first = Task { try await node.refresh(field.erased) }
+        let first = spawner.task { try await node.refresh(field.erased) }
         try await source.waitForLoads(2)
         await spawner.advance(by: .seconds(1))
-        let second = Task { try await node.refresh(field.erased) }
+        let second = spawner.task { try await node.refresh(field.erased) }
         try await waitUntil("both refreshes") { node.waiters(of: field.erased) == 2 }
         #expect(inTime.withLockedValue { $0 } == nil)
         try await node.remove(field)

@@ -46,7 +46,7 @@ struct LoadLimitTests {
     func bounded() async throws {
         let node = try await node(limit: 2)
         let source = fleet.source
-        let readers = (0..<3).map { number in Task { try await node.value(of: field("f\(number)", source)) } }
+        let readers = (0..<3).map { number in fleet.spawner.task { try await node.value(of: field("f\(number)", source)) } }
         try await source.waitForLoads(2)
         await fleet.spawner.settle()
         #expect(source.loads == 2)
@@ -63,9 +63,9 @@ struct LoadLimitTests {
         let other = field("other", source)
         let node = try await node(limit: 1, fields: [other])
         let long = field("long", fleet.source, hardDeadline: .seconds(60))
-        let endless = Task { try await node.value(of: long) }
+        let endless = fleet.spawner.task { try await node.value(of: long) }
         try await fleet.source.waitForLoads(1)
-        let waiting = Task { try await node.value(of: other) }
+        let waiting = fleet.spawner.task { try await node.value(of: other) }
         try await waitUntil("the other reader") { node.waiters(of: other.erased) == 1 }
         let ends = NIOLockedValueBox<[FieldEvent.Kind]>([])
         node.watch { _, event in if case .load = event.kind { ends.withLockedValue { $0.append(event.kind) } } }
@@ -93,14 +93,14 @@ struct LoadLimitTests {
         let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
         #expect(try await node.value(of: other) == "old")
         await fleet.spawner.advance(by: .seconds(10))
-        let endless = Task { try await node.value(of: long) }
+        let endless = fleet.spawner.task { try await node.value(of: long) }
         try await fleet.source.waitForLoads(1)
-        let first = Task { try await node.value(of: other) }
+        let first = fleet.spawner.task { try await node.value(of: other) }
         try await waitUntil("the first") { node.waiters(of: other.erased) == 1 }
         await fleet.spawner.advance(by: .seconds(5))
         if isRemoved { try await elsewhere.remove(other) }
         await fleet.spawner.advance(by: .seconds(20))
-        let late = Task { try await node.value(of: other) }
+        let late = fleet.spawner.task { try await node.value(of: other) }
         try await waitUntil("the late one") { node.waiters(of: other.erased) == 2 }
         await fleet.spawner.advance(by: .seconds(5))
         for reader in [first, late] {
@@ -122,13 +122,13 @@ struct LoadLimitTests {
         let node = try await node(limit: 1, store: store)
         #expect(try await node.value(of: other) == "old")
         await fleet.spawner.advance(by: .seconds(10))
-        let endless = Task { try await node.value(of: long) }
+        let endless = fleet.spawner.task { try await node.value(of: long) }
         try await fleet.source.waitForLoads(1)
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
-        let first = Task { try await node.value(of: other) }
+        let first = fleet.spawner.task { try await node.value(of: other) }
         try await waitUntil("the first") { node.waiters(of: other.erased) == 1 }
         await fleet.spawner.advance(by: .seconds(20))
-        let late = Task { try await node.value(of: other) }
+        let late = fleet.spawner.task { try await node.value(of: other) }
         try await waitUntil("the late one") { node.waiters(of: other.erased) == 2 }
         await fleet.spawner.advance(by: .seconds(10))
         for reader in [first, late] { #expect(try await reader.value == "old") }
@@ -144,9 +144,9 @@ struct LoadLimitTests {
         let other = field("other", source)
         let node = try await node(limit: 1, fields: [other])
         let long = field("long", fleet.source, hardDeadline: .seconds(60))
-        let first = Task { try await node.value(of: long) }
+        let first = fleet.spawner.task { try await node.value(of: long) }
         try await fleet.source.waitForLoads(1)
-        let waiting = Task { try await node.value(of: other) }
+        let waiting = fleet.spawner.task { try await node.value(of: other) }
         try await waitUntil("the other reader") { node.waiters(of: other.erased) == 1 }
         await fleet.spawner.advance(by: .seconds(4))
         fleet.source.end(1, value: "long")
@@ -169,7 +169,7 @@ struct LoadLimitTests {
             return .value(try await node.value(of: inner) + ", outer", details)
         }
         for _ in 0..<3 {
-            let reader = Task { try await node.value(of: outer) }
+            let reader = fleet.spawner.task { try await node.value(of: outer) }
             let clock = fleet.runClock()
             #expect(try await reader.value == "inner, outer")
             clock.cancel()
@@ -180,10 +180,10 @@ struct LoadLimitTests {
     func endless() async throws {
         let logs = RecordedLogs()
         let node = try await node(limit: 1, logger: logs.logger)
-        let endless = Task { try await node.value(of: field("endless", fleet.source)) }
+        let endless = fleet.spawner.task { try await node.value(of: field("endless", fleet.source)) }
         try await fleet.source.waitForLoads(1)
         let other = ControlledSource<String> { _ in .success(.value("other")) }
-        let waiting = Task { try await node.value(of: field("other", other)) }
+        let waiting = fleet.spawner.task { try await node.value(of: field("other", other)) }
         try await waitUntil("the other reader") { node.waiters(of: field("other", other).erased) == 1 }
         await fleet.spawner.settle()
         #expect(other.loads == 0)
@@ -196,7 +196,7 @@ struct LoadLimitTests {
         fleet.source.end(1, value: "late")
         await fleet.spawner.settle()
         let source = ControlledSource<String>()
-        let readers = (0..<2).map { number in Task { try await node.value(of: field("f\(number)", source)) } }
+        let readers = (0..<2).map { number in fleet.spawner.task { try await node.value(of: field("f\(number)", source)) } }
         try await source.waitForLoads(1)
         await fleet.spawner.settle()
         #expect(source.loads == 1)

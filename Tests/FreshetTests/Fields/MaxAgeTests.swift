@@ -36,13 +36,13 @@ struct MaxAgeTests {
         let fleet = Fleet()
         let store = FaultyStore(fleet.store)
         let node = try await fleet.node(store)
-        let first = Task { try await node.read(fleet.field) }
+        let first = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         store.inject(.hang, into: [.fill])
         fleet.source.end(1, value: "v1")
         try await waitUntil("the fill") { store.hangingCalls == 1 }
         await fleet.spawner.advance(by: .milliseconds(300))
-        let younger = Task { try await node.read(fleet.field, maxAge: .milliseconds(100)) }
+        let younger = fleet.spawner.task { try await node.read(fleet.field, maxAge: .milliseconds(100)) }
         try await waitUntil("the second reader") { node.waiters(of: fleet.field.erased) == 2 }
         store.recover()
         #expect(try await first.value.value == "v1")
@@ -70,7 +70,7 @@ struct MaxAgeTests {
         fleet.source.holdFromNowOn()
         #expect(try await node.read(fleet.field).status == .stale)
         try await fleet.source.waitForLoads(2)
-        let reader = Task { try await node.read(fleet.field, maxAge: .seconds(600)) }
+        let reader = fleet.spawner.task { try await node.read(fleet.field, maxAge: .seconds(600)) }
         try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == 1 }
         #expect(await fleet.promptRead(on: node)?.status == .stale)
         #expect(node.waiters(of: fleet.field.erased) == 1)

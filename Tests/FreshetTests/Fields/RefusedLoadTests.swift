@@ -15,10 +15,10 @@ struct RefusedLoadTests {
     private func late(change: Change) async throws {
         let fleet = Fleet()
         let (a, b) = (try await fleet.node(), try await fleet.node())
-        let first = Task { try await b.read(fleet.field) }
+        let first = fleet.spawner.task { try await b.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         await fleet.spawner.advance(by: .seconds(2))
-        let second = Task { try await b.read(fleet.field) }
+        let second = fleet.spawner.task { try await b.read(fleet.field) }
         try await waitUntil("the second reader") { b.waiters(of: fleet.field.erased) == 2 }
         switch change {
         case .expire: try await a.expire(fleet.field)
@@ -27,8 +27,8 @@ struct RefusedLoadTests {
             _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: CacheOptions())
         }
         await fleet.spawner.advance(by: .milliseconds(1))
-        let third = Task { try await b.read(fleet.field) }
-        let younger = Task { try await b.read(fleet.field, maxAge: .seconds(1)) }
+        let third = fleet.spawner.task { try await b.read(fleet.field) }
+        let younger = fleet.spawner.task { try await b.read(fleet.field, maxAge: .seconds(1)) }
         try await waitUntil("the later readers") { b.waiters(of: fleet.field.erased) == 4 }
         fleet.source.end(1, value: "old")
         for reader in [first, second] {
@@ -54,12 +54,12 @@ struct RefusedLoadTests {
         let store = FaultyStore(fleet.store)
         let (a, b) = (try await fleet.node(), try await fleet.node(store))
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
-        let first = Task { try await b.read(fleet.field) }
+        let first = fleet.spawner.task { try await b.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         store.recover()
         try await a.remove(fleet.field)
         await fleet.spawner.advance(by: .seconds(3))
-        let late = Task { try await b.read(fleet.field) }
+        let late = fleet.spawner.task { try await b.read(fleet.field) }
         try await waitUntil("the late reader") { b.waiters(of: fleet.field.erased) == 2 }
         fleet.source.end(1, value: "old")
         #expect(try await first.value.value == "old")
@@ -75,11 +75,11 @@ struct RefusedLoadTests {
         let (a, b) = (try await fleet.node(), try await fleet.node())
         try await fleet.load("removed", on: b)
         await fleet.spawner.advance(by: .seconds(2))
-        let first = Task { try await b.read(fleet.field) }
+        let first = fleet.spawner.task { try await b.read(fleet.field) }
         try await fleet.source.waitForLoads(2)
         try await a.remove(fleet.field)
         await fleet.spawner.advance(by: .seconds(3))
-        let late = Task { try await b.read(fleet.field) }
+        let late = fleet.spawner.task { try await b.read(fleet.field) }
         try await waitUntil("the late reader") { b.waiters(of: fleet.field.erased) == 2 }
         fleet.source.end(2, .failure(SourceIsDown()))
         #expect(try await first.value.value == "removed")
@@ -95,11 +95,11 @@ struct RefusedLoadTests {
     func failedBesideAnother(isTold: Bool) async throws {
         let fleet = Fleet()
         let (a, b) = (try await fleet.node(), try await fleet.node())
-        let first = Task { try await b.read(fleet.field) }
+        let first = fleet.spawner.task { try await b.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         try await a.remove(fleet.field)
         if isTold { try await b.remove(fleet.field) }
-        let other = Task { try await a.read(fleet.field) }
+        let other = fleet.spawner.task { try await a.read(fleet.field) }
         try await fleet.source.waitForLoads(2)
         fleet.source.end(2, value: "theirs")
         _ = try await other.value
@@ -113,15 +113,15 @@ struct RefusedLoadTests {
     func refusedLeave() async throws {
         let fleet = Fleet { $0.staleIfError = .seconds(3600) }
         let (a, b, c) = (try await fleet.node(), try await fleet.node(), try await fleet.node())
-        let first = Task { try await a.read(fleet.field) }
+        let first = fleet.spawner.task { try await a.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         let sleepers = fleet.spawner.sleepers
-        let waiting = Task { try await b.read(fleet.field) }
+        let waiting = fleet.spawner.task { try await b.read(fleet.field) }
         try await waitUntil("the wait for the lease") { fleet.spawner.sleepers > sleepers }
         fleet.source.end(1, value: "v1")
         _ = try await first.value
         try await b.expire(fleet.field)
-        let forced = Task { try await c.refresh(fleet.field) }
+        let forced = fleet.spawner.task { try await c.refresh(fleet.field) }
         try await fleet.source.waitForLoads(2)
         fleet.source.end(2, .failure(SourceIsDown()))
         _ = await errorOf { try await forced.value }
@@ -136,7 +136,7 @@ struct RefusedLoadTests {
         let fleet = Fleet()
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
         let (a, b) = (try await fleet.node(), try await fleet.node(store))
-        let loading = Task { try await b.read(fleet.field) }
+        let loading = fleet.spawner.task { try await b.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         store.inject(.delay(.milliseconds(400)), into: [.fill])
         await fleet.spawner.advance(by: .seconds(1))
@@ -152,11 +152,11 @@ struct RefusedLoadTests {
     func forced() async throws {
         let fleet = Fleet()
         let (a, b) = (try await fleet.node(), try await fleet.node())
-        let first = Task { try await b.refresh(fleet.field) }
+        let first = fleet.spawner.task { try await b.refresh(fleet.field) }
         try await fleet.source.waitForLoads(1)
         try await a.remove(fleet.field)
         await fleet.spawner.advance(by: .seconds(3))
-        let second = Task { try await b.refresh(fleet.field) }
+        let second = fleet.spawner.task { try await b.refresh(fleet.field) }
         try await waitUntil("the second") { b.waiters(of: fleet.field.erased) == 2 }
         fleet.source.end(1, value: "old")
         #expect(try await first.value.value == "old")

@@ -18,7 +18,7 @@ struct StoreOutageTests {
         _ = try await node.value(of: fleet.field)
         store.inject(hangs ? .hang : .fail(Self.away))
         await fleet.spawner.advance(by: .seconds(10))
-        let reader = Task { try await node.read(fleet.field) }
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
         let clock = fleet.runClock()
         defer { clock.cancel() }
         let reading = try await reader.value
@@ -35,7 +35,7 @@ struct StoreOutageTests {
         store.inject(hangs ? .hang : .fail(Self.away))
         let clock = fleet.runClock()
         defer { clock.cancel() }
-        let readers = (0..<100).map { _ in Task { try await node.value(of: fleet.field) } }
+        let readers = (0..<100).map { _ in fleet.spawner.task { try await node.value(of: fleet.field) } }
         for reader in readers { #expect(try await reader.value == "v1") }
         #expect(try await node.read(fleet.field).tier == .l1)
         #expect(fleet.source.loads == 1)
@@ -98,9 +98,9 @@ struct StoreOutageTests {
         let node = try await fleet.node(store)
         _ = try await node.value(of: fleet.field)
         store.inject(.hang, into: [.invalidate])
-        let remover = Task { try await node.remove(fleet.field) }
+        let remover = fleet.spawner.task { try await node.remove(fleet.field) }
         try await waitUntil("the removal") { store.hangingCalls == 1 }
-        let reader = Task { try await node.value(of: fleet.field) }
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == 1 }
         await fleet.spawner.settle()
         store.recover()
@@ -207,7 +207,7 @@ struct StoreOutageTests {
         let (fleet, node) = try await divided(forced: forced) { .success(.value("v\($0)")) }
         await fleet.spawner.advance(by: .seconds(40))
         fleet.source.holdFromNowOn()
-        let refresh = Task { try await node.refresh(fleet.field) }
+        let refresh = fleet.spawner.task { try await node.refresh(fleet.field) }
         try await fleet.source.waitForLoads(3)
         let reading = await fleet.promptRead(on: node)
         #expect((reading?.value, reading?.status, reading?.tier) == ("v2", .stale, .l1))
@@ -235,7 +235,7 @@ struct StoreOutageTests {
         let store = FaultyStore(fleet.store)
         let (node, elsewhere) = (try await fleet.node(store), try await fleet.node())
         store.inject(.fail(Self.away))
-        let reader = Task { try await node.value(of: fleet.field) }
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
         await fleet.spawner.advance(by: .seconds(5))
         try await elsewhere.remove(fleet.field)
@@ -247,6 +247,7 @@ struct StoreOutageTests {
         store.recover()
         await fleet.spawner.advance(by: .seconds(1))
         #expect(try await node.read(fleet.field).value == "v2")
+        try await fleet.source.waitForLoads(3)
         fleet.source.end(3, value: "v3")
         await fleet.spawner.settle()
         await node.shutdown()
@@ -268,7 +269,7 @@ struct StoreOutageTests {
         let fleet = Fleet()
         let store = FaultyStore(fleet.store)
         let node = try await fleet.node(store)
-        let reader = Task { try await node.value(of: fleet.field) }
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
         store.inject(.fail(Self.away))
         fleet.source.end(1, value: "v1")
@@ -295,7 +296,7 @@ struct StoreOutageTests {
         // The lease that the store holds for nobody is given up within a second or so, not after a minute.
         await fleet.spawner.advance(by: .seconds(3))
         let other = try await fleet.node()
-        let reader = Task { try await other.read(fleet.field) }
+        let reader = fleet.spawner.task { try await other.read(fleet.field) }
         try await waitUntil("the other node's answer, or its wait") {
             await fleet.spawner.settle()
             return fleet.spawner.sleepers > 0 || fleet.source.loads > 1 || other.cached(fleet.field.erased) != nil
@@ -335,7 +336,7 @@ struct StoreOutageTests {
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
         let node = try await fleet.node(store)
         store.inject(.delay(.milliseconds(300)), into: [.fill])
-        let reader = Task { try await node.value(of: fleet.field) }
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         let clock = fleet.runClock()
         _ = try await reader.value
         clock.cancel()
@@ -359,9 +360,9 @@ struct StoreOutageTests {
         #expect(refused?.code == .storeRejected)
         // Who merely reads has no part in it.
         store.inject(.hang, into: [.lease])
-        let refresh = Task { try await node.refresh(hash) }
+        let refresh = fleet.spawner.task { try await node.refresh(hash) }
         try await waitUntil("the refresh") { store.hangingCalls == 1 }
-        let reader = Task { try await node.value(of: hash) }
+        let reader = fleet.spawner.task { try await node.value(of: hash) }
         try await waitUntil("the reader") { node.waiters(of: hash.erased) == 2 }
         store.recover()
         #expect((await errorOf { try await refresh.value } as? CacheError)?.code == .storeRejected)
@@ -497,7 +498,7 @@ struct StoreOutageTests {
         let node = try await fleet.node(store)
         try await fleet.load("v1", on: node)
         await fleet.spawner.advance(by: .milliseconds(2900))
-        let reader = Task { try await node.read(fleet.field) }
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(2)
         store.inject(.hang, into: [.fail])
         fleet.source.end(2, .failure(SourceIsDown()))

@@ -20,7 +20,7 @@ struct UpkeepTests {
             spawner: spawner,
             logger: Logger(label: "test")
         )
-        let run = Task { try await cached.run() }
+        let run = spawner.task { try await cached.run() }
         for field in fields { _ = try await cached.value(of: field) }
         let (held, stored) = (cached.tools.l1.bytes, store.bytes)
         try await waitUntil("the memory") {

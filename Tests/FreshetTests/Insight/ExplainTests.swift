@@ -36,7 +36,7 @@ struct ExplainTests {
     func many() async throws {
         let fleet = Fleet()
         let node = try await fleet.node()
-        let readers = (0..<1000).map { _ in Task { try await node.value(of: fleet.field) } }
+        let readers = (0..<1000).map { _ in fleet.spawner.task { try await node.value(of: fleet.field) } }
         try await waitUntil("the readers") { node.waiters(of: fleet.field.erased) == 1000 }
         fleet.source.end(1, value: "v")
         for reader in readers { _ = try await reader.value }
@@ -49,9 +49,9 @@ struct ExplainTests {
         let fleet = Fleet { $0.errorBackoff = .seconds(4) }
         let a = try await fleet.node(name: "web-1:17")
         let b = try await fleet.node()
-        let first = Task { try await a.value(of: fleet.field) }
+        let first = fleet.spawner.task { try await a.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
-        let second = Task { try await b.value(of: fleet.field) }
+        let second = fleet.spawner.task { try await b.value(of: fleet.field) }
         try await waitUntil("the wait") { self.kinds(b, fleet) == [.lease(.held)] }
         let held = try #require(b.events(of: fleet.field.erased).first)
         #expect((held.wait, held.holder) == (.seconds(65), "web-1:17"))
@@ -73,7 +73,7 @@ struct ExplainTests {
         let fleet = Fleet()
         let a = try await fleet.node()
         let b = try await fleet.node()
-        let loading = Task { try await a.read(fleet.field) }
+        let loading = fleet.spawner.task { try await a.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         try await b.remove(fleet.field)
         fleet.source.end(1, value: "old")
@@ -81,7 +81,7 @@ struct ExplainTests {
         #expect(kinds(a, fleet).contains(.load(.refused(.byStore(.invalidated)))))
         #expect(kinds(a, fleet).contains(.read(.nothing, .loaded(isStored: false))))
         #expect(kinds(b, fleet) == [.invalidated(.remove, .here)])
-        let again = Task { try await a.read(fleet.field) }
+        let again = fleet.spawner.task { try await a.read(fleet.field) }
         try await fleet.source.waitForLoads(2)
         _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: CacheOptions())
         fleet.source.end(2, value: "ours")
@@ -121,7 +121,7 @@ struct SettleTests {
     /// A node whose first load was a forced one.
     private func refreshed(_ fleet: Fleet) async throws -> FieldCache {
         let node = try await fleet.node()
-        let forced = Task { try await node.refresh(fleet.field) }
+        let forced = fleet.spawner.task { try await node.refresh(fleet.field) }
         try await fleet.source.waitForLoads(1)
         fleet.source.end(1, value: "v1")
         _ = try await forced.value
@@ -157,7 +157,7 @@ struct SettleTests {
         let fleet = fleet(ControlledSource())
         let node = try await refreshed(fleet)
         await fleet.spawner.advance(by: .seconds(25))
-        let reader = Task { try await node.read(fleet.field, maxAge: .seconds(5)) }
+        let reader = fleet.spawner.task { try await node.read(fleet.field, maxAge: .seconds(5)) }
         try await fleet.source.waitForLoads(2)
         await fleet.spawner.advance(by: .seconds(5))
         try await waitUntil("the check") { node.waiters(of: fleet.field.erased) == 2 }

@@ -44,7 +44,7 @@ import Testing
 
     @Test func aCancelledCallerIsFreeAtOnce() async throws {
         let hanging = Hanging()
-        let caller = Task {
+        let caller = spawner.task {
             try await withDeadline(.seconds(1), on: spawner, orThrow: late) { await hanging.wait() }
         }
         try await spawner.waitForSleepers(1)
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test func aCallerCancelledBeforehandRunsNothing() async throws {
-        let caller = Task {
+        let caller = spawner.task {
             while !Task.isCancelled { await Task.yield() }
             try await withDeadline(.seconds(1), on: spawner, orThrow: late) {}
         }

@@ -46,7 +46,7 @@ private struct ScheduledFleet {
             logger: logs.logger
         )
         let (spawner, tasks) = (spawner, spawner.startedTasks)
-        let node = ScheduledNode(cache: fields)
+        let node = ScheduledNode(cache: fields, on: spawner)
         // The pulse is started first.
         try await waitUntil("the node's schedule") { spawner.startedTasks > tasks + 1 }
         return node
@@ -57,9 +57,9 @@ private struct ScheduledNode {
     let cache: FieldCache
     let run: Task<Void, any Error>
 
-    init(cache: FieldCache) {
+    init(cache: FieldCache, on spawner: TestSpawner) {
         self.cache = cache
-        run = Task { try await cache.run() }
+        run = spawner.task { try await cache.run() }
     }
 
     func stop(_ spawner: TestSpawner) async throws {
@@ -340,7 +340,7 @@ struct ScheduleTests {
         let fleet = ScheduledFleet(every: .seconds(1000), loadTime: .seconds(5))
         let node = try await fleet.node()
         await fleet.spawner.advance(by: .seconds(1))
-        let reader = Task { try await node.cache.read(fleet.field) }
+        let reader = fleet.spawner.task { try await node.cache.read(fleet.field) }
         let spawner = fleet.spawner
         try await waitUntil("the reader") { node.cache.waiters(of: fleet.field.erased) == 1 }
         await spawner.advance(by: .seconds(6))
@@ -395,13 +395,13 @@ struct ScheduleTests {
         #expect(error.withLockedValue { $0 } == .circularLoad)
         cache.withLockedValue { $0 = nil }
         await fleet.spawner.advance(by: .seconds(61))
-        let reader = Task { try? await node.cache.read(field) }
+        let reader = fleet.spawner.task { try await node.cache.read(field) }
         try await waitUntil("the reader") { node.cache.waiters(of: field.erased) == 1 }
         await fleet.spawner.advance(by: .seconds(2))
         #expect(node.cache.waiters(of: field.erased) == 0, "nor is the key stuck")
         node.run.cancel()
         reader.cancel()
-        _ = await reader.value
+        _ = try? await reader.value
     }
 
     @Test("C6: fields whose keys are on nodes with different clocks go by their own each")
@@ -419,7 +419,7 @@ struct ScheduleTests {
             try await cache.initialize()
             let catalog = try FieldCatalog(fields)
             let node = FieldCache(cache: cache, catalog: catalog, spawner: spawner, logger: Logger(label: "test"))
-            let run = Task { try await node.run() }
+            let run = spawner.task { try await node.run() }
             let tasks = spawner.startedTasks
             try await waitUntil("the schedule") { spawner.startedTasks > tasks }
             await spawner.settle()

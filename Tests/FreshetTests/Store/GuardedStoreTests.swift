@@ -57,7 +57,7 @@ import Testing
         faulty.recover()
         faulty.inject(.hang, into: [.get])
         await spawner.advance(by: .seconds(1))
-        let probe = Task { try await store.get("a") }
+        let probe = spawner.task { try await store.get("a") }
         try await spawner.waitForSleepers(1)
         #expect(await failure { try await store.ping() }?.code == .storeUnavailable)
         faulty.recover()
@@ -71,7 +71,7 @@ import Testing
         for _ in 0..<5 { _ = await failure { try await store.ping() } }
         faulty.inject(.hang)
         await spawner.advance(by: .seconds(1))
-        let probe = Task { try await store.get("a") }
+        let probe = spawner.task { try await store.get("a") }
         try await spawner.waitForSleepers(1)
         probe.cancel()
         await #expect(throws: CancellationError.self) { try await probe.value }
@@ -91,7 +91,7 @@ import Testing
     @Test func callersThatGiveUpDoNotOpenIt() async throws {
         faulty.inject(.hang)
         for _ in 0..<20 {
-            let caller = Task { try await store.get("a") }
+            let caller = spawner.task { try await store.get("a") }
             try await spawner.waitForSleepers(1)
             caller.cancel()
             await #expect(throws: CancellationError.self) { try await caller.value }

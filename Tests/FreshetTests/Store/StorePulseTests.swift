@@ -13,7 +13,7 @@ struct StorePulseTests {
 
     private func running(_ store: FaultyStore) async throws -> (FieldCache, Task<Void, any Error>) {
         let node = try await fleet.node(store)
-        let run = Task { try await node.run() }
+        let run = fleet.spawner.task { try await node.run() }
         try await fleet.spawner.waitForSleepers(1)
         await fleet.spawner.settle()
         return (node, run)
