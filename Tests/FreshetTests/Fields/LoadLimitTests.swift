@@ -46,7 +46,9 @@ struct LoadLimitTests {
     func bounded() async throws {
         let node = try await node(limit: 2)
         let source = fleet.source
-        let readers = (0..<3).map { number in fleet.spawner.task { try await node.value(of: field("f\(number)", source)) } }
+        let readers = (0..<3).map { number in
+            fleet.spawner.task { try await node.value(of: field("f\(number)", source)) }
+        }
         try await source.waitForLoads(2)
         await fleet.spawner.settle()
         #expect(source.loads == 2)
@@ -196,7 +198,9 @@ struct LoadLimitTests {
         fleet.source.end(1, value: "late")
         await fleet.spawner.settle()
         let source = ControlledSource<String>()
-        let readers = (0..<2).map { number in fleet.spawner.task { try await node.value(of: field("f\(number)", source)) } }
+        let readers = (0..<2).map { number in
+            fleet.spawner.task { try await node.value(of: field("f\(number)", source)) }
+        }
         try await source.waitForLoads(1)
         await fleet.spawner.settle()
         #expect(source.loads == 1)
