@@ -75,14 +75,6 @@ public final class TestSpawner: Spawner {
         )
     }
 
-    /// Starts a task of the test's own. ``settle()`` waits for it, too, so that what it has called has got as far as it
-    /// can; ``startedTasks`` and ``runningTasks`` do not count it.
-    public func task<Success: Sendable>(
-        _ operation: @escaping @Sendable () async throws -> Success
-    ) -> Task<Success, any Error> {
-        Task(executorPreference: executor, operation: operation)
-    }
-
     public func sleep(until instant: MonotonicInstant) async throws {
         let id = state.withLockedValue { state in
             state.nextID += 1
@@ -127,6 +119,14 @@ extension TestSpawner {
     /// How many tasks have been started and have not ended.
     public var runningTasks: Int { state.withLockedValue { $0.started - $0.ended } }
 
+    /// Starts a task of the test's own. ``settle()`` waits for it, too, so that what it has called has got as far as it
+    /// can; ``startedTasks`` and ``runningTasks`` do not count it.
+    public func task<Success: Sendable>(
+        _ operation: @escaping @Sendable () async throws -> Success
+    ) -> Task<Success, any Error> {
+        Task(executorPreference: executor, operation: operation)
+    }
+
     /// Moves the clock on, waking those who sleep at their instants, each when all that the one before set off has
     /// settled.
     public func advance(by duration: Duration) async {
@@ -139,8 +139,7 @@ extension TestSpawner {
         state.withLockedValue { $0.now = max($0.now, end) }
     }
 
-    /// Waits until every task that was started here has ended or waits for something. Of other tasks it knows nothing:
-    /// who calls the code under test in a task beside the test's does so in a ``task(_:)``.
+    /// Waits until every task that was started here has ended or waits for something. Of other tasks it knows nothing.
     public func settle() async { await executor.waitUntilIdle() }
 
     /// Waits until at least so many sleep.
