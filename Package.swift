@@ -122,7 +122,7 @@ let package = Package(
         .testTarget(
             name: "RedisClientTests",
             dependencies: [
-                "RESP", "RedisClient", "TestSupport", .nio("NIOCore"), .nio("NIOPosix"),
+                "RESP", "RedisClient", "TestSupport", .nio("NIOCore"), .nio("NIOEmbedded"), .nio("NIOPosix"),
                 .nio("NIOConcurrencyHelpers"), .logging,
             ]
         ),

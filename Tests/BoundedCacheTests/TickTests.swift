@@ -22,9 +22,12 @@ import Testing
     @Test func insertionsSinceATickStay() {
         var clock = InsertionClock()
         for tick in 1...1000 { clock.note(at: UInt32(tick * 3), entries: 100) }
-        let before = (0..<30).map { clock.since(UInt32(3000 - $0 * 90), now: 3000) }
+        func insertions(now: UInt32) -> [Double] {
+            stride(from: 0, to: 2700, by: 90).map { clock.since(now - $0, now: now) }
+        }
+        let before = insertions(now: 3000)
         clock.moveTicksBack(by: 200)
-        #expect((0..<30).map { clock.since(UInt32(2800 - $0 * 90), now: 2800) } == before)
+        #expect(insertions(now: 2800) == before)
     }
 
     /// Calls that come by neither an insertion nor a read.

@@ -120,6 +120,8 @@ private final class Forwarder: ChannelInboundHandler {
     private let peer: any Channel
     private let carriesReplies: Bool
     private var lastDue = NIODeadline.uptimeNanoseconds(0)
+    /// Pieces that are held back.
+    private var heldBack = 0
 
     init(proxy: FaultProxy, peer: any Channel, carriesReplies: Bool) {
         self.proxy = proxy
@@ -143,10 +145,15 @@ private final class Forwarder: ChannelInboundHandler {
         let now = NIODeadline.now()
         // What is sent later never overtakes what is held back, whatever happens to the delay in between.
         let due = max(now + (delay ?? .zero), lastDue + .nanoseconds(1))
-        guard due > now else { return peer.writeAndFlush(bytes, promise: nil) }
+        // A timer may be late.
+        guard due > now || heldBack > 0 else { return peer.writeAndFlush(bytes, promise: nil) }
         lastDue = due
-        let peer = peer
-        eventLoop.scheduleTask(deadline: due) { peer.writeAndFlush(bytes, promise: nil) }
+        heldBack += 1
+        let forwarder = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(deadline: due) {
+            forwarder.value.heldBack -= 1
+            forwarder.value.peer.writeAndFlush(bytes, promise: nil)
+        }
     }
 
     func channelInactive(context: ChannelHandlerContext) {

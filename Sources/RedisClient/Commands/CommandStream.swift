@@ -16,6 +16,7 @@ final class CommandStream: ConnectionReceiver {
     private var ending: RedisClientError?
     /// Whether the server has answered anything that was asked after the handshake.
     private var hasAnswered = false
+    private var isOver = false
 
     // Kept for their capacity.
     private var taken: [Waiter] = []
@@ -93,6 +94,7 @@ final class CommandStream: ConnectionReceiver {
 
     /// Makes sure that the timer fires no later than at the time given.
     private func wakeUp(by deadline: NIODeadline) {
+        if isOver { return }
         if let timer {
             guard deadline < timer.at else { return }
             timer.scheduled.cancel()
@@ -103,6 +105,8 @@ final class CommandStream: ConnectionReceiver {
 
     private func timerFired() {
         timer = nil
+        // One that is due fires though it was cancelled just before.
+        if isOver { return }
         let now = NIODeadline.now()
         let earliest = replies.detachOverdue(
             at: now,
@@ -154,6 +158,7 @@ final class CommandStream: ConnectionReceiver {
     }
 
     func closed(_ error: RedisClientError) {
+        isOver = true
         timer?.scheduled.cancel()
         timer = nil
         // First the node, so that whoever tries again at once does not meet this connection.
