@@ -246,6 +246,8 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func check(_ context: ChannelHandlerContext) {
+        // One that is due cannot be cancelled.
+        if timer == nil { return }
         let now = context.eventLoop.now
         let isLate = owedSince.map { now - $0 >= limits.requestTimeout } ?? false
         if isLate || isUnread(context, now) { context.close(promise: nil) } else { schedule(context) }

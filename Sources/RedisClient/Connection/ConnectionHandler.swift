@@ -37,6 +37,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         self.ready = ready
     }
 
+    /// Whether the handshake is done.
+    var isReady: Bool { handshake == nil }
     var isOpen: Bool { context?.channel.isActive ?? false }
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
@@ -129,7 +131,6 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     private func describe(_ error: any Error, in pipeline: ChannelPipeline) -> RedisClientError {
-        let isReady = handshake == nil
         if !isReady, TLSFailure.isFailure(error) {
             return RedisClientError(.tlsFailed, TLSFailure.message(for: error, in: pipeline), underlying: error)
         }
@@ -152,7 +153,6 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     private func end() {
-        let isReady = handshake == nil
         let reason =
             failure
             ?? (isReady

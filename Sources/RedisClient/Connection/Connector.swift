@@ -49,6 +49,8 @@ struct Connector: Sendable {
         }
         equipped.whenFailure { ready.fail(Self.describe($0)) }
         let timer = eventLoop.scheduleTask(in: limit) {
+            // One that is due cannot be cancelled.
+            if handler.value.isReady { return }
             let isSilent = security != nil && handler.value.isOpen && !handler.value.hasReceived
             let message =
                 isSilent

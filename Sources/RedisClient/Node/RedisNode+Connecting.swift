@@ -92,7 +92,9 @@ extension RedisNode {
             link.attempt += 1
             link.attemptBegan = .now()
         }
-        let lateness = eventLoop.scheduleTask(in: LinkState.patience) { self.watch(.late) }
+        let lateness = eventLoop.scheduleTask(in: LinkState.patience) {
+            if self.isConnecting { self.watch(.late) }
+        }
         connector.connect(on: eventLoop).assumeIsolated().whenComplete { result in
             lateness.cancel()
             switch result {
