@@ -112,8 +112,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"),
-                .lifecycle, .logging,
+                "RESP", .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOConcurrencyHelpers"),
+                .nio("NIOHTTP1"), .lifecycle, .logging,
             ],
             path: "Tests/TestSupport"
         ),
@@ -129,8 +129,8 @@ let package = Package(
         .testTarget(
             name: "UpstashClientTests",
             dependencies: [
-                "Freshet", "FreshetRedis", "FreshetServer", "FreshetTesting", "RESP", "UpstashClient", "TestSupport",
-                .logging, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
+                "Freshet", "FreshetRedis", "FreshetServer", "FreshetTesting", "RESP", "RedisClient", "UpstashClient",
+                "TestSupport", .logging, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
                 .nio("NIOConcurrencyHelpers"),
             ]
         ),

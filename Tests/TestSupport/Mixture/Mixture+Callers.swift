@@ -1,0 +1,90 @@
+public import NIOConcurrencyHelpers
+import NIOCore
+public import RESP
+
+extension Mixture {
+    /// Counts on a key of its own, sometimes impatient, sometimes changing its mind.
+    ///
+    /// - Returns: what the key may hold then.
+    public func count(on key: String, steps: Int, seed: UInt64, _ run: @escaping Run) async -> ClosedRange<Int> {
+        var dice = Dice(seed: seed)
+        var (answered, unknown, last) = (0, 0, 0)
+        for _ in 0..<steps {
+            let timeout = dice.timeout()
+            let yields = dice.percent(20) ? Int.random(in: 0..<20, using: &dice) : nil
+            let call = Task.immediate { try await run(RESPCommand("INCR", key), timeout) }
+            if let yields {
+                for _ in 0..<yields { await Task.yield() }
+                call.cancel()
+            }
+            let outcome = await attempt("count") {
+                let reply = try await call.value
+                answered += 1
+                guard let count = reply.integer, count > last, count <= answered + unknown else {
+                    return breach("\(key): \(reply) after \(last), \(answered) answered, \(unknown) unknown")
+                }
+                last = count
+            }
+            if outcome == .unknown { unknown += 1 }
+        }
+        return answered...(answered + unknown)
+    }
+
+    /// Sends many commands at once, one of which the server refuses.
+    ///
+    /// - Parameter name: has to be there, and be no hash.
+    public func pipelines(of name: String, steps: Int, seed: UInt64, _ run: @escaping RunPipeline) async {
+        var dice = Dice(seed: seed)
+        for step in 0..<steps {
+            let texts = (0..<Int.random(in: 1...60, using: &dice)).map {
+                "\(name) \(step) \($0)" + String(repeating: "x", count: $0 * 20)
+            }
+            var commands = texts.map { RESPCommand("ECHO", $0) }
+            let refused = Int.random(in: 0...texts.count, using: &dice)
+            commands.insert(RESPCommand("HGET", name, "field"), at: refused)
+            await attempt("pipeline") {
+                var replies = try await run(commands, dice.timeout())
+                let isComplete = replies.count == commands.count
+                guard isComplete, replies.remove(at: refused).error != nil, replies.map(\.string) == texts else {
+                    return breach("\(name), step \(step): \(replies)")
+                }
+            }
+        }
+    }
+
+    /// Changes two counters together.
+    public func transactions(on name: String, steps: Int, seed: UInt64, _ run: @escaping RunPipeline) async {
+        var dice = Dice(seed: seed)
+        let commands = ["left", "right"].map { RESPCommand("INCR", "{\(name)}:\($0)") }
+        for _ in 0..<steps {
+            await attempt("transaction") {
+                let replies = try await run(commands, dice.timeout())
+                // What was given up before may have run only now, and changed what is watched.
+                if replies.isEmpty { return }
+                guard replies.count == 2, let left = replies[0].integer, replies[1].integer == left else {
+                    return breach("\(name): \(replies)")
+                }
+            }
+        }
+    }
+
+    /// Hears numbers that grow by one, unless it is told of a gap.
+    ///
+    /// - Parameter heard: the last of them.
+    public func listen(to channel: String, of client: some ChannelSubscriber, _ heard: NIOLockedValueBox<Int>) async {
+        do {
+            var mayMiss = true
+            for try await event in try await client.subscribe(to: [channel]) {
+                if event.isGap { mayMiss = true }
+                guard case .message(let message) = event else { continue }
+                let last = heard.withLockedValue { $0 }
+                guard let number = Int(String(buffer: message.payload)), number > last, mayMiss || number == last + 1
+                else { return breach("\(message) after \(last)") }
+                heard.withLockedValue { $0 = number }
+                mayMiss = false
+            }
+        } catch {
+            if !Task.isCancelled { breach("The subscription ended: \(error)") }
+        }
+    }
+}
