@@ -34,17 +34,12 @@ import Testing
         let heard = NIOLockedValueBox(-1)
         let following = Task { await copy.follow(client.invalidations) }
         let listening = Task { await mixture.listen(to: "news", of: client, heard) }
-        let publishing = Task {
-            for number in 0... {
-                guard (try? await other.execute(RESPCommand("PUBLISH", "news", number))) != nil else { return }
-                await Task.yield()
-            }
-        }
+        let publishing = Task { await mixture.publish(to: "news") { try await other.execute($0) } }
         let disturbing = Task { await mixture.disturb(proxy, server, seed: seed) }
         let counts = await withTaskGroup(of: (String, ClosedRange<Int>)?.self) { group in
             for worker in 0..<4 {
                 let seed = seed << 8 + UInt64(worker)
-                for key in ["count:\(worker)", "count too:\(worker)"] {
+                for key in ["count:\(worker)", "counter:\(worker)"] {
                     group.addTask {
                         (
                             key,
@@ -109,6 +104,7 @@ import Testing
         )
         #expect(await eventually { heard.withLockedValue { $0 } > before })
         publishing.cancel()
+        await publishing.value
         listening.cancel()
         await listening.value
         await client.close()

@@ -29,17 +29,13 @@ import UpstashClient
         let heard = NIOLockedValueBox(-1)
         let listening = Task { await mixture.listen(to: "news", of: client, heard) }
         let publishing = Task {
-            for number in 0... {
-                guard (try? await other.execute(RESPCommand("PUBLISH", "news", number), timeout: .seconds(20))) != nil
-                else { return }
-                await Task.yield()
-            }
+            await mixture.publish(to: "news") { try await other.execute($0, timeout: .seconds(20)) }
         }
         let disturbing = Task { await mixture.disturb(proxy, server, seed: seed) }
         let counts = await withTaskGroup(of: (String, ClosedRange<Int>)?.self) { group in
             for worker in 0..<3 {
                 let seed = seed << 8 + UInt64(worker)
-                for key in ["count:\(worker)", "count too:\(worker)"] {
+                for key in ["count:\(worker)", "counter:\(worker)"] {
                     group.addTask {
                         let range = await mixture.count(on: key, steps: 150, seed: seed) {
                             try await client.execute($0, timeout: $1)
@@ -74,6 +70,7 @@ import UpstashClient
         let before = heard.withLockedValue { $0 }
         #expect(await eventually { heard.withLockedValue { $0 } > before })
         publishing.cancel()
+        await publishing.value
         listening.cancel()
         await listening.value
         await client.close()

@@ -37,7 +37,7 @@ import Testing
     }
 
     /// Moves a slot, one key at a time.
-    private static func move(_ slot: Int, in cluster: RedisCluster, hop: Int) async throws {
+    static func move(_ slot: Int, in cluster: RedisCluster, hop: Int) async throws {
         let owner = try #require(
             cluster.servers.indices.first { index in
                 (try? cluster.servers[index].command("CLUSTER COUNTKEYSINSLOT \(slot)")) != nil

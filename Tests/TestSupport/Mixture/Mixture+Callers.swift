@@ -68,6 +68,21 @@ extension Mixture {
         }
     }
 
+    /// Tells a channel numbers that grow by one, until its task is cancelled.
+    public func publish(to channel: String, _ run: @Sendable (RESPCommand) async throws -> RESPValue) async {
+        for number in 0... {
+            let before = steps
+            // As fast as the others get on.
+            _ = await eventually(within: .milliseconds(10)) { Task.isCancelled || steps > before }
+            if Task.isCancelled { return }
+            do {
+                _ = try await run(RESPCommand("PUBLISH", channel, number))
+            } catch {
+                return breach("\(number) was not told: \(error)")
+            }
+        }
+    }
+
     /// Hears numbers that grow by one, unless it is told of a gap.
     ///
     /// - Parameter heard: the last of them.

@@ -1,0 +1,85 @@
+import RESP
+import TestSupport
+import Testing
+
+@testable import RedisClient
+
+/// Many callers at once, some impatient, while slots move, nodes stand still and connections are cut.
+@Suite(.serialized) struct ClusterMixtureTests {
+    @Test(arguments: Seeds.drawn(unlessTold: 1)) func nothingIsRunTwice(seed: UInt64) async throws {
+        let cluster = try await RedisCluster.start(replicas: 0)
+        let client = RedisClient(cluster: cluster) {
+            $0.commandTimeout = .milliseconds(500)
+            $0.connectTimeout = .seconds(2)
+            $0.keepAliveInterval = .milliseconds(300)
+            $0.reconnectBackoff = .milliseconds(1)...Duration.milliseconds(20)
+        }
+        let mixture = Mixture { error in
+            // Where there is no time to follow, what the server said is the answer.
+            if let error = error as? RESPError { return [.ask, .moved, .tryAgain].contains(error.code) }
+            guard let error = error as? RedisClientError else { return false }
+            return [.timedOut, .cancelled, .connectionLost, .connectFailed].contains(error.code)
+        }
+        for worker in 0..<3 { _ = try await client.set("string:\(worker)", to: 1) }
+        let disturbing = Task { try await Self.disturb(cluster, mixture) }
+        let counts = await withTaskGroup(of: (String, ClosedRange<Int>)?.self) { group in
+            for worker in 0..<3 {
+                let seed = seed << 8 + UInt64(worker)
+                for key in ["count:\(worker)", "counter:\(worker)"] {
+                    group.addTask {
+                        let range = await mixture.count(on: key, steps: 400, seed: seed) {
+                            try await client.execute($0, timeout: $1)
+                        }
+                        return (key, range)
+                    }
+                }
+                group.addTask {
+                    await mixture.pipelines(of: "string:\(worker)", steps: 150, seed: seed) {
+                        try await client.execute(pipeline: $0, timeout: $1)
+                    }
+                    return nil
+                }
+                group.addTask {
+                    await mixture.transactions(on: "both:\(worker)", steps: 150, seed: seed) {
+                        try await client.execute(transaction: $0, timeout: $1)
+                    }
+                    return nil
+                }
+            }
+            return await group.reduce(into: [String: ClosedRange<Int>]()) {
+                if let (key, range) = $1 { $0[key] = range }
+            }
+        }
+        disturbing.cancel()
+        try await disturbing.value
+        for (key, range) in counts {
+            let count = try await client.execute(RESPCommand("GET", key), timeout: .seconds(30)).integer ?? 0
+            if !range.contains(count) { mixture.breach("\(key) is \(count), not in \(range)") }
+        }
+        await client.close()
+        #expect(mixture.breaches == [])
+        let kinds: Set = ["count", "pipeline", "transaction"]
+        #expect(kinds.isSubset(of: mixture.answers.keys), "\(mixture.answers)")
+    }
+
+    /// Does one thing after the other until its task is cancelled. Each slot moves once: whoever follows a redirection
+    /// when it has come back makes a second key beside the one that is to be moved.
+    private static func disturb(_ cluster: RedisCluster, _ mixture: Mixture) async throws {
+        var moves = ["count:0", "counter:1", "count:2", "{both:0}", "{both:1}", "counter:0"]
+        while !Task.isCancelled {
+            let goal = mixture.steps + Int.random(in: 20...150)
+            _ = await eventually(within: .seconds(1)) { Task.isCancelled || mixture.steps >= goal }
+            for server in cluster.servers { server.resume() }
+            guard let server = cluster.servers.randomElement() else { return }
+            switch Int.random(in: 0..<4) {
+            case 0: try server.command("CLIENT KILL TYPE normal")
+            case 1: server.pause()
+            case 2:
+                guard let key = moves.popLast() else { break }
+                try await ClusterChangeTests.move(HashSlot.of(.string(key)), in: cluster, hop: moves.count)
+            default: break
+            }
+        }
+        for server in cluster.servers { server.resume() }
+    }
+}
