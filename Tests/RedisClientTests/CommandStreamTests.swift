@@ -14,7 +14,7 @@ import Testing
         let eventLoop = EmbeddedEventLoop()
         var configuration = RedisClient.configuration(port: 1)
         configuration.version = .resp2
-        configuration.keepAliveInterval = .milliseconds(1)
+        configuration.keepAliveInterval = .milliseconds(400)
         let node = RedisNode(
             configuration: configuration,
             eventLoop: eventLoop,
@@ -37,14 +37,14 @@ import Testing
         let deadline = NIODeadline.now()
         eventLoop.scheduleTask(deadline: deadline) {
             connection.close(.clientClosed)
-            // As a closed socket is not.
+            // As when its handlers are gone.
             channel.isWritable = false
         }
         let waiter = Waiter(token: 1, deadline: deadline, completion: .detached)
         _ = node.state.withLockedValue { $0.submit(RESPCommand("GET", "a"), waiter) }
         stream.drain()
         // So long that a connection would be asked.
-        while NIODeadline.now() < deadline + .milliseconds(20) {}
+        while NIODeadline.now() < deadline + .milliseconds(150) {}
         eventLoop.advanceTime(to: deadline)
         #expect(!node.isConnected)
         var (waiters, bytes): ([Waiter], [ByteBuffer]) = ([], [])

@@ -19,7 +19,10 @@ import UpstashClient
             $0.retryBackoff = .milliseconds(1)...Duration.milliseconds(20)
             $0.subscriptionIdleTimeout = .seconds(2)
         }
-        let other = RedisClient(.init(host: "127.0.0.1", port: server.port))
+        var own = RedisClient.Configuration(host: "127.0.0.1", port: server.port)
+        own.commandTimeout = .seconds(20)
+        own.connectTimeout = .seconds(20)
+        let other = RedisClient(own)
         for worker in 0..<3 { try await other.set("string:\(worker)", to: 1) }
 
         let mixture = Mixture { error in
@@ -29,18 +32,19 @@ import UpstashClient
         let heard = NIOLockedValueBox(-1)
         let listening = Task { await mixture.listen(to: "news", of: client, heard) }
         let publishing = Task {
-            await mixture.publish(to: "news") { try await other.execute($0, timeout: .seconds(20)) }
+            await mixture.publish(to: "news") { try await other.execute($0) }
         }
+        #expect(await eventually(within: .seconds(30)) { heard.withLockedValue { $0 } >= 0 })
         let disturbing = Task { await mixture.disturb(proxy, server, seed: seed) }
-        let counts = await withTaskGroup(of: (String, ClosedRange<Int>)?.self) { group in
+        let tallies = await withTaskGroup(of: (String, Mixture.Tally)?.self) { group in
             for worker in 0..<3 {
                 let seed = seed << 8 + UInt64(worker)
-                for key in ["count:\(worker)", "counter:\(worker)"] {
+                for key in ["list:\(worker)", "queue:\(worker)"] {
                     group.addTask {
-                        let range = await mixture.count(on: key, steps: 150, seed: seed) {
+                        let tally = await mixture.append(to: key, steps: 150, seed: seed) {
                             try await client.execute($0, timeout: $1)
                         }
-                        return (key, range)
+                        return (key, tally)
                     }
                 }
                 group.addTask {
@@ -56,16 +60,15 @@ import UpstashClient
                     return nil
                 }
             }
-            return await group.reduce(into: [String: ClosedRange<Int>]()) {
-                if let (key, range) = $1 { $0[key] = range }
+            return await group.reduce(into: [String: Mixture.Tally]()) {
+                if let (key, tally) = $1 { $0[key] = tally }
             }
         }
         disturbing.cancel()
         await disturbing.value
 
-        for (key, range) in counts {
-            let count = try await other.execute(RESPCommand("GET", key)).integer ?? 0
-            if !range.contains(count) { mixture.breach("\(key) is \(count), not in \(range)") }
+        for (key, tally) in tallies {
+            mixture.check(tally, of: key, try await other.execute(RESPCommand("LRANGE", key, 0, -1)))
         }
         let before = heard.withLockedValue { $0 }
         #expect(await eventually { heard.withLockedValue { $0 } > before })
@@ -77,7 +80,7 @@ import UpstashClient
         await other.close()
         try await proxy.stop()
         #expect(mixture.breaches == [])
-        let kinds: Set = ["count", "pipeline", "transaction"]
+        let kinds: Set = ["append", "pipeline", "transaction"]
         #expect(kinds.isSubset(of: mixture.answers.keys), "\(mixture.answers)")
     }
 }

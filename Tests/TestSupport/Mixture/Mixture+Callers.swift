@@ -3,31 +3,48 @@ import NIOCore
 public import RESP
 
 extension Mixture {
-    /// Counts on a key of its own, sometimes impatient, sometimes changing its mind.
-    ///
-    /// - Returns: what the key may hold then.
-    public func count(on key: String, steps: Int, seed: UInt64, _ run: @escaping Run) async -> ClosedRange<Int> {
+    /// What became of steps that were to be appended to a list.
+    public struct Tally: Sendable {
+        var answered: Set<Int> = []
+        var notRun: Set<Int> = []
+    }
+
+    /// Appends to a list of its own, sometimes impatient, sometimes changing its mind.
+    public func append(to key: String, steps: Int, seed: UInt64, _ run: @escaping Run) async -> Tally {
         var dice = Dice(seed: seed)
-        var (answered, unknown, last) = (0, 0, 0)
-        for _ in 0..<steps {
+        var (tally, unknown, last) = (Tally(), 0, 0)
+        for step in 0..<steps {
             let timeout = dice.timeout()
             let yields = dice.percent(20) ? Int.random(in: 0..<20, using: &dice) : nil
-            let call = Task.immediate { try await run(RESPCommand("INCR", key), timeout) }
+            let call = Task.immediate { try await run(RESPCommand("RPUSH", key, step), timeout) }
             if let yields {
                 for _ in 0..<yields { await Task.yield() }
                 call.cancel()
             }
-            let outcome = await attempt("count") {
+            let outcome = await attempt("append") {
                 let reply = try await call.value
-                answered += 1
-                guard let count = reply.integer, count > last, count <= answered + unknown else {
-                    return breach("\(key): \(reply) after \(last), \(answered) answered, \(unknown) unknown")
+                guard let count = reply.integer, count > last, count <= tally.answered.count + 1 + unknown else {
+                    return breach("\(key): \(reply) after \(last), \(tally.answered.count), \(unknown) unknown")
                 }
                 last = count
             }
-            if outcome == .unknown { unknown += 1 }
+            switch outcome {
+            case .answered: tally.answered.insert(step)
+            case .notRun: tally.notRun.insert(step)
+            case .unknown: unknown += 1
+            }
         }
-        return answered...(answered + unknown)
+        return tally
+    }
+
+    /// - Parameter list: what the key holds in the end.
+    public func check(_ tally: Tally, of key: String, _ list: RESPValue) {
+        let steps = list.array?.compactMap(\.integer) ?? []
+        let found = Set(steps)
+        if found.count < steps.count { breach("\(key): run twice: \(steps)") }
+        let (lost, denied) = (tally.answered.subtracting(found), tally.notRun.intersection(found))
+        if !lost.isEmpty { breach("\(key): answered and not run: \(lost)") }
+        if !denied.isEmpty { breach("\(key): said not to have run: \(denied)") }
     }
 
     /// Sends many commands at once, one of which the server refuses.

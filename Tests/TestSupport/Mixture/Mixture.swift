@@ -47,6 +47,8 @@ public final class Mixture: Sendable {
             return .answered
         } catch {
             if !isExpected(error) { breach("\(what): \(error)") }
+            // A server that redirects or refuses has run nothing.
+            if error is RESPError { return .notRun }
             return (error as? any CommandTransportError)?.mayHaveExecuted == false ? .notRun : .unknown
         }
     }

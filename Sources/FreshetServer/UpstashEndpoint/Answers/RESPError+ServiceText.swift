@@ -15,7 +15,7 @@ extension RESPError {
     /// The status of an answer that is this error alone. 503 where the server ran nothing, and soon may.
     var serviceStatus: HTTPResponse.Status {
         switch code {
-        case .ask, .busy, .clusterDown, .loading, .masterDown, .moved, .readOnly, .tryAgain: .serviceUnavailable
+        case .busy, .clusterDown, .loading, .masterDown, .readOnly, .tryAgain: .serviceUnavailable
         default: .badRequest
         }
     }
