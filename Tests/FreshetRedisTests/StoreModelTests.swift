@@ -3,6 +3,7 @@ import Freshet
 import FreshetRedis
 import FreshetTesting
 import RESP
+import TestSupport
 import Testing
 
 /// Memory and Redis answer the same to the same operations: random walks, repeatable by their seed.
@@ -16,7 +17,7 @@ import Testing
         let spawner = TestSpawner(seed: seed)
         var memory = StoreWalker(MemoryStore(spawner: spawner), beginning: spawner.wallTime())
         var redis = StoreWalker(RedisStore(executor), beginning: SystemSpawner().wallTime())
-        var generator = StoreOperationGenerator(random: SeededGenerator(state: seed))
+        var generator = StoreOperationGenerator(random: SplitMix64(seed: seed))
         var history: [String] = []
         for _ in 0..<250 {
             let key = "walk-\(seed)-\(generator.pick(["a", "b", "c"]))"

@@ -1,5 +1,6 @@
 import Freshet
 import NIOCore
+import TestSupport
 
 /// One step of a random walk over a store.
 enum StoreOperation: Sendable {
@@ -39,7 +40,7 @@ enum StoreOperation: Sendable {
 
 /// Makes operations that often mean something together: few keys and values, mostly the latest lease.
 struct StoreOperationGenerator {
-    var random: SeededGenerator
+    var random: SplitMix64
 
     mutating func next(leases: Int, known: EntryRead.Known?) -> StoreOperation {
         switch Int.random(in: 0..<100, using: &random) {
@@ -119,17 +120,4 @@ struct StoreOperationGenerator {
 
 extension LeaseRequest.Purpose {
     var isScheduled: Bool { if case .scheduled = self { true } else { false } }
-}
-
-/// G. Steele, D. Lea and C. Flood, "Fast splittable pseudorandom number generators" (2014).
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var bits = state
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
-    }
 }

@@ -25,6 +25,7 @@ import Testing
         let other = RedisClient(server)
         let stable = Set((0..<100).map { "stable:\($0)" })
         for key in stable { try await other.set(key, to: 1) }
+        for number in 0..<3 { try await other.set("string:\(number)", to: 1) }
 
         let mixture = Mixture { error in
             guard let error = error as? RedisClientError else { return false }
@@ -38,52 +39,31 @@ import Testing
         let publishing = Task { await mixture.publish(to: "news") { try await other.execute($0) } }
         #expect(await eventually { heard.withLockedValue { $0 } >= 0 })
         let disturbing = Task { await mixture.disturb(proxy, server, seed: seed) }
-        let tallies = await withTaskGroup(of: (String, Mixture.Tally)?.self) { group in
-            for worker in 0..<4 {
-                let seed = seed << 8 + UInt64(worker)
-                for key in ["list:\(worker)", "queue:\(worker)"] {
-                    group.addTask {
-                        (
-                            key,
-                            await mixture.append(to: key, steps: 200, seed: seed) {
-                                try await client.execute($0, timeout: $1)
-                            }
-                        )
-                    }
-                }
-                group.addTask {
-                    await mixture.pipelines(of: "stable:\(worker)", steps: 100, seed: seed) { commands, timeout in
-                        worker == 0
-                            ? try await client.tracked.execute(pipeline: commands)
-                            : try await client.execute(pipeline: commands, timeout: timeout)
-                    }
-                    return nil
-                }
-                group.addTask {
-                    await mixture.transactions(on: "both:\(worker)", steps: 30, seed: seed) { commands, timeout in
-                        worker == 0
-                            ? try await Self.watching(client, commands, mixture)
-                            : try await client.execute(transaction: commands, timeout: timeout)
-                    }
-                    return nil
-                }
-                group.addTask {
-                    await Self.take(from: "jobs:\(worker)", client, other, mixture)
-                    return nil
-                }
-                group.addTask {
-                    await Self.read(copy, client, other, mixture, seed: seed)
-                    return nil
+        async let others: Void = withTaskGroup { group in
+            for number in 0..<3 {
+                group.addTask { await Self.take(from: "jobs:\(number)", client, other, mixture) }
+                group.addTask { await Self.read(copy, client, other, mixture, seed: seed + UInt64(number)) }
+            }
+            group.addTask { await Self.scan(for: stable, client, mixture) }
+            group.addTask {
+                await mixture.pipelines(of: "string:0", steps: 60, seed: seed) { pipeline, _ in
+                    try await client.tracked.execute(pipeline: pipeline)
                 }
             }
             group.addTask {
-                await Self.scan(for: stable, client, mixture)
-                return nil
-            }
-            return await group.reduce(into: [String: Mixture.Tally]()) {
-                if let (key, tally) = $1 { $0[key] = tally }
+                await mixture.transactions(on: "watched", steps: 30, seed: seed) { commands, _ in
+                    try await Self.watching("watched", client, commands, mixture)
+                }
             }
         }
+        let tallies = await mixture.crowd(of: 3, steps: 200, seed: seed) {
+            try await client.execute($0, timeout: $1)
+        } pipeline: {
+            try await client.execute(pipeline: $0, timeout: $1)
+        } transaction: {
+            try await client.execute(transaction: $0, timeout: $1)
+        }
+        await others
         disturbing.cancel()
         await disturbing.value
 
@@ -122,11 +102,12 @@ import Testing
 
     /// A transaction whose halves are the same before, too.
     private static func watching(
+        _ name: String,
         _ client: RedisClient,
         _ commands: [RESPCommand],
         _ mixture: Mixture
     ) async throws -> [RESPValue] {
-        let keys = ["{both:0}:left", "{both:0}:right"]
+        let keys = ["{\(name)}:left", "{\(name)}:right"]
         return try await client.withTransaction(watching: keys) { connection in
             let halves = try await connection.execute(RESPCommand("MGET", arguments: keys)).array ?? []
             if halves.count != 2 || halves[0].string != halves[1].string { mixture.breach("halves: \(halves)") }

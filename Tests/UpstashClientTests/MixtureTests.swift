@@ -23,7 +23,7 @@ import UpstashClient
         own.commandTimeout = .seconds(20)
         own.connectTimeout = .seconds(20)
         let other = RedisClient(own)
-        for worker in 0..<3 { try await other.set("string:\(worker)", to: 1) }
+        for number in 0..<3 { try await other.set("string:\(number)", to: 1) }
 
         let mixture = Mixture { error in
             guard let error = error as? UpstashError else { return false }
@@ -36,33 +36,12 @@ import UpstashClient
         }
         #expect(await eventually(within: .seconds(30)) { heard.withLockedValue { $0 } >= 0 })
         let disturbing = Task { await mixture.disturb(proxy, server, seed: seed) }
-        let tallies = await withTaskGroup(of: (String, Mixture.Tally)?.self) { group in
-            for worker in 0..<3 {
-                let seed = seed << 8 + UInt64(worker)
-                for key in ["list:\(worker)", "queue:\(worker)"] {
-                    group.addTask {
-                        let tally = await mixture.append(to: key, steps: 150, seed: seed) {
-                            try await client.execute($0, timeout: $1)
-                        }
-                        return (key, tally)
-                    }
-                }
-                group.addTask {
-                    await mixture.pipelines(of: "string:\(worker)", steps: 60, seed: seed) {
-                        try await client.execute(pipeline: $0, timeout: $1)
-                    }
-                    return nil
-                }
-                group.addTask {
-                    await mixture.transactions(on: "both:\(worker)", steps: 60, seed: seed) {
-                        try await client.transaction($0, timeout: $1)
-                    }
-                    return nil
-                }
-            }
-            return await group.reduce(into: [String: Mixture.Tally]()) {
-                if let (key, tally) = $1 { $0[key] = tally }
-            }
+        let tallies = await mixture.crowd(of: 3, steps: 150, seed: seed) {
+            try await client.execute($0, timeout: $1)
+        } pipeline: {
+            try await client.execute(pipeline: $0, timeout: $1)
+        } transaction: {
+            try await client.transaction($0, timeout: $1)
         }
         disturbing.cancel()
         await disturbing.value

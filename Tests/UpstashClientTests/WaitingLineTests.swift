@@ -1,5 +1,6 @@
 import NIOCore
 import RESP
+import TestSupport
 import Testing
 
 @testable import UpstashClient
@@ -182,7 +183,7 @@ import Testing
     }
 
     /// Of one command or three. Some are not text, so that there are several pieces.
-    private func randomPipeline(_ random: inout SeededGenerator) -> [RESPCommand] {
+    private func randomPipeline(_ random: inout SplitMix64) -> [RESPCommand] {
         (0..<(Bool.random(using: &random) ? 1 : 3)).map { _ in
             let key = "k\(Int.random(in: 0..<6, using: &random))"
             return switch Int.random(in: 0..<40, using: &random) {
@@ -207,7 +208,7 @@ import Testing
 
     @Test(arguments: 0..<20)
     func keepsTheOrderUnderAnySchedule(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let pipelines = try (0..<200).map { _ in try pieces(randomPipeline(&random)) }
         let jobs = try pipelines.map { try job($0, alone: Int.random(in: 0..<5, using: &random) == 0) }
         let numbers = Dictionary(uniqueKeysWithValues: jobs.enumerated().map { (ObjectIdentifier($1), $0) })
@@ -254,19 +255,5 @@ extension Piece {
         var footprint = Footprint()
         footprint.insert(commands)
         return footprint
-    }
-}
-
-/// Xorshift64*, so that a failure can be repeated.
-private struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = (seed &+ 1) &* 0x9E37_79B9_7F4A_7C15 }
-
-    mutating func next() -> UInt64 {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return state &* 0x2545_F491_4F6C_DD1D
     }
 }

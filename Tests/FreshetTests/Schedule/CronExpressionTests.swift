@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Freshet
@@ -63,7 +64,7 @@ struct CronExpressionTests {
 
     @Test("the same times as a scan of every minute finds, forwards and backwards", arguments: 0..<40)
     func bruteForce(_ seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SplitMix64(seed: seed)
         let text = Self.randomExpression(&random)
         let expression = try CronExpression(text)
         var calendar = Calendar(identifier: .gregorian)
@@ -108,8 +109,8 @@ struct CronExpressionTests {
     }
 
     /// Lists of numbers and ranges with steps, sparse enough to be scanned.
-    private static func randomExpression(_ random: inout SplitMix) -> String {
-        func field(_ range: ClosedRange<Int>, _ random: inout SplitMix) -> String {
+    private static func randomExpression(_ random: inout SplitMix64) -> String {
+        func field(_ range: ClosedRange<Int>, _ random: inout SplitMix64) -> String {
             switch Int.random(in: 0..<5, using: &random) {
             case 0: return "*"
             case 1: return "*/\(Int.random(in: 2...max(2, range.upperBound / 2), using: &random))"
@@ -138,18 +139,5 @@ struct CronExpressionTests {
             if ends.count == 1 { return number == ends[0] }
             return number >= ends[0] && number <= ends[1] && (number - ends[0]) % step == 0
         }
-    }
-}
-
-/// G. Steele, D. Lea and C. Flood, "Fast splittable pseudorandom number generators" (2014).
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var bits = state
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
     }
 }

@@ -22,35 +22,14 @@ import Testing
         }
         // On a busy machine, too.
         let patient = Duration.seconds(30)
-        for worker in 0..<3 { try await client.execute(RESPCommand("SET", "string:\(worker)", 1), timeout: patient) }
-        let disturbing = Task { try await Self.disturb(cluster, mixture) }
-        let tallies = await withTaskGroup(of: (String, Mixture.Tally)?.self) { group in
-            for worker in 0..<3 {
-                let seed = seed << 8 + UInt64(worker)
-                for key in ["list:\(worker)", "queue:\(worker)"] {
-                    group.addTask {
-                        let tally = await mixture.append(to: key, steps: 400, seed: seed) {
-                            try await client.execute($0, timeout: $1)
-                        }
-                        return (key, tally)
-                    }
-                }
-                group.addTask {
-                    await mixture.pipelines(of: "string:\(worker)", steps: 150, seed: seed) {
-                        try await client.execute(pipeline: $0, timeout: $1)
-                    }
-                    return nil
-                }
-                group.addTask {
-                    await mixture.transactions(on: "both:\(worker)", steps: 150, seed: seed) {
-                        try await client.execute(transaction: $0, timeout: $1)
-                    }
-                    return nil
-                }
-            }
-            return await group.reduce(into: [String: Mixture.Tally]()) {
-                if let (key, tally) = $1 { $0[key] = tally }
-            }
+        for number in 0..<3 { try await client.execute(RESPCommand("SET", "string:\(number)", 1), timeout: patient) }
+        let disturbing = Task { try await Self.disturb(cluster, mixture, seed: seed) }
+        let tallies = await mixture.crowd(of: 3, steps: 400, seed: seed) {
+            try await client.execute($0, timeout: $1)
+        } pipeline: {
+            try await client.execute(pipeline: $0, timeout: $1)
+        } transaction: {
+            try await client.execute(transaction: $0, timeout: $1)
         }
         disturbing.cancel()
         try await disturbing.value
@@ -66,14 +45,15 @@ import Testing
 
     /// Does one thing after the other until its task is cancelled. Each slot moves once: whoever follows a redirection
     /// when it has come back makes a second key beside the one that is to be moved.
-    private static func disturb(_ cluster: RedisCluster, _ mixture: Mixture) async throws {
+    private static func disturb(_ cluster: RedisCluster, _ mixture: Mixture, seed: UInt64) async throws {
+        var random = SplitMix64(seed: seed)
         var moves = ["list:0", "queue:1", "list:2", "{both:0}", "{both:1}", "queue:0"]
         while !Task.isCancelled {
-            let goal = mixture.steps + Int.random(in: 20...150)
+            let goal = mixture.steps + Int.random(in: 20...150, using: &random)
             _ = await eventually(within: .seconds(1)) { Task.isCancelled || mixture.steps >= goal }
             for server in cluster.servers { server.resume() }
-            guard let server = cluster.servers.randomElement() else { return }
-            switch Int.random(in: 0..<4) {
+            guard let server = cluster.servers.randomElement(using: &random) else { return }
+            switch Int.random(in: 0..<4, using: &random) {
             case 0: try server.command("CLIENT KILL TYPE normal")
             case 1: server.pause()
             case 2:

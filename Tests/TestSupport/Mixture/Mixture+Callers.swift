@@ -11,11 +11,11 @@ extension Mixture {
 
     /// Appends to a list of its own, sometimes impatient, sometimes changing its mind.
     public func append(to key: String, steps: Int, seed: UInt64, _ run: @escaping Run) async -> Tally {
-        var dice = Dice(seed: seed)
+        var random = SplitMix64(seed: seed)
         var (tally, unknown, last) = (Tally(), 0, 0)
         for step in 0..<steps {
-            let timeout = dice.timeout()
-            let yields = dice.percent(20) ? Int.random(in: 0..<20, using: &dice) : nil
+            let timeout = random.timeout()
+            let yields = random.percent(20) ? Int.random(in: 0..<20, using: &random) : nil
             let call = Task.immediate { try await run(RESPCommand("RPUSH", key, step), timeout) }
             if let yields {
                 for _ in 0..<yields { await Task.yield() }
@@ -51,16 +51,16 @@ extension Mixture {
     ///
     /// - Parameter name: has to be there, and be no hash.
     public func pipelines(of name: String, steps: Int, seed: UInt64, _ run: @escaping RunPipeline) async {
-        var dice = Dice(seed: seed)
+        var random = SplitMix64(seed: seed)
         for step in 0..<steps {
-            let texts = (0..<Int.random(in: 1...60, using: &dice)).map {
+            let texts = (0..<Int.random(in: 1...60, using: &random)).map {
                 "\(name) \(step) \($0)" + String(repeating: "x", count: $0 * 20)
             }
             var commands = texts.map { RESPCommand("ECHO", $0) }
-            let refused = Int.random(in: 0...texts.count, using: &dice)
+            let refused = Int.random(in: 0...texts.count, using: &random)
             commands.insert(RESPCommand("HGET", name, "field"), at: refused)
             await attempt("pipeline") {
-                var replies = try await run(commands, dice.timeout())
+                var replies = try await run(commands, random.timeout())
                 let isComplete = replies.count == commands.count
                 guard isComplete, replies.remove(at: refused).error != nil, replies.map(\.string) == texts else {
                     return breach("\(name), step \(step): \(replies)")
@@ -71,11 +71,11 @@ extension Mixture {
 
     /// Changes two counters together.
     public func transactions(on name: String, steps: Int, seed: UInt64, _ run: @escaping RunPipeline) async {
-        var dice = Dice(seed: seed)
+        var random = SplitMix64(seed: seed)
         let commands = ["left", "right"].map { RESPCommand("INCR", "{\(name)}:\($0)") }
         for _ in 0..<steps {
             await attempt("transaction") {
-                let replies = try await run(commands, dice.timeout())
+                let replies = try await run(commands, random.timeout())
                 // What was given up before may have run only now, and changed what is watched.
                 if replies.isEmpty { return }
                 guard replies.count == 2, let left = replies[0].integer, replies[1].integer == left else {
@@ -118,5 +118,14 @@ extension Mixture {
         } catch {
             if !Task.isCancelled { breach("The subscription ended: \(error)") }
         }
+    }
+}
+
+extension SplitMix64 {
+    fileprivate mutating func percent(_ share: Int) -> Bool { Int.random(in: 0..<100, using: &self) < share }
+
+    /// Impatient now and then.
+    fileprivate mutating func timeout() -> Duration {
+        percent(30) ? .milliseconds(Int.random(in: 1...40, using: &self)) : .seconds(5)
     }
 }
