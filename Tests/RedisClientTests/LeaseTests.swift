@@ -187,6 +187,35 @@ import Testing
         await observer.close()
     }
 
+    /// A question that the connection asks on its own account would be queued among the caller's commands.
+    @Test func nothingIsAskedWithinATransaction() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) {
+            $0.keepAliveInterval = .milliseconds(20)
+            $0.commandTimeout = .seconds(20)
+        }
+        func pings() throws -> Int {
+            let calls = try server.command("INFO commandstats").firstMatch(of: /cmdstat_ping:calls=(\d+)/)
+            return calls.flatMap { Int($0.output.1) } ?? 0
+        }
+        try await client.connect()
+        let replies = try await client.withConnection { connection in
+            var replies: [RESPValue] = []
+            // The first makes the connection.
+            for _ in 0..<2 {
+                try await connection.execute(RESPCommand("MULTI"))
+                try await connection.execute(RESPCommand("INCR", "n"))
+                // Connections that are as quiet, and have no transaction, are asked meanwhile.
+                let before = try pings()
+                #expect(try await eventually { try pings() >= before + 5 })
+                replies.append(try await connection.execute(RESPCommand("EXEC")))
+            }
+            return replies
+        }
+        #expect(replies == [.array([.integer(1)]), .array([.integer(2)])])
+        await client.close()
+    }
+
     @Test func aLongPipelineGoesApart() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) { $0.maxInFlight = 1000 }

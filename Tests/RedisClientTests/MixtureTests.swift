@@ -51,7 +51,7 @@ import Testing
                 }
             }
             group.addTask {
-                await mixture.transactions(on: "watched", steps: 30, seed: seed) { commands, _ in
+                await mixture.transactions(on: "watched", steps: 30, seed: seed, watches: true) { commands, _ in
                     try await Self.watching("watched", client, commands, mixture)
                 }
             }

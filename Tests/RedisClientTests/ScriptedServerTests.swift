@@ -36,6 +36,21 @@ import Testing
         try await server.stop()
     }
 
+    /// The deadline passes before, while or after the caller begins to wait.
+    @Test func aConnectionIsWaitedForNoLongerThanAsked() async throws {
+        let server = try await ScriptedServer.start(greets: false) { _ in "" }
+        let node = RedisNode(
+            configuration: RedisClient.configuration(port: server.port),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: .init(label: "test")
+        )
+        for _ in 0..<50 {
+            try #require(await clientError { try await node.connect(until: .now()) }?.code == .timedOut)
+        }
+        await node.close()
+        try await server.stop()
+    }
+
     @Test func aTransactionThatIsDroppedIsNoSuccess() async throws {
         let server = try await ScriptedServer.start { $0[0] == "EXEC" ? "_\r\n" : "+QUEUED\r\n" }
         let client = RedisClient(port: server.port)

@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import NIOCore
 import RESP
 import RedisClient
@@ -143,6 +144,29 @@ import Testing
         await absent.close()
         #expect(try await clientError { try await absent.subscribe(to: ["a"]) }?.code == .closed)
         await client.close()
+    }
+
+    @Test func aServerThatIsBusyIsAskedAgain() async throws {
+        let asked = NIOLockedValueBox(0)
+        let server = try await ScriptedServer.start { command in
+            guard command == ["SUBSCRIBE", "news"] else { return "-BUSY a script\r\n" }
+            let isBusy = asked.withLockedValue { asked in
+                asked += 1
+                return asked == 2
+            }
+            return isBusy ? "-BUSY a script\r\n" : ">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"
+        }
+        let client = RedisClient(port: server.port)
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        // Whoever has nothing yet is told.
+        let refusal = await #expect(throws: RESPError.self) { try await client.subscribe(to: ["more"]) }
+        #expect(refusal?.code == .busy)
+        server.cut()
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        #expect(server.acceptedCount == 3)
+        await client.close()
+        try await server.stop()
     }
 
     @Test func aUserWhoMayNotPingKeepsTheConnection() async throws {

@@ -100,13 +100,15 @@ struct ClusterState {
         let primaries = Set(new.shards.map(\.primary))
         let hasLostPrimary = map?.shards.contains { !primaries.contains($0.primary) } ?? false
         let isNew = map != new
+        let replicas = Set(map?.shards.flatMap(\.replicas) ?? [])
         let hasMovedSlots = isNew && map.map { !$0.hasSameOwners(as: new) } ?? false
         map = new
         lastFailure = nil
         updateMembers(make)
         let absent = Set(nodes.keys).subtracting(new.addresses)
-        // Those that slots are moving to are not in the map yet; they are given the time until the next look.
-        let unneeded = absent.intersection(strangers).compactMap { nodes.removeValue(forKey: $0) }
+        // Those that slots are moving to are not in the map yet; they are given the time until the next look. What was
+        // read from a replica that left is told of no longer.
+        let unneeded = absent.intersection(strangers.union(replicas)).compactMap { nodes.removeValue(forKey: $0) }
         strangers = absent.subtracting(unneeded.map(\.configuration.address))
         return Change(isNew: isNew, hasMovedSlots: hasMovedSlots, hasLostPrimary: hasLostPrimary, unneeded: unneeded)
     }

@@ -100,13 +100,13 @@ final class CommandStream: ConnectionReceiver {
             timer.scheduled.cancel()
         }
         let stream = NIOLoopBound(self, eventLoop: eventLoop)
-        timer = (eventLoop.scheduleTask(deadline: deadline) { stream.value.timerFired() }, deadline)
+        timer = (eventLoop.scheduleTask(deadline: deadline) { stream.value.timerFired(deadline) }, deadline)
     }
 
-    private func timerFired() {
-        timer = nil
+    private func timerFired(_ deadline: NIODeadline) {
         // One that is due fires though it was cancelled just before.
-        if isOver { return }
+        guard timer?.at == deadline else { return }
+        timer = nil
         let now = NIODeadline.now()
         let earliest = replies.detachOverdue(
             at: now,
@@ -128,7 +128,11 @@ final class CommandStream: ConnectionReceiver {
 
     private func probe() {
         // Through the same buffer as all commands, some of which may wait there for the socket.
-        node.submitProbe()
+        guard node.submitProbe() else {
+            // Time passes for whoever waits; TCP's own probes go on.
+            liveness.received()
+            return liveness.probeAnswered()
+        }
         drain()
     }
 

@@ -90,15 +90,15 @@ final class ConnectionHandler: ChannelInboundHandler {
             swap(&values, &spare)
         }
         do throws(RESPDecodingError) {
-            while handshake != nil, failure == nil, let value = try decoder.next() { receivedInHandshake(value) }
-            if handshake == nil { try decoder.next(into: &values) }
+            while !isReady, failure == nil, let value = try decoder.next() { receivedInHandshake(value) }
+            if isReady { try decoder.next(into: &values) }
             receiver?.received(values)
         } catch {
             receiver?.received(values)
             let violation = RedisClientError(
                 .protocolViolation,
                 "The server does not speak RESP.",
-                mayHaveExecuted: handshake == nil,
+                mayHaveExecuted: isReady,
                 underlying: error
             )
             close(violation)

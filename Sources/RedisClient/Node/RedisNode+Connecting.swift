@@ -38,21 +38,27 @@ extension RedisNode {
     func connect(until deadline: NIODeadline? = nil) async throws {
         let token = nextToken()
         let timer = deadline.map { deadline in
-            eventLoop.scheduleTask(deadline: deadline) {
-                let error = RedisClientError(.timedOut, "There was no connection in time.")
-                self.link.withLockedValue { $0.connectWaiters.removeValue(forKey: token) }?.resume(throwing: error)
-            }
+            eventLoop.scheduleTask(deadline: deadline) { self.connectTimedOut(token) }
         }
         defer { timer?.cancel() }
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
                 if Task.isCancelled { return continuation.resume(throwing: Self.cancelled(mayHaveExecuted: false)) }
-                eventLoop.execute { self.connect(token, continuation) }
+                eventLoop.execute {
+                    self.connect(token, continuation)
+                    // The timer may have come too early for it.
+                    if let deadline, deadline <= .now() { self.connectTimedOut(token) }
+                }
                 if Task.isCancelled { cancelConnect(token) }
             }
         } onCancel: {
             cancelConnect(token)
         }
+    }
+
+    private func connectTimedOut(_ token: UInt64) {
+        let waiter = link.withLockedValue { $0.connectWaiters.removeValue(forKey: token) }
+        waiter?.resume(throwing: RedisClientError(.timedOut, "There was no connection in time."))
     }
 
     private func cancelConnect(_ token: UInt64) {
@@ -113,12 +119,13 @@ extension RedisNode {
         }
         guard let told else { return connection.close(.clientClosed) }
         connection.report(to: stream)
-        stream.start()
         for waiter in told { waiter.connected() }
         for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume() }
         logger.debug("Connected to the Redis server.", metadata: metadata)
         observers.notify(.connected)
         watch(.connected)
+        // Its first write may be the end of it.
+        stream.start()
     }
 
     private func attemptFailed(_ error: any Error) {

@@ -51,7 +51,9 @@ final class RedisNode: Sendable {
         )
         let replies = ReplyCounter()
         self.replies = replies
-        state = NIOLockedValueBox(SubmissionState(limits: limits, unaccounted: replies))
+        state = NIOLockedValueBox(
+            SubmissionState(limits: limits, isLeased: !isRenewed, unaccounted: replies)
+        )
         link = NIOLockedValueBox(LinkState(backoff: Backoff(configuration.reconnectBackoff)))
     }
 
@@ -179,9 +181,9 @@ final class RedisNode: Sendable {
 
     // MARK: The event loop
 
-    func submitProbe() {
+    func submitProbe() -> Bool {
         let token = nextToken()
-        state.withLockedValue { $0.submitProbe(token: token) }
+        return state.withLockedValue { $0.submitProbe(token: token) }
     }
 
     func holdWakes() {

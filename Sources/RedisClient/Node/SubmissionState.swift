@@ -41,6 +41,8 @@ struct SubmissionState {
     /// What callers are told once it is closing.
     var refusalWhenClosed = RedisClientError.clientClosed
     var offline: OfflineQueue
+    /// What is under way on a connection that is leased.
+    private var sequence: OpenSequence?
     private var encoder = RESPEncoder()
     private var submitted: [Waiter] = []
     /// Includes what ``unaccounted`` counts.
@@ -54,8 +56,9 @@ struct SubmissionState {
         let bytes: Int
     }
 
-    init(limits: Limits, unaccounted: ReplyCounter) {
+    init(limits: Limits, isLeased: Bool, unaccounted: ReplyCounter) {
         self.limits = limits
+        sequence = isLeased ? OpenSequence() : nil
         offline = OfflineQueue(maxCommands: limits.offline, maxBytes: limits.bytes)
         self.unaccounted = unaccounted
     }
@@ -66,6 +69,7 @@ struct SubmissionState {
         }
         if let refusal = refusal(1) { return .refuse(refusal) }
         encoder.append(command)
+        sequence?.send(command)
         return enqueue(waiter)
     }
 
@@ -76,6 +80,7 @@ struct SubmissionState {
         }
         if let refusal = refusal(waiter.replies) { return .refuse(refusal) }
         encoder.append(contentsOf: encoded)
+        note(commands)
         return enqueue(waiter)
     }
 
@@ -87,10 +92,19 @@ struct SubmissionState {
         return queue(.init(waiter: waiter, byteCount: byteCount))
     }
 
+    private mutating func note(_ commands: [RESPCommand]) {
+        guard sequence != nil else { return }
+        for command in commands { sequence?.send(command) }
+    }
+
     /// Asks for a sign of life, behind all commands so far. It counts for no caller.
-    mutating func submitProbe(token: UInt64) {
+    ///
+    /// - Returns: `false` if it would not stay beside what a caller has begun there; nothing is asked then.
+    mutating func submitProbe(token: UInt64) -> Bool {
+        if sequence?.isOpen == true { return false }
         encoder.append(RESPCommand("PING"))
         submitted.append(Waiter(token: token, deadline: .distantFuture, completion: .probe))
+        return true
     }
 
     private func refusal(_ replies: Int) -> RedisClientError? {
@@ -154,6 +168,7 @@ struct SubmissionState {
                 continue
             }
             encoder.append(contentsOf: entry.commands)
+            note(entry.commands)
             submitted.append(entry.waiter)
             inFlight += entry.waiter.replies
         }

@@ -60,9 +60,10 @@ private final class MonitorReceiver: ConnectionReceiver {
         connection.report(to: self)
         connection.send([RESPCommand("MONITOR")])
         let late = RedisClientError(.timedOut, "The server did not confirm MONITOR in time.")
-        let timer = eventLoop.scheduleTask(in: patience) { [confirmed, lines] in
-            confirmed.fail(late)
-            lines.finish()
+        let receiver = NIOLoopBound(self, eventLoop: eventLoop)
+        let timer = eventLoop.scheduleTask(in: patience) {
+            // One that is due cannot be cancelled.
+            if !receiver.value.isConfirmed { receiver.value.end(late) }
         }
         confirmed.futureResult.whenComplete { _ in timer.cancel() }
         let connection = NIOLoopBound(connection, eventLoop: eventLoop)
@@ -83,16 +84,19 @@ private final class MonitorReceiver: ConnectionReceiver {
             isConfirmed = true
             confirmed.succeed()
         case .error(let error):
-            confirmed.fail(error)
-            lines.finish()
+            end(error)
         default:
             break
         }
     }
 
-    func closed(_ error: RedisClientError) {
+    private func end(_ error: any Error) {
         confirmed.fail(error)
         lines.finish()
+    }
+
+    func closed(_ error: RedisClientError) {
+        end(error)
     }
 
     func readStarted() {}

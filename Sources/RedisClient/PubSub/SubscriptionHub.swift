@@ -122,7 +122,7 @@ final class SubscriptionHub {
 
     func recheckPlace(isGap: Bool) {
         guard case .ready(let stream) = phase, let address, isGap || !place.isRight(address) else { return }
-        stream.leave()
+        stream.leave(because: "The subscriptions belong on another server now.")
     }
 
     private func attemptFailed(_ error: any Error) {
@@ -169,13 +169,16 @@ final class SubscriptionHub {
     }
 
     func refused(_ target: SubscriptionTable.Target, _ error: RESPError) {
-        for id in table.listeners(of: target) {
-            if waiting[id] == nil {
-                listeners[id]?.continuation.finish(throwing: error)
-                remove(id)
-            } else {
-                giveUp(id, error)
-            }
+        let ids = table.listeners(of: target)
+        let established = ids.filter { waiting[$0] == nil }
+        for id in ids.subtracting(established) { giveUp(id, error) }
+        if established.isEmpty { return }
+        if error.code == .busy || error.code == .loading, case .ready(let stream) = phase {
+            return stream.leave(because: "The server takes no subscriptions at the moment.")
+        }
+        for id in established {
+            listeners[id]?.continuation.finish(throwing: error)
+            remove(id)
         }
     }
 

@@ -62,8 +62,8 @@ final class SubscriptionStream: ConnectionReceiver {
     }
 
     /// Closes the connection; there will be another.
-    func leave() {
-        connection.close(RedisClientError(.connectionLost, "The subscriptions belong on another server now."))
+    func leave(because reason: String) {
+        connection.close(RedisClientError(.connectionLost, reason))
     }
 
     private func timerFired() {

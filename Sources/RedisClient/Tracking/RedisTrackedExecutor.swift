@@ -49,7 +49,8 @@ extension RedisClient {
     /// Commands whose keys the server watches for this client; what happens to them comes by ``invalidations``.
     ///
     /// Needs ``Configuration/clientSideCaching``. Changes that this client makes itself are not told, except by
-    /// commands on leased connections.
+    /// commands on leased connections, and with such a change the server ceases to watch the key: a copy of it has to
+    /// be dropped by whoever writes, not written to.
     public var tracked: RedisTrackedExecutor { RedisTrackedExecutor(client: self) }
 
     /// What becomes of keys that were read through ``tracked``, from now on.

@@ -434,4 +434,24 @@ private func primary(_ port: Int) -> Primary { Primary(address: address(port), p
         #expect(isNews && !state.isReplica(address(2)))
         #expect(asked(.slot(7)) == address(2))
     }
+
+    @Test func aReplicaThatLeftIsNeededNoLonger() {
+        var state = ClusterState()
+        func take(_ shards: SlotMap.Shard...) -> [Address] {
+            let half = HashSlot.count / shards.count
+            let assignments = shards.enumerated().map { index, shard in
+                SlotMap.Assignment(slots: index * half...(index + 1) * half - 1, shard: shard)
+            }
+            return state.apply(SlotMap(assignments), make: node).unneeded.map(\.configuration.address)
+        }
+        let stays = SlotMap.Shard(primary: address(1))
+        let left = take(
+            .init(primary: address(1), replicas: [address(2)]),
+            .init(primary: address(3), replicas: [address(4)])
+        )
+        #expect(left == [])
+        // A primary may be one again by the next look.
+        #expect(Set(take(stays)) == [address(2), address(4)])
+        #expect(take(stays) == [address(3)])
+    }
 }

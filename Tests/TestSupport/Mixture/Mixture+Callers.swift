@@ -70,14 +70,21 @@ extension Mixture {
     }
 
     /// Changes two counters together.
-    public func transactions(on name: String, steps: Int, seed: UInt64, _ run: @escaping RunPipeline) async {
+    ///
+    /// - Parameter watches: whether what was given up before, and runs only now, may be in the way.
+    public func transactions(
+        on name: String,
+        steps: Int,
+        seed: UInt64,
+        watches: Bool = false,
+        _ run: @escaping RunPipeline
+    ) async {
         var random = SplitMix64(seed: seed)
         let commands = ["left", "right"].map { RESPCommand("INCR", "{\(name)}:\($0)") }
         for _ in 0..<steps {
             await attempt("transaction") {
                 let replies = try await run(commands, random.timeout())
-                // What was given up before may have run only now, and changed what is watched.
-                if replies.isEmpty { return }
+                if watches, replies.isEmpty { return }
                 guard replies.count == 2, let left = replies[0].integer, replies[1].integer == left else {
                     return breach("\(name): \(replies)")
                 }

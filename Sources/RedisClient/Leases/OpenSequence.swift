@@ -1,0 +1,21 @@
+import RESP
+
+/// Whether a command that is slipped in now would take part in what the caller of a leased connection has begun: in its
+/// transaction, or in the place of the command that it prepares.
+struct OpenSequence {
+    private var isQueueing = false
+    private var isPreparing = false
+
+    var isOpen: Bool { isQueueing || isPreparing }
+
+    mutating func send(_ command: RESPCommand) {
+        let kind = CommandKind(of: command)
+        switch kind {
+        case .multi: isQueueing = true
+        case .exec, .discard: isQueueing = false
+        default: break
+        }
+        // `ASKING` and `CLIENT CACHING` are about the next command only; that others are not is not worth asking.
+        isPreparing = kind == .changing || kind == .client
+    }
+}
