@@ -102,7 +102,8 @@ extension Mixture {
             do {
                 _ = try await run(RESPCommand("PUBLISH", channel, number))
             } catch {
-                return breach("\(number) was not told: \(error)")
+                if !Task.isCancelled { breach("\(number) was not told: \(error)") }
+                return
             }
         }
     }
