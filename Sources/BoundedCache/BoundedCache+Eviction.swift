@@ -119,9 +119,10 @@ extension BoundedCache {
     @usableFromInline
     func maintain(expires: Bool) {
         guard expires || time.pointee.now >= UseWord.tickLimit else { return }
-        var departures = Departures<Key, Value>()
         let now = clock.now
-        coreLock.pointee.lock()
+        // A hit waits for nobody; another one comes by here soon.
+        guard coreLock.pointee.tryLock() else { return }
+        var departures = Departures<Key, Value>()
         core.pointee.moveTicksBack()
         sweepAStep(now: now, into: &departures)
         coreLock.pointee.unlock()

@@ -30,13 +30,13 @@ extension BoundedCache {
         )
         old?.value = nil
         let result: Result
-        let candidate: Candidate?
+        var candidate: Candidate?
         let now: UInt64
         UpdatingThread.enter()
         do {
             defer { UpdatingThread.leave() }
             result = try body(&draft)
-            candidate = self.candidate(key, draft, old)
+            candidate = self.candidate(key, &draft, old)
             now = clock.now
         } catch {
             let now = clock.now
@@ -46,17 +46,20 @@ extension BoundedCache {
         var outcome = SetOutcome.replaced
         end(update) { departures in
             if let cause = update.rivalCause {
-                return dropTaken(update, draft.value, cause, now: now, into: &departures)
+                return dropTaken(update, candidate?.value, cause, now: now, into: &departures)
             }
-            guard let candidate, candidate.deadline > now else {
-                dropTaken(update, draft.value, .removed, now: now, into: &departures)
+            guard let deadline = candidate?.deadline, deadline > now else {
+                dropTaken(update, candidate?.value, .removed, now: now, into: &departures)
                 return removeUpdated(update, now: now, into: &departures)
             }
-            if !fits(candidate) {
+            if candidate.map(fits) == false {
                 core.pointee.refusals &+= 1
                 outcome = .oversized
-                dropTaken(update, draft.value, .removed, now: now, into: &departures)
-            } else if update.taken != .none {
+                return dropTaken(update, candidate?.value, .removed, now: now, into: &departures)
+            }
+            // From here on only the cache has the value: the next update shall not have to copy it.
+            guard let candidate = candidate.take() else { return }
+            if update.taken != .none {
                 putBack(update, candidate, now: now, into: &departures)
             } else if !draft.isUntouched || !renew(update, candidate, now: now, into: &departures) {
                 outcome = store(candidate, now: now, into: &departures)
@@ -90,8 +93,8 @@ extension BoundedCache {
         let limit: UInt64
     }
 
-    private func candidate(_ key: Key, _ draft: borrowing CacheDraft<Value>, _ old: Original?) -> Candidate? {
-        guard let value = draft.value else { return nil }
+    private func candidate(_ key: Key, _ draft: inout CacheDraft<Value>, _ old: Original?) -> Candidate? {
+        guard let value = draft.takeValue() else { return nil }
         let life = draft.isTimeToLiveSet ? draft.timeToLive?.cacheNanoseconds ?? .max : nil
         let fresh = self.candidate(
             key,

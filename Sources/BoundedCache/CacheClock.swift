@@ -43,8 +43,8 @@ public struct CacheClock: Sendable {
 
     /// Whether `deadline` is reached, given what was `reported`.
     ///
-    /// The coarse system clock costs a fifth of the exact one and lags by a tick, so it settles all but the deadlines
-    /// within a tick of now.
+    /// The coarse system clock costs a fifth of the exact one and lags behind it, so it settles all but the deadlines
+    /// that are near.
     @inlinable
     func isPast(_ deadline: UInt64, reported: UInt64) -> Bool {
         if reading != nil { return reported >= deadline }
@@ -52,8 +52,9 @@ public struct CacheClock: Sendable {
         return coarse >= deadline || (deadline - coarse < Self.coarseLag && now >= deadline)
     }
 
-    /// More than a tick of the coarse clock at any kernel's tick rate.
-    @usableFromInline static var coarseLag: UInt64 { 20_000_000 }
+    /// More than the coarse clock lags: a tick, and longer where a virtual machine's processor that keeps the time
+    /// stands still.
+    @usableFromInline static var coarseLag: UInt64 { 1_000_000_000 }
 
     @usableFromInline
     static func coarseSystemTime() -> UInt64 {

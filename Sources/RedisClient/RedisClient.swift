@@ -220,7 +220,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
         }
     }
 
-    /// Takes no more commands, gives those under way their time to end, and closes the connections.
+    /// Takes no more commands, gives those under way ``Configuration/commandTimeout`` to end, and closes the connections.
     public func close() async {
         subscriber.close()
         switch backend {

@@ -32,6 +32,38 @@ import Testing
         #expect(told.all.isEmpty)
     }
 
+    /// Not even by an update that begins while the last one's listener is still being told.
+    @Test func nothingIsCopiedForAnUpdateThatFollows() throws {
+        let (isTold, mayGoOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let cache = BoundedCache<String, [Int]>(
+            .init(
+                capacity: .weight(1001) { _, value in value.count },
+                evictionListener: { _, _, _ in
+                    isTold.signal()
+                    mayGoOn.wait()
+                }
+            )
+        )
+        var array = Array(0..<1000)
+        array.reserveCapacity(1002)
+        cache.set("a", array)
+        array = []
+        cache.set("b", [1])
+        let before = cache.get("a")?.withUnsafeBufferPointer(\.baseAddress)
+        let ended = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            // This drives the other entry out.
+            _ = try? cache.update("a") { $0.value?.append(1) }
+            ended.signal()
+        }
+        onAnotherThread { isTold.wait() }
+        try cache.update("a") { $0.value?[0] = 7 }
+        #expect(cache.get("a")?.withUnsafeBufferPointer(\.baseAddress) == before)
+        mayGoOn.signal()
+        onAnotherThread { ended.wait() }
+        #expect(cache.get("a")?.count == 1001)
+    }
+
     private struct Failure: Error {}
 
     @Test func aFreshValueMayBeChangedInPlace() throws {

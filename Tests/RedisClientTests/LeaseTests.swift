@@ -55,6 +55,9 @@ import Testing
             #expect(try await !isKept(after: dirty), "\(dirty)")
             #expect(try await !isKept(after: dirty, inOneWrite: true), "\(dirty)")
         }
+        // What is refused may be misunderstood here.
+        let refused = [RESPCommand("MULTI"), RESPCommand("MULTI"), RESPCommand("EXEC")]
+        #expect(try await !isKept(after: refused, inOneWrite: true))
         await client.close()
     }
 

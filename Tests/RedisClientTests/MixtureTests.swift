@@ -70,6 +70,9 @@ import Testing
         for (key, tally) in tallies {
             mixture.check(tally, of: key, try await other.execute(RESPCommand("LRANGE", key, 0, -1)))
         }
+        // What takes its time may have come to nothing so far.
+        await Self.take(from: "jobs:3", client, other, mixture)
+        await Self.scan(for: stable, client, mixture)
         // On a path that is well, copies stay.
         let (reads, before) = (Mixture { ($0 as? RedisClientError)?.isTimeout == true }, heard.withLockedValue { $0 })
         #expect(

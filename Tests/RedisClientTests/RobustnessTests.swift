@@ -302,6 +302,13 @@ import Testing
         try await proxy.stop()
     }
 
+    @Test func aServerMayBeLeftAloneForDays() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { $0.keepAliveInterval = .seconds(7 * 24 * 3600) }
+        try await client.connect()
+        await client.close()
+    }
+
     @Test func keepsASlowServer() async throws {
         let server = try await RedisServer.start()
         let proxy = try await FaultProxy.start(upstreamPort: server.port)

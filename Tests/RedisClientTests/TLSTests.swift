@@ -100,6 +100,18 @@ import Testing
         for client in [strict, lenient] { await client.close() }
     }
 
+    @Test func tellsOfANameThatNoCertificateCanHave() async throws {
+        let certificates = try await TestCertificates()
+        let server = try await RedisServer.start(certificates: certificates)
+        let client = RedisClient(port: try #require(server.tlsPort)) {
+            $0.tls = .init(trust: .file(certificates.authority), serverName: "10.0.0.5")
+        }
+        let error = try await clientError { try await client.execute(RESPCommand("GET", "a")) }
+        #expect(error?.code == .tlsFailed)
+        #expect(error?.message.contains("serverName") == true)
+        await client.close()
+    }
+
     @Test func tellsOfAServerWithoutTLS() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) {

@@ -45,7 +45,7 @@ public enum LoopbackSocket {
     /// Sends lines one after the other, each when the one before is answered, and gives the last answer.
     ///
     /// - Parameter patience: seconds for each answer.
-    static func converse(_ lines: [String], port: Int, patience: Double) -> String {
+    public static func converse(_ lines: [String], port: Int, patience: Double) -> String {
         connected(to: port, patience: patience) { descriptor in
             var answer = [UInt8](repeating: 0, count: 1 << 16)
             var count = 0

@@ -236,6 +236,23 @@ struct FailureTests {
         }
     }
 
+    @Test("who sends a large body to its end reads why it was refused", arguments: [false, true])
+    func blindSender(isChunked: Bool) async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxBodyBytes = 1000
+        try await Endpoint.serving("memory://", limits: limits) { endpoint in
+            let count = 8 << 20
+            let length = isChunked ? "Transfer-Encoding: chunked" : "Content-Length: \(count)"
+            let head = "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(Endpoint.token)\r\n\(length)\r\n\r\n"
+            // More than the buffers on the way take.
+            let body = String(repeating: "x", count: count)
+            let request = head + (isChunked ? "\(String(count, radix: 16))\r\n\(body)\r\n0\r\n\r\n" : body)
+            let answer = LoopbackSocket.converse([request], port: endpoint.port, patience: 20)
+            #expect(answer.hasPrefix("HTTP/1.1 413 "))
+            #expect(answer.contains("ERR max request size exceeded. Limit: 1000 bytes"))
+        }
+    }
+
     @Test("a key of 32 KB has room in a path, however it is escaped")
     func longKey() async throws {
         try await Endpoint.serving("memory://") { endpoint in

@@ -40,6 +40,9 @@ public struct CacheDraft<Value: Sendable>: ~Copyable {
         self.original = original
     }
 
+    /// Gives the value away.
+    mutating func takeValue() -> Value? { content.take() }
+
     private mutating func takeOut() {
         // Nothing is shared where nothing is counted; then the entry stays, and stays readable.
         if !_isPOD(Value.self), isOriginal, content != nil { original.takeOut() }

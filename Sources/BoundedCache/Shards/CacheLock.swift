@@ -8,38 +8,18 @@ internal import Musl
 internal import Glibc
 #endif
 
-/// A small lock: one compare-and-swap when free, a short spin when held, then sleep.
+/// A small lock: one compare-and-swap to take it when it is free, one plain store to give it back.
 ///
-/// Holders need less than a microsecond, and to put a thread to sleep and wake it costs a virtual machine 20 of them;
-/// so waiters first let other threads run instead, which also lets a holder go on that lost its processor.
-///
-/// The word is 0 (free), 1 (held) or 2 (held, and someone may sleep), after Drepper, "Futexes are tricky" (2011); the
-/// sleeping is left to a pthread mutex and condition, so that it works wherever pthreads do. It is not fair: a
-/// running thread may take it before a woken one, which is what keeps many threads on one shard from marching in
-/// step.
+/// Holders need less than a microsecond; so who finds it held spins, then lets other threads run, which also lets a
+/// holder go on that lost its processor, and only then sleeps, for a little while at a time. Nobody has to be woken:
+/// giving it back needs no second locked instruction, which would hold up the loads of whatever comes next. It is not
+/// fair, which is what keeps many threads on one shard from marching in step.
 @usableFromInline
 struct CacheLock: ~Copyable {
-    @usableFromInline let word = Atomic<UInt32>(0)
-    @usableFromInline let bed = UnsafeMutablePointer<Bed>.allocate(capacity: 1)
+    @usableFromInline let isHeld = Atomic<Bool>(false)
 
     @usableFromInline
-    struct Bed {
-        var mutex = pthread_mutex_t()
-        var condition = pthread_cond_t()
-    }
-
-    @usableFromInline
-    init() {
-        bed.initialize(to: Bed())
-        pthread_mutex_init(&bed.pointee.mutex, nil)
-        pthread_cond_init(&bed.pointee.condition, nil)
-    }
-
-    deinit {
-        pthread_cond_destroy(&bed.pointee.condition)
-        pthread_mutex_destroy(&bed.pointee.mutex)
-        bed.deallocate()
-    }
+    init() {}
 
     @inlinable
     func lock() {
@@ -48,34 +28,30 @@ struct CacheLock: ~Copyable {
 
     @inlinable
     func tryLock() -> Bool {
-        word.compareExchange(expected: 0, desired: 1, successOrdering: .acquiring, failureOrdering: .relaxed).exchanged
+        isHeld.compareExchange(
+            expected: false,
+            desired: true,
+            successOrdering: .acquiring,
+            failureOrdering: .relaxed
+        ).exchanged
     }
 
     @inlinable
     func unlock() {
-        if word.exchange(0, ordering: .releasing) == 2 { wake() }
+        isHeld.store(false, ordering: .releasing)
     }
 
     @usableFromInline
     func lockContended() {
-        for _ in 0..<64 {
-            for _ in 0..<100 where word.load(ordering: .relaxed) == 0 {
-                if tryLock() { return }
+        while true {
+            for _ in 0..<64 {
+                for _ in 0..<100 where !isHeld.load(ordering: .relaxed) {
+                    if tryLock() { return }
+                }
+                sched_yield()
             }
-            sched_yield()
+            usleep(100)
         }
-        pthread_mutex_lock(&bed.pointee.mutex)
-        while word.exchange(2, ordering: .acquiring) != 0 {
-            pthread_cond_wait(&bed.pointee.condition, &bed.pointee.mutex)
-        }
-        pthread_mutex_unlock(&bed.pointee.mutex)
-    }
-
-    @usableFromInline
-    func wake() {
-        pthread_mutex_lock(&bed.pointee.mutex)
-        pthread_cond_signal(&bed.pointee.condition)
-        pthread_mutex_unlock(&bed.pointee.mutex)
     }
 }
 

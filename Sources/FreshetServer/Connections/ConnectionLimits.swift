@@ -35,6 +35,9 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     /// behind the answers to those before it.
     private var hasBodyTooLarge = false
     private var isRefusing = false
+    private var isInputClosed = false
+    /// Whether this side is closed, and the rest of a body is let come, to be dropped.
+    private var isLingering = false
     private var hasHeadTooLarge = false
     private var timer: Scheduled<Void>?
 
@@ -106,7 +109,10 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event as? ChannelEvent == .inputClosed { awaitLastAnswer(context) }
+        if event as? ChannelEvent == .inputClosed {
+            isInputClosed = true
+            if isLingering { context.close(promise: nil) } else { awaitLastAnswer(context) }
+        }
         if event is ChannelShouldQuiesceEvent { drain(context) }
         context.fireUserInboundEventTriggered(event)
     }
@@ -142,7 +148,13 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Of a body that is too large, and waits to be refused, as much again is dropped; then its sender has to wait.
     func read(context: ChannelHandlerContext) {
-        if !hasBodyTooLarge || bodyBytes <= 2 * limits.maxBodyBytes { context.read() }
+        if !hasBodyTooLarge || isLingering || bodyBytes <= 2 * limits.maxBodyBytes { context.read() }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        // Nobody behind this asks for what is dropped.
+        if isLingering { context.read() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -211,10 +223,20 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         isRefusing = true
         // That the refusal is read.
         owedSince = context.eventLoop.now
-        guard isNext else { return context.close(promise: nil) }
+        if isAnswering { return context.close(promise: nil) }
+        guard isNext else { return leave(context) }
         writeRefusal(context, refusal, isHead: unanswered.first ?? false)
-        let loopBound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in loopBound.value.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).assumeIsolated().whenComplete { _ in self.leave(context) }
+    }
+
+    /// Closes the connection. While a body still comes only this side of it: what comes to a socket that is closed has
+    /// the system drop the answer before it is read.
+    private func leave(_ context: ChannelHandlerContext) {
+        guard isReceiving, !isInputClosed, context.channel.isActive else { return context.close(promise: nil) }
+        isLingering = true
+        context.close(mode: .output).assumeIsolated().whenFailure { _ in context.close(promise: nil) }
+        context.eventLoop.assumeIsolated().scheduleTask(in: limits.lastRequestTime) { context.close(promise: nil) }
+        context.read()
     }
 
     /// All but its end.

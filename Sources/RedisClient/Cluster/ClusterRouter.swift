@@ -55,6 +55,8 @@ final class ClusterRouter: NodeRouter {
         case .lost:
             observers.notify(.disconnected)
             refresher.request()
+        case .ended:
+            observers.notify(.disconnected)
         case .failed, .late:
             refresher.request()
         }

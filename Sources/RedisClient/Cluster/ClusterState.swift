@@ -38,7 +38,9 @@ struct ClusterState {
         guard let map, !members.isEmpty else { return nil }
         let shard: Int?
         switch place {
-        case .slot(let slot), .primary(ofSlot: let slot): shard = map.shard(of: slot)
+        case .slot(let slot): shard = map.shard(of: slot)
+        case .primary(let address, let slot):
+            shard = map.shards.firstIndex { $0.primary == address } ?? map.shard(of: slot)
         case .anyPrimary, .node: shard = nil
         }
         // Whoever is asked for a slot that nobody has says so.

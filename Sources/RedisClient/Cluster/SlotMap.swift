@@ -74,7 +74,8 @@ struct SlotMap: Equatable {
         for slot in owners.indices {
             if missing == 0 { break }
             guard let shard = shard(of: slot), found[shard] == nil else { continue }
-            found[shard] = Primary(address: shards[shard].primary, place: .primary(ofSlot: slot))
+            let address = shards[shard].primary
+            found[shard] = Primary(address: address, place: .primary(address, ofSlot: slot))
             missing -= 1
         }
         return found.compactMap { $0 }

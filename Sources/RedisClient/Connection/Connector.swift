@@ -82,7 +82,7 @@ struct Connector: Sendable {
         // A peer that vanished acknowledges nothing; without this the kernel tries for a quarter of an hour.
         let patience = Int32(clamping: TimeAmount(clamping: configuration.keepAliveInterval).nanoseconds / 1_000_000)
         // The same goes for a connection on which nothing is sent because the server blocks.
-        let pause = ChannelOptions.Types.SocketOption.Value(max(1, patience / 3000))
+        let pause = ChannelOptions.Types.SocketOption.Value(min(max(1, patience / 3000), mostKeepAliveSeconds))
         return options.channelOption(.tcpOption(.init(rawValue: TCP_USER_TIMEOUT)), value: .init(patience))
             .channelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: pause)
             .channelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: pause)
@@ -91,8 +91,17 @@ struct Connector: Sendable {
         #endif
     }
 
+    #if os(Linux)
+    /// The kernel refuses more.
+    private let mostKeepAliveSeconds: Int32 = 32_767
+    #endif
+
     private static func describe(_ error: any Error) -> RedisClientError {
         if let error = error as? RedisClientError { return error }
+        if TLSFailure.isFailure(error) {
+            let message = "TLS cannot check the server by that name; the TLS options' serverName has to be a host name."
+            return RedisClientError(.tlsFailed, message, underlying: error)
+        }
         return RedisClientError(.connectFailed, "The server cannot be reached.", underlying: error)
     }
 }

@@ -34,6 +34,8 @@ struct ConnectionCleanness {
                 isWatching = true
             case .multi where error == nil:
                 isQueueing = true
+            case .multi:
+                isSpoilt = true
             case .exec where error == nil || error?.code == .executionAborted, .discard where error == nil:
                 (isWatching, isQueueing) = (false, false)
             case .unwatch where error == nil && !isQueueing:

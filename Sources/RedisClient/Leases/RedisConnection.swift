@@ -15,9 +15,11 @@ public final class RedisConnection: CommandExecutor, Sendable {
 
     private let node: RedisNode
     private let state = NIOLockedValueBox(State())
+    private let onError: @Sendable (RESPError) -> Void
 
-    init(_ node: RedisNode) {
+    init(_ node: RedisNode, onError: @escaping @Sendable (RESPError) -> Void) {
         self.node = node
+        self.onError = onError
     }
 
     /// Runs one command within ``RedisClient/RedisClient/Configuration/commandTimeout``, to which the time is added
@@ -91,6 +93,7 @@ public final class RedisConnection: CommandExecutor, Sendable {
 
     private func answered(_ commands: CommandKinds, _ replies: [RESPValue]) {
         state.withLockedValue { $0.cleanness.receive(replies, for: commands) }
+        for reply in replies { if case .error(let error) = reply { onError(error) } }
     }
 
     private func deadline(_ commands: CommandKinds) -> NIODeadline {

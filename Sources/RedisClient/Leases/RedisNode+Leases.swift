@@ -28,12 +28,15 @@ extension RedisNode {
         try await withConnection(until: deadline) { try await $0.execute(pipeline: commands, deadline: deadline) }
     }
 
-    /// - Parameter node: one that was leased.
+    /// - Parameters:
+    ///   - node: one that was leased.
+    ///   - onError: told every error reply.
     func lend<Result>(
         _ node: RedisNode,
+        onError: @escaping @Sendable (RESPError) -> Void = { _ in },
         _ body: (RedisConnection) async throws -> Result
     ) async throws -> Result {
-        let connection = RedisConnection(node)
+        let connection = RedisConnection(node, onError: onError)
         defer { leases.giveBack(node, isClean: connection.end()) }
         return try await body(connection)
     }

@@ -1,7 +1,7 @@
 import NIOCore
 import RESP
 
-/// What becomes of a connection that nobody wants to end.
+/// What becomes of a connection.
 enum LinkEvent: Sendable {
     case connected
     /// An attempt came to nothing; there will be another.
@@ -9,6 +9,8 @@ enum LinkEvent: Sendable {
     /// An attempt takes longer than those do that come to something.
     case late
     case lost
+    /// It ended because it was to.
+    case ended
 }
 
 /// What the making and ending of connections has to remember.

@@ -183,6 +183,7 @@ extension RedisNode {
         observers.notify(.disconnected)
         if configuration.clientSideCaching { invalidations.put(.everything(.disconnected)) }
         if wasClosing {
+            watch(.ended)
             observers.finish()
             for waiter in link.withLockedValue({ $0.takeCloseWaiters() }) { waiter.resume() }
         } else {

@@ -4,8 +4,8 @@ import RESP
 enum Place: Sendable, Hashable {
     case anyPrimary
     case slot(Int)
-    /// The primary that has a slot, even for what replicas could answer.
-    case primary(ofSlot: Int)
+    /// A primary, or if it is none any longer the one that has a slot of its; even for what replicas could answer.
+    case primary(RedisClient.Configuration.Address, ofSlot: Int)
     case node(RedisClient.Configuration.Address)
 }
 

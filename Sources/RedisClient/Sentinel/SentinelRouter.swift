@@ -228,6 +228,8 @@ final class SentinelRouter: NodeRouter {
         case .lost:
             observers.notify(.disconnected)
             refresher.request()
+        case .ended:
+            observers.notify(.disconnected)
         case .failed, .late:
             refresher.request()
         }

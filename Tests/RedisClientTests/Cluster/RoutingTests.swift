@@ -10,7 +10,9 @@ private typealias Address = RedisClient.Configuration.Address
 
 private func address(_ port: Int) -> Address { .hostname("h", port: port) }
 
-private func primary(_ port: Int) -> Primary { Primary(address: address(port), place: .primary(ofSlot: port)) }
+private func primary(_ port: Int) -> Primary { Primary(address: address(port), place: place(port)) }
+
+private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port) }
 
 @Suite struct HashSlotTests {
     /// As `CLUSTER KEYSLOT` of a real server says.
@@ -100,21 +102,21 @@ private func primary(_ port: Int) -> Primary { Primary(address: address(port), p
 
     @Test func goesThroughAllPrimaries() throws {
         let first = try turn("0", primaries, answered: "17")
-        #expect(first.0 == .primary(ofSlot: 1) && first.1 == "0")
+        #expect(first.0 == place(1) && first.1 == "0")
         // In whatever order they are told.
         let second = try turn(first.2, primaries.reversed(), answered: "0")
-        #expect(second.0 == .primary(ofSlot: 1) && second.1 == "17")
+        #expect(second.0 == place(1) && second.1 == "17")
         let third = try turn(second.2, primaries, answered: "18446744073709551615")
-        #expect(third.0 == .primary(ofSlot: 2) && third.1 == "0")
+        #expect(third.0 == place(2) && third.1 == "0")
         let fourth = try turn(third.2, primaries, answered: "0")
-        #expect(fourth.0 == .primary(ofSlot: 2) && fourth.1 == "18446744073709551615")
+        #expect(fourth.0 == place(2) && fourth.1 == "18446744073709551615")
         #expect(fourth.2 == "0")
     }
 
     @Test func beginsAnewAmongOthers() throws {
         let cursor = try turn("0", primaries, answered: "17").2
         let other = try turn(cursor, [primary(1), primary(3)], answered: "0")
-        #expect(other.0 == .primary(ofSlot: 1) && other.1 == "0")
+        #expect(other.0 == place(1) && other.1 == "0")
     }
 
     @Test func anErrorIsTheAnswer() {
@@ -144,7 +146,7 @@ private func primary(_ port: Int) -> Primary { Primary(address: address(port), p
             ]
         )
         #expect(plan.parts[0].place == .slot(15_495))
-        #expect(plan.parts[7].place == .primary(ofSlot: 1))
+        #expect(plan.parts[7].place == place(1))
         func text(_ text: String) -> RESPValue { .simpleString(text) }
         let replies = plan.assemble(
             [
@@ -425,7 +427,7 @@ private func primary(_ port: Int) -> Primary { Primary(address: address(port), p
         func asked(_ place: Place) -> Address? {
             state.node(for: place, fromReplica: true) { _ in 0 }?.configuration.address
         }
-        #expect(asked(.slot(7)) == address(2) && asked(.primary(ofSlot: 7)) == address(1))
+        #expect(asked(.slot(7)) == address(2) && asked(.primary(address(1), ofSlot: 7)) == address(1))
         #expect(!state.isReplica(address(1)) && state.isReplica(address(2)))
         state.rest(address(2), until: end)
         #expect(asked(.slot(7)) == address(1))
@@ -433,6 +435,9 @@ private func primary(_ port: Int) -> Primary { Primary(address: address(port), p
         let isNews = state.move(7, to: address(2), make: node)
         #expect(isNews && !state.isReplica(address(2)))
         #expect(asked(.slot(7)) == address(2))
+        // What is for a primary is not for whoever has taken a slot from it, as long as it is one.
+        #expect(asked(.primary(address(1), ofSlot: 7)) == address(1))
+        #expect(asked(.primary(address(9), ofSlot: 7)) == address(2))
     }
 
     @Test func aReplicaThatLeftIsNeededNoLonger() {

@@ -115,6 +115,28 @@ import Testing
         for server in [first, second] { try await server.stop() }
     }
 
+    @Test func aLeaseLearnsFromWhatItsCallerIsAnswered() async throws {
+        let new = try await ScriptedServer.start { command in
+            command[0] == "CLUSTER" ? "-ERR not now\r\n" : "+new\r\n"
+        }
+        let port = NIOLockedValueBox(0)
+        let old = try await ScriptedServer.start { command in
+            command[0] == "CLUSTER"
+                ? ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", port.withLockedValue { $0 }))
+                : "-MOVED 15495 127.0.0.1:\(new.port)\r\n"
+        }
+        port.withLockedValue { $0 = old.port }
+        let client = ScriptedCluster.client(old.port)
+        func ask() async throws -> RESPValue {
+            // The error stays in its place, and is thrown to nobody.
+            try await client.withConnection(for: ["a"]) { try await $0.execute(pipeline: [RESPCommand("GET", "a")])[0] }
+        }
+        #expect(try await ask().error?.code == .moved)
+        #expect(try await ask().string == "new")
+        await client.close()
+        for server in [old, new] { try await server.stop() }
+    }
+
     @Test func aReplicaThatAServerNamesIsWaitedFor() async throws {
         let (ports, looks) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox(0))
         @Sendable func answer(_ command: [String], _ own: String) -> String {

@@ -29,6 +29,7 @@ import Testing
         let sentinel = try await ScriptedSentinel.start { port.withLockedValue { $0 } }
         let client = sentinel.client { $0.clientSideCaching = true }
         var invalidations = client.invalidations.makeAsyncIterator()
+        var events = client.connectionEvents.makeAsyncIterator()
         try await client.connect()
         _ = try await client.subscribe(to: ["news"])
         #expect(tracked.withLockedValue { $0 } == 1)
@@ -38,6 +39,9 @@ import Testing
         #expect(await invalidations.next() == .everything(.moved))
         #expect(try await client.execute(RESPCommand("GET", "a")).string == "OK")
         slow.cancel()
+        var told: [RedisConnectionEvent?] = []
+        for _ in 0..<3 { told.append(await events.next()) }
+        #expect(told == [.connected, .connected, .disconnected])
         await client.close()
         for server in [first, second, sentinel.server] { try await server.stop() }
     }
