@@ -4,9 +4,6 @@
 /// let increment = RedisScript("return redis.call('INCRBY', KEYS[1], ARGV[1])")
 /// let value = try await client.evaluate(increment, keys: ["visits"], arguments: [5]).integer
 /// ```
-///
-/// An answer of its own should not begin with a code that servers refuse commands with for a while, such as `TRYAGAIN`
-/// or `LOADING`: in a cluster, and with Sentinel, the script is run again then.
 public struct RedisScript: Sendable, Hashable {
     public let source: String
     /// Whether the script changes nothing, so that it may be run again after a lost connection.

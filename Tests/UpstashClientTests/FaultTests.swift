@@ -109,6 +109,18 @@ import UpstashClient
         try await lasting.stop()
     }
 
+    @Test("what a script made up is its answer", arguments: [200, 400])
+    func madeUpByAScript(status: Int) async throws {
+        let error = "{\"error\":\"READONLY locked by the job\"}"
+        let standIn = try await StandIn.start { _, _ in .json(status == 200 ? "[\(error)]" : error, status: status) }
+        let client = try standIn.client()
+        let refusal = try await errorReply { try await client.execute(RESPCommand("EVAL", "…", 1, "k")) }
+        #expect(refusal?.text == "READONLY locked by the job")
+        #expect(standIn.requests.count == 1)
+        await client.close()
+        try await standIn.stop()
+    }
+
     @Test("whatever form they have, and whatever the status", arguments: [200, 400, 503])
     func waitsOutAnUpgradeOfAllForms(status: Int) async throws {
         let refusal = "{\"error\":\"READONLY Writes are temporarily rejected due to server upgrade\"}"

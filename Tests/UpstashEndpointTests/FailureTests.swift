@@ -402,6 +402,20 @@ struct FailureTests {
         }
     }
 
+    @Test(
+        "what a script makes up is 400, for it was run",
+        arguments: ["BUSY held", "READONLY locked", "TRYAGAIN later"]
+    )
+    func madeUp(error: String) async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let script = "redis.call('INCR',KEYS[1]) return redis.error_reply(ARGV[1])"
+            let answer = try await endpoint.ask(.POST, "/", "[\"EVAL\",\"\(script)\",1,\"n\",\"\(error)\"]")
+            #expect(answer.status == 400)
+            #expect(answer.error == error)
+            #expect(try await endpoint.ask(.GET, "/get/n").body == #"{"result":"1"}"#)
+        }
+    }
+
     @Test("errors of a server that will soon take commands again are 503, those of a command 400")
     func transient() async throws {
         try await Endpoint.overRedis { endpoint, server in

@@ -127,7 +127,8 @@ struct UpstashResponder: HTTPResponder {
         case .command(let command):
             let reply = try await runner.run(command, isReadOnly: isReadOnly, share)
             try await runner.write([reply], to: &writer, share)
-            return response(status: reply.error?.serviceStatus ?? .ok, format, writer, share)
+            let status = reply.error?.serviceStatus(isOfScript: command.command.runsScript)
+            return response(status: status ?? .ok, format, writer, share)
         case .pipeline(let commands):
             try await runner.run(pipeline: commands, isReadOnly: isReadOnly, to: &writer, share)
             return response(format, writer, share)

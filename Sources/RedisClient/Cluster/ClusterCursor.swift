@@ -2,7 +2,8 @@ import RESP
 
 /// Where a scan of a whole cluster is: which primary's turn it is, and the cursor there.
 ///
-/// A server's own cursor is text to clients, and so is this: `cursor@turn@primaries`. Pure.
+/// Clients take cursors for numbers, of whatever length: `1`, the turn in 5 digits, the primaries in 10, and the cursor
+/// that the primary gave. Pure.
 struct ClusterCursor: Equatable {
     typealias Address = RedisClient.Configuration.Address
 
@@ -15,16 +16,15 @@ struct ClusterCursor: Equatable {
     /// - Parameter text: `0` at the start, then what ``next(_:)`` gave.
     init(_ text: String, primaries: [Address]) {
         let order = primaries.sorted { $0.description < $1.description }
-        let parts = text.split(separator: "@")
         self.primaries = order
+        let head = text.prefix(Self.headLength)
+        let turn = Int(head.dropFirst().prefix(Self.turnLength)) ?? 0
         // Among other primaries it begins anew: keys come twice rather than not at all.
-        guard parts.count == 3, let turn = Int(parts[1]), order.indices.contains(turn),
-            parts[2] == Self.fingerprint(order)
-        else {
+        guard order.indices.contains(turn), head == Self.head(turn, order) else {
             (self.turn, cursor) = (0, "0")
             return
         }
-        (self.turn, cursor) = (turn, String(parts[0]))
+        (self.turn, cursor) = (turn, String(text.dropFirst(Self.headLength)))
     }
 
     /// `nil` if there is no primary.
@@ -33,10 +33,19 @@ struct ClusterCursor: Equatable {
     /// - Parameter cursor: what the primary answered.
     func next(_ cursor: String) -> String {
         let turn = cursor == "0" ? turn + 1 : turn
-        return turn < primaries.count ? "\(cursor)@\(turn)@\(Self.fingerprint(primaries))" : "0"
+        return turn < primaries.count ? Self.head(turn, primaries) + cursor : "0"
     }
 
-    private static func fingerprint(_ primaries: [Address]) -> String {
-        String(primaries.map(\.description).joined(separator: " ").commandHash, radix: 36)
+    private static let (turnLength, fingerprintLength) = (5, 10)
+    private static let headLength = 1 + turnLength + fingerprintLength
+
+    private static func head(_ turn: Int, _ primaries: [Address]) -> String {
+        let hash = primaries.map(\.description).joined(separator: " ").commandHash
+        return "1" + digits(turn, turnLength) + digits(Int(hash % 10_000_000_000), fingerprintLength)
+    }
+
+    private static func digits(_ number: Int, _ count: Int) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: max(0, count - text.count)) + text
     }
 }

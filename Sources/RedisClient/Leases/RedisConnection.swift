@@ -15,6 +15,7 @@ public final class RedisConnection: CommandExecutor, Sendable {
 
     private let node: RedisNode
     private let state = NIOLockedValueBox(State())
+    /// Told what the server refuses; what scripts say may be made up.
     private let onError: @Sendable (RESPError) -> Void
 
     init(_ node: RedisNode, onError: @escaping @Sendable (RESPError) -> Void) {
@@ -63,10 +64,10 @@ public final class RedisConnection: CommandExecutor, Sendable {
         try begin(kinds)
         do {
             let reply = try await node.run(command, deadline: deadline, mayBlock: kinds.blockingTime != nil)
-            answered(kinds, [reply])
+            answered([command], kinds, [reply])
             return reply
         } catch let error as RESPError {
-            answered(kinds, [.error(error)])
+            answered([command], kinds, [.error(error)])
             throw error
         }
     }
@@ -79,7 +80,7 @@ public final class RedisConnection: CommandExecutor, Sendable {
         if pipeline.isEmpty { return [] }
         try begin(kinds)
         let replies = try await node.run(pipeline, deadline: deadline, mayBlock: kinds.blockingTime != nil)
-        answered(kinds, replies)
+        answered(pipeline, kinds, replies)
         return replies
     }
 
@@ -91,9 +92,11 @@ public final class RedisConnection: CommandExecutor, Sendable {
         }
     }
 
-    private func answered(_ commands: CommandKinds, _ replies: [RESPValue]) {
-        state.withLockedValue { $0.cleanness.receive(replies, for: commands) }
-        for reply in replies { if case .error(let error) = reply { onError(error) } }
+    private func answered(_ commands: [RESPCommand], _ kinds: CommandKinds, _ replies: [RESPValue]) {
+        state.withLockedValue { $0.cleanness.receive(replies, for: kinds) }
+        for (command, reply) in zip(commands, replies) {
+            if case .error(let error) = reply, !command.runsScript { onError(error) }
+        }
     }
 
     private func deadline(_ commands: CommandKinds) -> NIODeadline {

@@ -30,7 +30,7 @@ extension RedisNode {
 
     /// - Parameters:
     ///   - node: one that was leased.
-    ///   - onError: told every error reply.
+    ///   - onError: told every error reply but those to scripts.
     func lend<Result>(
         _ node: RedisNode,
         onError: @escaping @Sendable (RESPError) -> Void = { _ in },

@@ -114,17 +114,30 @@ struct PipelineWork: Sendable {
         return isTracked ? RedisTrackedExecutor.caching : nil
     }
 
+    /// The errors that scripts of a batch were answered with, by part.
+    func errorsOfScripts(_ values: [RESPValue], of batch: [Int]) -> [(part: Int, error: RESPError)] {
+        var next = values.startIndex
+        var errors: [(part: Int, error: RESPError)] = []
+        for index in batch {
+            if preface(ofPart: index) != nil { next += 1 }
+            guard next < values.endIndex else { break }
+            if let error = values[next].error, parts[index].command.runsScript { errors.append((index, error)) }
+            next += 1
+        }
+        return errors
+    }
+
     /// Takes what came of a batch.
     ///
     /// - Parameters:
     ///   - node: the one that was asked.
-    ///   - followUp: what an error asks for.
+    ///   - followUp: what an error asks for that a part was answered with.
     /// - Returns: an error for which something of it has to be tried again.
     mutating func receive(
         _ outcome: Result<[RESPValue], any Error>,
         of batch: [Int],
         from node: RedisClient.Configuration.Address,
-        followUp: (RESPError) -> FollowUp
+        followUp: (RESPError, Int) -> FollowUp
     ) -> (any Error)? {
         switch outcome {
         case .success(let values):
@@ -160,10 +173,10 @@ struct PipelineWork: Sendable {
         _ value: RESPValue,
         forPart index: Int,
         from node: RedisClient.Configuration.Address,
-        _ followUp: (RESPError) -> FollowUp
+        _ followUp: (RESPError, Int) -> FollowUp
     ) -> RESPError? {
         replies[index] = value
-        switch value.error.map(followUp) ?? .answer {
+        switch value.error.map({ followUp($0, index) }) ?? .answer {
         case .answer:
             mayHaveExecuted = true
             if isTracked, targets[index]?.isAsk == true { untracked.append(index) }

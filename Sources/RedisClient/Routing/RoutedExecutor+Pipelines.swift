@@ -78,6 +78,8 @@ extension RoutedExecutor {
             }
             let outcomes = await send(batches, of: work, deadline)
             let fromReplica = router.readsFromReplicas && work.rounds == 1
+            let parts = work.parts
+            let refusals = await refusals(behind: outcomes, of: batches, of: work, deadline)
             var latest: (error: any Error, node: RedisNode, isSpared: Bool)?
             for (batch, outcome) in zip(batches, outcomes) {
                 if case .failure(let error as RedisClientError) = outcome, error.maySayThatTheServerIsGone {
@@ -85,7 +87,10 @@ extension RoutedExecutor {
                 }
                 var reasons: Set<FollowUp.Reason> = []
                 let address = batch.node.configuration.address
-                let error = work.receive(outcome, of: batch.indices, from: address) { error in
+                let error = work.receive(outcome, of: batch.indices, from: address) { error, part in
+                    guard let error = parts[part].command.runsScript ? refusals[part] : error else {
+                        return .answer
+                    }
                     let next = followUp(error, from: batch.node)
                     if case .wait(let reason) = next { reasons.insert(reason) }
                     return next
@@ -123,6 +128,30 @@ extension RoutedExecutor {
                 throw work.whole(error)
             }
         }
+    }
+
+    /// What the servers themselves refuse of the scripts that were answered with errors, by part.
+    private func refusals(
+        behind outcomes: [Result<[RESPValue], any Error>],
+        of batches: [PipelineWork.Batch],
+        of work: PipelineWork,
+        _ deadline: NIODeadline
+    ) async -> [Int: RESPError] {
+        var refusals: [Int: RESPError] = [:]
+        for (batch, outcome) in zip(batches, outcomes) {
+            guard case .success(let values) = outcome else { continue }
+            for (part, error) in work.errorsOfScripts(values, of: batch.indices)
+            where followUp(error, from: batch.node) != .answer {
+                refusals[part] = await refusal(
+                    behind: error,
+                    to: work.parts[part].command,
+                    from: batch.node,
+                    isAsking: work.targets[part]?.isAsk == true,
+                    deadline: deadline
+                )
+            }
+        }
+        return refusals
     }
 
     /// What is to be sent, by node. Commands for one node keep their order.

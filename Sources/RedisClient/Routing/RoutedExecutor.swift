@@ -23,7 +23,21 @@ struct RoutedExecutor: Sendable {
                 let replies = try await node.run([Self.asking, command], deadline: deadline)
                 return try replies[1].get()
             } catch let error as RESPError {
-                redirect = try await attempts.followUp(error, from: node, fromReplica: fromReplica)
+                var refusal = error
+                if command.runsScript, followUp(error, from: node) != .answer {
+                    let isAsking = redirect?.isAsk == true
+                    guard
+                        let own = await self.refusal(
+                            behind: error,
+                            to: command,
+                            from: node,
+                            isAsking: isAsking,
+                            deadline: deadline
+                        )
+                    else { throw error }
+                    refusal = own
+                }
+                redirect = try await attempts.followUp(refusal, from: node, fromReplica: fromReplica)
             } catch let error as RedisClientError {
                 guard error.allowsRetryElsewhere(isReadOnly: command.isReadOnly) else {
                     if error.maySayThatTheServerIsGone { router.suspect(node) }

@@ -261,7 +261,8 @@ final class Lane {
     /// Of a refused request each job is sent by itself, and of a refused job each command, so that only the one at
     /// fault fails.
     private func refuse(_ batch: [Job], _ error: any Error, _ mayHaveExecuted: Bool) {
-        if let reply = error as? RESPError, reply.code == .readOnly {
+        let hasScripts = batch.contains { $0.piece.commands.contains(where: \.runsScript) }
+        if let reply = error as? RESPError, reply.code == .readOnly, reply.isServersRefusal || !hasScripts {
             return sendAgain(batch.map { job in (job, { [self] in end(job, .failure(reply)) }) })
         }
         guard batch.count == 1 else {

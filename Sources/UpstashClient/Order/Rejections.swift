@@ -7,7 +7,15 @@ struct Rejections {
         let job: Job
         let values: [RESPValue]
 
-        fileprivate var isRejected: Bool { values.allSatisfy { $0.error?.code == .readOnly } }
+        fileprivate var isRejected: Bool {
+            values.allSatisfy { $0.error?.code == .readOnly }
+                && !zip(job.piece.commands, values).contains(where: isMadeUp)
+        }
+
+        /// Whether the error may be one that a script has answered with, after all that it did.
+        private func isMadeUp(_ command: RESPCommand, _ value: RESPValue) -> Bool {
+            command.runsScript && value.error?.isServersRefusal == false
+        }
     }
 
     private(set) var settled: [Answer] = []

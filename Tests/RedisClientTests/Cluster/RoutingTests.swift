@@ -111,6 +111,8 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
         let fourth = try turn(third.2, primaries, answered: "0")
         #expect(fourth.0 == place(2) && fourth.1 == "18446744073709551615")
         #expect(fourth.2 == "0")
+        // Clients take it for a number.
+        #expect([first.2, second.2, third.2].allSatisfy { $0.first == "1" && $0.allSatisfy(\.isNumber) })
     }
 
     @Test func beginsAnewAmongOthers() throws {
@@ -175,7 +177,7 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
         PipelineWork(parts: commands.map { PipelinePlan.Part(command: $0, place: .anyPrimary) })
     }
 
-    private func followUp(_ error: RESPError) -> FollowUp { FollowUp(error, from: address(1)) }
+    private func followUp(_ error: RESPError, _: Int) -> FollowUp { FollowUp(error, from: address(1)) }
 
     @Test func triesAgainOnlyWhatWasNotDone() {
         var work = work([RESPCommand("GET", "a"), RESPCommand("GET", "b"), RESPCommand("SET", "c", 1)])

@@ -13,8 +13,11 @@ extension RESPError {
     }
 
     /// The status of an answer that is this error alone. 503 where the server ran nothing, and soon may.
-    var serviceStatus: HTTPResponse.Status {
-        switch code {
+    ///
+    /// - Parameter isOfScript: whether a script may have made it up.
+    func serviceStatus(isOfScript: Bool = false) -> HTTPResponse.Status {
+        if isOfScript, !isServersRefusal { return .badRequest }
+        return switch code {
         case .busy, .clusterDown, .loading, .masterDown, .readOnly, .tryAgain: .serviceUnavailable
         default: .badRequest
         }

@@ -28,6 +28,7 @@ struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
         }
         add([.readable, .changesNothing], RESPCommand.readOnlyNames.subtracting(powerful))
         add([.readable, .changesNothing], ["OBJECT", "XINFO", "XREAD"])
+        add(.readable, ["TOUCH"])
         add(.changesNothing, powerful)
         add(.ofConnection, ofConnectionNames)
         add(.unavailable, unavailableNames)
@@ -36,8 +37,8 @@ struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
         return table
     }()
 
-    /// Read, but show too much for a token that may be public.
-    private static let powerful: Set<String> = ["KEYS", "SCAN"]
+    /// Read, but show too much for a token that may be public, or keep the server as long as they like.
+    private static let powerful: Set<String> = ["EVALSHA_RO", "EVAL_RO", "FCALL_RO", "KEYS", "SCAN"]
 
     private static let ofConnectionNames = [
         "ASKING", "AUTH", "CLIENT", "DISCARD", "EXEC", "HELLO", "MONITOR", "MULTI", "PSUBSCRIBE", "PUNSUBSCRIBE",
