@@ -46,7 +46,7 @@ extension CommandExecutor {
     ) async throws -> RESPValue {
         do {
             return try await execute(script.command(keys: keys, arguments: arguments))
-        } catch let error as RESPError where error.code == .noScript {
+        } catch let error as RESPError where error.isUnknownScript {
             return try await execute(script.command("EVAL", script.source, keys: keys, arguments: arguments))
         }
     }

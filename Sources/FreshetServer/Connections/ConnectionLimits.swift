@@ -26,6 +26,8 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var isReceiving = false
     /// The service ends, and a request has had its time to come.
     private var isLate = false
+    /// The time to drain is over.
+    private var isOver = false
     private var bodyBytes = 0
     /// Whether its sender waits for leave to send the last request's body.
     private var isExpecting = false
@@ -70,8 +72,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isRefusing else { return }
-        if hasBodyTooLarge {
+        if isRefusing || hasBodyTooLarge {
             if case .body(let part) = unwrapInboundIn(data) { bodyBytes += part.readableBytes }
             return
         }
@@ -185,7 +186,8 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             if context.channel.isActive, !self.isRefusing { self.endUnfinished(context) }
         }
         loop.scheduleTask(in: limits.drainTime) {
-            guard context.channel.isActive, !self.isRefusing else { return }
+            self.isOver = true
+            guard context.channel.isActive, !self.isRefusing else { return context.close(promise: nil) }
             let isNext = !self.unanswered.isEmpty && !self.isAnswering
             self.refuse(context, self.limits.refusalOfRest, isNext: isNext)
         }
@@ -232,11 +234,19 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     /// Closes the connection. While a body still comes only this side of it: what comes to a socket that is closed has
     /// the system drop the answer before it is read.
     private func leave(_ context: ChannelHandlerContext) {
-        guard isReceiving, !isInputClosed, context.channel.isActive else { return context.close(promise: nil) }
+        guard isReceiving, !isInputClosed, !isOver, context.channel.isActive else { return context.close(promise: nil) }
         isLingering = true
         context.close(mode: .output).assumeIsolated().whenFailure { _ in context.close(promise: nil) }
-        context.eventLoop.assumeIsolated().scheduleTask(in: limits.lastRequestTime) { context.close(promise: nil) }
+        closeWhenSilent(context)
         context.read()
+    }
+
+    /// What is owed has its limit besides.
+    private func closeWhenSilent(_ context: ChannelHandlerContext) {
+        let before = bodyBytes
+        context.eventLoop.assumeIsolated().scheduleTask(in: limits.lastRequestTime) {
+            if self.bodyBytes > before { self.closeWhenSilent(context) } else { context.close(promise: nil) }
+        }
     }
 
     /// All but its end.

@@ -22,7 +22,8 @@ package struct ServerLimits: Sendable {
     package var lastAnswerTime = TimeAmount.milliseconds(250)
     /// How long requests, loads and answers may go on once the service is told to stop.
     package var drainTime = TimeAmount.seconds(20)
-    /// How long a request that has begun to come may take to end then, and one that is refused to cease.
+    /// How long a request that has begun to come may take to end then, and how long one that is refused may pause before
+    /// its connection is closed.
     package var lastRequestTime = TimeAmount.seconds(2)
 
     /// What such a 431 and 413 say, where it is not ``ErrorResponse``'s words.

@@ -15,10 +15,10 @@ public final class RedisConnection: CommandExecutor, Sendable {
 
     private let node: RedisNode
     private let state = NIOLockedValueBox(State())
-    /// Told what the server refuses; what scripts say may be made up.
-    private let onError: @Sendable (RESPError) -> Void
+    /// Told of each error reply, and of the command.
+    private let onError: @Sendable (RESPError, RESPCommand) -> Void
 
-    init(_ node: RedisNode, onError: @escaping @Sendable (RESPError) -> Void) {
+    init(_ node: RedisNode, onError: @escaping @Sendable (RESPError, RESPCommand) -> Void) {
         self.node = node
         self.onError = onError
     }
@@ -95,7 +95,7 @@ public final class RedisConnection: CommandExecutor, Sendable {
     private func answered(_ commands: [RESPCommand], _ kinds: CommandKinds, _ replies: [RESPValue]) {
         state.withLockedValue { $0.cleanness.receive(replies, for: kinds) }
         for (command, reply) in zip(commands, replies) {
-            if case .error(let error) = reply, !command.runsScript { onError(error) }
+            if case .error(let error) = reply { onError(error, command) }
         }
     }
 

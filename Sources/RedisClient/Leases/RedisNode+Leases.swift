@@ -30,10 +30,10 @@ extension RedisNode {
 
     /// - Parameters:
     ///   - node: one that was leased.
-    ///   - onError: told every error reply but those to scripts.
+    ///   - onError: told of each error reply, and of the command.
     func lend<Result>(
         _ node: RedisNode,
-        onError: @escaping @Sendable (RESPError) -> Void = { _ in },
+        onError: @escaping @Sendable (RESPError, RESPCommand) -> Void = { _, _ in },
         _ body: (RedisConnection) async throws -> Result
     ) async throws -> Result {
         let connection = RedisConnection(node, onError: onError)

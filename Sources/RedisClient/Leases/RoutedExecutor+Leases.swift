@@ -65,16 +65,18 @@ extension RoutedExecutor {
         _ body: (RedisConnection) async throws -> Result
     ) async throws -> Result {
         do {
-            return try await node.lend(leased, onError: { learn(from: $0, of: node) }, body)
+            return try await node.lend(leased, onError: { learn(from: $0, to: $1, of: node) }, body)
         } catch let error as RedisClientError {
             if error.maySayThatTheServerIsGone { router.suspect(node) }
             throw error
         }
     }
 
-    private func learn(from error: RESPError, of node: RedisNode) {
+    private func learn(from error: RESPError, to command: RESPCommand, of node: RedisNode) {
         switch followUp(error, from: node) {
         case .answer: break
+        // It may be made up.
+        case .go where command.runsScript, .wait where command.runsScript: router.suspect(node)
         case .go(let redirect): router.follow(redirect)
         case .wait(let reason): _ = router.turnedAway(by: node, reason, fromReplica: false)
         }

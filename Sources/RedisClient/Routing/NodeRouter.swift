@@ -35,7 +35,7 @@ protocol NodeRouter: Sendable {
     /// - Returns: whether another takes it at once.
     func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason, fromReplica: Bool) -> Bool
 
-    /// A node cannot be reached, or does not answer.
+    /// A node cannot be reached, does not answer, or refuses what it may refuse for good.
     func suspect(_ node: RedisNode)
 
     // MARK: The client's connections as a whole

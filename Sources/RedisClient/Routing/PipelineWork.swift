@@ -29,6 +29,8 @@ struct PipelineWork: Sendable {
     /// Messages that wait for what comes before them.
     private var held: [Int] = []
     private var mayHaveExecuted = false
+    /// Parts whose refusal a server did not confirm.
+    private var doubted: Set<Int> = []
 
     init(parts: [PipelinePlan.Part], isTracked: Bool = false) {
         self.parts = parts
@@ -115,17 +117,23 @@ struct PipelineWork: Sendable {
     }
 
     /// The errors that scripts of a batch were answered with, by part.
-    func errorsOfScripts(_ values: [RESPValue], of batch: [Int]) -> [(part: Int, error: RESPError)] {
+    func errorsOfScripts(_ values: [RESPValue], of batch: [Int]) -> [(part: Int, error: ScriptError)] {
         var next = values.startIndex
-        var errors: [(part: Int, error: RESPError)] = []
+        var errors: [(part: Int, error: ScriptError)] = []
         for index in batch {
             if preface(ofPart: index) != nil { next += 1 }
             guard next < values.endIndex else { break }
-            if let error = values[next].error, parts[index].command.runsScript { errors.append((index, error)) }
+            let script = parts[index].command
+            if let error = values[next].error, script.runsScript {
+                errors.append((index, ScriptError(error, to: script, isAsking: targets[index]?.isAsk == true)))
+            }
             next += 1
         }
         return errors
     }
+
+    /// - Returns: whether that is the first time.
+    mutating func doubt(_ part: Int) -> Bool { doubted.insert(part).inserted }
 
     /// Takes what came of a batch.
     ///

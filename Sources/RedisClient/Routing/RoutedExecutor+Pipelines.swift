@@ -57,6 +57,11 @@ extension RoutedExecutor {
 
     /// The reason why nothing of a transaction was done, if it is one to try again for.
     private func refusal(ofTransaction replies: [RESPValue], from node: RedisNode) -> RESPError? {
+        // One by one they were run, or refused alike.
+        if let refusal = replies.first?.error {
+            let areAlike = replies.dropFirst().dropLast().allSatisfy { $0.error == refusal }
+            return areAlike && followUp(refusal, from: node) != .answer ? refusal : nil
+        }
         guard replies.last?.error != nil,
             replies.dropFirst().dropLast().allSatisfy({ $0.error != nil || $0.string == "QUEUED" })
         else { return nil }
@@ -79,7 +84,7 @@ extension RoutedExecutor {
             let outcomes = await send(batches, of: work, deadline)
             let fromReplica = router.readsFromReplicas && work.rounds == 1
             let parts = work.parts
-            let refusals = await refusals(behind: outcomes, of: batches, of: work, deadline)
+            let refusals = await refusals(behind: outcomes, of: batches, of: &work, deadline)
             var latest: (error: any Error, node: RedisNode, isSpared: Bool)?
             for (batch, outcome) in zip(batches, outcomes) {
                 if case .failure(let error as RedisClientError) = outcome, error.maySayThatTheServerIsGone {
@@ -130,25 +135,28 @@ extension RoutedExecutor {
         }
     }
 
-    /// What the servers themselves refuse of the scripts that were answered with errors, by part.
+    /// What the servers themselves refuse of the scripts that were answered with errors, by part. What is doubtful counts
+    /// once.
     private func refusals(
         behind outcomes: [Result<[RESPValue], any Error>],
         of batches: [PipelineWork.Batch],
-        of work: PipelineWork,
+        of work: inout PipelineWork,
         _ deadline: NIODeadline
     ) async -> [Int: RESPError] {
         var refusals: [Int: RESPError] = [:]
         for (batch, outcome) in zip(batches, outcomes) {
             guard case .success(let values) = outcome else { continue }
-            for (part, error) in work.errorsOfScripts(values, of: batch.indices)
-            where followUp(error, from: batch.node) != .answer {
-                refusals[part] = await refusal(
-                    behind: error,
-                    to: work.parts[part].command,
-                    from: batch.node,
-                    isAsking: work.targets[part]?.isAsk == true,
-                    deadline: deadline
-                )
+            let errors = work.errorsOfScripts(values, of: batch.indices).filter {
+                followUp($0.error.error, from: batch.node) != .answer
+            }
+            if errors.isEmpty { continue }
+            let verdicts = await verdicts(on: errors.map(\.error), of: batch.node, deadline: deadline)
+            for ((part, error), verdict) in zip(errors, verdicts) {
+                switch verdict {
+                case .refused(let own): refusals[part] = own
+                case .doubtful where work.doubt(part): refusals[part] = error.error
+                case .doubtful, .madeUp: break
+                }
             }
         }
         return refusals

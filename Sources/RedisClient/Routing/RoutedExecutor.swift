@@ -16,6 +16,7 @@ struct RoutedExecutor: Sendable {
         var attempts = Attempts(executor: self, deadline: deadline)
         var redirect: Redirect?
         var fromReplica = router.readsFromReplicas && command.isReadOnly
+        var hasDoubted = false
         while true {
             let node = try await node(for: redirect.map { .node($0.target) } ?? place, fromReplica, deadline)
             do {
@@ -26,16 +27,12 @@ struct RoutedExecutor: Sendable {
                 var refusal = error
                 if command.runsScript, followUp(error, from: node) != .answer {
                     let isAsking = redirect?.isAsk == true
-                    guard
-                        let own = await self.refusal(
-                            behind: error,
-                            to: command,
-                            from: node,
-                            isAsking: isAsking,
-                            deadline: deadline
-                        )
-                    else { throw error }
-                    refusal = own
+                    let doubt = ScriptError(error, to: command, isAsking: isAsking)
+                    switch await verdicts(on: [doubt], of: node, deadline: deadline)[0] {
+                    case .refused(let own): refusal = own
+                    case .doubtful where !hasDoubted: hasDoubted = true
+                    case .doubtful, .madeUp: throw error
+                    }
                 }
                 redirect = try await attempts.followUp(refusal, from: node, fromReplica: fromReplica)
             } catch let error as RedisClientError {

@@ -28,7 +28,36 @@ import Testing
             runs += 3
             #expect(replies[2].string == "\(runs - 1)")
         }
+        let keyless = RESPCommand("EVAL", "return redis.error_reply('LOADING made up')", 0)
+        #expect(await #expect(throws: RESPError.self) { try await client.execute(keyless) }?.text == "LOADING made up")
+        // In the server's own words it may be over, and is believed once.
+        let forged = "READONLY You can't write against a read only replica."
+        let command = RESPCommand("EVAL", script, 1, "foo", forged)
+        #expect(await #expect(throws: RESPError.self) { try await client.execute(command) }?.text == forged)
+        #expect(try await client.execute(pipeline: [command])[0].error?.text == forged)
+        runs += 4
         #expect(try await client.execute(RESPCommand("GET", "foo")).string == "\(runs)")
+        #expect(stranger.acceptedCount == 0)
+        await client.close()
+        try await stranger.stop()
+    }
+
+    @Test func norIsItBelievedWhereTransactionsAreNotAllowed() async throws {
+        let cluster = try await RedisCluster.start(replicas: 0)
+        for server in cluster.servers { try server.command("ACL SETUSER app on >pw ~* +@all -multi") }
+        let client = RedisClient(cluster: cluster) {
+            $0.username = "app"
+            $0.password = "pw"
+            $0.commandTimeout = .seconds(20)
+        }
+        let stranger = try await ScriptedServer.start { _ in "+mine\r\n" }
+        let error = "MOVED 12182 127.0.0.1:\(stranger.port)"
+        let transaction = [
+            RESPCommand("MULTI"), RESPCommand("EVAL", script, 1, "foo", error), RESPCommand("EXEC"),
+        ]
+        let replies = try await client.execute(pipeline: transaction)
+        #expect(replies[0].error?.code == .noPermission && replies[1].error?.text == error)
+        #expect(try await client.execute(RESPCommand("GET", "foo")).string == "1")
         #expect(stranger.acceptedCount == 0)
         await client.close()
         try await stranger.stop()
@@ -62,8 +91,39 @@ import Testing
         #expect(try await waiting.value == 4)
         // Both are there, though the slot is not.
         #expect(try await client.execute(pipeline: [run(keys), run(keys)]).map(\.integer) == [6, 8])
+        // A lease has the map looked at again.
+        let leased = RedisClient(cluster: cluster) {
+            $0.topologyInterval = .seconds(3600)
+            $0.commandTimeout = .seconds(60)
+        }
+        try await leased.connect()
         try migration.end()
-        #expect(try await client.execute(run(keys)).integer == 10)
-        await client.close()
+        #expect(
+            await eventually {
+                (try? await leased.withConnection(for: keys) { try await $0.execute(run(keys)) })?.integer == 10
+            }
+        )
+        #expect(try await client.execute(run(keys)).integer == 12)
+        for client in [client, leased] { await client.close() }
+    }
+
+    @Test(arguments: [
+        ("MOVED 7 h:1", "-MOVED 7 h:1", ScriptError.Verdict.refused(RESPError("MOVED 7 h:1"))),
+        ("MOVED 7 h:1", "-MOVED 7 h:2", .madeUp), ("MOVED 7 h:1", ":1", .madeUp), ("MOVED 7 h:1", "", .madeUp),
+        // The script itself may have removed the key that the server looks for elsewhere now.
+        ("TRYAGAIN later", "-ASK 7 h:1", .madeUp),
+        (
+            "TRYAGAIN Multiple keys request during rehashing of slot", "-ASK 7 h:1",
+            .refused(RESPError("ASK 7 h:1"))
+        ),
+        ("LOADING Redis is loading the dataset in memory", ":0", .doubtful),
+        ("LOADING Redis is loading the dataset in memory", "-NOPERM EXISTS", .doubtful),
+    ])
+    func whoSaidIt(error: String, answer: String, verdict: ScriptError.Verdict) {
+        let question = ScriptError(RESPError(error), to: RESPCommand("EVAL", "s", 1, "k"), isAsking: false)
+        #expect(question.question.command == RESPCommand("EXISTS", "k"))
+        let reply: RESPValue? =
+            answer.isEmpty ? nil : answer.first == "-" ? .error(RESPError(String(answer.dropFirst()))) : .integer(1)
+        #expect(question.verdict(reply) { $0.code != .noPermission } == verdict)
     }
 }
