@@ -20,7 +20,8 @@ extension RedisClient {
     /// other, with cursors of more than 16 digits; keys whose slots move meanwhile may be missed.
     ///
     /// Where a script is answered with a redirection, or told to try again, the node is asked whether the keys exist, to
-    /// learn whether it says so itself or the script has made it up; a user needs permission for `EXISTS` and `PING`.
+    /// learn whether it says so itself or the script has made it up; a user needs permission for `EXISTS`,
+    /// `PING` and `ROLE`.
     public struct Cluster: Sendable, Hashable {
         /// Who answers commands that change nothing.
         public enum Reads: String, Sendable, Hashable {

@@ -12,7 +12,9 @@ private final class ScriptServer: CommandExecutor {
         commands.withLockedValue { $0.append(command) }
         let script = command.arguments.first?.string ?? ""
         if command.name == "EVALSHA" {
-            guard known.withLockedValue({ $0.contains(script) }) else { throw RESPError("NOSCRIPT no") }
+            guard known.withLockedValue({ $0.contains(script) }) else {
+                throw RESPError("NOSCRIPT No matching script. Please use EVAL.")
+            }
         } else {
             _ = known.withLockedValue { $0.insert(SHA1.hexadecimal(of: script)) }
         }

@@ -117,7 +117,11 @@ struct PipelineWork: Sendable {
     }
 
     /// The errors that scripts of a batch were answered with, by part.
-    func errorsOfScripts(_ values: [RESPValue], of batch: [Int]) -> [(part: Int, error: ScriptError)] {
+    func errorsOfScripts(
+        _ values: [RESPValue],
+        of batch: [Int],
+        mayBeReplica: Bool
+    ) -> [(part: Int, error: ScriptError)] {
         var next = values.startIndex
         var errors: [(part: Int, error: ScriptError)] = []
         for index in batch {
@@ -125,7 +129,10 @@ struct PipelineWork: Sendable {
             guard next < values.endIndex else { break }
             let script = parts[index].command
             if let error = values[next].error, script.runsScript {
-                errors.append((index, ScriptError(error, to: script, isAsking: targets[index]?.isAsk == true)))
+                let isAsking = targets[index]?.isAsk == true
+                errors.append(
+                    (index, ScriptError(error, to: script, isAsking: isAsking, mayBeReplica: mayBeReplica))
+                )
             }
             next += 1
         }

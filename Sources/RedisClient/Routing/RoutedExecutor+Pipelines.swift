@@ -84,7 +84,7 @@ extension RoutedExecutor {
             let outcomes = await send(batches, of: work, deadline)
             let fromReplica = router.readsFromReplicas && work.rounds == 1
             let parts = work.parts
-            let refusals = await refusals(behind: outcomes, of: batches, of: &work, deadline)
+            let afterScripts = await followUps(ofScripts: outcomes, of: batches, of: &work, deadline)
             var latest: (error: any Error, node: RedisNode, isSpared: Bool)?
             for (batch, outcome) in zip(batches, outcomes) {
                 if case .failure(let error as RedisClientError) = outcome, error.maySayThatTheServerIsGone {
@@ -93,10 +93,9 @@ extension RoutedExecutor {
                 var reasons: Set<FollowUp.Reason> = []
                 let address = batch.node.configuration.address
                 let error = work.receive(outcome, of: batch.indices, from: address) { error, part in
-                    guard let error = parts[part].command.runsScript ? refusals[part] : error else {
-                        return .answer
-                    }
-                    let next = followUp(error, from: batch.node)
+                    let next =
+                        parts[part].command.runsScript
+                        ? afterScripts[part] ?? .answer : followUp(error, from: batch.node)
                     if case .wait(let reason) = next { reasons.insert(reason) }
                     return next
                 }
@@ -135,31 +134,31 @@ extension RoutedExecutor {
         }
     }
 
-    /// What the servers themselves refuse of the scripts that were answered with errors, by part. What is doubtful counts
-    /// once.
-    private func refusals(
-        behind outcomes: [Result<[RESPValue], any Error>],
+    /// What servers ask for that refuse scripts, by part.
+    private func followUps(
+        ofScripts outcomes: [Result<[RESPValue], any Error>],
         of batches: [PipelineWork.Batch],
         of work: inout PipelineWork,
         _ deadline: NIODeadline
-    ) async -> [Int: RESPError] {
-        var refusals: [Int: RESPError] = [:]
+    ) async -> [Int: FollowUp] {
+        var followUps: [Int: FollowUp] = [:]
         for (batch, outcome) in zip(batches, outcomes) {
             guard case .success(let values) = outcome else { continue }
-            let errors = work.errorsOfScripts(values, of: batch.indices).filter {
+            let errors = work.errorsOfScripts(values, of: batch.indices, mayBeReplica: router.readsFromReplicas).filter
+            {
                 followUp($0.error.error, from: batch.node) != .answer
             }
             if errors.isEmpty { continue }
             let verdicts = await verdicts(on: errors.map(\.error), of: batch.node, deadline: deadline)
-            for ((part, error), verdict) in zip(errors, verdicts) {
+            for ((part, _), verdict) in zip(errors, verdicts) {
                 switch verdict {
-                case .refused(let own): refusals[part] = own
-                case .doubtful where work.doubt(part): refusals[part] = error.error
+                case .refused(let refusal): followUps[part] = followUp(refusal, from: batch.node)
+                case .doubtful where work.doubt(part): followUps[part] = .wait(.busy)
                 case .doubtful, .madeUp: break
                 }
             }
         }
-        return refusals
+        return followUps
     }
 
     /// What is to be sent, by node. Commands for one node keep their order.

@@ -17,37 +17,58 @@ struct ScriptError {
 
     enum Verdict: Equatable {
         case refused(RESPError)
-        /// The words are the server's, who does not confirm them. They may be over by now.
+        /// It may have been the server, where something has changed since. To be believed once, and only as far as to ask
+        /// a known server again.
         case doubtful
         case madeUp
-    }
 
-    /// - Parameter isAsking: whether the script was sent behind `ASKING`.
-    init(_ error: RESPError, to script: RESPCommand, isAsking: Bool) {
-        self.error = error
-        question = Question(command: Self.question(error, script), isAsking: isAsking)
-    }
-
-    private static func question(_ error: RESPError, _ script: RESPCommand) -> RESPCommand {
-        // What only reads is not refused so.
-        if error.code == .readOnly { return RESPCommand("ROLE") }
-        var question = RESPCommand("EXISTS")
-        KeyRule.of(script).forEachPosition(in: script) { position in
-            if let key = script.argument(at: position) { question.append(key) }
+        var isConfirmed: Bool {
+            if case .refused = self { return true }
+            return false
         }
-        return question.arguments.isEmpty ? RESPCommand("PING") : question
+    }
+
+    /// - Parameters:
+    ///   - isAsking: whether the script was sent behind `ASKING`.
+    ///   - mayBeReplica: whether the node answers reads though it may be a replica.
+    init(_ error: RESPError, to script: RESPCommand, isAsking: Bool, mayBeReplica: Bool) {
+        self.error = error
+        var command = RESPCommand("EXISTS")
+        KeyRule.of(script).forEachPosition(in: script) { position in
+            if let key = script.argument(at: position) { command.append(key) }
+        }
+        if error.code == .readOnly {
+            // What only reads is not refused so.
+            command = RESPCommand("ROLE")
+        } else if command.arguments.isEmpty {
+            command = RESPCommand("PING")
+        } else if error.code == .moved, mayBeReplica, !script.isReadOnly {
+            // Counts as a write, and writes nothing.
+            command = RESPCommand("SETRANGE", command.arguments[0], 0, "")
+        }
+        question = Question(command: command, isAsking: isAsking)
     }
 
     /// - Parameters:
     ///   - answer: to the question; `nil` if none came.
-    ///   - isRefusal: whether an error is one that clients follow.
-    func verdict(_ answer: RESPValue?, isRefusal: (RESPError) -> Bool) -> Verdict {
-        let hasServersWords = error.isServersRefusal
-        if let refusal = answer?.error, isRefusal(refusal), hasServersWords || refusal == error {
-            return .refused(refusal)
+    ///   - followUp: what an error asks for.
+    ///   - isKnown: whether there is a server at an address.
+    func verdict(
+        _ answer: RESPValue?,
+        followUp: (RESPError) -> FollowUp,
+        isKnown: (RedisClient.Configuration.Address) -> Bool
+    ) -> Verdict {
+        if let refusal = answer?.error, followUp(refusal) != .answer {
+            // No script can have the node that runs it lose its slot. What else has changed may be its doing.
+            if refusal == error || refusal.code == .moved { return .refused(refusal) }
+            return .doubtful
         }
-        if error.code == .readOnly, hasServersWords, answer?.array?.first?.string == "slave" { return .refused(error) }
-        return hasServersWords ? .doubtful : .madeUp
+        if error.isServersRefusal {
+            let isReplica = error.code == .readOnly && answer?.array?.first?.string == "slave"
+            return isReplica ? .refused(error) : .doubtful
+        }
+        if case .go(let redirect) = followUp(error), isKnown(redirect.target) { return .doubtful }
+        return .madeUp
     }
 }
 
@@ -64,10 +85,14 @@ extension RoutedExecutor {
         let answers = try? await node.run(pipeline, deadline: deadline)
         let verdicts = errors.map { error in
             let answer = places[error.question].flatMap { answers?[$0] }
-            return error.verdict(answer) { followUp($0, from: node) != .answer }
+            return error.verdict(answer) {
+                followUp($0, from: node)
+            } isKnown: { address in
+                router.servers.contains { $0.configuration.address == address }
+            }
         }
-        // Where the question is not allowed, the next call is to find another node.
-        if verdicts.contains(.madeUp) { router.suspect(node) }
+        // What is not confirmed is not followed, but may be found to be so.
+        if !verdicts.allSatisfy(\.isConfirmed) { router.suspect(node) }
         return verdicts
     }
 }

@@ -24,17 +24,25 @@ struct RoutedExecutor: Sendable {
                 let replies = try await node.run([Self.asking, command], deadline: deadline)
                 return try replies[1].get()
             } catch let error as RESPError {
-                var refusal = error
+                var verdict = ScriptError.Verdict.refused(error)
                 if command.runsScript, followUp(error, from: node) != .answer {
-                    let isAsking = redirect?.isAsk == true
-                    let doubt = ScriptError(error, to: command, isAsking: isAsking)
-                    switch await verdicts(on: [doubt], of: node, deadline: deadline)[0] {
-                    case .refused(let own): refusal = own
-                    case .doubtful where !hasDoubted: hasDoubted = true
-                    case .doubtful, .madeUp: throw error
-                    }
+                    let doubt = ScriptError(
+                        error,
+                        to: command,
+                        isAsking: redirect?.isAsk == true,
+                        mayBeReplica: router.readsFromReplicas
+                    )
+                    verdict = await verdicts(on: [doubt], of: node, deadline: deadline)[0]
                 }
-                redirect = try await attempts.followUp(refusal, from: node, fromReplica: fromReplica)
+                switch verdict {
+                case .refused(let refusal):
+                    redirect = try await attempts.followUp(refusal, from: node, fromReplica: fromReplica)
+                case .doubtful where !hasDoubted:
+                    (hasDoubted, redirect) = (true, nil)
+                    try await attempts.wait(orThrow: error)
+                case .doubtful, .madeUp:
+                    throw error
+                }
             } catch let error as RedisClientError {
                 guard error.allowsRetryElsewhere(isReadOnly: command.isReadOnly) else {
                     if error.maySayThatTheServerIsGone { router.suspect(node) }

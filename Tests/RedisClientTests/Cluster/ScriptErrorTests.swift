@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import RESP
 import TestSupport
 import Testing
@@ -107,23 +108,66 @@ import Testing
         for client in [client, leased] { await client.close() }
     }
 
+    /// Whatever happens between the script and the question.
+    @Test func callersDoNotNoticeThatASlotMoves() async throws {
+        let cluster = try await RedisCluster.start(replicas: 0)
+        let client = RedisClient(cluster: cluster) { $0.commandTimeout = .seconds(60) }
+        let (failures, calls) = (NIOLockedValueBox<[String]>([]), NIOLockedValueBox(0))
+        let callers = (0..<8).map { caller in
+            Task {
+                for number in 0... where !Task.isCancelled {
+                    // New keys: as long as the slot moves, those are elsewhere.
+                    let key = "{foo}\(caller):\(number)"
+                    let command = RESPCommand("EVAL", "return redis.call('INCR', KEYS[1])", 1, key)
+                    do {
+                        let replies =
+                            caller.isMultiple(of: 2)
+                            ? [try await client.execute(command)] : try await client.execute(pipeline: [command])
+                        if replies[0].integer != 1 { failures.withLockedValue { $0.append("\(replies)") } }
+                    } catch {
+                        if !Task.isCancelled { failures.withLockedValue { $0.append("\(error)") } }
+                    }
+                    calls.withLockedValue { $0 += 1 }
+                }
+            }
+        }
+        for hop in 0..<12 {
+            let before = calls.withLockedValue { $0 }
+            try await ClusterChangeTests.move(12_182, in: cluster, hop: hop)
+            #expect(await eventually { calls.withLockedValue { $0 } > before + 50 })
+        }
+        for caller in callers { caller.cancel() }
+        for caller in callers { await caller.value }
+        #expect(failures.withLockedValue { $0 } == [])
+        await client.close()
+    }
+
+    private static let known = RedisClient.Configuration.Address.hostname("h", port: 1)
+
     @Test(arguments: [
-        ("MOVED 7 h:1", "-MOVED 7 h:1", ScriptError.Verdict.refused(RESPError("MOVED 7 h:1"))),
-        ("MOVED 7 h:1", "-MOVED 7 h:2", .madeUp), ("MOVED 7 h:1", ":1", .madeUp), ("MOVED 7 h:1", "", .madeUp),
-        // The script itself may have removed the key that the server looks for elsewhere now.
-        ("TRYAGAIN later", "-ASK 7 h:1", .madeUp),
-        (
-            "TRYAGAIN Multiple keys request during rehashing of slot", "-ASK 7 h:1",
-            .refused(RESPError("ASK 7 h:1"))
-        ),
-        ("LOADING Redis is loading the dataset in memory", ":0", .doubtful),
-        ("LOADING Redis is loading the dataset in memory", "-NOPERM EXISTS", .doubtful),
+        ("MOVED 7 h:1", "MOVED 7 h:1", ScriptError.Verdict.refused(RESPError("MOVED 7 h:1"))),
+        ("ASK 7 x:1", "MOVED 7 h:1", .refused(RESPError("MOVED 7 h:1"))),
+        // Between the script and the question the node may have got the slot; a stranger is not asked.
+        ("MOVED 7 h:1", nil, .doubtful), ("MOVED 7 x:1", nil, .madeUp), ("ASK 7 x:1", "NOPERM EXISTS", .madeUp),
+        // The script may have removed the key that the server looks for elsewhere now.
+        ("TRYAGAIN later", "ASK 7 h:1", .doubtful), ("TRYAGAIN later", nil, .madeUp),
+        ("LOADING Redis is loading the dataset in memory", nil, .doubtful),
     ])
-    func whoSaidIt(error: String, answer: String, verdict: ScriptError.Verdict) {
-        let question = ScriptError(RESPError(error), to: RESPCommand("EVAL", "s", 1, "k"), isAsking: false)
+    func whoSaidIt(error: String, answer: String?, verdict: ScriptError.Verdict) {
+        let script = RESPCommand("EVAL", "s", 1, "k")
+        let question = ScriptError(RESPError(error), to: script, isAsking: false, mayBeReplica: false)
         #expect(question.question.command == RESPCommand("EXISTS", "k"))
-        let reply: RESPValue? =
-            answer.isEmpty ? nil : answer.first == "-" ? .error(RESPError(String(answer.dropFirst()))) : .integer(1)
-        #expect(question.verdict(reply) { $0.code != .noPermission } == verdict)
+        let given = question.verdict(answer.map { .error(RESPError($0)) } ?? .integer(1)) { error in
+            FollowUp(error, from: .hostname("own", port: 1))
+        } isKnown: { address in
+            address == Self.known
+        }
+        #expect(given == verdict)
+    }
+
+    @Test func whatIsNotWrittenIsAskedAsIfItWere() {
+        let moved = RESPError("MOVED 7 h:1")
+        let error = ScriptError(moved, to: RESPCommand("FCALL", "f", 1, "k"), isAsking: false, mayBeReplica: true)
+        #expect(error.question.command == RESPCommand("SETRANGE", "k", 0, ""))
     }
 }
