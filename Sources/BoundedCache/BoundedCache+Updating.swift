@@ -48,21 +48,21 @@ extension BoundedCache {
             if let cause = update.rivalCause {
                 return dropTaken(update, candidate?.value, cause, now: now, into: &departures)
             }
-            guard let deadline = candidate?.deadline, deadline > now else {
+            guard let stored = candidate, stored.deadline > now else {
                 dropTaken(update, candidate?.value, .removed, now: now, into: &departures)
                 return removeUpdated(update, now: now, into: &departures)
             }
-            if candidate.map(fits) == false {
+            guard fits(stored) else {
                 core.pointee.refusals &+= 1
                 outcome = .oversized
-                return dropTaken(update, candidate?.value, .removed, now: now, into: &departures)
+                return dropTaken(update, stored.value, .removed, now: now, into: &departures)
             }
-            // From here on only the cache has the value: the next update shall not have to copy it.
-            guard let candidate = candidate.take() else { return }
+            // Once the lock is free only the cache has the value, so that the next update need not copy it.
+            candidate = nil
             if update.taken != .none {
-                putBack(update, candidate, now: now, into: &departures)
-            } else if !draft.isUntouched || !renew(update, candidate, now: now, into: &departures) {
-                outcome = store(candidate, now: now, into: &departures)
+                putBack(update, stored, now: now, into: &departures)
+            } else if !draft.isUntouched || !renew(update, stored, now: now, into: &departures) {
+                outcome = store(stored, now: now, into: &departures)
                 // It was evicted meanwhile: what comes back never left, unless it is another value.
                 if let cause = update.lost {
                     if let value = update.overwritten {

@@ -43,15 +43,14 @@ struct CacheLock: ~Copyable {
 
     @usableFromInline
     func lockContended() {
-        while true {
-            for _ in 0..<64 {
-                for _ in 0..<100 where !isHeld.load(ordering: .relaxed) {
-                    if tryLock() { return }
-                }
-                sched_yield()
+        for _ in 0..<64 {
+            for _ in 0..<100 where !isHeld.load(ordering: .relaxed) {
+                if tryLock() { return }
             }
-            usleep(100)
+            sched_yield()
         }
+        // Whoever holds it so long goes through the whole cache, or has no processor.
+        while !tryLock() { usleep(100) }
     }
 }
 

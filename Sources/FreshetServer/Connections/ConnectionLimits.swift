@@ -241,7 +241,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         context.read()
     }
 
-    /// What is owed has its limit besides.
+    /// One that goes on has what is owed as its limit: ``ServerLimits/requestTimeout``.
     private func closeWhenSilent(_ context: ChannelHandlerContext) {
         let before = bodyBytes
         context.eventLoop.assumeIsolated().scheduleTask(in: limits.lastRequestTime) {

@@ -1,7 +1,8 @@
 import RESP
 
 /// Whether a command that is slipped in now would take part in what the caller of a leased connection has begun: in its
-/// transaction, or in the place of the command that it prepares.
+/// transaction, or in the place of the command that it prepares. Goes by what was sent, where ``ConnectionCleanness``
+/// goes by what was answered.
 struct OpenSequence {
     private var isQueueing = false
     private var isPreparing = false

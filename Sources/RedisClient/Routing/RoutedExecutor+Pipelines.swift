@@ -134,33 +134,6 @@ extension RoutedExecutor {
         }
     }
 
-    /// What servers ask for that refuse scripts, by part.
-    private func followUps(
-        ofScripts outcomes: [Result<[RESPValue], any Error>],
-        of batches: [PipelineWork.Batch],
-        of work: inout PipelineWork,
-        _ deadline: NIODeadline
-    ) async -> [Int: FollowUp] {
-        var followUps: [Int: FollowUp] = [:]
-        for (batch, outcome) in zip(batches, outcomes) {
-            guard case .success(let values) = outcome else { continue }
-            let errors = work.errorsOfScripts(values, of: batch.indices, mayBeReplica: router.readsFromReplicas).filter
-            {
-                followUp($0.error.error, from: batch.node) != .answer
-            }
-            if errors.isEmpty { continue }
-            let verdicts = await verdicts(on: errors.map(\.error), of: batch.node, deadline: deadline)
-            for ((part, _), verdict) in zip(errors, verdicts) {
-                switch verdict {
-                case .refused(let refusal): followUps[part] = followUp(refusal, from: batch.node)
-                case .doubtful where work.doubt(part): followUps[part] = .wait(.busy)
-                case .doubtful, .madeUp: break
-                }
-            }
-        }
-        return followUps
-    }
-
     /// What is to be sent, by node. Commands for one node keep their order.
     private func batches(
         _ indices: [Int],
