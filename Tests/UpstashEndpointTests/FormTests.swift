@@ -83,6 +83,20 @@ struct FormTests {
         }
     }
 
+    @Test(
+        "what is no request of HTTP gets 400 with words, and its connection is closed",
+        arguments: ["GET /é HTTP/1.1\r\nHost: x", "GET / HTTP/1.1", "GET / HTTP/1.1\r\nHost: x\r\nA\u{1}: b"]
+    )
+    func noRequest(head: String) async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            let raw = try await RawConnection(port: endpoint.port)
+            try await raw.send("\(head)\r\n\r\n")
+            #expect(await eventually { raw.isClosed })
+            #expect(raw.received.hasPrefix("HTTP/1.1 400 "))
+            #expect(raw.received.contains(#"{"error":"ERR not a request of HTTP/1.1: a request needs a method"#))
+        }
+    }
+
     @Test("a base URL may end in slashes", arguments: ["/", "//"])
     func slashes(prefix: String) async throws {
         try await Endpoint.serving("memory://") { endpoint in

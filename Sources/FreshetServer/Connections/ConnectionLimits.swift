@@ -40,7 +40,8 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var isInputClosed = false
     /// Whether this side is closed, and the rest of a body is let come, to be dropped.
     private var isLingering = false
-    private var hasHeadTooLarge = false
+    /// Of what cannot be read as a request.
+    private var refusalOfHead: ServerLimits.Refusal?
     private var timer: Scheduled<Void>?
 
     /// - Parameter bufferedBytes: how much of the answers the client has not taken; tests say it.
@@ -105,7 +106,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if case .headerOverflow? = error as? HTTPParserError { hasHeadTooLarge = true }
+        if let error = error as? HTTPParserError { refusalOfHead = limits.refusal(ofHead: error) }
         context.fireErrorCaught(error)
     }
 
@@ -124,8 +125,8 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             return
         }
         // What cannot be read is answered by the framework, behind the requests before it, without a word.
-        if hasHeadTooLarge, unanswered.isEmpty, case .head = unwrapOutboundIn(data) {
-            return writeRefusal(context, limits.refusalOfHead, isHead: false, promise: promise)
+        if let refusalOfHead, unanswered.isEmpty, case .head = unwrapOutboundIn(data) {
+            return writeRefusal(context, refusalOfHead, isHead: false, promise: promise)
         }
         switch unwrapOutboundIn(data) {
         case .head: isAnswering = true

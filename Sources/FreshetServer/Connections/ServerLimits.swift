@@ -1,6 +1,7 @@
 package import HTTPTypes
 import HummingbirdCore
 package import NIOCore
+import NIOHTTP1
 
 /// What one client, or all together, may ask of the service.
 package struct ServerLimits: Sendable {
@@ -26,7 +27,8 @@ package struct ServerLimits: Sendable {
     /// its connection is closed.
     package var lastRequestTime = TimeAmount.seconds(2)
 
-    /// What such a 431 and 413 say, where it is not ``ErrorResponse``'s words.
+    /// What a 400 says of what cannot be read as HTTP, and such a 431 and 413, where it is not ``ErrorResponse``'s words.
+    package var ownRefusalOfSyntax: ByteBuffer?
     package var ownRefusalOfHead: ByteBuffer?
     package var ownRefusalOfBody: ByteBuffer?
     /// The answer to what has none when the time to drain is over, where it is not a 503.
@@ -49,7 +51,19 @@ package struct ServerLimits: Sendable {
 }
 
 extension ServerLimits {
-    var refusalOfHead: Refusal {
+    func refusal(ofHead error: HTTPParserError) -> Refusal {
+        if case .headerOverflow = error { refusalOfLongHead } else { refusalOfSyntax }
+    }
+
+    /// What a request must have; which of it lacks is not known.
+    static let syntax =
+        "a request needs a method of HTTP, one Host, fields without control characters, and a target in ASCII, else as %XX"
+
+    private var refusalOfSyntax: Refusal {
+        Refusal(.badRequest, ownRefusalOfSyntax ?? ErrorResponse.body("Bad request", Self.syntax))
+    }
+
+    private var refusalOfLongHead: Refusal {
         Refusal(
             .requestHeaderFieldsTooLarge,
             ownRefusalOfHead

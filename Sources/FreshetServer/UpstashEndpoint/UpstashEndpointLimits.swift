@@ -40,6 +40,7 @@ package struct UpstashEndpointLimits: Sendable {
         var limits = ServerLimits()
         limits.maxHeaderBytes = maxHeaderBytes
         limits.maxBodyBytes = maxBodyBytes
+        limits.ownRefusalOfSyntax = UpstashRefusal("ERR not a request of HTTP/1.1: \(ServerLimits.syntax)").body()
         limits.ownRefusalOfHead = UpstashRefusal.headTooLarge(limit: maxHeaderBytes).body()
         limits.ownRefusalOfBody = UpstashRefusal.requestTooLarge(limit: maxBodyBytes).body()
         let rest = UpstashRefusal.unavailable("the endpoint ends; commands may have been run", .badGateway)
