@@ -13,6 +13,7 @@ let package = Package(
     ],
     targets: [
         .executableTarget(name: "hit-ratio", dependencies: [.freshet("BoundedCache")]),
+        .executableTarget(name: "cache-stress", dependencies: [.freshet("BoundedCache")]),
         .executableTarget(
             name: "throughput",
             dependencies: [.freshet("BoundedCache")],

@@ -36,9 +36,12 @@ struct CacheLock: ~Copyable {
         ).exchanged
     }
 
+    /// The fence is for the compiler, to which a store, though it be atomic, is no reason not to move the retain of a
+    /// value that was read behind it. Where a releasing store is a plain one it costs nothing.
     @inlinable
     func unlock() {
-        isHeld.store(false, ordering: .releasing)
+        atomicMemoryFence(ordering: .releasing)
+        isHeld.store(false, ordering: .relaxed)
     }
 
     @usableFromInline
