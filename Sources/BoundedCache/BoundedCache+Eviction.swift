@@ -61,7 +61,7 @@ extension BoundedCache {
     func sweepAStep(now: UInt64, into departures: inout Departures<Key, Value>) {
         guard time.pointee.hasDeadlines else { return }
         for _ in 0..<CacheCore.mostSweepSteps {
-            let found = sweep(CacheCore.sweepStep, now: now, into: &departures)
+            let found = sweep(core.pointee.sweepBudget, now: now, into: &departures)
             guard found > CacheCore.sweepStep / 2 else { break }
         }
     }

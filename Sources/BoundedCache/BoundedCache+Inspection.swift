@@ -50,16 +50,14 @@ extension BoundedCache {
         let now = clock.now
         var found: [(tick: UInt32, entry: CacheEntry<Key, Value>)] = []
         coreLock.pointee.lock()
-        for isMain in [false, true] {
-            for slot in core.pointee.policy.slots(isMain: isMain) where !isTaken(slot) {
-                let head = head(slot)
-                let stripe = shards.stripe(for: head.pointee.hash)
-                stripe.lock.pointee.lock()
-                if let entry = liveEntry(slot, now: now) {
-                    found.append((head.pointee.word.tick, entry))
-                }
-                stripe.lock.pointee.unlock()
+        for slot in core.pointee.policy.slots where !isTaken(slot) {
+            let head = head(slot)
+            let stripe = shards.stripe(for: head.pointee.hash)
+            stripe.lock.pointee.lock()
+            if let entry = liveEntry(slot, now: now) {
+                found.append((head.pointee.word.tick, entry))
             }
+            stripe.lock.pointee.unlock()
         }
         coreLock.pointee.unlock()
         return found.sorted { $0.tick > $1.tick }.map(\.entry)

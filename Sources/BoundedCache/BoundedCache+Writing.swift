@@ -57,13 +57,11 @@ extension BoundedCache {
         var departures = Departures<Key, Value>()
         coreLock.pointee.lock()
         supersedeAllUpdates()
-        for isMain in [false, true] {
-            for slot in core.pointee.policy.slots(isMain: isMain) {
-                let shard = self.shard(of: slot)
-                shard.lock()
-                detach(slot, .removed, now: now, into: &departures)
-                shard.unlock()
-            }
+        for slot in core.pointee.policy.slots {
+            let shard = self.shard(of: slot)
+            shard.lock()
+            detach(slot, .removed, now: now, into: &departures)
+            shard.unlock()
         }
         core.pointee.policy.forget()
         core.pointee.giveMemoryBack()

@@ -14,7 +14,8 @@ public struct CacheCapacity<Key, Value>: Sendable {
     ///
     /// The weigher runs once for each value stored, outside any lock. Equal keys should weigh the same: where a value takes
     /// the place of one as heavy, the older key stays. A negative weight counts as zero; an entry of
-    /// weight zero takes no room and may still be evicted. An entry heavier than `limit` or `UInt32.max` is refused.
+    /// weight zero takes no room and is not evicted for it, so that their number has no limit. An entry heavier than `limit`
+    /// or `UInt32.max` is refused.
     public static func weight(
         _ limit: Int,
         weigher: @escaping @Sendable (Key, Value) -> Int

@@ -29,11 +29,27 @@ import Testing
         #expect(cache.count == 1)
         #expect(cache.totalWeight == 1000)
     }
+
+    /// What weighs nothing goes for nobody, until it weighs something.
+    @Test func entriesThatTakeNoRoomStay() {
+        let cache = BoundedCache<Int, Int>(.init(capacity: .weight(1000) { $1 }))
+        for key in 0..<5000 { cache.set(key, 0) }
+        cache.set(5000, 600)
+        cache.set(5001, 600)
+        #expect(cache.peek(5000) == nil)
+        #expect(cache.count == 5001)
+        cache.set(5001, 0)
+        for key in 0..<5000 { cache.set(key, 1) }
+        #expect(cache.count == 1001)
+        #expect(cache.totalWeight == 1000)
+        #expect(cache.peek(5001) == 0)
+        cache.removeAll()
+        #expect(cache.count == 0)
+    }
 }
 
 extension BoundedCache {
     fileprivate var countedUses: Int {
-        [false, true].flatMap { core.pointee.policy.slots(isMain: $0) }
-            .reduce(0) { $0 + Int(head($1).pointee.word.uses) }
+        core.pointee.policy.slots.reduce(0) { $0 + Int(head($1).pointee.word.uses) }
     }
 }

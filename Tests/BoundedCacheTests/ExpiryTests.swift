@@ -40,6 +40,17 @@ import Testing
         #expect(told.all == [.replaced, .expired])
     }
 
+    /// That there were many more entries once makes the way from one to the next longer, not the time until it is found.
+    @Test func fewEntriesAreFoundAmongManyFreeSlots() {
+        let cache = cache(100_000)
+        for key in 0..<100_000 { cache.set(key, "many") }
+        for key in 0..<99_000 { cache.remove(key) }
+        for key in 0..<100 { cache.set(key, "short", timeToLive: .seconds(1)) }
+        clock.advance(by: .seconds(1))
+        for key in 0..<110 { cache.set(-1 - key, "another") }
+        #expect(cache.count == 1110)
+    }
+
     @Test func anEarlierDeadlineMayReplaceALaterOneAndBack() {
         let cache = cache()
         cache.set(1, "for ever")

@@ -40,7 +40,14 @@ struct EvictionPolicy: ~Copyable {
     struct Queue {
         var newest: UInt32 = .none
         var oldest: UInt32 = .none
+        var count = 0
         var weight = 0
+    }
+
+    private enum Place {
+        case small, main
+        /// Of what weighs nothing: to evict it would make no room.
+        case weightless
     }
 
     let storage: SlotStorage
@@ -52,9 +59,9 @@ struct EvictionPolicy: ~Copyable {
             keepSmallTargetInBounds()
         }
     }
-    private(set) var count = 0
     private var small = Queue()
     private var main = Queue()
+    private var weightless = Queue()
     /// The entry of the main queue that the next ghost is compared with.
     private var sample: UInt32 = .none
     private var smallTarget: Double
@@ -74,9 +81,11 @@ struct EvictionPolicy: ~Copyable {
         keepSmallTargetInBounds()
     }
 
+    var count: Int { weighedCount + weightless.count }
     var weight: Int { small.weight + main.weight }
 
-    private var averageWeight: Double { count == 0 ? 1 : Double(weight) / Double(count) }
+    private var weighedCount: Int { small.count + main.count }
+    private var averageWeight: Double { weighedCount == 0 ? 1 : Double(weight) / Double(weighedCount) }
 
     private mutating func keepSmallTargetInBounds() {
         let least = Double(limit) * Constant.smallShareAtLeast
@@ -90,7 +99,7 @@ struct EvictionPolicy: ~Copyable {
 
     /// Takes note that a key comes in that was not there; says whether it goes to the main queue.
     mutating func admit(_ hash: UInt32) -> Bool {
-        insertions.note(at: time.pointee.advance(), entries: count)
+        insertions.note(at: time.pointee.advance(), entries: weighedCount)
         guard let ghost = ghosts?.take(hash, now: insertions.count) else {
             return !isWarm && Double(small.weight) >= smallTarget
         }
@@ -117,10 +126,10 @@ struct EvictionPolicy: ~Copyable {
             }
         } else {
             let missing = ghost.age - smallTarget / max(averageWeight, 1e-9)
-            let isNear = missing <= Constant.smallReach * Double(count)
+            let isNear = missing <= Constant.smallReach * Double(weighedCount)
             if !isYounger || sample?.isUsed == true && !isNear {
                 step = -Constant.smallRetreat
-            } else if ghost.age <= Double(count) {
+            } else if ghost.age <= Double(weighedCount) {
                 step = Constant.smallStep
             }
         }
@@ -140,34 +149,27 @@ struct EvictionPolicy: ~Copyable {
 
     private func age(_ word: UseWord) -> Double { insertions.since(word.tick, now: time.pointee.now) }
 
-    mutating func link(_ slot: UInt32, isMain: Bool) {
-        count += 1
-        push(slot, isMain)
-    }
-
-    mutating func unlink(_ slot: UInt32) {
-        count -= 1
-        pop(slot)
-    }
-
     mutating func moveToMain(_ slot: UInt32) {
-        pop(slot)
-        push(slot, true)
+        unlink(slot)
+        link(slot, isMain: true)
     }
 
     mutating func changeWeight(of slot: UInt32, to weight: UInt32) {
         let links = storage.links(slot)
-        let isMain = links.pointee.isMain
-        let difference = Int(weight) - Int(links.pointee.weight)
+        guard (weight == 0) == (links.pointee.weight == 0) else {
+            unlink(slot)
+            links.pointee.weight = weight
+            return link(slot, isMain: links.pointee.isMain)
+        }
+        self[place(of: slot)].weight += Int(weight) - Int(links.pointee.weight)
         links.pointee.weight = weight
-        if isMain { main.weight += difference } else { small.weight += difference }
     }
 
     /// The entry whose turn it is to show that it was used; not `spared` while there is another.
     func candidate(sparing spared: UInt32) -> UInt32 {
         let mainHasAny = main.oldest != .none && (main.oldest != spared || main.newest != spared)
         if small.oldest != .none, !mainHasAny || Double(small.weight) > smallTarget { return small.oldest }
-        return main.oldest
+        return main.oldest != .none ? main.oldest : weightless.oldest
     }
 
     /// Takes note that a candidate was evicted.
@@ -175,7 +177,7 @@ struct EvictionPolicy: ~Copyable {
         isWarm = true
         let lastUse = max(0, Double(insertions.count) - age(word))
         if isMain { mainVictimLastUse = lastUse }
-        let wanted = max(16, Int(Constant.ghostsPerEntry * Double(count)))
+        let wanted = max(16, Int(Constant.ghostsPerEntry * Double(weighedCount)))
         let remembered = ghosts?.capacity ?? 0
         // A table that is far too large tells ages too coarsely.
         if wanted > 2 * remembered || 4 * wanted < remembered { ghosts = GhostTable(capacity: wanted) }
@@ -200,21 +202,46 @@ struct EvictionPolicy: ~Copyable {
         insertions.moveTicksBack(by: amount)
     }
 
-    /// The slots of a queue, the newest first.
-    func slots(isMain: Bool) -> [UInt32] {
+    /// The slots of all queues, of each the newest first.
+    var slots: [UInt32] {
         var slots: [UInt32] = []
-        var slot = isMain ? main.newest : small.newest
-        while slot != .none {
-            slots.append(slot)
-            slot = storage.links(slot).pointee.older
+        for queue in [small, main, weightless] {
+            var slot = queue.newest
+            while slot != .none {
+                slots.append(slot)
+                slot = storage.links(slot).pointee.older
+            }
         }
         return slots
     }
 
-    private mutating func push(_ slot: UInt32, _ isMain: Bool) {
-        var queue = isMain ? main : small
+    private func place(of slot: UInt32) -> Place {
+        let links = storage.links(slot)
+        return links.pointee.weight == 0 ? .weightless : links.pointee.isMain ? .main : .small
+    }
+
+    private subscript(place: Place) -> Queue {
+        get {
+            switch place {
+            case .small: small
+            case .main: main
+            case .weightless: weightless
+            }
+        }
+        set {
+            switch place {
+            case .small: small = newValue
+            case .main: main = newValue
+            case .weightless: weightless = newValue
+            }
+        }
+    }
+
+    mutating func link(_ slot: UInt32, isMain: Bool) {
         let links = storage.links(slot)
         links.pointee.isMain = isMain
+        let place = place(of: slot)
+        var queue = self[place]
         links.pointee.newer = .none
         links.pointee.older = queue.newest
         if queue.newest != .none {
@@ -223,19 +250,21 @@ struct EvictionPolicy: ~Copyable {
             queue.oldest = slot
         }
         queue.newest = slot
+        queue.count += 1
         queue.weight += Int(links.pointee.weight)
-        if isMain { main = queue } else { small = queue }
+        self[place] = queue
     }
 
-    private mutating func pop(_ slot: UInt32) {
+    mutating func unlink(_ slot: UInt32) {
         let links = storage.links(slot)
-        let isMain = links.pointee.isMain
         if sample == slot { sample = links.pointee.newer }
-        var queue = isMain ? main : small
+        let place = place(of: slot)
+        var queue = self[place]
         let (newer, older) = (links.pointee.newer, links.pointee.older)
         if newer != .none { storage.links(newer).pointee.older = older } else { queue.newest = older }
         if older != .none { storage.links(older).pointee.newer = newer } else { queue.oldest = newer }
+        queue.count -= 1
         queue.weight -= Int(links.pointee.weight)
-        if isMain { main = queue } else { small = queue }
+        self[place] = queue
     }
 }

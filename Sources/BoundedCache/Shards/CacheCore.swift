@@ -5,8 +5,10 @@ internal import Synchronization
 /// its key but under it.
 @usableFromInline
 struct CacheCore: ~Copyable {
-    /// Slots looked at for expired entries in each change.
+    /// Entries looked at in each change whether they are over.
     @usableFromInline static var sweepStep: Int { 16 }
+    /// Slots looked at for one entry at most, where most are free since there were more entries once.
+    private static let slotsPerEntry = 64
     /// Steps that one change makes at most.
     @usableFromInline static var mostSweepSteps: Int { 8 }
     /// Used entries that may stay, each for one of its uses, before one of them goes all the same.
@@ -68,6 +70,11 @@ struct CacheCore: ~Copyable {
     @usableFromInline
     mutating func changeWeight(of slot: UInt32, to weight: UInt32) {
         policy.changeWeight(of: slot, to: weight)
+    }
+
+    /// The slots of a step.
+    @usableFromInline var sweepBudget: Int {
+        Self.sweepStep * max(1, min(Int(allocator.used) / max(1, policy.count), Self.slotsPerEntry))
     }
 
     /// Moves on past at most `budget` slots to one whose deadline is reached; `.none` when the budget is used up.
@@ -154,7 +161,7 @@ struct CacheCore: ~Copyable {
 
     private mutating func moveTicks(backBy amount: UInt32) {
         time.pointee.tick.subtract(amount, ordering: .relaxed)
-        for slot in policy.slots(isMain: false) + policy.slots(isMain: true) {
+        for slot in policy.slots {
             let head = allocator.storage.head(slot)
             let word = head.pointee.word
             let moved = UseWord(tick: word.tick - min(amount, word.tick), uses: word.uses, isMain: word.isMain)
