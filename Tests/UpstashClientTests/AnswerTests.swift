@@ -39,6 +39,12 @@ import Testing
         #expect(try answer("{\"result\":null,\"error\":\"ERR no\"}") == .one(.error(RESPError("ERR no"))))
     }
 
+    @Test("an error that is null is none")
+    func readsAbsentErrors() throws {
+        #expect(try answer("{\"result\":1,\"error\":null}") == .one(.integer(1)))
+        #expect(try answer("[{\"error\": null ,\"result\":null}]") == .many([.null]))
+    }
+
     @Test func keepsNumbers() throws {
         #expect(try answer("{\"result\":9223372036854775807}") == .one(.integer(.max)))
         #expect(try answer("{\"result\":12345678901234567890}") == .one(.bigNumber("12345678901234567890")))
@@ -52,7 +58,8 @@ import Testing
         "{\"result\":{}}", "{\"result\":\"abc\"}", "{\"result\":\"ab=c\"}", "{\"result\":\"a===\"}",
         "{\"result\":\"ab%=\"}", "{\"result\":\"abcd", "{\"result\":\"abcd\\", "{\"error\":1}", "{\"error\":\"\\x\"}",
         "{\"error\":\"\\u12\"}", "{\"result\":nul}", "{\"result\":1.2.3}", "{\"result\":[1,]}", "[{\"result\":1},]",
-        "{\"result\":\"a\nbc\"}", "{\"x\":1}", "{\"result\":-}", "{\"result\":1 2}",
+        "{\"error\":null}", "{\"result\":1,\"error\":nul}", "{\"result\":\"a\nbc\"}", "{\"x\":1}",
+        "{\"result\":-}", "{\"result\":1 2}",
     ])
     func refusesWhatIsNoAnswer(text: String) {
         #expect(throws: Answer.Malformed.self) { try answer(text) }

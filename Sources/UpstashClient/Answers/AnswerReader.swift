@@ -19,7 +19,7 @@ enum AnswerReader {
         return answer
     }
 
-    /// `{"result": …}` or `{"error": "…"}`.
+    /// `{"result": …}` or `{"error": "…"}`; an error that is `null` is none.
     private static func entry(_ scanner: inout JSONScanner) throws -> RESPValue {
         var result: RESPValue?
         var error: RESPValue?
@@ -28,6 +28,7 @@ enum AnswerReader {
             try scanner.expect(":")
             switch name {
             case "result": result = try value(&scanner, depth: 0)
+            case "error" where scanner.peek() == UInt8(ascii: "n"): try scanner.word("null")
             case "error": error = .error(RESPError(try scanner.string()))
             default: try scanner.skip(depth: 0)
             }
