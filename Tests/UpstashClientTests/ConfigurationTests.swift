@@ -1,3 +1,4 @@
+import RESP
 import Testing
 
 @testable import UpstashClient
@@ -56,6 +57,33 @@ import Testing
         let text = try #require(problem(["KV_REST_API_URL": "https://h", "KV_REST_API_TOKEN": token]))
         #expect(text.contains(words))
         #expect(!text.contains("sesame"))
+    }
+
+    @Test("no limit is too high or too low to be reckoned with", arguments: [Int.min, 0, .max])
+    func takesAnyLimit(limit: Int) async throws {
+        let standIn = try await StandIn.start { request, _ in
+            request.target == "/pipeline"
+                ? .json(StandIn.results(request.commands.map { _ in "1" })) : .stream("data: subscribe,news,1\n\n")
+        }
+        let client = try standIn.client { configuration in
+            configuration.maxRequestBytes = limit
+            configuration.maxResponseBytes = limit
+            configuration.maxCommandsPerRequest = limit
+            configuration.maxConcurrentRequests = limit
+            configuration.maxRetries = limit
+            configuration.maxQueued = limit
+            configuration.maxBufferedMessages = limit
+            configuration.retryBackoff = .seconds(limit)...Duration.seconds(limit)
+            configuration.overlapAfter = .seconds(limit)
+            configuration.subscriptionIdleTimeout = .seconds(limit)
+            configuration.subscribeTimeout = .seconds(limit)
+        }
+        let pipeline = [RESPCommand("INCR", "a"), RESPCommand("INCR", "b")]
+        let replies = try? await client.execute(pipeline: pipeline, timeout: .seconds(limit))
+        if limit == .max { #expect(replies?.map(\.integer) == [1, 1]) }
+        _ = try? await client.subscribe(to: ["news"])
+        await client.close()
+        try await standIn.stop()
     }
 
     @Test func readsAURLWithItsToken() throws {

@@ -34,7 +34,7 @@ struct RequestPlan {
                 let size = body.writerIndex - start
                 let isFull =
                     body.readableBytes + Self.brackets > limits.maxRequestBytes
-                    || included.count == limits.maxCommandsPerRequest
+                    || included.count >= limits.maxCommandsPerRequest
                 if isFull {
                     try command.check(encodedSize: size, limits)
                     if !included.isEmpty {

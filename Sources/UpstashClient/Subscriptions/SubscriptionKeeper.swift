@@ -105,6 +105,9 @@ final class SubscriptionKeeper {
 
     // MARK: Streams
 
+    /// Twice what a message may have, which comes with the names of its channel and pattern.
+    private var maxEventBytes: Int { min(max(configuration.maxRequestBytes, 0), .max / 2) * 2 }
+
     private func connect(_ target: SubscriptionTarget) {
         guard end == nil, var link = links[target] else { return }
         link.attempt += 1
@@ -115,7 +118,7 @@ final class SubscriptionKeeper {
             let keeper = NIOLoopBound(self, eventLoop: eventLoop)
             let task = httpClient.execute(
                 request: try requests.subscription(target.path),
-                delegate: EventStream(target, maxBytes: configuration.maxRequestBytes * 2) { event in
+                delegate: EventStream(target, maxBytes: maxEventBytes) { event in
                     keeper.value.received(event, target, attempt)
                 },
                 eventLoop: .delegate(on: eventLoop)
