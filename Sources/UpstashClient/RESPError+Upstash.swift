@@ -1,7 +1,8 @@
 public import RESP
 
 extension RESPError {
-    /// Which of the service's own conditions the error tells of; `nil` for what any Redis answers, such as `WRONGTYPE`.
+    /// Which of the service's own conditions the error tells of, or which one the client has found itself; `nil` for what
+    /// any Redis answers, such as `WRONGTYPE`.
     ///
     /// A result over the limit has the text of a request over the limit; it is taken for the former, since
     /// ``UpstashClient`` does not send the latter.
@@ -13,8 +14,16 @@ extension RESPError {
         case .record: .requestTooLarge
         case .request: .resultTooLarge
         case .connections: .rateLimited
-        case nil: nil
+        case nil: codeOfClient
         }
+    }
+
+    /// `ERR requestTooLarge: …`, see ``UpstashError/reply``.
+    private var codeOfClient: UpstashError.Code? {
+        guard code == .generic, let colon = message.firstIndex(of: ":"),
+            let own = UpstashError.Code(rawValue: String(message[..<colon])), own.isRefusal
+        else { return nil }
+        return own
     }
 
     /// `… Limit: 10485760 bytes, Actual: 20000000 bytes`

@@ -37,6 +37,13 @@ public struct UpstashError: CommandTransportError, Sendable {
         case unsupportedCommand
         /// URL or token cannot be used; nothing was sent.
         case invalidConfiguration
+
+        var isRefusal: Bool {
+            switch self {
+            case .capacityExceeded, .requestTooLarge, .resultTooLarge, .unsupportedCommand: true
+            default: false
+            }
+        }
     }
 
     public let code: Code
@@ -46,12 +53,7 @@ public struct UpstashError: CommandTransportError, Sendable {
 
     public var isTimeout: Bool { code == .timedOut }
 
-    public var isRefusal: Bool {
-        switch code {
-        case .capacityExceeded, .requestTooLarge, .resultTooLarge, .unsupportedCommand: true
-        default: false
-        }
-    }
+    public var isRefusal: Bool { code.isRefusal }
 
     public var hint: String? {
         switch code {
@@ -75,8 +77,11 @@ public struct UpstashError: CommandTransportError, Sendable {
         self.underlying = underlying
     }
 
-    /// What it is among the results of a pipeline.
-    var reply: RESPError { underlying as? RESPError ?? RESPError("ERR \(message)") }
+    /// What it is among the results of a pipeline: an error reply that tells the same condition.
+    var reply: RESPError {
+        if let reply = underlying as? RESPError, reply.upstashCode == code { return reply }
+        return RESPError("ERR \(self)")
+    }
 }
 
 extension UpstashError: CustomStringConvertible {

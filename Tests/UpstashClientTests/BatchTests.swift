@@ -123,7 +123,11 @@ import UpstashClient
         let (incr, binary) = (RESPCommand("INCR", "k"), RESPCommand("MSET", bytes, bytes))
         let replies = try await client.execute(pipeline: [large, incr, binary, incr, large])
         #expect(replies.map(\.integer) == [nil, 1, nil, 1, nil])
-        #expect(replies.map { $0.error == nil } == [false, true, false, true, false])
+        let codes: [UpstashError.Code?] = [.requestTooLarge, nil, .unsupportedCommand, nil, .requestTooLarge]
+        #expect(replies.map { $0.error?.upstashCode } == codes)
+        for (command, code) in zip([large, binary], [UpstashError.Code.requestTooLarge, .unsupportedCommand]) {
+            #expect(try await upstashError { try await client.execute(command) }?.code == code)
+        }
         #expect(standIn.requests.map(\.commands) == [[["INCR", "k"], ["INCR", "k"]]])
         #expect(try await client.execute(pipeline: [large, binary]).allSatisfy { $0.error != nil })
         #expect(standIn.requests.count == 1)

@@ -308,6 +308,26 @@ import UpstashClient
         try await standIn.stop()
     }
 
+    @Test("a refusal has the same code among the results of a pipeline as alone", arguments: [413, 414, 431])
+    func tellsTheSameCodeInAPipeline(status: Int) async throws {
+        for body in ["", "<html>", "{\"error\":\"too large\"}", "{\"error\":\"ERR max request size exceeded\"}"] {
+            let standIn = try await StandIn.start { request, _ in
+                guard request.commands.contains(["SET", "large", "x"]) else {
+                    return .json(StandIn.results(request.commands.map { _ in "1" }))
+                }
+                return .json(body, status: status)
+            }
+            let client = try standIn.client()
+            let large = RESPCommand("SET", "large", "x")
+            #expect(try await upstashError { try await client.execute(large) }?.code == .requestTooLarge)
+            let replies = try await client.execute(pipeline: [RESPCommand("INCR", "a"), large])
+            #expect(replies.map(\.integer) == [1, nil])
+            #expect(replies[1].error?.upstashCode == .requestTooLarge)
+            await client.close()
+            try await standIn.stop()
+        }
+    }
+
     @Test("a result that is too large fails alone: its neighbours, writes too, keep theirs")
     func cutsOutWhatIsTooLarge() async throws {
         let gate = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)
