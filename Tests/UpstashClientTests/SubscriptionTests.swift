@@ -79,6 +79,72 @@ import Testing
         try await standIn.stop()
     }
 
+    @Test("a stream that was of use is asked for again soon; one that is only confirmed, later and later")
+    func waitsLongerForWhatIsOfNoUse() {
+        let start = NIODeadline.now()
+        var link = SubscriptionLink()
+        func pause(after event: SubscriptionTarget.Event?, standing time: TimeAmount) -> TimeAmount {
+            link.received(.confirmed, at: start)
+            link.received(event, at: start)
+            return link.lost(at: start + time, jitter: 0)
+        }
+        let message = SubscriptionTarget.Event.message(RedisMessage(channel: "c", payload: ByteBuffer()))
+        for pauses in [[20, 40, 80, 160, 320, 640, 1280, 2560, 5000, 5000], [20, 40], [20]] {
+            for milliseconds in pauses {
+                #expect(pause(after: nil, standing: .seconds(4)) == .milliseconds(Int64(milliseconds)))
+            }
+            #expect(pause(after: message, standing: .zero) == .milliseconds(20))
+            #expect(pause(after: nil, standing: .seconds(5)) == .milliseconds(20))
+            link = SubscriptionLink()
+        }
+    }
+
+    @Test("who confirms and ends the stream at once is not asked without end, nor heard of without end")
+    func waitsForAServerThatFlaps() async throws {
+        let standIn = try await StandIn.start { _, _ in
+            .raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: subscribe,news,1\n\n")
+        }
+        let client = try standIn.client()
+        let start = ContinuousClock.now
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        #expect(await eventually(within: .seconds(60)) { standIn.requests.count >= 7 })
+        // Half of 20 ms, and of what it doubles to, are the shortest pauses.
+        #expect(ContinuousClock.now - start >= .milliseconds(10 * 63))
+        await client.close()
+        // Of six interruptions that nobody has read one is left, and maybe one that came while it was read.
+        var gaps: [RedisSubscriptionEvent] = []
+        while let event = try await events.next() { gaps.append(event) }
+        #expect(gaps.first == .disconnected && gaps.count <= 4, "\(gaps)")
+        try await standIn.stop()
+    }
+
+    @Test("the end of an interruption is not told before another has begun that nobody knows of")
+    func mergesWhatNobodyHasRead() async throws {
+        let (subscription, writer) = RedisSubscription.make(bufferingAtMost: 2)
+        var events = subscription.makeAsyncIterator()
+        let message = RedisMessage(channel: "c", payload: ByteBuffer())
+        for _ in 0..<100 {
+            writer.tell(.disconnected)
+            writer.tell(.resubscribed)
+        }
+        for _ in 0..<3 { writer.deliver(message) }
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        writer.tell(.disconnected)
+        #expect(try await events.next() == .message(message))
+        #expect(try await events.next() == .message(message))
+        #expect(try await events.next() == .overflowed)
+        #expect(try await events.next() == .disconnected)
+        for _ in 0..<100 {
+            writer.tell(.resubscribed)
+            writer.tell(.disconnected)
+        }
+        writer.tell(.resubscribed)
+        #expect(try await events.next() == .resubscribed)
+        writer.continuation.finish()
+        #expect(try await events.next() == nil)
+    }
+
     @Test func listensToSeveral() async throws {
         let standIn = try await StandIn.start { request, _ in
             let name = request.target.split(separator: "/").last ?? ""

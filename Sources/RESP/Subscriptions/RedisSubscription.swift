@@ -1,5 +1,4 @@
 public import NIOCore
-import Synchronization
 
 /// A message that somebody published.
 public struct RedisMessage: Sendable, Hashable {
@@ -55,14 +54,19 @@ public protocol ChannelSubscriber: Sendable {
 public struct RedisSubscription: AsyncSequence, Sendable {
     public typealias Element = RedisSubscriptionEvent
 
-    let stream: AsyncThrowingStream<RedisSubscriptionEvent, any Error>
+    /// Wakes the reader, where there was nothing for it to take.
+    let stream: AsyncThrowingStream<Void, any Error>
     let backlog: SubscriptionBacklog
 
     /// A subscription, and where a client writes what it tells.
     ///
     /// - Parameter limit: messages that are kept for a slow reader.
     package static func make(bufferingAtMost limit: Int) -> (RedisSubscription, SubscriptionWriter) {
-        let (stream, continuation) = AsyncThrowingStream.makeStream(of: RedisSubscriptionEvent.self)
+        let (stream, continuation) = AsyncThrowingStream.makeStream(
+            of: Void.self,
+            throwing: (any Error).self,
+            bufferingPolicy: .bufferingNewest(1)
+        )
         let backlog = SubscriptionBacklog(limit: limit)
         return (
             RedisSubscription(stream: stream, backlog: backlog),
@@ -75,7 +79,7 @@ public struct RedisSubscription: AsyncSequence, Sendable {
     }
 
     public struct Iterator: AsyncIteratorProtocol {
-        var base: AsyncThrowingStream<RedisSubscriptionEvent, any Error>.Iterator
+        var base: AsyncThrowingStream<Void, any Error>.Iterator
         let backlog: SubscriptionBacklog
 
         public mutating func next() async throws -> RedisSubscriptionEvent? {
@@ -85,56 +89,27 @@ public struct RedisSubscription: AsyncSequence, Sendable {
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(any Error) -> RedisSubscriptionEvent? {
-            let event = try await base.next(isolation: actor)
-            if case .message = event { backlog.removed() }
-            return event
+            while true {
+                if let event = backlog.take() { return event }
+                guard try await base.next(isolation: actor) != nil else { return nil }
+            }
         }
     }
 }
 
 /// The end of a subscription that its client writes to.
 package struct SubscriptionWriter: Sendable {
-    package let continuation: AsyncThrowingStream<RedisSubscriptionEvent, any Error>.Continuation
+    /// Ends it, and tells of its end.
+    package let continuation: AsyncThrowingStream<Void, any Error>.Continuation
     let backlog: SubscriptionBacklog
-    private var isOverflowing = false
-
-    init(
-        continuation: AsyncThrowingStream<RedisSubscriptionEvent, any Error>.Continuation,
-        backlog: SubscriptionBacklog
-    ) {
-        self.continuation = continuation
-        self.backlog = backlog
-    }
 
     /// Passes a message on; drops it if the reader is too slow, and says so once.
-    package mutating func deliver(_ message: RedisMessage) {
-        if backlog.add() {
-            isOverflowing = false
-            continuation.yield(.message(message))
-        } else if !isOverflowing {
-            isOverflowing = true
-            continuation.yield(.overflowed)
-        }
-    }
-}
-
-/// Counts the messages that a reader has not taken.
-final class SubscriptionBacklog: Sendable {
-    private let count = Atomic<Int>(0)
-    private let limit: Int
-
-    init(limit: Int) {
-        self.limit = limit
+    package func deliver(_ message: RedisMessage) {
+        if backlog.add(message) { continuation.yield() }
     }
 
-    /// Makes room for one message, if there is any.
-    func add() -> Bool {
-        guard count.load(ordering: .relaxed) < limit else { return false }
-        count.wrappingAdd(1, ordering: .relaxed)
-        return true
-    }
-
-    func removed() {
-        count.wrappingSubtract(1, ordering: .relaxed)
+    /// Tells of an interruption, or of its end.
+    package func tell(_ gap: RedisSubscriptionEvent) {
+        if backlog.add(gap) { continuation.yield() }
     }
 }

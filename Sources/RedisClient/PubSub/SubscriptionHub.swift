@@ -149,7 +149,7 @@ final class SubscriptionHub {
     func connectionLost(_ error: RedisClientError, hasAnswered: Bool) {
         guard case .ready = phase else { return }
         if hasAnswered { backoff.succeeded() }
-        for id in table.disconnect() { listeners[id]?.continuation.yield(.disconnected) }
+        for id in table.disconnect() { listeners[id]?.tell(.disconnected) }
         logger.info(
             "The connection for subscriptions was lost.",
             metadata: ["redis.server": "\(configuration)", "error": "\(error)"]
@@ -163,7 +163,7 @@ final class SubscriptionHub {
         for completion in table.confirm(target) {
             switch completion {
             case .subscribed(let id): waiting.removeValue(forKey: id)?.resume()
-            case .resubscribed(let id): listeners[id]?.continuation.yield(.resubscribed)
+            case .resubscribed(let id): listeners[id]?.tell(.resubscribed)
             }
         }
     }

@@ -6,24 +6,13 @@ import RESP
 /// Keeps the streams of one subscription, one for each target, and makes them again when they are lost. Lives on one
 /// event loop.
 final class SubscriptionKeeper {
-    private struct Link {
-        /// Names the attempt; what belongs to an older one is ignored.
-        var attempt = 0
-        var task: HTTPClient.Task<Void>?
-        var isConfirmed = false
-        var lastSign = NIODeadline.now()
-        var backoff: Backoff
-    }
-
-    private static let reconnectBackoff = Duration.milliseconds(20)...Duration.seconds(5)
-
     private let configuration: UpstashClient.Configuration
     private let requests: RequestFactory
     private let httpClient: HTTPClient
     private let eventLoop: any EventLoop
     private let logger: Logger
-    private var writer: SubscriptionWriter
-    private var links: [SubscriptionTarget: Link]
+    private let writer: SubscriptionWriter
+    private var links: [SubscriptionTarget: SubscriptionLink]
     /// The caller that waits for the first confirmation.
     private var waiting: UnsafeContinuation<Void, any Error>?
     private var wasComplete = false
@@ -47,8 +36,7 @@ final class SubscriptionKeeper {
         self.httpClient = httpClient
         self.eventLoop = eventLoop
         self.logger = logger
-        let link = Link(backoff: Backoff(Self.reconnectBackoff))
-        links = Dictionary(uniqueKeysWithValues: targets.map { ($0, link) })
+        links = Dictionary(uniqueKeysWithValues: targets.map { ($0, SubscriptionLink()) })
     }
 
     /// Asks it from any thread.
@@ -112,7 +100,6 @@ final class SubscriptionKeeper {
         guard end == nil, var link = links[target] else { return }
         link.attempt += 1
         link.lastSign = .now()
-        link.isConfirmed = false
         let attempt = link.attempt
         do {
             let keeper = NIOLoopBound(self, eventLoop: eventLoop)
@@ -148,13 +135,11 @@ final class SubscriptionKeeper {
 
     private func received(_ event: SubscriptionTarget.Event?, _ target: SubscriptionTarget, _ attempt: Int) {
         guard links[target]?.attempt == attempt else { return }
-        links[target]?.lastSign = .now()
+        links[target]?.received(event, at: .now())
         switch event {
         case .message(let message):
             writer.deliver(message)
         case .confirmed:
-            links[target]?.isConfirmed = true
-            links[target]?.backoff.succeeded()
             if links.values.allSatisfy(\.isConfirmed) { confirmedAll() }
         case nil:
             break
@@ -162,7 +147,7 @@ final class SubscriptionKeeper {
     }
 
     private func confirmedAll() {
-        if wasComplete, isInterrupted { writer.continuation.yield(.resubscribed) }
+        if wasComplete, isInterrupted { writer.tell(.resubscribed) }
         wasComplete = true
         isInterrupted = false
         waiting?.resume()
@@ -170,9 +155,7 @@ final class SubscriptionKeeper {
     }
 
     private func lost(_ target: SubscriptionTarget, _ attempt: Int, _ error: any Error) {
-        guard end == nil, links[target]?.attempt == attempt else { return }
-        links[target]?.isConfirmed = false
-        links[target]?.task = nil
+        guard end == nil, links[target]?.attempt == attempt, let pause = links[target]?.lost(at: .now()) else { return }
         // One that was given up tells no reason.
         if error as? HTTPClientError != .cancelled { lastFailure = error }
         if isLasting(error) {
@@ -181,13 +164,12 @@ final class SubscriptionKeeper {
         }
         if wasComplete, !isInterrupted {
             isInterrupted = true
-            writer.continuation.yield(.disconnected)
+            writer.tell(.disconnected)
             logger.info(
                 "A subscription was interrupted.",
                 metadata: ["upstash.endpoint": "\(configuration)", "error": "\(error)"]
             )
         }
-        guard let pause = links[target]?.backoff.next() else { return }
         eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in connect(target) }
     }
 
