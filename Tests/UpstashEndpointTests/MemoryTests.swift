@@ -45,6 +45,45 @@ struct MemoryTests {
         }
     }
 
+    @Test("what is stored stays: once the memory is used up, writes are refused in the words of Redis")
+    func full() async throws {
+        var limits = UpstashEndpointLimits()
+        limits.maxStoredBytes = 100_000
+        let server = try await RedisServer.start(arguments: ["--maxmemory", "1"])
+        try await Endpoint.serving(server.url) { redis in
+            try await Endpoint.serving("memory://", limits: limits) { memory in
+                _ = try await memory.ask(.POST, "/", #"["SET","lock","owner","NX"]"#)
+                let value = String(repeating: "x", count: 1000)
+                var count = 0
+                while try await memory.ask(.POST, "/set/k\(count)", value).status == 200, count < 200 { count += 1 }
+                #expect((80...100).contains(count))
+                let writes = """
+                    [["SET","lock","thief","NX"],["SETNX","a",1],["SETEX","a",1,1],["PSETEX","a",1,1],["INCR","n"],["DECR","n"],
+                     ["INCRBY","n",1],["DECRBY","n",1],["HSET","h","a",1],["HMSET","h","a",1],["SET","a"],["HDEL","h","a"],
+                     ["EXPIRE","none",1],["DEL","none"]]
+                    """
+                let refused = try await memory.ask(.POST, "/pipeline", writes).body
+                #expect(try await redis.ask(.POST, "/pipeline", writes).body == refused)
+                #expect(refused.contains("OOM command not allowed"))
+                for number in 0..<count {
+                    #expect(try await memory.ask(.GET, "/strlen/k\(number)").body == #"{"result":1000}"#)
+                }
+                #expect(try await memory.ask(.GET, "/get/lock").body == #"{"result":"owner"}"#)
+                // What is deleted or has expired makes room.
+                _ = try await memory.ask(.GET, "/del/k0/k1")
+                #expect(try await memory.ask(.GET, "/set/k0/\(value)").status == 200)
+                while try await memory.ask(.POST, "/set/k\(count)", value).status == 200, count < 200 { count += 1 }
+                _ = try await memory.ask(.GET, "/pexpire/k0/1")
+                _ = try await memory.ask(.GET, "/pexpire/k2/1")
+                let hasRoom = try await eventually {
+                    try await memory.ask(.GET, "/setnx/lock/thief").body == #"{"result":0}"#
+                }
+                #expect(hasRoom)
+            }
+        }
+        await server.stop()
+    }
+
     @Test("values are binary-safe, and pipelines, base64 and tokens work")
     func service() async throws {
         try await Endpoint.serving("memory://") { endpoint in

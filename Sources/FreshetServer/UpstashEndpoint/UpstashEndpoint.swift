@@ -68,7 +68,7 @@ package func buildUpstashEndpoint(
 ) async throws -> UpstashEndpoint {
     let backend: any UpstashBackend =
         if configuration.store.isMemory {
-            UpstashMemoryBackend()
+            UpstashMemoryBackend(maxBytes: limits.maxStoredBytes)
         } else {
             try UpstashRedisBackend(url: configuration.store.url, limits: limits, logger: logger)
         }

@@ -25,6 +25,8 @@ package struct UpstashEndpointLimits: Sendable {
     package var maxWaitingEvents = 1024
     package var maxWaitingBytes = 32 << 20
     package var maxWaitingBytesInAll = 64 << 20
+    /// What `memory://` holds. Once there is more, commands that take memory are refused.
+    package var maxStoredBytes = 256 << 20
     /// Transactions at a time, each on a connection of its own. More wait.
     package var maxTransactions = 32
     /// How long a command may take.

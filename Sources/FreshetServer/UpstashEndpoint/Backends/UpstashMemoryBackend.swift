@@ -4,9 +4,14 @@ import NIOCore
 import RESP
 import RedisClient
 
-/// Runs what the embedded store can do; everything is lost with the process.
+/// Runs what the embedded store can do; everything is lost with the process. Nothing is before: as in Redis, what takes
+/// memory is refused once more than the limit is in use.
 struct UpstashMemoryBackend: UpstashBackend {
-    private let store = MemoryStore()
+    /// Evicts nothing.
+    private let store = MemoryStore(maxBytes: .max)
+    private let maxBytes: Int
+
+    init(maxBytes: Int) { self.maxBytes = maxBytes }
 
     func connect() async throws {}
 
@@ -24,6 +29,7 @@ struct UpstashMemoryBackend: UpstashBackend {
             guard operation.arity.contains(arguments.count) else {
                 throw RESPError("ERR wrong number of arguments for '\(command.name.lowercased())' command")
             }
+            if operation.takesMemory, isFull { throw Self.outOfMemory }
             return try await operation.run(store, arguments)
         } catch let error as RESPError {
             return .error(error)
@@ -33,6 +39,14 @@ struct UpstashMemoryBackend: UpstashBackend {
             return .error(RESPError("ERR internal error"))
         }
     }
+
+    private var isFull: Bool {
+        guard store.bytes > maxBytes else { return false }
+        store.sweep()
+        return store.bytes > maxBytes
+    }
+
+    private static let outOfMemory = RESPError("OOM command not allowed when used memory > 'maxmemory'.")
 
     /// The store's refusals in the words of Redis, which programs look for.
     private static func redisError(_ error: CacheError) -> RESPError {

@@ -8,10 +8,13 @@ struct UpstashMemoryCommands {
 
     /// How many arguments it takes.
     let arity: ClosedRange<Int>
+    /// Whether it may take more memory, and so is refused when that is used up.
+    let takesMemory: Bool
     let run: Run
 
-    init(_ arity: ClosedRange<Int>, _ run: @escaping Run) {
+    init(_ arity: ClosedRange<Int>, takesMemory: Bool = false, _ run: @escaping Run) {
         self.arity = arity
+        self.takesMemory = takesMemory
         self.run = run
     }
 
@@ -31,21 +34,21 @@ struct UpstashMemoryCommands {
         "MGET": Self(1...many) { store, arguments in
             .array(try await store.mget(arguments.map(text)).map { .optional($0) })
         },
-        "SET": Self(2...many) { store, arguments in
+        "SET": Self(2...many, takesMemory: true) { store, arguments in
             let options = try UpstashSetOptions.read(arguments.dropFirst(2))
             let isStored = try await store.set(text(arguments[0]), arguments[1], options: options)
             return isStored ? .simpleString("OK") : .null
         },
-        "SETNX": Self(2...2) { store, arguments in
+        "SETNX": Self(2...2, takesMemory: true) { store, arguments in
             let options = CacheOptions(condition: .ifMissing)
             return .integer(try await store.set(text(arguments[0]), arguments[1], options: options) ? 1 : 0)
         },
-        "SETEX": Self(3...3) { store, arguments in
+        "SETEX": Self(3...3, takesMemory: true) { store, arguments in
             let expiry = try UpstashSetOptions.expiry(seconds: arguments[1], of: "setex")
             _ = try await store.set(text(arguments[0]), arguments[2], options: CacheOptions(expiry: expiry))
             return .simpleString("OK")
         },
-        "PSETEX": Self(3...3) { store, arguments in
+        "PSETEX": Self(3...3, takesMemory: true) { store, arguments in
             let expiry = try UpstashSetOptions.expiry(milliseconds: arguments[1], of: "psetex")
             _ = try await store.set(text(arguments[0]), arguments[2], options: CacheOptions(expiry: expiry))
             return .simpleString("OK")
@@ -53,12 +56,12 @@ struct UpstashMemoryCommands {
         "STRLEN": Self(1...1) { store, arguments in
             .integer(try await store.get(text(arguments[0]))?.readableBytes ?? 0)
         },
-        "INCR": Self(1...1) { store, arguments in try await add(1, to: arguments[0], store) },
-        "DECR": Self(1...1) { store, arguments in try await add(-1, to: arguments[0], store) },
-        "INCRBY": Self(2...2) { store, arguments in
+        "INCR": Self(1...1, takesMemory: true) { store, arguments in try await add(1, to: arguments[0], store) },
+        "DECR": Self(1...1, takesMemory: true) { store, arguments in try await add(-1, to: arguments[0], store) },
+        "INCRBY": Self(2...2, takesMemory: true) { store, arguments in
             try await add(integer(arguments[1]), to: arguments[0], store)
         },
-        "DECRBY": Self(2...2) { store, arguments in
+        "DECRBY": Self(2...2, takesMemory: true) { store, arguments in
             let (amount, overflow) = Int64(0).subtractingReportingOverflow(try integer(arguments[1]))
             guard !overflow else { throw RESPError("ERR decrement would overflow") }
             return try await add(amount, to: arguments[0], store)
@@ -89,10 +92,10 @@ struct UpstashMemoryCommands {
         "HGET": Self(2...2) { store, arguments in
             .optional(try await store.hget(text(arguments[0]), text(arguments[1])))
         },
-        "HSET": Self(3...many) { store, arguments in
+        "HSET": Self(3...many, takesMemory: true) { store, arguments in
             .integer(try await store.hset(text(arguments[0]), fields(arguments, of: "hset")))
         },
-        "HMSET": Self(3...many) { store, arguments in
+        "HMSET": Self(3...many, takesMemory: true) { store, arguments in
             _ = try await store.hset(text(arguments[0]), fields(arguments, of: "hmset"))
             return .simpleString("OK")
         },
