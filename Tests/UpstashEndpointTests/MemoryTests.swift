@@ -50,7 +50,7 @@ struct MemoryTests {
         var limits = UpstashEndpointLimits()
         limits.maxStoredBytes = 100_000
         let server = try await RedisServer.start(arguments: ["--maxmemory", "1"])
-        try await Endpoint.serving(server.url) { redis in
+        try await Endpoint.serving(server.url) { [limits] redis in
             try await Endpoint.serving("memory://", limits: limits) { memory in
                 _ = try await memory.ask(.POST, "/", #"["SET","lock","owner","NX"]"#)
                 let value = String(repeating: "x", count: 1000)
