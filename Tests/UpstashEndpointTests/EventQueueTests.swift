@@ -12,22 +12,56 @@ struct EventQueueTests {
     @Test("one that is full ends, and gives back its room although nobody reads")
     func overflow() {
         for (limit, bytes) in [(3, 100), (100, 30)] {
-            let budget = ByteBudget(limit: 100)
-            let queue = UpstashEventQueue(limit: limit, room: budget.share(limit: bytes))
+            let queues = UpstashEventQueues(maxEvents: limit, maxBytes: bytes, maxBytesInAll: 100)
+            let (queue, other) = (queues.add(), queues.add())
             for _ in 0..<3 { #expect(queue.put(event)) }
+            #expect(other.put(event))
             queue.putComment()
-            #expect(!budget.share().take(71))
             #expect(!queue.put(event))
-            #expect(budget.share().take(100))
             #expect(queue.next() == nil)
             #expect(!queue.put(event))
+            // It was its own limit.
+            #expect(other.put(event))
+            #expect(other.next() == event)
         }
+        let queues = UpstashEventQueues(maxEvents: 100, maxBytes: 100, maxBytesInAll: 30)
+        let queue = queues.add()
+        for _ in 0..<3 { #expect(queue.put(event)) }
+        #expect(!queue.put(event))
+        let next = queues.add()
+        for _ in 0..<3 { #expect(next.put(event)) }
+    }
+
+    @Test("where all are full, those end for whom most waits, not who keeps up")
+    func crowd() {
+        let queues = UpstashEventQueues(maxEvents: 100, maxBytes: 100, maxBytesInAll: 100)
+        let (stalled, slow, quick) = (queues.add(), queues.add(), queues.add())
+        for _ in 0..<5 { #expect(stalled.put(event)) }
+        for _ in 0..<4 { #expect(slow.put(event)) }
+        // What is being written has been waited for.
+        #expect(quick.put(event))
+        #expect(quick.next() == event)
+        #expect(quick.put(event))
+        #expect(stalled.next() == nil)
+        #expect(!stalled.put(event))
+        for _ in 0..<4 { #expect(slow.put(event)) }
+        // Now it is the one itself.
+        #expect(!slow.put(event))
+        #expect(slow.next() == nil)
+        #expect(quick.next() == event)
+        // One that has left is none of them, and its room is free.
+        do {
+            let left = queues.add()
+            for _ in 0..<8 { #expect(left.put(event)) }
+            queues.remove(left)
+        }
+        for _ in 0..<8 { #expect(quick.put(event)) }
     }
 
     @Test("one that has ended is read to its end, and an event takes its room until it is written")
     func end() async {
-        let budget = ByteBudget(limit: 20)
-        let queue = UpstashEventQueue(limit: 100, room: budget.share())
+        let queues = UpstashEventQueues(maxEvents: 100, maxBytes: 100, maxBytesInAll: 20)
+        let (queue, other) = (queues.add(), queues.add())
         for _ in 0..<2 { #expect(queue.put(event)) }
         queue.finish()
         #expect(!queue.put(event))
@@ -35,12 +69,13 @@ struct EventQueueTests {
         for await _ in queue.signals {
             while let event = queue.next() {
                 count += 1
-                #expect(!budget.share().take(30 - 10 * (2 - count)))
+                // A comment ends nobody.
+                other.putComment()
+                #expect((other.next() == nil) == (count == 1))
                 queue.written(event)
             }
         }
         #expect(count == 2)
-        #expect(budget.share().take(20))
     }
 
     @Test("what asks for too much takes nothing from others meanwhile")

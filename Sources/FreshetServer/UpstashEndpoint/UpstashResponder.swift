@@ -18,7 +18,7 @@ struct UpstashResponder: HTTPResponder {
     private let requests: RequestGate
     private let subscriptions: RequestGate
     private let memory: ByteBudget
-    private let memoryOfEvents: ByteBudget
+    private let queues: UpstashEventQueues
 
     init(backend: any UpstashBackend, tokens: UpstashTokens, limits: UpstashEndpointLimits) {
         runner = UpstashRunner(backend: backend, limits: limits)
@@ -27,7 +27,11 @@ struct UpstashResponder: HTTPResponder {
         requests = RequestGate(limit: limits.maxConcurrentRequests)
         subscriptions = RequestGate(limit: limits.maxSubscriptions)
         memory = ByteBudget(limit: limits.maxBytesInFlight)
-        memoryOfEvents = ByteBudget(limit: limits.maxWaitingBytesInAll)
+        queues = UpstashEventQueues(
+            maxEvents: limits.maxWaitingEvents,
+            maxBytes: limits.maxWaitingBytes,
+            maxBytesInAll: limits.maxWaitingBytesInAll
+        )
     }
 
     func respond(to request: Request, context: Context) async throws -> Response {
@@ -145,7 +149,7 @@ struct UpstashResponder: HTTPResponder {
                 backend: runner.backend,
                 limits: limits,
                 gate: subscriptions,
-                memory: memoryOfEvents
+                queues: queues
             )
             return try await stream.response(to: request, on: context.channel, events)
         }

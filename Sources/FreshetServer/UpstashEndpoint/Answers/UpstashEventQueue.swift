@@ -3,47 +3,85 @@ import NIOCore
 
 /// Events that wait for a reader, who may be slow. It ends with the first one for which there is no room; what waits then
 /// is dropped, so that it takes no room from other readers.
-struct UpstashEventQueue: Sendable {
+final class UpstashEventQueue: Sendable {
     private struct State {
         var events = CircularBuffer<ByteBuffer>()
+        /// Of the events.
+        var bytes = 0
         var hasEnded = false
+    }
+
+    private enum Outcome {
+        case taken, hasEnded
+        /// There is no room for more of this queue.
+        case isFull
+        /// There is no room for more of any queue.
+        case areAllFull
     }
 
     private let limit: Int
     private let room: ByteBudget.Share
+    private let queues: UpstashEventQueues
     private let state = NIOLockedValueBox(State())
     /// Tells that there may be events, and ends with the queue.
     let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
 
-    /// - Parameter room: for bytes.
-    init(limit: Int, room: ByteBudget.Share) {
+    /// - Parameters:
+    ///   - room: for bytes.
+    ///   - queues: among which it is one.
+    init(limit: Int, room: ByteBudget.Share, among queues: UpstashEventQueues) {
         self.limit = limit
         self.room = room
+        self.queues = queues
         (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
+    /// Bytes that nobody has begun to write.
+    var waitingBytes: Int { state.withLockedValue { $0.bytes } }
+
     /// False if it has ended.
     func put(_ event: ByteBuffer) -> Bool {
-        let (isTaken, dropped) = state.withLockedValue { state in
-            if append(event, &state) { return (true, CircularBuffer<ByteBuffer>()) }
-            defer { if !state.hasEnded { state = State(hasEnded: true) } }
-            return (false, state.hasEnded ? [] : state.events)
+        var outcome = append(event)
+        if outcome == .areAllFull {
+            queues.makeRoom(for: self) {
+                outcome = append(event)
+                return outcome != .areAllFull
+            }
         }
-        if isTaken { signal.yield() } else { signal.finish() }
-        for event in dropped { room.giveBack(event.readableBytes) }
-        return isTaken
+        switch outcome {
+        case .taken: signal.yield()
+        case .hasEnded: break
+        case .isFull, .areAllFull: drop()
+        }
+        return outcome == .taken
     }
 
     /// A sign of life; left out where there is no room.
     func putComment() {
-        if state.withLockedValue({ append(.serverSentComment, &$0) }) { signal.yield() }
+        if append(.serverSentComment) == .taken { signal.yield() }
     }
 
-    private func append(_ event: ByteBuffer, _ state: inout State) -> Bool {
-        guard !state.hasEnded, state.events.count < limit, room.take(event.readableBytes) else { return false }
-        state.events.append(event)
-        return true
+    private func append(_ event: ByteBuffer) -> Outcome {
+        let bytes = event.readableBytes
+        return state.withLockedValue { state in
+            if state.hasEnded { return .hasEnded }
+            guard state.events.count < limit, room.allows(bytes) else { return .isFull }
+            guard room.take(bytes) else { return .areAllFull }
+            state.events.append(event)
+            state.bytes += bytes
+            return .taken
+        }
+    }
+
+    /// Ends it without what waits.
+    func drop() {
+        let bytes = state.withLockedValue { state in
+            defer { state = State(hasEnded: true) }
+            return state.bytes
+        }
+        signal.finish()
+        room.giveBack(bytes)
     }
 
     /// What waits is read to its end.
@@ -53,7 +91,13 @@ struct UpstashEventQueue: Sendable {
     }
 
     /// The next event, if there is one already. It takes its room until it is written.
-    func next() -> ByteBuffer? { state.withLockedValue { $0.events.popFirst() } }
+    func next() -> ByteBuffer? {
+        state.withLockedValue { state in
+            let event = state.events.popFirst()
+            state.bytes -= event?.readableBytes ?? 0
+            return event
+        }
+    }
 
     func written(_ event: ByteBuffer) { room.giveBack(event.readableBytes) }
 }

@@ -20,7 +20,7 @@ struct UpstashEventStream {
     let backend: any UpstashBackend
     let limits: UpstashEndpointLimits
     let gate: RequestGate
-    let memory: ByteBudget
+    let queues: UpstashEventQueues
 
     /// Answers once the server has confirmed, so that what happens afterwards is told.
     func response(to request: Request, on channel: any Channel, _ events: UpstashEvents) async throws -> Response {
@@ -31,12 +31,10 @@ struct UpstashEventStream {
         var headers = Self.headers
         headers[.connection] = "close"
         let heartbeat = limits.heartbeat
-        let queue = UpstashEventQueue(
-            limit: limits.maxWaitingEvents,
-            room: memory.share(limit: limits.maxWaitingBytes)
-        )
         let body = ResponseBody { writer in
             defer { withExtendedLifetime(seat) {} }
+            let queue = queues.add()
+            defer { queues.remove(queue) }
             try await writer.write(events.confirmation)
             try await request.body.consumeWithCancellationOnInboundClose { _ in
                 try await Self.pump(source, heartbeat, through: queue, until: channel.closeFuture, to: &writer)

@@ -28,6 +28,9 @@ final class ByteBudget: Sendable {
             )
         }
 
+        /// Whether its own limit lets it take more, be it there or not.
+        func allows(_ bytes: Int) -> Bool { bytes <= limit - taken.load(ordering: .relaxed) }
+
         /// False if there is not so much left; then nothing is taken.
         func take(_ bytes: Int) -> Bool {
             guard taken.add(bytes, upTo: limit) else { return false }
