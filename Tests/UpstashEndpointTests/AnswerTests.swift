@@ -83,6 +83,32 @@ struct AnswerTests {
         }
     }
 
+    @Test("a result that is nested too deep is an error, not a result that misses a part")
+    func nesting() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            func nested(_ depth: Int) -> String {
+                #"["EVAL","local t={} for i=2,\#(depth) do t={t} end return t",0]"#
+            }
+            func result(_ depth: Int) -> String {
+                #"{"result":"# + String(repeating: "[", count: depth) + String(repeating: "]", count: depth) + "}"
+            }
+            let error = "ERR the reply is nested deeper than 64 levels"
+            #expect(try await endpoint.ask(.POST, "/", nested(64)).body == result(64))
+            let alone = try await endpoint.ask(.POST, "/", nested(70))
+            #expect(alone.status == 400)
+            #expect(alone.error == error)
+            let commands = "[\(nested(3)),\(nested(70)),\(nested(3))]"
+            for path in ["/pipeline", "/multi-exec"] {
+                for headers in [[:], base64] {
+                    let answer = try await endpoint.ask(.POST, path, commands, headers: headers)
+                    #expect(answer.body == "[\(result(3)),{\"error\":\"\(error)\"},\(result(3))]")
+                }
+            }
+            let raw = try await endpoint.ask(.POST, "/pipeline", "[\(nested(2)),\(nested(70))]", headers: resp2)
+            #expect(raw.body == "*1\r\n*0\r\n-\(error)\r\n")
+        }
+    }
+
     @Test("refusals have the format that was asked for, once it is known")
     func refusals() async throws {
         try await Endpoint.serving("memory://") { endpoint in

@@ -45,6 +45,24 @@ struct ScriptTests {
         }
     }
 
+    @Test("an error that a script makes up is its own; commands that are not there are named as they were sent")
+    func errors() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let script = ##"["EVAL","return redis.error_reply(\"ERR unknown command 'FOO', x\")",0]"##
+            let answer = ##"{"error":"ERR unknown command 'FOO', x"}"##
+            #expect(try await endpoint.ask(.POST, "/", script).body == answer)
+            #expect(try await endpoint.ask(.POST, "/pipeline", "[\(script)]").body == "[\(answer)]")
+            #expect(try await endpoint.ask(.POST, "/multi-exec", "[\(script)]").body == "[\(answer)]")
+            let unknown = ##"["foo'bar","x"]"##
+            let refusal = UpstashRefusal.notAvailable("FOO'BAR").text
+            #expect(refusal.contains("'FOO'BAR'"))
+            #expect(try await endpoint.ask(.POST, "/", unknown).error == refusal)
+            #expect(try await endpoint.ask(.POST, "/multi-exec", "[\(unknown)]").error == refusal)
+            let both = try await endpoint.ask(.POST, "/pipeline", "[\(script),\(unknown)]").body
+            #expect(both == "[\(answer),{\"error\":\"\(refusal)\"}]")
+        }
+    }
+
     private static let flagged = RedisScript("#!lua flags=allow-key-locking\nreturn redis.call('INCR',KEYS[1])")
 
     @Test("a script is known by the digest that its sender computes", arguments: ["/", "/pipeline", "/multi-exec"])

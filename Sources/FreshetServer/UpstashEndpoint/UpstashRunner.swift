@@ -31,8 +31,9 @@ struct UpstashRunner: Sendable {
         try reserve(1, memory)
         if let refusal = refusal(of: command, isReadOnly) { throw refusal }
         if let answer = UpstashCommandRules.answer(to: command) { return answer }
+        let sent = [command.command]
         let hasScripts = command.traits.contains(.ofScripts)
-        return try Self.checked(try await backend.execute([command.command], hasScripts: hasScripts), count: 1)[0]
+        return try Self.served(try await backend.execute(sent, hasScripts: hasScripts), to: sent)[0]
     }
 
     /// Runs a pipeline in pieces, so that its replies are not all in memory at once. Those that may not be run are
@@ -194,7 +195,7 @@ struct UpstashRunner: Sendable {
         let hasScripts = commands.traitsOfAny.contains(.ofScripts)
         if UpstashCommandRules.allow(commands, isReadOnly: isReadOnly, limits: limits) {
             let sent = places.count == commands.count ? commands.all : Array(commands.all[places])
-            return try Self.checked(try await send(sent, hasScripts), count: sent.count)
+            return try Self.served(try await send(sent, hasScripts), to: sent)
         }
         var sent: [RESPCommand] = []
         var own: [Int: RESPValue] = [:]
@@ -206,12 +207,18 @@ struct UpstashRunner: Sendable {
             let command = commands[place]
             if let answer = try answer(command) { own[place] = answer } else { sent.append(command.command) }
         }
-        var replies = try Self.checked(sent.isEmpty ? [] : try await send(sent, hasScripts), count: sent.count)[...]
+        var replies = try Self.served(sent.isEmpty ? [] : try await send(sent, hasScripts), to: sent)[...]
         return places.compactMap { own[$0] ?? replies.popFirst() }
     }
 
-    private static func checked(_ replies: [RESPValue], count: Int) throws -> [RESPValue] {
-        guard replies.count == count else { throw UpstashRefusal.unavailable("an answer is missing", .badGateway) }
+    /// Replies as the service gives them.
+    private static func served(_ replies: consuming [RESPValue], to commands: [RESPCommand]) throws -> [RESPValue] {
+        guard replies.count == commands.count else {
+            throw UpstashRefusal.unavailable("an answer is missing", .badGateway)
+        }
+        for place in replies.indices {
+            if let error = replies[place].serviceError(of: commands[place]) { replies[place] = .error(error) }
+        }
         return replies
     }
 

@@ -156,10 +156,6 @@ public struct RESPDecoder: Sendable {
         stack.append(PartialAggregate(kind: kind, count: count, isKept: isKept))
     }
 
-    private var tooDeep: RESPValue {
-        .error(RESPError("ERR the reply is nested deeper than \(limits.depth) levels"))
-    }
-
     private mutating func finish(_ blob: PartialBlob) throws(RESPDecodingError) -> RESPValue? {
         guard blob.isFull, input.readableBytes >= 2 else { return nil }
         guard input.readInteger(as: UInt16.self) == 0x0D0A else { throw RESPDecodingError(.malformed) }
@@ -175,7 +171,7 @@ public struct RESPDecoder: Sendable {
             let complete = stack.removeLast()
             // What an attribute annotates is still to come, at the place where the attribute stood.
             if case .attribute = complete.kind { return nil }
-            value = complete.isKept ? complete.value : tooDeep
+            value = complete.isKept ? complete.value : .error(.tooDeep(limit: limits.depth))
         }
         return value
     }

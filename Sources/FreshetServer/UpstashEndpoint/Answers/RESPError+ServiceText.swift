@@ -3,13 +3,14 @@ import RESP
 
 extension RESPError {
     /// The text with which the service says the same. Arguments that Redis repeats are left out.
-    var serviceText: String {
-        guard text.hasPrefix("ERR unknown command ") else { return text }
+    ///
+    /// - Parameter name: of the command; nil for what Redis calls it, of several.
+    func serviceText(of name: String? = nil) -> String {
+        let start = "ERR unknown command "
+        guard text.hasPrefix(start) else { return text }
         // ERR unknown command 'NAME', with args beginning with: …
-        let quoted = text.dropFirst("ERR unknown command ".count)
-        guard let quote = quoted.first, quote == "'" || quote == "`" else { return description }
-        let name = quoted.dropFirst().prefix { $0 != quote }
-        return UpstashRefusal.notAvailable(name.uppercased()).text
+        let quoted = description.dropFirst(start.count)
+        return UpstashRefusal.notAvailable(name ?? String(quoted.dropFirst().dropLast())).text
     }
 
     /// The status of an answer that is this error alone. 503 where the server ran nothing, and soon may.

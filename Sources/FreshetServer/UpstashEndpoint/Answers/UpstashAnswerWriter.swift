@@ -45,7 +45,6 @@ struct UpstashAnswerWriter {
 
     mutating func write(_ entry: RESPValue) {
         defer { isFirst = false }
-        let entry = entry.error.map { .error(RESPError($0.serviceText)) } ?? entry
         // As commands are measured, however long their strings are once written: what was taken can be read.
         let size = entry.size()
         if size > maxEntryBytes { return write(tooLarge: size, limit: maxEntryBytes) }

@@ -93,7 +93,7 @@ extension UpstashRefusal {
 
     /// What a server answered in place of everything that was asked for.
     init(_ error: RESPError) {
-        self.init(error.serviceStatus(), error.serviceText)
+        self.init(error.serviceStatus(), error.serviceText())
         isTransient = status == .serviceUnavailable
     }
 
