@@ -77,13 +77,13 @@ struct AccessTests {
             #expect(
                 try await endpoint.ask(.POST, "/", #"["XREAD","STREAMS","x","0"]"#, headers: readOnly).status == 200
             )
-            let writing = [
+            let withheld = [
                 #"["SET","k","w"]"#, #"["del","k"]"#, #"["EVAL","return redis.call('DEL','k')",0]"#, #"["KEYS","*"]"#,
                 #"["SCAN","0"]"#, #"["FLUSHALL"]"#, #"["GETDEL","k"]"#, #"["GETEX","k","EX",1]"#, #"["SORT","k"]"#,
                 #"["PUBLISH","c","m"]"#, #"["XREADGROUP","GROUP","g","c","STREAMS","x",">"]"#, #"["SCRIPT","FLUSH"]"#,
-                #"["EVAL_RO","while true do end",0]"#, #"["fcall_ro","f",0]"#,
+                #"["EVAL_RO","while true do end",0]"#, #"["fcall_ro","f",0]"#, #"["RANDOMKEY"]"#, #"["info"]"#,
             ]
-            for command in writing {
+            for command in withheld {
                 let answer = try await endpoint.ask(.POST, "/", command, headers: readOnly)
                 #expect(answer.status == 400, "\(command)")
                 #expect(answer.error?.hasPrefix("NOPERM ") == true, "\(command)")
