@@ -74,9 +74,10 @@ final class ClusterRouter: NodeRouter {
         var place = Place.anyPrimary
         for command in transaction {
             switch try CommandRoute.inCluster(command) {
-            case .one(let next) where place == .anyPrimary || next == place || next == .anyPrimary:
-                if next != .anyPrimary { place = next }
-            case .one, .parts:
+            case .one(let next):
+                guard let both = place.joined(with: next) else { throw .crossSlot("The keys of the transaction") }
+                place = both
+            case .parts:
                 throw .crossSlot("The keys of the transaction")
             case .everyPrimary, .primariesInTurn:
                 throw RedisClientError(

@@ -41,19 +41,19 @@ struct ClusterState {
         case .slot(let slot): shard = map.shard(of: slot)
         case .primary(let address, let slot):
             shard = map.shards.firstIndex { $0.primary == address } ?? map.shard(of: slot)
+        case .channel(let slot): return pick(members.count, from: map.shard(of: slot) ?? 0) { members[$0].primary }
         case .anyPrimary, .node: shard = nil
         }
         // Whoever is asked for a slot that nobody has says so.
-        guard let shard else { return pick(members.count, random) { members[$0].primary } }
+        guard let shard else { return pick(members.count, from: random(members.count)) { members[$0].primary } }
         let nodes = members[shard]
         guard fromReplica, case .slot = place, !nodes.replicas.isEmpty else { return nodes.primary }
-        let replica = pick(nodes.replicas.count, random) { nodes.replicas[$0] }
+        let replica = pick(nodes.replicas.count, from: random(nodes.replicas.count)) { nodes.replicas[$0] }
         return isOfUse(replica) ? replica : nodes.primary
     }
 
-    /// One of several at random, better one that answers.
-    private func pick(_ count: Int, _ random: (Int) -> Int, _ node: (Int) -> RedisNode) -> RedisNode {
-        let start = random(count)
+    /// The first of several, from one on, that answers; if none does, that one.
+    private func pick(_ count: Int, from start: Int, _ node: (Int) -> RedisNode) -> RedisNode {
         for offset in 0..<count {
             let candidate = node((start + offset) % count)
             if isOfUse(candidate) { return candidate }

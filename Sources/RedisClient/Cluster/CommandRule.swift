@@ -7,6 +7,8 @@ struct CommandRule: Sendable {
         case oneSlot
         /// May be sent in parts, one for each slot.
         case parts(ReplyMerge)
+        /// Any primary takes it. Its first argument is a channel.
+        case byChannel
         /// Speaks of the whole data set, so that every primary is asked.
         case everyPrimary(ReplyMerge)
         /// Goes through the whole data set, one primary after the other.
@@ -46,6 +48,7 @@ struct CommandRule: Sendable {
         spread(.everyPrimary(.concatenate), "KEYS")
         spread(.everyPrimary(.allSucceeded), "FLUSHALL FLUSHDB SWAPDB")
         spread(.primariesInTurn, "SCAN")
+        spread(.byChannel, "PUBLISH")
         spread(.parts(.byPosition), "MGET")
         spread(.parts(.sum), "DEL EXISTS TOUCH UNLINK")
         spread(.parts(.allSucceeded), "MSET")

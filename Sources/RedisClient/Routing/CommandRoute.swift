@@ -4,9 +4,25 @@ import RESP
 enum Place: Sendable, Hashable {
     case anyPrimary
     case slot(Int)
+    /// Any primary will do, but all messages of a channel go to the one that has its slot: on different ways through the
+    /// cluster they would overtake each other.
+    case channel(slot: Int)
     /// A primary, or if it is none any longer the one that has a slot of its; even for what replicas could answer.
     case primary(RedisClient.Configuration.Address, ofSlot: Int)
     case node(RedisClient.Configuration.Address)
+}
+
+extension Place {
+    /// Where commands for both can be run together; `nil` if nowhere.
+    func joined(with other: Place) -> Place? {
+        switch (self, other) {
+        case (_, .anyPrimary): self
+        case (.anyPrimary, _): other
+        case (_, .channel): self
+        case (.channel, _): other
+        default: self == other ? self : nil
+        }
+    }
 }
 
 /// A primary, and how to find whoever takes its place.
@@ -34,6 +50,8 @@ enum CommandRoute: Sendable, Equatable {
             return .primariesInTurn
         case .everyPrimary(let merge):
             return .everyPrimary(merge)
+        case .byChannel:
+            return .one(command.argument(at: 0).map { .channel(slot: HashSlot.of($0)) } ?? .anyPrimary)
         case .oneSlot, .parts:
             break
         }

@@ -48,7 +48,7 @@ extension PipelinePlan.Part {
         let rule = CommandRule.of(command)
         switch rule.spread {
         case .everyPrimary, .primariesInTurn: return nil
-        case .oneSlot, .parts: break
+        case .oneSlot, .parts, .byChannel: break
         }
         var slots: [Int] = []
         rule.keys.forEachPosition(in: command) { position in

@@ -71,6 +71,12 @@ extension RedisClient {
             RESPCommand("MULTI"), RESPCommand("SET", "{t}1", "1"), RESPCommand("INCR", "{t}1"), RESPCommand("EXEC"),
         ])
         #expect(replies.last?.array?.last?.integer == 2)
+        // Channels are in no slot.
+        let telling = try await client.execute(pipeline: [
+            RESPCommand("MULTI"), RESPCommand("PUBLISH", "a", "m"), RESPCommand("INCR", "{t}1"),
+            RESPCommand("PUBLISH", "b", "m"), RESPCommand("EXEC"),
+        ])
+        #expect(telling.last?.array?.map(\.integer) == [0, 3, 0])
         for commands in [
             [RESPCommand("MULTI"), RESPCommand("SET", "a", "1"), RESPCommand("SET", "b", "1"), RESPCommand("EXEC")],
             [RESPCommand("MULTI"), RESPCommand("MGET", "a", "b"), RESPCommand("EXEC")],

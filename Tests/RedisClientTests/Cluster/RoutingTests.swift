@@ -71,6 +71,18 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
         #expect(try CommandRoute.inCluster(RESPCommand("DBSIZE")) == .everyPrimary(.sum))
     }
 
+    @Test func aChannelIsNoKeyButHasAWay() throws {
+        let place = Place.channel(slot: 12_182)
+        #expect(try CommandRoute.inCluster(RESPCommand("publish", "foo", "m")) == .one(place))
+        #expect(try CommandRoute.inCluster(RESPCommand("PUBLISH")) == .one(.anyPrimary))
+        // It stands back where there are keys.
+        #expect(place.joined(with: .slot(7)) == .slot(7))
+        #expect(Place.slot(7).joined(with: place) == .slot(7))
+        #expect(place.joined(with: .channel(slot: 7)) == place)
+        #expect(place.joined(with: .anyPrimary) == place && Place.anyPrimary.joined(with: place) == place)
+        #expect(Place.slot(7).joined(with: .slot(8)) == nil)
+    }
+
     @Test(arguments: [
         RESPCommand("RENAME", "a", "b"), RESPCommand("MSETNX", "a", "1", "b", "2"),
         RESPCommand("EVAL", "s", 2, "a", "b"),

@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import RESP
+import TestSupport
 import Testing
 
 @testable import RedisClient
@@ -63,6 +64,41 @@ import Testing
         #expect((1...(1 + Int(seconds))).contains(looks.withLockedValue { $0 }))
         await client.close()
         for server in [primary, replica] { try await server.stop() }
+    }
+
+    /// On different ways they would overtake each other.
+    @Test func messagesOfAChannelTakeOneWay() async throws {
+        let (ports, heard) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox<[String]>([]))
+        @Sendable func answer(_ command: [String], by name: String) -> String {
+            switch command.first {
+            case "CLUSTER": return ScriptedCluster.halves(ports.withLockedValue { $0 })
+            case "PUBLISH": heard.withLockedValue { $0.append("\(name) \(command[1])") }
+            case "EXEC": return "*1\r\n:0\r\n"
+            default: break
+            }
+            return "+OK\r\n"
+        }
+        let first = try await ScriptedServer.start { answer($0, by: "first") }
+        let second = try await ScriptedServer.start { answer($0, by: "second") }
+        ports.withLockedValue { $0 = [first.port, second.port] }
+        let client = ScriptedCluster.client(first.port)
+        // Slots 866 and 12,182.
+        for _ in 0..<10 {
+            for channel in ["hello", "foo"] {
+                let message = RESPCommand("PUBLISH", channel, "m")
+                try await client.execute(message)
+                try await client.execute(pipeline: [RESPCommand("GET", "hello"), RESPCommand("GET", "foo"), message])
+                try await client.execute(pipeline: [RESPCommand("MULTI"), message, RESPCommand("EXEC")])
+            }
+        }
+        let ways = heard.withLockedValue { $0 }
+        #expect(ways.count == 60 && Set(ways) == ["first hello", "second foo"])
+        // Without its node a channel has another.
+        try await second.stop()
+        #expect(await eventually { (try? await client.execute(RESPCommand("PUBLISH", "foo", "m"))) != nil })
+        #expect(heard.withLockedValue { $0.last } == "first foo")
+        await client.close()
+        try await first.stop()
     }
 
     @Test func noPrimaryIsCountedTwice() async throws {
