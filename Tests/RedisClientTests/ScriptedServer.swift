@@ -46,6 +46,13 @@ final class ScriptedServer: Sendable {
         return server
     }
 
+    /// Says something on all connections that no command asked for.
+    func push(_ message: String) {
+        for link in state.withLockedValue({ $0.links }) {
+            link.writeAndFlush(ByteBuffer(string: message), promise: nil)
+        }
+    }
+
     /// Closes all connections.
     func cut() {
         for link in state.withLockedValue({ $0.links }) { link.close(promise: nil) }

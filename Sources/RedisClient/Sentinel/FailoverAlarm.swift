@@ -3,12 +3,28 @@ import NIOConcurrencyHelpers
 import NIOCore
 import RESP
 
-/// Listens to one of the sentinels for news of a failover.
+/// Listens to all sentinels for news of a failover. Hearing of it from one is enough, but each may be cut off from those
+/// that bring it about.
 final class FailoverAlarm: Sendable {
+    typealias Address = RedisClient.Configuration.Address
+
+    enum Notice: Equatable {
+        /// The primary is another; `nil` where the message does not tell which.
+        case switched(to: Address?)
+        /// What one sentinel said may have been missed.
+        case gap
+    }
+
+    private struct State {
+        var subscribers: [Address: Subscriber] = [:]
+        var isClosed = false
+    }
+
+    private let configuration: RedisClient.Configuration
     private let primaryName: String
-    private let subscriber: Subscriber
     private let eventLoop: any EventLoop
-    private let hasStarted = NIOLockedValueBox(false)
+    private let logger: Logger
+    private let state = NIOLockedValueBox(State())
 
     /// Between attempts at a subscription that a sentinel refuses; a lost one is renewed by itself.
     private static let pause = TimeAmount.seconds(1)
@@ -16,35 +32,49 @@ final class FailoverAlarm: Sendable {
     init(
         configuration: RedisClient.Configuration,
         primaryName: String,
-        sentinels: @escaping @Sendable () -> [RedisClient.Configuration.Address],
         eventLoop: any EventLoop,
         logger: Logger
     ) {
+        self.configuration = configuration
         self.primaryName = primaryName
         self.eventLoop = eventLoop
-        let place = SubscriptionPlace(
-            connector: {
-                sentinels().randomElement().map { Connector(configuration: configuration.server(at: $0, peer: .any)) }
-            },
-            isRight: { _ in true }
-        )
-        subscriber = Subscriber(configuration: configuration, place: place, eventLoop: eventLoop, logger: logger)
+        self.logger = logger
     }
 
-    /// Calls when the primary changed, and when that may have been missed. Once for all, until it is closed.
-    func listen(_ action: @escaping @Sendable () -> Void) {
-        let isFirst = hasStarted.withLockedValue { hasStarted in
-            defer { hasStarted = true }
-            return !hasStarted
+    /// Listens to these sentinels and no others, until it is closed.
+    ///
+    /// - Parameter action: called for each that is new with what it says.
+    func listen(to sentinels: [Address], _ action: @escaping @Sendable (Notice) -> Void) {
+        let (new, unneeded) = state.withLockedValue { state -> ([Subscriber], [Subscriber]) in
+            if state.isClosed { return ([], []) }
+            let wanted = Set(sentinels)
+            let unneeded = Set(state.subscribers.keys).subtracting(wanted)
+                .compactMap { state.subscribers.removeValue(forKey: $0) }
+            let new = wanted.subtracting(state.subscribers.keys).map { address in
+                let subscriber = makeSubscriber(address)
+                state.subscribers[address] = subscriber
+                return subscriber
+            }
+            return (new, unneeded)
         }
-        if isFirst { Task.detached { await self.run(action) } }
+        for subscriber in unneeded { subscriber.close() }
+        for subscriber in new { Task.detached { await self.run(subscriber, action) } }
     }
 
-    private func run(_ action: @Sendable () -> Void) async {
+    private func makeSubscriber(_ address: Address) -> Subscriber {
+        Subscriber(
+            configuration: configuration,
+            place: SubscriptionPlace(configuration.server(at: address, peer: .any)),
+            eventLoop: eventLoop,
+            logger: logger
+        )
+    }
+
+    private func run(_ subscriber: Subscriber, _ action: @Sendable (Notice) -> Void) async {
         while true {
             do {
                 for try await event in try await subscriber.subscribe(to: [.channel("+switch-master")]) {
-                    if isNews(event) { action() }
+                    if let notice = notice(event) { action(notice) }
                 }
                 return
             } catch let error as RedisClientError where error.code == .closed {
@@ -56,12 +86,20 @@ final class FailoverAlarm: Sendable {
     }
 
     /// The message is `name old-ip old-port new-ip new-port`. It is not taken at its word: the sentinels are asked.
-    private func isNews(_ event: RedisSubscriptionEvent) -> Bool {
-        guard case .message(let message) = event else { return event.isGap }
-        return String(buffer: message.payload).split(separator: " ").first.map(String.init) == primaryName
+    private func notice(_ event: RedisSubscriptionEvent) -> Notice? {
+        guard case .message(let message) = event else { return .gap }
+        let words = String(buffer: message.payload).split(separator: " ").map(String.init)
+        guard words.first == primaryName else { return nil }
+        guard words.count == 5, let port = Int(words[4]) else { return .switched(to: nil) }
+        return .switched(to: .hostname(words[3], port: port))
     }
 
     func close() {
-        subscriber.close()
+        let subscribers = state.withLockedValue { state in
+            state.isClosed = true
+            defer { state.subscribers = [:] }
+            return Array(state.subscribers.values)
+        }
+        for subscriber in subscribers { subscriber.close() }
     }
 }

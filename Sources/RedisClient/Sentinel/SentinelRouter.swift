@@ -40,13 +40,11 @@ final class SentinelRouter: NodeRouter {
         self.eventLoopGroup = eventLoopGroup
         self.logger = logger
         eventLoop = eventLoopGroup.next()
-        let state = NIOLockedValueBox(State(view: SentinelView(sentinels: sentinel.sentinels)))
-        self.state = state
+        state = NIOLockedValueBox(State(view: SentinelView(sentinels: sentinel.sentinels)))
         refresher = TopologyRefresher(eventLoop: eventLoopGroup.next(), interval: configuration.topologyInterval)
         alarm = FailoverAlarm(
             configuration: Self.sentinelConfiguration(configuration, sentinel),
             primaryName: sentinel.primaryName,
-            sentinels: { state.withLockedValue { $0.view.sentinels } },
             eventLoop: eventLoopGroup.next(),
             logger: logger
         )
@@ -121,15 +119,16 @@ final class SentinelRouter: NodeRouter {
 
     /// Asks all sentinels that can be reached.
     private func look() async -> Bool {
-        alarm.listen { [weak self] in self?.refresher.request(isNews: true) }
         let sentinels = state.withLockedValue { state in
             state.view.beginRound()
             return state.view.sentinels
         }
+        listen(to: sentinels)
         let failure = await ask(sentinels)
         let isLost = state.withLockedValue { $0.primary?.isFailing ?? true }
         update { $0.endRound(isLost: isLost) }
         for node in takeForgotten() { node.abandon(because: .serverLeft) }
+        listen(to: state.withLockedValue { $0.view.sentinels })
         return state.withLockedValue { state in
             if state.isClosed { return true }
             guard let primary = state.primary else {
@@ -139,6 +138,21 @@ final class SentinelRouter: NodeRouter {
                 return false
             }
             return !primary.isFailing
+        }
+    }
+
+    private func listen(to sentinels: [Address]) {
+        alarm.listen(to: sentinels) { [weak self] notice in self?.heard(notice) }
+    }
+
+    private func heard(_ notice: FailoverAlarm.Notice) {
+        switch notice {
+        case .switched(let primary):
+            // What the others say after the first is no news.
+            let isKnown = primary != nil && state.withLockedValue { $0.view.primary == primary }
+            if !isKnown { refresher.request(isNews: true) }
+        case .gap:
+            refresher.request()
         }
     }
 

@@ -45,4 +45,88 @@ import Testing
         await client.close()
         for server in [first, second, sentinel.server] { try await server.stop() }
     }
+
+    /// Two primaries, the first of which is one, and three sentinels.
+    private struct Setup {
+        let servers: [ScriptedServer]
+        let sentinels: [ScriptedSentinel]
+        /// Knows one sentinel, and looks only for a reason.
+        let client: RedisClient
+        private let primary = NIOLockedValueBox(0)
+
+        init() async throws {
+            var servers: [ScriptedServer] = []
+            for name in ["first", "second"] {
+                servers.append(
+                    try await ScriptedServer.start { $0[0] == "ROLE" ? "*1\r\n+master\r\n" : "+\(name)\r\n" }
+                )
+            }
+            let (ports, primary) = (servers.map(\.port), primary)
+            sentinels = try await ScriptedSentinel.start(3) { ports[primary.withLockedValue { $0 }] }
+            client = sentinels[0].client { $0.topologyInterval = .seconds(3600) }
+            self.servers = servers
+        }
+
+        /// Lets the other server be the primary, and some of the sentinels say so.
+        func failOver(toldBy tellers: [Int]) {
+            let new = primary.withLockedValue { primary in
+                primary = 1 - primary
+                return primary
+            }
+            tell(tellers, to: new)
+        }
+
+        func tell(_ tellers: [Int], to new: Int) {
+            for teller in tellers { sentinels[teller].tell(from: servers[1 - new].port, to: servers[new].port) }
+        }
+
+        func isAt(_ name: String) async throws -> Bool {
+            try await eventually { try await client.execute(RESPCommand("GET", "a")).string == name }
+        }
+
+        func isListeningToAll() async -> Bool {
+            await eventually { sentinels.allSatisfy { $0.counts.subscriptions == 1 } }
+        }
+
+        /// How often each sentinel was asked.
+        var looks: [Int] { sentinels.map(\.counts.looks) }
+
+        func end() async {
+            await client.close()
+            for server in servers + sentinels.map(\.server) { try? await server.stop() }
+        }
+    }
+
+    @Test func anySentinelIsHeard() async throws {
+        let setup = try await Setup()
+        try await setup.client.connect()
+        #expect(await setup.isListeningToAll())
+        var expected = ["second", "first"]
+        // The others may be cut off from what happened, or dead.
+        for teller in [0, 1, 2] {
+            setup.failOver(toldBy: [teller])
+            #expect(try await setup.isAt(expected[0]))
+            expected.reverse()
+        }
+        for dead in [0, 1] { try await setup.sentinels[dead].server.stop() }
+        setup.failOver(toldBy: [2])
+        #expect(try await setup.isAt(expected[0]))
+        await setup.end()
+    }
+
+    @Test func whatAllSentinelsTellIsLookedIntoOnce() async throws {
+        let setup = try await Setup()
+        try await setup.client.connect()
+        #expect(await setup.isListeningToAll())
+        let once = setup.looks.map { $0 + 1 }
+        setup.failOver(toldBy: [1])
+        #expect(try await setup.isAt("second"))
+        #expect(await eventually { setup.looks == once })
+        for _ in 0..<10 { setup.tell([0, 1, 2], to: 1) }
+        #expect(await !eventually(within: .milliseconds(200)) { setup.looks != once })
+        // They are still listened to.
+        setup.failOver(toldBy: [0, 1, 2])
+        #expect(try await setup.isAt("first"))
+        await setup.end()
+    }
 }
