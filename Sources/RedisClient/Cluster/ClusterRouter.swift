@@ -15,8 +15,6 @@ final class ClusterRouter: NodeRouter {
     let observers = ConnectionObservers()
     let invalidations = InvalidationBroadcast()
 
-    /// Of nodes that know only a part of the cluster so many are asked.
-    private static let maxPartialAnswers = 3
     /// A replica that is not ready to answer is not asked for so long.
     private static let restOfReplicas = TimeAmount.seconds(1)
 
@@ -168,7 +166,7 @@ final class ClusterRouter: NodeRouter {
         changeActions.withLockedValue { $0.append(action) }
     }
 
-    /// Asks one node after the other until one knows the cluster.
+    /// Asks nodes until one knows the cluster.
     private func look() async -> Bool {
         let candidates = state.withLockedValue { state in
             defer {
@@ -177,31 +175,21 @@ final class ClusterRouter: NodeRouter {
             }
             return state.informants(seeds: cluster.seeds) { $0.shuffled() }
         }
-        var best: SlotMap?
-        var answers = 0
-        var failure = RedisClientError(.connectFailed, "There is no node to ask.")
-        for address in candidates where best?.isComplete != true && answers < Self.maxPartialAnswers {
-            do {
-                let map = try await ask(address)
-                answers += 1
-                if map.assignedCount > best?.assignedCount ?? 0 { best = map }
-            } catch let error as RedisClientError {
-                failure = error
-                // Whoever let this look wait is asked last by the next.
-                state.withLockedValue { _ = $0.suspects.insert(address) }
-            } catch {
-                failure = RedisClientError(.connectFailed, "The server does not tell of a cluster.", underlying: error)
-            }
+        let findings = await ClusterSurvey(eventLoop: eventLoopGroup.next(), ask: ask).run(candidates)
+        // Whoever let this look wait is asked last by the next.
+        state.withLockedValue { $0.suspects.formUnion(findings.late) }
+        if let map = findings.map { return apply(map) }
+        let failure =
+            findings.answers > 0
+            ? RedisClientError(.connectFailed, "The cluster has no slots assigned.") : findings.failure
+        logger.info("The cluster's nodes are not known.", metadata: metadata(failure))
+        return state.withLockedValue { state in
+            state.lastFailure = failure
+            return state.isClosed
         }
-        guard let best else {
-            if answers > 0 { failure = RedisClientError(.connectFailed, "The cluster has no slots assigned.") }
-            state.withLockedValue { $0.lastFailure = failure }
-            logger.info("The cluster's nodes are not known.", metadata: metadata(failure))
-            return state.withLockedValue { $0.isClosed }
-        }
-        return apply(best)
     }
 
+    @Sendable
     private func ask(_ address: Address) async throws -> SlotMap {
         guard let node = try node(for: .node(address), fromReplica: false) else { throw RedisClientError.clientClosed }
         let deadline = NIODeadline.now() + configuration.surveyPatience

@@ -136,6 +136,10 @@ struct ClusterState {
         var known = Set(nodes.keys)
         if let map { known.formIntersection(map.addresses.union(informants)) }
         let all = shuffle(Array(known)) + shuffle(seeds.filter { !known.contains($0) })
-        return all.enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element)
+        var order = all.enumerated()
+            .sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element)
+        // All that are known may be gone at once.
+        if let seed = order.firstIndex(where: seeds.contains), seed > 2 { order.insert(order.remove(at: seed), at: 2) }
+        return order
     }
 }

@@ -454,6 +454,20 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
         #expect(asked(.primary(address(9), ofSlot: 7)) == address(2))
     }
 
+    @Test func aSeedIsAskedBeforeMostNodes() {
+        var state = ClusterState()
+        let shard = SlotMap.Shard(primary: address(1), replicas: (2...24).map(address))
+        _ = state.apply(SlotMap([.init(slots: 0...16_383, shard: shard)]), make: node)
+        func asked(_ seeds: Int...) -> [Address] { state.informants(seeds: seeds.map(address)) { $0 } }
+        #expect(asked(98, 99).firstIndex(of: address(98)) == 2)
+        #expect(asked(98, 99).last == address(99))
+        // A node that is known may be one.
+        #expect(asked(99, 7).firstIndex(of: address(7)).map { $0 < 3 } == true)
+        #expect(Set(asked(7)) == Set((1...24).map(address)) && asked(7).count == 24)
+        state.suspects = Set((1...24).map(address))
+        #expect(asked(99).first == address(99))
+    }
+
     @Test func aReplicaThatLeftIsNeededNoLonger() {
         var state = ClusterState()
         func take(_ shards: SlotMap.Shard...) -> [Address] {

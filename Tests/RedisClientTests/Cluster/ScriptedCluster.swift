@@ -9,7 +9,9 @@ enum ScriptedCluster {
         return "*4\r\n$\(host.count)\r\n\(host)\r\n:\(port)\r\n$2\r\nid\r\n" + more
     }
 
-    static func slots(_ nodes: String...) -> String { "*1\r\n" + slots(0...16_383, of: nodes) }
+    static func slots(_ nodes: String...) -> String { slots(nodes) }
+
+    static func slots(_ nodes: [String]) -> String { "*1\r\n" + slots(0...16_383, of: nodes) }
 
     private static func slots(_ slots: ClosedRange<Int>, of nodes: [String]) -> String {
         "*\(nodes.count + 2)\r\n:\(slots.lowerBound)\r\n:\(slots.upperBound)\r\n" + nodes.joined()
@@ -22,12 +24,17 @@ enum ScriptedCluster {
         return "*2\r\n" + slots(0...8191, of: [nodes[0]]) + slots(8192...16_383, of: [nodes[1]])
     }
 
-    static func client(_ port: Int, reads: RedisClient.Cluster.Reads = .primaries) -> RedisClient {
+    static func client(
+        _ port: Int,
+        reads: RedisClient.Cluster.Reads = .primaries,
+        _ change: (inout RedisClient.Configuration) -> Void = { _ in }
+    ) -> RedisClient {
         RedisClient(port: port) { configuration in
             var cluster = RedisClient.Cluster(seeds: [configuration.address])
             cluster.reads = reads
             configuration.topology = .cluster(cluster)
             configuration.topologyInterval = .seconds(3600)
+            change(&configuration)
         }
     }
 }

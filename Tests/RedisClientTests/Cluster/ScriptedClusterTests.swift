@@ -101,6 +101,41 @@ import Testing
         try await first.stop()
     }
 
+    @Test func silentNodesDoNotHideTheOthers() async throws {
+        let isSilent = NIOLockedValueBox(false)
+        let ports = NIOLockedValueBox<[Int]>([])
+        @Sendable func slots() -> String {
+            ScriptedCluster.slots(ports.withLockedValue { $0 }.map { ScriptedCluster.node("127.0.0.1", $0) })
+        }
+        var servers: [ScriptedServer] = []
+        for _ in 0..<20 {
+            servers.append(
+                try await ScriptedServer.start { command in
+                    if isSilent.withLockedValue({ $0 }) { return "" }
+                    return command.first == "CLUSTER" ? slots() : "+old\r\n"
+                }
+            )
+        }
+        let new = try await ScriptedServer.start { $0.first == "CLUSTER" ? slots() : "+new\r\n" }
+        let seed = try await ScriptedServer.start { $0.first == "CLUSTER" ? slots() : nil }
+        ports.withLockedValue { [servers] ports in ports = servers.map(\.port) }
+        let client = ScriptedCluster.client(seed.port) {
+            $0.topologyInterval = .milliseconds(50)
+            // So long the end waits for those that are silent.
+            $0.commandTimeout = .milliseconds(50)
+        }
+        #expect(try await client.execute(RESPCommand("GET", "a"), timeout: .seconds(20)).string == "old")
+        ports.withLockedValue { $0 = [new.port] }
+        isSilent.withLockedValue { $0 = true }
+        // Asked one after the other, they would take a second each.
+        let isFound = await eventually {
+            (try? await client.execute(RESPCommand("GET", "a")))?.string == "new"
+        }
+        #expect(isFound)
+        await client.close()
+        for server in servers + [new, seed] { try await server.stop() }
+    }
+
     @Test func noPrimaryIsCountedTwice() async throws {
         let (ports, hasLeft) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox(false))
         @Sendable func answer(_ command: [String], _ size: Int, _ key: String) -> String {
