@@ -4,9 +4,11 @@ extension RESPCommand {
     /// A client asks only after a connection was lost with the command on it, so nothing is computed before. Names
     /// that are not known count as writing. Set it where you know better, as for a script that only reads.
     public var isReadOnly: Bool {
-        get { declaredReadOnly ?? Self.readOnlyNames.contains(name.uppercased()) }
+        get { declaredReadOnly ?? Self.readOnlyHashes.contains(name.commandHash) }
         set { declaredReadOnly = newValue }
     }
+
+    private static let readOnlyHashes = Set(readOnlyNames.map(\.commandHash))
 
     package static let readOnlyNames: Set<String> = [
         "BITCOUNT", "BITFIELD_RO", "BITPOS", "DBSIZE", "DUMP", "ECHO", "EVALSHA_RO", "EVAL_RO", "EXISTS", "EXPIRETIME",

@@ -21,7 +21,7 @@ public struct RedisClientError: CommandTransportError, Sendable {
         case protocolViolation
         /// The client was closed.
         case closed
-        /// The command would block or change a connection that all callers share.
+        /// The command would block or change a connection that all callers share, or has a name that no command has.
         case unsupportedCommand
         /// The keys of a command or a transaction are on different nodes of a cluster; nothing was sent.
         case crossSlot

@@ -149,6 +149,7 @@ import Testing
         for command in [
             RESPCommand("SUBSCRIBE", "a"), RESPCommand("monitor"), RESPCommand("CLIENT", "reply", "off"),
             RESPCommand("replconf", "ACK", 0), RESPCommand("SCRIPT", "DEBUG", "SYNC"),
+            RESPCommand("CLIENT", "REPLY\0", "OFF"), RESPCommand("SCRIPT", "debug\0 1", "SYNC"),
         ] {
             let error = try await clientError { try await client.withConnection { try await $0.execute(command) } }
             #expect(error?.code == .unsupportedCommand)

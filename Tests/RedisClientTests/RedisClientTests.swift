@@ -117,7 +117,10 @@ import Testing
             RESPCommand("SELECT", 1), RESPCommand("XREAD", "block", 0, "STREAMS", "a", "$"),
             RESPCommand("CLIENT", "REPLY", "OFF"), RESPCommand("brpoplpush", "a", "b", 0),
             RESPCommand("REPLCONF", "ACK", 0), RESPCommand("SCRIPT", "debug", "YES"),
-            RESPCommand("CLIENT", "NO-TOUCH", "ON"),
+            RESPCommand("CLIENT", "NO-TOUCH", "ON"), RESPCommand("XREAD", "BLOCK\0", 0, "STREAMS", "a", "$"),
+            RESPCommand("XREADGROUP", "GROUP\0", "g", "c", "block\0 1", 0, "STREAMS", "a", ">"),
+            RESPCommand("XREAD", ByteBuffer(bytes: Array("BLOCK\0".utf8) + [0xFF]), 0, "STREAMS", "a", "$"),
+            RESPCommand("CLIENT", "REPLY\0 1", "OFF"), RESPCommand("SCRIPT", "DEBUG\0", "YES"),
         ] {
             let error = try await clientError { try await client.execute(command) }
             #expect(error?.code == .unsupportedCommand, "\(command)")
@@ -126,6 +129,27 @@ import Testing
             }
             #expect(inPipeline?.code == .unsupportedCommand, "\(command)")
         }
+    }
+
+    /// Redis compares names up to a NUL, and finds a command by one if the hash of all of it is in the right place.
+    @Test(arguments: [
+        "MULTI\0 15", "SELECT\0 134", "MONITOR\0 101", "GET\0", "\0", "GET a", "GET\u{7F}", "MULT\u{131}",
+    ])
+    func refusesNamesThatMayBeTakenForOthers(name: String) async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        let command = RESPCommand(name, "a")
+        for refused in [
+            try await clientError { try await client.execute(command) },
+            try await clientError { try await client.execute(pipeline: [RESPCommand("PING"), command]) },
+            try await clientError { try await client.withConnection { try await $0.execute(command) } },
+            try await clientError { try await client.withConnection { try await $0.execute(pipeline: [command]) } },
+            try await clientError { try await client.withTransaction { _ in [command] } },
+            try await clientError { try await client.execute(transaction: [command], timeout: .seconds(20)) },
+        ] {
+            #expect(refused?.code == .unsupportedCommand)
+        }
+        await client.close()
     }
 
     @Test func tasksRunOnTheEventLoop() async throws {

@@ -241,6 +241,11 @@ import Testing
         (RESPCommand("BZPOPMIN", "a", 0), .forever),
         (RESPCommand("XREAD", "block", 0, "STREAMS", "s", "$"), .forever),
         (RESPCommand("BRPOP", "a", "inf"), .forever),
+        (RESPCommand("XREAD", "count\0", "BLOCK", "block\0", 40, "STREAMS", "s", "$"), .time(.milliseconds(40))),
+        (
+            RESPCommand("XREADGROUP", arguments: ["GROUP\0", "BLOCK", "5", "BLOCK\0 1", "0", "STREAMS", "s", ">"]),
+            .forever
+        ),
     ])
     func aCommandSaysHowLongItBlocks(command: RESPCommand, limit: BlockingLimit) {
         #expect(BlockingCommand.limit(of: command) == limit)
@@ -251,6 +256,7 @@ import Testing
         for command in [
             RESPCommand("GET", "a"),
             RESPCommand("XREAD", "STREAMS", "BLOCK", "0"),
+            RESPCommand("XREAD", "STREAMS\0", "BLOCK", "0"),
             RESPCommand("XREADGROUP", arguments: ["GROUP", "BLOCK", "5", "STREAMS", "s", ">"]),
             RESPCommand("XREADGROUP", arguments: ["NOACK", "GROUP", "g", "BLOCK", "STREAMS", "s", ">"]),
             RESPCommand("LPOP", "a"),

@@ -126,7 +126,7 @@ struct AccessTests {
         arguments: [
             "BLPOP", "blmove", "BZPOPMIN", "WAIT", "CONFIG", "SHUTDOWN", "DEBUG", "ACL", "MODULE", "REPLICAOF",
             "MIGRATE",
-            "SWAPDB", "ROLE", "post", "HOST:",
+            "SWAPDB", "ROLE", "post", "HOST:", "MULTI\0 15", "GET\0", "GET A", "\u{212A}EYS",
         ]
     )
     func unavailable(name: String) throws {
@@ -193,12 +193,13 @@ struct AccessTests {
                 "/pipeline",
                 """
                 [["SET","a","v"],["COPY","a","b"],["COPY","a","b","REPLACE"],["COPY","a","b","DB","5"],
-                 ["copy","a","b","replace","db",5],["COPY","db","DB"],["GET","b"]]
+                 ["copy","a","b","replace","db",5],["copy","a","b","DB\\u0000 1",5],["COPY","db","DB"],["GET","b"]]
                 """
             )
             #expect(
                 answer.body == """
                     [{"result":"OK"},{"result":1},{"result":1},{"error":"ERR DB option is not allowed in REST"},\
+                    {"error":"ERR DB option is not allowed in REST"},\
                     {"error":"ERR DB option is not allowed in REST"},{"result":0},{"result":"v"}]
                     """
             )
@@ -214,15 +215,16 @@ struct AccessTests {
                 .POST,
                 "/pipeline",
                 """
-                [["XREAD","BLOCK","0","STREAMS","s","$"],
+                [["XREAD","BLOCK","0","STREAMS","s","$"],["XREAD","BLOCK\\u0000","0","STREAMS","s","$"],
                  ["XREADGROUP","GROUP","STREAMS","c","BLOCK","0","STREAMS","s",">"],
                  ["XREADGROUP","COUNT","1","BLOCK","0","GROUP","g","c","STREAMS","s",">"],["XADD","block","1-1","f","v"],["XREAD","STREAMS","block","0"],
-                 ["CLIENT","SETINFO","LIB-NAME","sdk"],["SCRIPT","DEBUG","YES"],["SUBSCRIBEX","c"],["ECHO","on"]]
+                 ["CLIENT","SETINFO","LIB-NAME","sdk"],["SCRIPT","DEBUG\\u0000","YES"],["SUBSCRIBEX","c"],["ECHO","on"]]
                 """
             )
             #expect(
                 answer.body == """
                     [{"error":"ERR BLOCK option is not allowed in REST"},\
+                    {"error":"ERR BLOCK option is not allowed in REST"},\
                     {"error":"ERR BLOCK option is not allowed in REST"},\
                     {"error":"ERR BLOCK option is not allowed in REST"},{"result":"1-1"},\
                     {"result":[["block",[["1-1",["f","v"]]]]]},{"result":"OK"},\

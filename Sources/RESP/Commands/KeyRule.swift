@@ -1,5 +1,3 @@
-import NIOCore
-
 /// How a command's keys stand among its arguments, which are counted from 0 after the name.
 package enum KeyRule: Sendable, Equatable {
     case none
@@ -86,25 +84,5 @@ package enum KeyRule: Sendable, Equatable {
                 body(position)
             }
         }
-    }
-}
-
-extension RESPCommand {
-    package func hasWord(_ word: String, at position: Int) -> Bool {
-        switch argument(at: position) {
-        case .string(let text)?:
-            text.utf8.count == word.utf8.count && text.uppercased() == word
-        case .bytes(let bytes)?:
-            bytes.readableBytes == word.utf8.count && String(buffer: bytes).uppercased() == word
-        case .integer, nil:
-            false
-        }
-    }
-}
-
-extension String {
-    /// FNV-1a of a command's name without the case of its letters; looking names up by it allocates nothing.
-    package var commandHash: UInt64 {
-        utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1 & 0xDF)) &* 0x100_0000_01B3 }
     }
 }

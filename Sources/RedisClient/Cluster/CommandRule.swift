@@ -23,7 +23,7 @@ struct CommandRule: Sendable {
         let hash = command.name.commandHash
         // Scripts are run where their keys are, which may be anywhere.
         if let merges = libraries[hash],
-            let merge = command.argument(at: 0)?.string.flatMap({ merges[$0.uppercased()] })
+            let merge = merges.first(where: { command.hasWord($0.key, at: 0) })?.value
         {
             return CommandRule(keys: .none, spread: .everyPrimary(merge))
         }

@@ -12,8 +12,14 @@ enum CommandKind: Sendable {
     case client, script
     /// Is not answered by one reply.
     case unanswered
+    /// Has a name that no command has, but a server may take for one.
+    case misnamed
 
     init(of command: RESPCommand) {
+        guard command.name.isCommandName else {
+            self = .misnamed
+            return
+        }
         // All commands of up to three letters are ordinary, and most that are sent are that short.
         self = command.name.utf8.count > 3 ? Self.listed[command.name.folded] ?? .ordinary : .ordinary
     }

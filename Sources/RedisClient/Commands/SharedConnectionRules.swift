@@ -4,16 +4,24 @@ import RESP
 /// change what its replies mean.
 enum SharedConnectionRules {
     static func refusal(_ command: RESPCommand) -> RedisClientError? {
-        guard isRefused(command) else { return nil }
-        return RedisClientError(
-            .unsupportedCommand,
-            "\(command.name) would block or change a connection that is shared; send it within withConnection."
-        )
+        let kind = CommandKind(of: command)
+        guard isRefused(command, kind) else { return nil }
+        return refusalAnywhere(command, kind)
+            ?? RedisClientError(
+                .unsupportedCommand,
+                "\(command.name) would block or change a connection that is shared; send it within withConnection."
+            )
     }
 
-    /// What cannot be sent on a connection of one's own either, because it is not answered by one reply.
+    /// What cannot be sent on a connection of one's own either, because it is not answered by one reply or may be
+    /// taken for another.
     static func refusalAnywhere(_ command: RESPCommand, _ kind: CommandKind) -> RedisClientError? {
         switch kind {
+        case .misnamed:
+            return RedisClientError(
+                .unsupportedCommand,
+                "A command's name has printable characters of ASCII only; servers may take it for another."
+            )
         case .unanswered: break
         case .script where command.hasWord("DEBUG", at: 0): break
         case .client where command.hasWord("REPLY", at: 0): break
@@ -25,7 +33,7 @@ enum SharedConnectionRules {
     /// Whether it must not wait behind the script that it is to end.
     static func endsScript(_ command: RESPCommand) -> Bool {
         command.argumentCount == 1 && command.hasWord("KILL", at: 0)
-            && ["SCRIPT", "FUNCTION"].contains(command.name.uppercased())
+            && (command.isNamed("SCRIPT") || command.isNamed("FUNCTION"))
     }
 
     /// As a whole pipeline `MULTI … EXEC` is sent without anything in between, so it is allowed.
@@ -47,13 +55,13 @@ enum SharedConnectionRules {
         return CommandKind(of: first) == .multi && CommandKind(of: last) == .exec
     }
 
-    private static func isRefused(_ command: RESPCommand) -> Bool {
-        switch CommandKind(of: command) {
+    private static func isRefused(_ command: RESPCommand, _ kind: CommandKind) -> Bool {
+        switch kind {
         case .ordinary: false
         case .blocking: BlockingCommand.limit(of: command) != nil
         case .client: ["NO-TOUCH", "REPLY", "TRACKING"].contains { command.hasWord($0, at: 0) }
         case .script: command.hasWord("DEBUG", at: 0)
-        case .watch, .unwatch, .multi, .exec, .discard, .changing, .unanswered: true
+        case .watch, .unwatch, .multi, .exec, .discard, .changing, .unanswered, .misnamed: true
         }
     }
 }

@@ -24,12 +24,13 @@ package enum BlockingCommand {
     private static func streamLimit(_ arguments: [RESPArgument]) -> BlockingLimit? {
         var limit: BlockingLimit?
         var rest = arguments[...]
-        while let option = rest.popFirst()?.string?.uppercased(), option != "STREAMS" {
-            switch option {
-            case "BLOCK": limit = milliseconds(rest.popFirst())
-            case "COUNT", "CLAIM": rest = rest.dropFirst()
-            case "GROUP": rest = rest.dropFirst(2)
-            default: break
+        while let option = rest.popFirst(), !option.isWord("STREAMS") {
+            if option.isWord("BLOCK") {
+                limit = milliseconds(rest.popFirst())
+            } else if option.isWord("COUNT") || option.isWord("CLAIM") {
+                rest = rest.dropFirst()
+            } else if option.isWord("GROUP") {
+                rest = rest.dropFirst(2)
             }
         }
         return limit

@@ -19,7 +19,7 @@ struct ConnectionCleanness {
             case .watch, .unwatch, .multi, .exec, .discard:
                 // Several callers at once: whose `EXEC` ended whose `MULTI` is not known here.
                 if unanswered > commands.count { isSpoilt = true }
-            case .ordinary, .blocking, .script, .unanswered:
+            case .ordinary, .blocking, .script, .unanswered, .misnamed:
                 break
             }
         }

@@ -59,11 +59,11 @@ extension RedisConnection {
 
     static func check(_ commands: [RESPCommand]) throws(RedisClientError) {
         let foreign = commands.first {
-            CommandKind(of: $0) != .ordinary && outsideTransactions.contains($0.name.uppercased())
+            CommandKind(of: $0) != .ordinary && outsideTransactions.contains(where: $0.isNamed)
         }
         guard let foreign else { return }
         throw RedisClientError(.unsupportedCommand, "\(foreign.name) cannot be a command of a transaction.")
     }
 
-    private static let outsideTransactions: Set = ["DISCARD", "EXEC", "HELLO", "MULTI", "QUIT", "RESET", "WATCH"]
+    private static let outsideTransactions = ["DISCARD", "EXEC", "HELLO", "MULTI", "QUIT", "RESET", "WATCH"]
 }

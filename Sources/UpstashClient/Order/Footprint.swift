@@ -89,10 +89,10 @@ private enum CommandReach {
     static func of(_ command: RESPCommand) -> CommandReach {
         let hash = command.name.commandHash
         if let special = special[hash] { return special }
-        if hash == script, command.argument(at: 0)?.string?.uppercased() == "LOAD" { return .nothing }
+        if hash == script, command.hasWord("LOAD", at: 0) { return .nothing }
         // Of unknown modules not even the key's place is known.
-        let name = command.name
-        if name.utf8.contains(UInt8(ascii: ".")), !name.uppercased().hasPrefix("JSON.") { return .everything }
+        let name = command.name.utf8
+        if name.contains(UInt8(ascii: ".")), !name.prefix(5).isWord("JSON.") { return .everything }
         return .keys(KeyRule.of(command))
     }
 

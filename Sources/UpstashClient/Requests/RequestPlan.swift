@@ -58,7 +58,8 @@ struct RequestPlan {
     static func pieces(of command: RESPCommand, limits: UpstashClient.Configuration) throws(UpstashError) -> [Piece] {
         let piece = try Piece(command, limits: limits)
         guard case .path(let target) = piece.form, target.utf8.count > maxTargetBytes,
-            let byDigest = byDigest[command.name.uppercased()], let source = command.argument(at: 0)?.string
+            let byDigest = byDigest.first(where: { command.isNamed($0.key) })?.value,
+            let source = command.argument(at: 0)?.string
         else { return [piece] }
         var load = RESPCommand("SCRIPT", "LOAD", source)
         // The same, however often it is sent.

@@ -4,8 +4,7 @@ import RESP
 enum Transaction {
     /// The commands between, if a pipeline is a transaction.
     static func commands(of pipeline: [RESPCommand]) -> [RESPCommand]? {
-        guard pipeline.count > 2, pipeline.first?.name.uppercased() == "MULTI",
-            pipeline.last?.name.uppercased() == "EXEC"
+        guard pipeline.count > 2, pipeline[0].isNamed("MULTI"), pipeline[pipeline.count - 1].isNamed("EXEC")
         else { return nil }
         return Array(pipeline.dropFirst().dropLast())
     }

@@ -56,7 +56,7 @@ extension RESPCommand {
     fileprivate var placeOfScript: Int? {
         switch name {
         case "EVAL", "EVAL_RO": 0
-        case "SCRIPT" where subcommand == "LOAD": 1
+        case "SCRIPT" where hasWord("LOAD", at: 0): 1
         default: nil
         }
     }
@@ -64,12 +64,10 @@ extension RESPCommand {
     fileprivate var placesOfDigests: Range<Int> {
         switch name {
         case "EVALSHA", "EVALSHA_RO": 0..<1
-        case "SCRIPT" where subcommand == "EXISTS": 1..<argumentCount
+        case "SCRIPT" where hasWord("EXISTS", at: 0): 1..<argumentCount
         default: 0..<0
         }
     }
-
-    private var subcommand: String? { argument(at: 0)?.string?.uppercased() }
 
     /// - Parameter replacement: nil where an argument stays.
     fileprivate func replacing(_ places: Range<Int>, _ replacement: (RESPArgument) -> RESPArgument?) -> RESPCommand {

@@ -33,13 +33,11 @@ struct UpstashCommand: Sendable, Hashable {
 }
 
 extension String {
-    /// Only the letters of ASCII have another case here: `ı` is no `I`.
     fileprivate init(inCapitals bytes: ByteBuffer) {
         self = bytes.withUnsafeReadableBytes { bytes in
             String(unsafeUninitializedCapacity: bytes.count) { target in
                 for (index, byte) in bytes.enumerated() {
-                    let isSmall = (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
-                    target.initializeElement(at: index, to: isSmall ? byte & 0xDF : byte)
+                    target.initializeElement(at: index, to: byte.capital)
                 }
                 return bytes.count
             }

@@ -45,12 +45,12 @@ enum UpstashCommandRules {
 
     private static func `is`(_ command: UpstashCommand, _ name: String, _ subcommand: String) -> Bool {
         command.traits.contains(.depends) && command.name == name
-            && command.command.argument(at: 0)?.string?.uppercased() == subcommand
+            && command.command.hasWord(subcommand, at: 0)
     }
 
     private static func leavesDatabase(_ command: UpstashCommand) -> Bool {
         guard command.traits.contains(.depends), command.name == "COPY" else { return false }
-        return command.command.arguments.dropFirst(2).contains { $0.string?.uppercased() == "DB" }
+        return command.command.arguments.dropFirst(2).contains { $0.isWord("DB") }
     }
 
     private static func isBlocking(_ command: UpstashCommand) -> Bool {

@@ -19,7 +19,7 @@ struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
     static let every = Self(rawValue: .max)
 
     /// - Parameter name: in capitals.
-    static func of(_ name: String) -> Self { table[name] ?? [] }
+    static func of(_ name: String) -> Self { name.isCommandName ? table[name] ?? [] : .unavailable }
 
     private static let table: [String: Self] = {
         var table: [String: Self] = [:]
