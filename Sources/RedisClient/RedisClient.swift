@@ -136,6 +136,9 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
         while true {
             do {
                 return try await node.run(command, deadline: deadline)
+            } catch let error as RESPError {
+                node.learn(from: error, to: command)
+                throw error
             } catch let error as RedisClientError
                 where error.allowsRetry(isReadOnly: command.isReadOnly) && retries < Self.maxRetries
             {
@@ -183,6 +186,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
         while true {
             do {
                 let replies = try await node.run(tracked, deadline: deadline, isTracked: isTracked)
+                node.learn(from: replies, to: tracked)
                 return isTracked ? try RedisTrackedExecutor.separate(replies) : replies
             } catch let error as RedisClientError
                 where error.allowsRetry(isReadOnly: pipeline.allSatisfy(\.isReadOnly)) && retries < Self.maxRetries

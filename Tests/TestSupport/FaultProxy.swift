@@ -28,10 +28,10 @@ public final class FaultProxy: Sendable {
         var accepted = 0
         var swallowed = 0
         var listener: (any Channel)?
+        var upstreamPort: Int
     }
 
-    private let upstreamPort: Int
-    private let state = NIOLockedValueBox(State())
+    private let state: NIOLockedValueBox<State>
 
     /// Where clients connect to.
     public var port: Int { state.withLockedValue { $0.listener?.localAddress?.port } ?? 0 }
@@ -40,9 +40,14 @@ public final class FaultProxy: Sendable {
     /// Bytes that vanished so far.
     public var swallowedBytes: Int { state.withLockedValue { $0.swallowed } }
     public var openCount: Int { state.withLockedValue { $0.links.count } }
+    /// Where new connections lead to.
+    public var upstreamPort: Int {
+        get { state.withLockedValue { $0.upstreamPort } }
+        set { state.withLockedValue { $0.upstreamPort = newValue } }
+    }
 
     private init(upstreamPort: Int) {
-        self.upstreamPort = upstreamPort
+        state = NIOLockedValueBox(State(upstreamPort: upstreamPort))
     }
 
     public static func start(upstreamPort: Int) async throws -> FaultProxy {

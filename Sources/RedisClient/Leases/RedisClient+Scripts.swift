@@ -63,7 +63,7 @@ extension RedisNode {
         let refusal = state.withLockedValue { state -> RedisClientError? in
             switch state.phase {
             case .closing, .closed: state.refusalWhenClosed
-            case .idle, .connecting, .ready, .waitingToReconnect: nil
+            case .idle, .connecting, .ready, .leaving, .waitingToReconnect: nil
             }
         }
         if let refusal { throw refusal }

@@ -8,7 +8,7 @@ extension RedisNode {
         _ body: (RedisConnection) async throws -> Result
     ) async throws -> Result {
         let node = try await leases.lease(until: deadline)
-        return try await lend(node, body)
+        return try await lend(node, onError: { self.learn(from: $0, to: $1) }, body)
     }
 
     /// Runs a pipeline so long that others would have to wait for it.

@@ -16,6 +16,9 @@ enum LinkEvent: Sendable {
 /// What the making and ending of connections has to remember.
 struct LinkState {
     var backoff: Backoff
+    /// Of connections that are made anew though they are not broken, and of asking whether they should be.
+    var renewals: Pace
+    var questions: Pace
     /// Names the attempt under way or planned; what belongs to an older one is ignored.
     var attempt = 0
     var attemptBegan: NIODeadline?
@@ -31,8 +34,10 @@ struct LinkState {
     /// Whether the attempt under way takes too long.
     var isLate: Bool { attemptBegan.map { .now() - $0 >= Self.patience } ?? false }
 
-    init(backoff: Backoff) {
-        self.backoff = backoff
+    init(pauses: ClosedRange<Duration>) {
+        backoff = Backoff(pauses)
+        renewals = Pace(pauses)
+        questions = renewals
     }
 
     mutating func takeConnectWaiters() -> [UnsafeContinuation<Void, any Error>] {

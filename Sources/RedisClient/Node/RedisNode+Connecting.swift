@@ -24,7 +24,7 @@ extension RedisNode {
     var isFailing: Bool {
         let isFailing: Bool? = state.withLockedValue {
             switch $0.phase {
-            case .idle, .ready: false
+            case .idle, .ready, .leaving: false
             case .connecting: $0.lastFailure != nil ? true : nil
             case .waitingToReconnect, .closing, .closed: true
             }
@@ -74,7 +74,7 @@ extension RedisNode {
             defer {
                 switch state.phase {
                 case .idle, .waitingToReconnect: state.phase = .connecting
-                case .connecting, .ready, .closing, .closed: break
+                case .connecting, .ready, .leaving, .closing, .closed: break
                 }
             }
             return (state.phase, state.refusalWhenClosed)
@@ -84,7 +84,7 @@ extension RedisNode {
             continuation.resume()
         case .closing, .closed:
             continuation.resume(throwing: refusal)
-        case .connecting:
+        case .connecting, .leaving:
             link.withLockedValue { $0.connectWaiters[token] = continuation }
         case .idle, .waitingToReconnect:
             link.withLockedValue { $0.connectWaiters[token] = continuation }
@@ -165,32 +165,39 @@ extension RedisNode {
     ///   less and less often.
     /// - Returns: those whose commands were never written.
     func connectionLost(_ error: RedisClientError, hasAnswered: Bool) -> [Waiter] {
-        let (unwritten, wasClosing) = state.withLockedValue { state -> ([Waiter], Bool) in
-            let unwritten = state.takeUnwritten()
-            if case .closing = state.phase {
+        let (unwritten, before) = state.withLockedValue { state -> ([Waiter], SubmissionState.Phase) in
+            let before = state.phase
+            switch before {
+            case .closing:
                 state.phase = .closed
-                return (unwritten, true)
+            case .leaving:
+                state.phase = .connecting
+            case .idle, .connecting, .ready, .waitingToReconnect, .closed:
+                if isRenewed {
+                    state.phase = .waitingToReconnect
+                    state.lastFailure = error
+                } else {
+                    state.end(error)
+                }
             }
-            if isRenewed {
-                state.phase = .waitingToReconnect
-                state.lastFailure = error
-            } else {
-                state.end(error)
-            }
-            return (unwritten, false)
+            return (state.takeUnwritten(), before)
         }
         if hasAnswered { link.withLockedValue { $0.backoff.succeeded() } }
         observers.notify(.disconnected)
         if configuration.clientSideCaching { invalidations.put(.everything(.disconnected)) }
-        if wasClosing {
+        if case .closing = before {
             watch(.ended)
             observers.finish()
             for waiter in link.withLockedValue({ $0.takeCloseWaiters() }) { waiter.resume() }
-        } else {
-            logger.info("The connection to the Redis server was lost.", metadata: metadata(error))
-            if isRenewed { reconnectLater() }
-            watch(.lost)
+            return unwritten
         }
+        logger.info("The connection to the Redis server was lost.", metadata: metadata(error))
+        if case .leaving = before {
+            attempt()
+        } else if isRenewed {
+            reconnectLater()
+        }
+        watch(.lost)
         return unwritten
     }
 
@@ -236,6 +243,10 @@ extension RedisNode {
                 state.phase = .closing(stream)
                 state.refusalWhenClosed = reason
                 return (stream.value, true, [])
+            case .leaving(let stream):
+                state.phase = .closing(stream)
+                state.refusalWhenClosed = reason
+                return (stream.value, true, state.takeOffline())
             case .closing:
                 return (nil, true, [])
             case .idle, .connecting, .waitingToReconnect:

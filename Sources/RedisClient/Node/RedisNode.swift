@@ -54,7 +54,7 @@ final class RedisNode: Sendable {
         state = NIOLockedValueBox(
             SubmissionState(limits: limits, isLeased: !isRenewed, unaccounted: replies)
         )
-        link = NIOLockedValueBox(LinkState(backoff: Backoff(configuration.reconnectBackoff)))
+        link = NIOLockedValueBox(LinkState(pauses: configuration.reconnectBackoff))
     }
 
     func nextToken() -> UInt64 {

@@ -8,6 +8,8 @@ struct SubmissionState {
         case idle
         case connecting
         case ready(NIOLoopBound<CommandStream>)
+        /// Commands wait for the next connection; those on this one get their replies.
+        case leaving(NIOLoopBound<CommandStream>)
         case waitingToReconnect
         /// Takes no more commands; those on the connection get their replies.
         case closing(NIOLoopBound<CommandStream>)
@@ -15,7 +17,7 @@ struct SubmissionState {
 
         var stream: NIOLoopBound<CommandStream>? {
             switch self {
-            case .ready(let stream), .closing(let stream): stream
+            case .ready(let stream), .leaving(let stream), .closing(let stream): stream
             case .idle, .connecting, .waitingToReconnect, .closed: nil
             }
         }
@@ -132,7 +134,7 @@ struct SubmissionState {
     private mutating func queue(_ entry: OfflineQueue.Entry) -> Action {
         switch phase {
         case .closing, .closed: return .refuse(refusalWhenClosed)
-        case .idle, .connecting, .ready, .waitingToReconnect: break
+        case .idle, .connecting, .ready, .leaving, .waitingToReconnect: break
         }
         guard offline.append(entry) else {
             return .refuse(RedisClientError(.overloaded, "Too many commands are waiting for a connection."))

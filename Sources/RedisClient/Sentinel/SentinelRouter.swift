@@ -106,6 +106,8 @@ final class SentinelRouter: NodeRouter {
 
     func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason, fromReplica: Bool) -> Bool {
         if reason != .busy { refresher.request(isNews: reason == .changed) }
+        // Its address may be that of the next primary too.
+        if reason == .changed { node.renewConnections() }
         return false
     }
 

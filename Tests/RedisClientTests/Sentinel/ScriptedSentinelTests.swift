@@ -129,4 +129,26 @@ import Testing
         #expect(try await setup.isAt("first"))
         await setup.end()
     }
+
+    /// A name, or a proxy, may lead to each of the servers in turn.
+    @Test func anAddressIsConnectedToAnewWhenTheServerIsNoPrimary() async throws {
+        let connections = NIOLockedValueBox(0)
+        let primary = try await ScriptedServer.start { words in
+            switch words[0] {
+            case "ROLE":
+                connections.withLockedValue { $0 += 1 }
+                return "*1\r\n+master\r\n"
+            case "SET" where connections.withLockedValue({ $0 }) == 1:
+                return "-READONLY You can't write against a read only replica.\r\n"
+            default:
+                return "+OK\r\n"
+            }
+        }
+        let sentinel = try await ScriptedSentinel.start { primary.port }
+        let client = sentinel.client()
+        #expect(try await client.execute(RESPCommand("SET", "a", 1)).string == "OK")
+        #expect(connections.withLockedValue { $0 } == 2)
+        await client.close()
+        for server in [primary, sentinel.server] { try await server.stop() }
+    }
 }

@@ -1,0 +1,47 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import RESP
+
+/// Turning from a server that is a primary no longer: the address may lead to another since the connection was made.
+extension RedisNode {
+    /// - Parameter replies: to commands, in their order.
+    func learn(from replies: [RESPValue], to commands: [RESPCommand]) {
+        for place in replies.indices {
+            if let error = replies[place].error { learn(from: error, to: commands[place]) }
+        }
+    }
+
+    func learn(from error: RESPError, to command: RESPCommand) {
+        guard error.code == .readOnly else { return }
+        guard command.runsScript else { return renewConnections() }
+        // It may be made up.
+        guard error.isServersRefusal, link.withLockedValue({ $0.questions.take() }) else { return }
+        let doubt = ScriptError(error, to: command, isAsking: false, mayBeReplica: false)
+        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
+        Task {
+            let answer = try? await run(doubt.question.command, deadline: deadline)
+            let verdict = doubt.verdict(answer) {
+                FollowUp($0, from: configuration.address)
+            } isKnown: { _ in
+                false
+            }
+            if verdict.isConfirmed { renewConnections() }
+        }
+    }
+
+    /// Has connections made anew that are not broken, each behind its last reply. Not at once if that was done just
+    /// before: the server may be a replica on purpose.
+    func renewConnections() {
+        guard link.withLockedValue({ $0.renewals.take() }) else { return }
+        leases.renew()
+        eventLoop.execute {
+            let stream = self.state.withLockedValue { state -> CommandStream? in
+                guard case .ready(let stream) = state.phase else { return nil }
+                state.phase = .leaving(stream)
+                return stream.value
+            }
+            let reason = RedisClientError(.connectionLost, "The server took no writes; there may be another by now.")
+            stream?.close(within: TimeAmount(clamping: self.configuration.commandTimeout), because: reason)
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import NIOConcurrencyHelpers
+import RESP
+import RedisClient
+import TestSupport
+import Testing
+
+/// What becomes of connections to a primary that is one no longer, where the same address leads to the next.
+@Suite(.serialized) struct DemotionTests {
+    private static let refusal = "READONLY You can't write against a read only replica."
+
+    private let next: RedisServer
+    private let former: RedisServer
+    private let proxy: FaultProxy
+
+    init() async throws {
+        next = try await RedisServer.start()
+        former = try await RedisServer.start()
+        proxy = try await FaultProxy.start(upstreamPort: former.port)
+    }
+
+    private func failOver() throws {
+        proxy.upstreamPort = next.port
+        try demote()
+    }
+
+    private func demote() throws {
+        try former.command("REPLICAOF 127.0.0.1 \(next.port)")
+    }
+
+    private func code(_ body: () async throws -> Void) async throws -> RESPError.Code? {
+        do {
+            try await body()
+            return nil
+        } catch let error as RESPError {
+            return error.code
+        }
+    }
+
+    @Test(arguments: ["command", "pipeline", "script", "lease", "transaction"])
+    func writesReachTheNextPrimary(kind: String) async throws {
+        let client = RedisClient(port: proxy.port) {
+            $0.reconnectBackoff = .milliseconds(50)...Duration.milliseconds(50)
+        }
+        let set = RESPCommand("SET", "key", "value")
+        func write() async throws -> RESPError.Code? {
+            try await code {
+                switch kind {
+                case "command": try await client.execute(set)
+                case "pipeline": _ = try await client.execute(pipeline: [RESPCommand("PING"), set])[1].get()
+                case "script": try await client.execute(RESPCommand("EVAL", "return redis.call('SET', 'key', 1)", 0))
+                case "lease": try await client.withConnection { _ = try await $0.execute(set) }
+                default: _ = try await client.withTransaction(watching: ["key"]) { _ in [set] }
+                }
+            }
+        }
+        #expect(try await write() == nil)
+        try failOver()
+        #expect(try await write() == .readOnly)
+        #expect(try await eventually { try await write() == nil })
+        #expect(try next.command("EXISTS key").hasPrefix(":1"))
+        await client.close()
+        try await proxy.stop()
+    }
+
+    @Test func nobodyElseFails() async throws {
+        let client = RedisClient(port: proxy.port)
+        try await client.connect()
+        let isOver = NIOLockedValueBox(false)
+        let wrong = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<20 {
+                group.addTask {
+                    var wrong = 0
+                    while !isOver.withLockedValue({ $0 }) {
+                        let reply = try? await client.execute(RESPCommand("ECHO", "text")).string
+                        wrong += reply == "text" ? 0 : 1
+                    }
+                    return wrong
+                }
+            }
+            try failOver()
+            let hasTurned = try await eventually {
+                try await code { try await client.execute(RESPCommand("SET", "key", "next")) } == nil
+            }
+            #expect(hasTurned)
+            isOver.withLockedValue { $0 = true }
+            return try await group.reduce(0, +)
+        }
+        #expect(wrong == 0)
+        await client.close()
+        try await proxy.stop()
+    }
+
+    @Test func aReplicaOnPurposeIsNotLeftAgainAndAgain() async throws {
+        let client = RedisClient(port: proxy.port) { $0.reconnectBackoff = .seconds(3600)...Duration.seconds(3600) }
+        try await client.connect()
+        try demote()
+        for _ in 0..<100 {
+            #expect(try await code { try await client.execute(RESPCommand("SET", "key", "value")) } == .readOnly)
+            try await client.execute(RESPCommand("PING"))
+        }
+        #expect(proxy.acceptedCount == 2)
+        await client.close()
+        try await proxy.stop()
+    }
+
+    @Test func whatAScriptMakesUpEndsNoConnection() async throws {
+        let client = RedisClient(port: proxy.port)
+        let id = try await client.execute(RESPCommand("CLIENT", "ID")).integer
+        let forgery = RESPCommand("EVAL", "return redis.error_reply(ARGV[1])", 0, Self.refusal)
+        #expect(try await code { try await client.execute(forgery) } == .readOnly)
+        // The server was asked what it is.
+        #expect(try await eventually { try former.command("INFO commandstats").contains("cmdstat_role") })
+        #expect(try await client.execute(RESPCommand("CLIENT", "ID")).integer == id)
+        await client.close()
+        try await proxy.stop()
+    }
+}
