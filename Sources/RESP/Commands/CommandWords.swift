@@ -4,7 +4,11 @@ extension String {
     /// Whether a command can be called so: by printable characters of ASCII.
     ///
     /// Redis compares up to a NUL, and so may take another name for that of a command it knows.
-    package var isCommandName: Bool { utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } }
+    package var isCommandName: Bool {
+        func isPrintable(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F }
+        // Asked of every command: over contiguous bytes it costs about a nanosecond, one by one ten.
+        return utf8.withContiguousStorageIfAvailable { $0.allSatisfy(isPrintable) } ?? utf8.allSatisfy(isPrintable)
+    }
 
     /// FNV-1a of a command's name as Redis compares it; looking names up by it allocates nothing.
     package var commandHash: UInt64 {
