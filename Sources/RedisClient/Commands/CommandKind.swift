@@ -35,7 +35,11 @@ enum CommandKind: Sendable {
         ] {
             kinds[name.folded] = .blocking
         }
-        for name in ["ASKING", "AUTH", "HELLO", "QUIT", "READONLY", "READWRITE", "RESET", "SELECT"] {
+        for name in [
+            "ASKING", "AUTH", "HELLO", "QUIT", "READONLY", "READWRITE", "RESET", "SELECT",
+            // Redis closes a connection on which these come: a browser may have been tricked into it.
+            "HOST:", "POST",
+        ] {
             kinds[name.folded] = .changing
         }
         for name in [
