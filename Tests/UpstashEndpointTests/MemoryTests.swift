@@ -21,7 +21,14 @@ struct MemoryTests {
              ["TTL","l"],["HSET","h","a","1"],["HSET","h","a","2","b","3"],["HSET","h","a"],["HGET","h","a"],["HGET","h","c"],
              ["HGETALL","h"],["HMGET","h","a","c"],["HEXISTS","h","a"],["HEXISTS","h","c"],["HLEN","h"],["HDEL","h","a","c"],
              ["HMSET","h","x","y"],["GET","h"],["INCR","h"],["HGET","l","x"],["HSET","l","a","b"],["DEL","k","l","l"],["UNLINK","h"],
-             ["GET"],["GET","a","b"],["DEL"],["EXPIRE","k","x"],["hgetall","none"]]
+             ["GET"],["GET","a","b"],["DEL"],["EXPIRE","k","x"],["hgetall","none"],
+             ["SET","m","v","EX",0,"ex",1000],["SET","m","v","PX","x","PX",1000],["SET","m","v","KEEPTTL","keepttl"],
+             ["SET","m","v","EX",1,"KEEPTTL"],["SET","m","v","KEEPTTL","PX",1],["SET","m","v","EX",0,"ZZ"],
+             ["SET","m","v","EX","x","NX","XX"],["SET","m","v","EXAT"],["SET","m","v","EXAT",5,"EX",5],["SET","m","v","GET","PX"],
+             ["EXPIRE","m",1,"a","b"],["EXPIRE","m","x","a"],["PEXPIRE","m",1,"NX","zz"],["EXPIRE","m","-9223372036854775808"],
+             ["EXPIRE","none","9223372036854775"],["EXPIRE","m","-9223372036854775"],["EXISTS","m"],["SET","m","v"],
+             ["PEXPIRE","m","-9223372036854775808"],["EXISTS","m"],["SETEX","m",9000000000,"v"],
+             ["SETEX","m","9223372036854775807","v"],["PSETEX","m","9223372036854775807","v"],["PEXPIRE","m",9000000000000]]
             """
         try await Endpoint.overRedis { redis, _ in
             try await Endpoint.serving("memory://") { memory in
@@ -42,6 +49,18 @@ struct MemoryTests {
             #expect((1...100).contains(left ?? 0))
             _ = try await endpoint.ask(.GET, "/pexpire/k/1")
             #expect(try await eventually { try await endpoint.ask(.GET, "/get/k").body == #"{"result":null}"# })
+        }
+    }
+
+    @Test("a time is told as it was given, or refused where it is too far for that")
+    func far() async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            #expect(try await endpoint.ask(.GET, "/set/k/v/EX/9000000000").status == 200)
+            let left = try await endpoint.ask(.GET, "/ttl/k").body.split { !$0.isNumber }.first.flatMap { Int($0) }
+            #expect((8_999_999_900...9_000_000_000).contains(left ?? 0))
+            for path in ["/set/k/v/EX/9000000001", "/psetex/k/9000000000001/v", "/expire/k/9000000001"] {
+                #expect(try await endpoint.ask(.GET, path).error?.hasPrefix("ERR invalid expire time in ") == true)
+            }
         }
     }
 
@@ -106,7 +125,9 @@ struct MemoryTests {
             for (path, option) in [("/expire/k/5/nx", "NX of EXPIRE"), ("/pexpire/k/5/GT", "GT of PEXPIRE")] {
                 #expect(try await endpoint.ask(.GET, path).error == "ERR memory:// has no option \(option)")
             }
-            #expect(try await endpoint.ask(.GET, "/set/k/v/GET").error == "ERR memory:// has no option GET of SET")
+            for (path, option) in [("/set/k/v/GET", "GET"), ("/set/k/v/pxat/5", "PXAT")] {
+                #expect(try await endpoint.ask(.GET, path).error == "ERR memory:// has no option \(option) of SET")
+            }
         }
     }
 }

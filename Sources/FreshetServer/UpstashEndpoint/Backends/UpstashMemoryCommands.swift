@@ -72,13 +72,13 @@ struct UpstashMemoryCommands {
         "DEL": Self(1...many) { store, arguments in .integer(try await store.del(arguments.map(text))) },
         "UNLINK": Self(1...many) { store, arguments in .integer(try await store.del(arguments.map(text))) },
         "EXISTS": Self(1...many) { store, arguments in .integer(try await store.exists(arguments.map(text))) },
-        "EXPIRE": Self(2...3) { store, arguments in
-            try refuseOption(arguments.dropFirst(2), of: "EXPIRE")
+        "EXPIRE": Self(2...many) { store, arguments in
+            try refuseOptions(arguments.dropFirst(2), of: "EXPIRE")
             let time = try UpstashSetOptions.duration(seconds: arguments[1], of: "expire")
             return .integer(try await store.expire(text(arguments[0]), after: time) ? 1 : 0)
         },
-        "PEXPIRE": Self(2...3) { store, arguments in
-            try refuseOption(arguments.dropFirst(2), of: "PEXPIRE")
+        "PEXPIRE": Self(2...many) { store, arguments in
+            try refuseOptions(arguments.dropFirst(2), of: "PEXPIRE")
             let time = try UpstashSetOptions.duration(milliseconds: arguments[1], of: "pexpire")
             return .integer(try await store.expire(text(arguments[0]), after: time) ? 1 : 0)
         },
@@ -136,12 +136,14 @@ struct UpstashMemoryCommands {
         return number
     }
 
-    private static func refuseOption(_ options: ArraySlice<ByteBuffer>, of command: String) throws {
-        guard let option = options.first.map({ String(buffer: $0) }) else { return }
-        guard ["NX", "XX", "GT", "LT"].contains(option.uppercased()) else {
-            throw RESPError("ERR Unsupported option \(option)")
+    private static func refuseOptions(_ options: ArraySlice<ByteBuffer>, of command: String) throws {
+        let options = options.map { String(buffer: $0) }
+        if let unknown = options.first(where: { !["NX", "XX", "GT", "LT"].contains($0.uppercased()) }) {
+            throw RESPError("ERR Unsupported option \(unknown)")
         }
-        throw RESPError("ERR memory:// has no option \(option.uppercased()) of \(command)")
+        if let option = options.first {
+            throw RESPError("ERR memory:// has no option \(option.uppercased()) of \(command)")
+        }
     }
 
     private static func fields(_ arguments: [ByteBuffer], of command: String) throws -> [String: ByteBuffer] {

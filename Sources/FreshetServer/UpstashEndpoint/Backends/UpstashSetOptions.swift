@@ -4,24 +4,36 @@ import RESP
 
 /// The options of SET that the embedded store has.
 enum UpstashSetOptions {
-    /// The farthest that an expiry may be; some 35,000 years.
-    private static let maxMilliseconds: Int64 = 1 << 50
+    /// The farthest that an expiry may be: some 285 years, so that the store's clock can tell it.
+    private static let maxMilliseconds: Int64 = 9_000_000_000_000
 
+    /// Words first, then values, as Redis does; of a repeated one the last counts.
     static func read(_ arguments: ArraySlice<ByteBuffer>) throws -> CacheOptions {
         var options = CacheOptions()
+        var life: (word: String, value: ByteBuffer)?
+        var missing: String?
         var rest = arguments
-        while let word = rest.popFirst() {
-            let isUntouched = options.expiry == .never
-            switch String(buffer: word).uppercased() {
+        while let argument = rest.popFirst() {
+            let word = String(buffer: argument).uppercased()
+            let mayLive = life == nil || life?.word == word
+            switch word {
             case "NX" where options.condition != .ifPresent: options.condition = .ifMissing
             case "XX" where options.condition != .ifMissing: options.condition = .ifPresent
-            case "KEEPTTL" where isUntouched: options.expiry = .keep
-            case "EX" where isUntouched: options.expiry = try expiry(seconds: next(&rest), of: "set")
-            case "PX" where isUntouched: options.expiry = try expiry(milliseconds: next(&rest), of: "set")
-            case "GET", "EXAT", "PXAT":
-                throw RESPError("ERR memory:// has no option \(String(buffer: word).uppercased()) of SET")
+            case "KEEPTTL" where mayLive: life = (word, ByteBuffer())
+            case "EX" where mayLive, "PX" where mayLive: life = (word, try next(&rest))
+            case "EXAT" where mayLive, "PXAT" where mayLive:
+                life = (word, try next(&rest))
+                missing = word
+            case "GET": missing = word
             default: throw RESPError("ERR syntax error")
             }
+        }
+        if let missing { throw RESPError("ERR memory:// has no option \(missing) of SET") }
+        switch life {
+        case ("KEEPTTL", _)?: options.expiry = .keep
+        case ("EX", let time)?: options.expiry = try expiry(seconds: time, of: "set")
+        case ("PX", let time)?: options.expiry = try expiry(milliseconds: time, of: "set")
+        default: break
         }
         return options
     }
@@ -41,13 +53,13 @@ enum UpstashSetOptions {
 
     static func duration(seconds: ByteBuffer, of command: String) throws -> Duration {
         let seconds = try UpstashMemoryCommands.integer(seconds)
-        guard abs(seconds.clamped) <= maxMilliseconds / 1000 else { throw invalid(command) }
+        guard (Int64.min / 1000...maxMilliseconds / 1000).contains(seconds) else { throw invalid(command) }
         return .seconds(seconds)
     }
 
     static func duration(milliseconds: ByteBuffer, of command: String) throws -> Duration {
         let milliseconds = try UpstashMemoryCommands.integer(milliseconds)
-        guard abs(milliseconds.clamped) <= maxMilliseconds else { throw invalid(command) }
+        guard milliseconds <= maxMilliseconds else { throw invalid(command) }
         return .milliseconds(milliseconds)
     }
 
@@ -59,9 +71,4 @@ enum UpstashSetOptions {
     private static func invalid(_ command: String) -> RESPError {
         RESPError("ERR invalid expire time in '\(command)' command")
     }
-}
-
-extension Int64 {
-    /// Has an absolute value.
-    fileprivate var clamped: Int64 { Swift.max(self, -Int64.max) }
 }
