@@ -8,7 +8,7 @@ public import NIOCore
 public enum RESPValue: Sendable, Hashable {
     /// No value: RESP3 `_`, and the RESP2 null bulk string and null array.
     case null
-    /// A short status such as `OK`.
+    /// A short status such as `OK`. One that is not UTF-8 is a ``bulkString(_:)``.
     case simpleString(String)
     /// A binary-safe string. Its buffer may share storage of a few kilobytes with neighbouring replies.
     case bulkString(ByteBuffer)

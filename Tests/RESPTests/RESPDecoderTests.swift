@@ -6,6 +6,7 @@ import Testing
     static let samples: [(String, RESPValue)] = [
         ("+OK\r\n", .simpleString("OK")),
         ("+\r\n", .simpleString("")),
+        ("+é\r\n", .simpleString("é")),
         ("-WRONGTYPE no\r\n", .error(RESPError("WRONGTYPE no"))),
         ("!10\r\nERR\r\nthing\r\n", .error(RESPError("ERR\r\nthing"))),
         (":0\r\n", .integer(0)),
@@ -62,6 +63,11 @@ import Testing
         let values = Decoded(",nan\r\n").values
         #expect(values.count == 1)
         #expect(values.first?.double?.isNaN == true)
+    }
+
+    @Test func keepsTheBytesOfAStatus() {
+        let bytes: [UInt8] = [0x61, 0xFF, 0x62]
+        #expect(Decoded([Array("+".utf8) + bytes + [13, 10]]).values == [.bulkString(ByteBuffer(bytes: bytes))])
     }
 
     @Test func cutsDoNotMatter() {

@@ -181,6 +181,12 @@ struct AnswerTests {
         try await Endpoint.overRedis { endpoint, _ in
             _ = try await endpoint.ask(.POST, "/set/k", ByteBuffer(bytes: [0x61, 0xFF, 0x00, 0xC3, 0xA9]))
             #expect(try await endpoint.ask(.GET, "/get/k").body == "{\"result\":\"a\u{FFFD}\\u0000é\"}")
+            // A status keeps its bytes, too.
+            let status = #"["EVAL","return {ok=string.char(97,255)}",0]"#
+            #expect(try await endpoint.ask(.POST, "/", status).body == "{\"result\":\"a\u{FFFD}\"}")
+            #expect(try await endpoint.ask(.POST, "/", status, headers: base64).body == #"{"result":"Yf8="}"#)
+            let raw = try await endpoint.ask(.POST, "/", status, headers: resp2)
+            #expect(raw.bytes == ByteBuffer(string: "$2\r\na") + ByteBuffer(bytes: [0xFF, 0x0D, 0x0A]))
         }
     }
 

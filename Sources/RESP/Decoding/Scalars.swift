@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Scalars from the bytes of their line.
 enum Scalars {
     static func integer(_ line: UnsafeRawBufferPointer) throws(RESPDecodingError) -> Int {
@@ -27,6 +29,11 @@ enum Scalars {
 
     static func text(_ line: UnsafeRawBufferPointer) -> String {
         String(decoding: line, as: UTF8.self)
+    }
+
+    /// Scripts give out any bytes as one.
+    static func status(_ line: UnsafeRawBufferPointer) -> RESPValue {
+        String(validating: line, as: UTF8.self).map { .simpleString($0) } ?? .bulkString(ByteBuffer(bytes: line))
     }
 
     static func double(_ line: UnsafeRawBufferPointer) throws(RESPDecodingError) -> Double {

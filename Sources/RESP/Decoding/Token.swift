@@ -35,7 +35,7 @@ enum Token {
         case UInt8(ascii: ":"):
             return (.value(.integer(try Scalars.integer(line))), next)
         case UInt8(ascii: "+"):
-            return (.value(.simpleString(Scalars.text(line))), next)
+            return (.value(Scalars.status(line)), next)
         case UInt8(ascii: "*"):
             return (try aggregate(.array, line, limits), next)
         case UInt8(ascii: "-"):
