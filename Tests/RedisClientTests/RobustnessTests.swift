@@ -286,6 +286,52 @@ import Testing
         try await proxy.stop()
     }
 
+    /// Its answer comes behind all that it still has to read.
+    @Test(arguments: [Duration.milliseconds(50), .seconds(60)])
+    func keepsAServerThatTakesALongUpload(timeout: Duration) async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        let client = RedisClient(port: proxy.port) {
+            $0.commandTimeout = .milliseconds(50)
+            $0.keepAliveInterval = .seconds(1)
+        }
+        #expect(await eventually { (try? await client.connect()) != nil })
+        var faults = FaultProxy.Faults()
+        faults.pauseOfReading = .milliseconds(80)
+        proxy.faults = faults
+        let upload = RESPCommand("SET", "large", ByteBuffer(repeating: 1, count: 10 << 20))
+        async let outcome = clientError { try await client.execute(upload, timeout: timeout) }
+        let replies = try await client.execute(
+            pipeline: [RESPCommand("INCR", "n"), RESPCommand("STRLEN", "large")],
+            timeout: .seconds(60)
+        )
+        #expect(replies.last?.integer == 10 << 20)
+        #expect(try await outcome?.code == (timeout < .seconds(1) ? .timedOut : nil))
+        #expect(proxy.acceptedCount == 1)
+        await client.close()
+        try await proxy.stop()
+    }
+
+    /// Whatever is submitted meanwhile, and accepted by the system of the other side.
+    @Test func noticesAServerThatStopsInTheMiddleOfAnUpload() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        let client = RedisClient(port: proxy.port) { $0.commandTimeout = .milliseconds(50) }
+        #expect(await eventually { (try? await client.connect()) != nil })
+        var faults = FaultProxy.Faults()
+        faults.stopsReading = true
+        proxy.faults = faults
+        let upload = RESPCommand("SET", "large", ByteBuffer(repeating: 1, count: 10 << 20))
+        #expect(try await clientError { try await client.execute(upload) }?.code == .timedOut)
+        let isGivenUp = try await eventually {
+            _ = try await clientError { try await client.execute(RESPCommand("PING")) }
+            return proxy.acceptedCount > 1
+        }
+        #expect(isGivenUp)
+        await client.close()
+        try await proxy.stop()
+    }
+
     @Test func noticesAnIdlePeerThatVanished() async throws {
         let server = try await RedisServer.start()
         let proxy = try await FaultProxy.start(upstreamPort: server.port)

@@ -98,10 +98,43 @@ import Testing
         #expect(liveness.check(at: start + .milliseconds(8500), hasOverdue: false) == .dead)
     }
 
+    @Test func theTimeOfAQuestionBeginsWhenItHasArrived() {
+        for isOverdue in [false, true] {
+            var liveness = liveness()
+            var now = start + .milliseconds(6500)
+            #expect(liveness.check(at: now, hasOverdue: isOverdue) == .probe)
+            for _ in 0..<20 {
+                now = liveness.nextCheck
+                liveness.probeAdvanced(at: now)
+                #expect(liveness.check(at: now, hasOverdue: isOverdue) == .alive)
+            }
+            #expect(liveness.nextCheck == now + .seconds(1))
+            #expect(liveness.check(at: liveness.nextCheck, hasOverdue: isOverdue) == .dead)
+        }
+    }
+
     @Test func anIntervalOfNothingKeepsNobodyBusy() {
         var liveness = Liveness(interval: .zero, patience: .seconds(1), now: start)
         #expect(liveness.check(at: start + .milliseconds(5), hasOverdue: false) == .probe)
         #expect(liveness.nextCheck > start + .milliseconds(5))
+    }
+}
+
+@Suite struct ProbePathTests {
+    @Test func onlyWhatIsBeforeItBringsItCloser() {
+        var path = ProbePath()
+        path.wrote(100)
+        path.begin(waiting: 20, unsent: 50)
+        var steps = [path.advance(unsent: 50), path.advance(unsent: 10), path.advance(unsent: 10)]
+        #expect(steps == [false, true, false])
+        // The question, and what came after it.
+        path.wrote(60)
+        steps = [path.advance(unsent: 70), path.advance(unsent: 45), path.advance(unsent: 40), path.advance(unsent: 0)]
+        #expect(steps == [false, true, true, false])
+        path.begin(waiting: 10, unsent: 0)
+        path.wrote(10)
+        steps = [path.advance(unsent: 10), path.advance(unsent: 0)]
+        #expect(steps == [false, true])
     }
 }
 

@@ -16,6 +16,8 @@ public final class FaultProxy: Sendable {
         public var dripSize: Int?
         /// Nothing is read from clients any more, so that their sends fill up.
         public var stopsReading = false
+        /// After each piece nothing more is read from a client for so long.
+        public var pauseOfReading: TimeAmount?
         /// New connections are closed at once.
         public var refuses = false
 
@@ -137,12 +139,20 @@ private final class Forwarder: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let faults = proxy.faults
         var bytes = unwrapInboundIn(data)
+        if !carriesReplies, let pause = faults.pauseOfReading { rest(pause, context.channel) }
         if carriesReplies ? faults.swallowsReplies : faults.swallowsRequests {
             return proxy.swallow(bytes.readableBytes)
         }
         let size = carriesReplies ? faults.dripSize ?? bytes.readableBytes : bytes.readableBytes
         while let piece = bytes.readSlice(length: min(size, bytes.readableBytes)), piece.readableBytes > 0 {
             send(piece, after: faults.delay, on: context.eventLoop)
+        }
+    }
+
+    private func rest(_ pause: TimeAmount, _ client: any Channel) {
+        client.setOption(.autoRead, value: false).whenComplete { _ in }
+        client.eventLoop.scheduleTask(in: pause) { [proxy] in
+            client.setOption(.autoRead, value: !proxy.faults.stopsReading).whenComplete { _ in }
         }
     }
 

@@ -11,6 +11,7 @@ final class CommandStream: ConnectionReceiver {
     private let eventLoop: any EventLoop
     private var replies = ReplyQueue()
     private var liveness: Liveness
+    private var probePath = ProbePath()
     private var timer: (scheduled: Scheduled<Void>, at: NIODeadline)?
     /// Why it closes as soon as it can.
     private var ending: RedisClientError?
@@ -47,7 +48,10 @@ final class CommandStream: ConnectionReceiver {
         if earliest < .distantFuture { wakeUp(by: earliest) }
         taken.removeAll(keepingCapacity: true)
         guard !bytes.isEmpty else { return }
-        for segment in bytes { connection.write(segment) }
+        for segment in bytes {
+            probePath.wrote(segment.readableBytes)
+            connection.write(segment)
+        }
         bytes.removeAll(keepingCapacity: true)
         connection.flush()
     }
@@ -114,6 +118,7 @@ final class CommandStream: ConnectionReceiver {
         )
         // A server that blocks answers no `PING` either; TCP's own probes tell whether it is there.
         if replies.isBlocked { liveness.received() }
+        if liveness.isAsking, probePath.advance(unsent: connection.unsentByteCount) { liveness.probeAdvanced(at: now) }
         switch liveness.check(at: now, hasOverdue: replies.isOverdue(at: now)) {
         case .alive: break
         case .probe: probe()
@@ -128,11 +133,12 @@ final class CommandStream: ConnectionReceiver {
 
     private func probe() {
         // Through the same buffer as all commands, some of which may wait there for the socket.
-        guard node.submitProbe() else {
+        guard let waiting = node.submitProbe() else {
             // Time passes for whoever waits; TCP's own probes go on.
             liveness.received()
             return liveness.probeAnswered()
         }
+        probePath.begin(waiting: waiting, unsent: connection.unsentByteCount)
         drain()
     }
 

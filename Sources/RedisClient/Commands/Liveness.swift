@@ -5,7 +5,7 @@ import RESP
 ///
 /// Asks with a `PING` when a reply is overdue, and when nothing has come for a while: early enough that a server which
 /// does not answer is given up within the interval, counted from the last it sent. One that sends anything at all is
-/// slow, and not given up.
+/// slow, and not given up; nor is one that still takes what was sent before the question.
 struct Liveness {
     enum Verdict {
         case alive, probe, dead
@@ -33,6 +33,13 @@ struct Liveness {
 
     mutating func received() {
         hasReceived = true
+    }
+
+    var isAsking: Bool { askedAt != nil }
+
+    /// Its time begins when it has arrived.
+    mutating func probeAdvanced(at now: NIODeadline) {
+        askedAt = now
     }
 
     mutating func probeAnswered() {

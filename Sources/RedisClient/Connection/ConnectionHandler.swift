@@ -41,6 +41,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     var isReady: Bool { handshake == nil }
     var isOpen: Bool { context?.channel.isActive ?? false }
     var isWritable: Bool { context?.channel.isWritable ?? false }
+    var unsentByteCount: Int { context?.unsentByteCount ?? 0 }
 
     /// Must be called as soon as the connection is ready.
     func report(to receiver: any ConnectionReceiver) {

@@ -181,7 +181,7 @@ final class RedisNode: Sendable {
 
     // MARK: The event loop
 
-    func submitProbe() -> Bool {
+    func submitProbe() -> Int? {
         let token = nextToken()
         return state.withLockedValue { $0.submitProbe(token: token) }
     }

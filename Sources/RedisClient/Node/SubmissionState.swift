@@ -101,12 +101,13 @@ struct SubmissionState {
 
     /// Asks for a sign of life, behind all commands so far. It counts for no caller.
     ///
-    /// - Returns: `false` if it would not stay beside what a caller has begun there; nothing is asked then.
-    mutating func submitProbe(token: UInt64) -> Bool {
-        if sequence?.isOpen == true { return false }
+    /// - Returns: the bytes that wait to be written, its own the last; `nil` if it would not stay beside what a caller
+    ///   has begun there: nothing is asked then.
+    mutating func submitProbe(token: UInt64) -> Int? {
+        if sequence?.isOpen == true { return nil }
         encoder.append(RESPCommand("PING"))
         submitted.append(Waiter(token: token, deadline: .distantFuture, completion: .probe))
-        return true
+        return encoder.byteCount
     }
 
     private func refusal(_ replies: Int) -> RedisClientError? {
