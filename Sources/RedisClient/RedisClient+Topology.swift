@@ -16,8 +16,9 @@ extension RedisClient {
     /// over several slots, and pipelines, are sent in parts and answered as one; they are not atomic. Other commands
     /// and transactions with keys in several slots are refused as ``RedisClientError/Code/crossSlot`` before anything
     /// is sent. `DBSIZE`, `KEYS`, `FLUSHDB` and `FLUSHALL` speak of all primaries, and so do those that load, delete or
-    /// look for scripts and functions; other commands without keys go to any. `SCAN` goes through one primary after the
-    /// other, with cursors of more than 16 digits; keys whose slots move meanwhile may be missed.
+    /// look for scripts and functions; other commands without keys go to any, but messages of one channel to the same.
+    /// `SCAN` goes through one primary after the other, with cursors of more than 16 digits; keys whose slots move
+    /// meanwhile may be missed.
     ///
     /// Where a script is answered with a redirection, or told to try again, the node is asked whether the keys exist, to
     /// learn whether it says so itself or the script has made it up; a user needs permission for `EXISTS`,

@@ -103,9 +103,10 @@ import Testing
 
     @Test func silentNodesDoNotHideTheOthers() async throws {
         let isSilent = NIOLockedValueBox(false)
-        let ports = NIOLockedValueBox<[Int]>([])
+        let (ports, looks) = (NIOLockedValueBox<[Int]>([]), NIOLockedValueBox(0))
         @Sendable func slots() -> String {
-            ScriptedCluster.slots(ports.withLockedValue { $0 }.map { ScriptedCluster.node("127.0.0.1", $0) })
+            looks.withLockedValue { $0 += 1 }
+            return ScriptedCluster.slots(ports.withLockedValue { $0 }.map { ScriptedCluster.node("127.0.0.1", $0) })
         }
         var servers: [ScriptedServer] = []
         for _ in 0..<20 {
@@ -125,8 +126,10 @@ import Testing
             $0.commandTimeout = .milliseconds(50)
         }
         #expect(try await client.execute(RESPCommand("GET", "a"), timeout: .seconds(20)).string == "old")
-        ports.withLockedValue { $0 = [new.port] }
+        // Until the connection to the seed is needed no longer.
+        #expect(await eventually { looks.withLockedValue { $0 } > 4 })
         isSilent.withLockedValue { $0 = true }
+        ports.withLockedValue { $0 = [new.port] }
         // Asked one after the other, they would take a second each.
         let isFound = await eventually {
             (try? await client.execute(RESPCommand("GET", "a")))?.string == "new"
