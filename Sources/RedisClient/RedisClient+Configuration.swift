@@ -49,12 +49,13 @@ extension RedisClient {
         public var maxInFlight = 65_536
         /// Commands that may wait while there is no connection. A pipeline that waits alone may be longer.
         public var maxQueuedOffline = 8192
-        /// Bytes that may wait for a server that does not read, or while there is no connection. One command or
-        /// pipeline that waits alone may have more.
+        /// Bytes that may wait for a server that does not read, while there is no connection, or in a subscription for
+        /// a slow reader. One command, pipeline or message that waits alone may have more.
         public var maxBufferedBytes = 64 << 20
         /// Connections that may be out on lease at the same time; see ``RedisClient/withConnection(for:_:)``.
         public var maxLeasedConnections = 8
-        /// Messages that a subscription keeps for a slow reader, before it drops some and says so.
+        /// Messages that a subscription keeps for a slow reader, before it drops some and says so; fewer where they
+        /// have more than ``maxBufferedBytes``.
         public var maxBufferedMessages = 4096
 
         /// What the server has to be.

@@ -33,7 +33,8 @@ extension UpstashClient {
         public var subscriptionIdleTimeout = Duration.seconds(120)
         /// Time a subscription has to be confirmed.
         public var subscribeTimeout = Duration.seconds(5)
-        /// Messages that a subscription keeps for a slow reader, before it drops some and says so.
+        /// Messages that a subscription keeps for a slow reader, before it drops some and says so; fewer where they
+        /// have more than ``maxResponseBytes``.
         public var maxBufferedMessages = 4096
 
         /// - Parameters:

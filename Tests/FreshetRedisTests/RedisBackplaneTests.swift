@@ -15,7 +15,7 @@ private final class Subscriber: ChannelSubscriber {
 
     init(refusals: Int) {
         state = NIOLockedValueBox((refusals, 0))
-        (subscription, writer) = RedisSubscription.make(bufferingAtMost: 10)
+        (subscription, writer) = RedisSubscription.make(bufferingAtMost: 10, bytes: 1000)
     }
 
     var attempts: Int { state.withLockedValue { $0.attempts } }

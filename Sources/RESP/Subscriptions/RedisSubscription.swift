@@ -60,14 +60,19 @@ public struct RedisSubscription: AsyncSequence, Sendable {
 
     /// A subscription, and where a client writes what it tells.
     ///
-    /// - Parameter limit: messages that are kept for a slow reader.
-    package static func make(bufferingAtMost limit: Int) -> (RedisSubscription, SubscriptionWriter) {
+    /// - Parameters:
+    ///   - maxMessages: that are kept for a slow reader.
+    ///   - maxBytes: that they may have together; one alone may have more.
+    package static func make(
+        bufferingAtMost maxMessages: Int,
+        bytes maxBytes: Int
+    ) -> (RedisSubscription, SubscriptionWriter) {
         let (stream, continuation) = AsyncThrowingStream.makeStream(
             of: Void.self,
             throwing: (any Error).self,
             bufferingPolicy: .bufferingNewest(1)
         )
-        let backlog = SubscriptionBacklog(limit: limit)
+        let backlog = SubscriptionBacklog(maxMessages: maxMessages, maxBytes: maxBytes)
         return (
             RedisSubscription(stream: stream, backlog: backlog),
             SubscriptionWriter(continuation: continuation, backlog: backlog)

@@ -6,15 +6,20 @@ final class SubscriptionBacklog: Sendable {
     private struct State {
         var events = CircularBuffer<RedisSubscriptionEvent>()
         var messageCount = 0
+        var byteCount = 0
         var isOverflowing = false
     }
 
-    private let limit: Int
+    private let maxMessages: Int
+    private let maxBytes: Int
     private let state = Mutex(State())
 
-    /// - Parameter limit: messages that are kept. Of gaps there are no more than a few for each.
-    init(limit: Int) {
-        self.limit = limit
+    /// - Parameters:
+    ///   - maxMessages: that are kept. Of gaps there are no more than a few for each.
+    ///   - maxBytes: that they may have together; one alone may have more.
+    init(maxMessages: Int, maxBytes: Int) {
+        self.maxMessages = maxMessages
+        self.maxBytes = maxBytes
     }
 
     /// Adds a message; drops it if there is no room, and says so once.
@@ -23,9 +28,10 @@ final class SubscriptionBacklog: Sendable {
     func add(_ message: RedisMessage) -> Bool {
         state.withLock { state in
             let wasEmpty = state.events.isEmpty
-            if state.messageCount < limit {
+            if hasRoom(for: message, state) {
                 state.isOverflowing = false
                 state.messageCount += 1
+                state.byteCount += message.byteCount
                 state.events.append(.message(message))
             } else if !state.isOverflowing {
                 state.isOverflowing = true
@@ -53,8 +59,20 @@ final class SubscriptionBacklog: Sendable {
     func take() -> RedisSubscriptionEvent? {
         state.withLock { state in
             let event = state.events.popFirst()
-            if case .message? = event { state.messageCount -= 1 }
+            if case .message(let message)? = event {
+                state.messageCount -= 1
+                state.byteCount -= message.byteCount
+            }
             return event
         }
     }
+
+    private func hasRoom(for message: RedisMessage, _ state: State) -> Bool {
+        state.messageCount == 0
+            || state.messageCount < maxMessages && state.byteCount + message.byteCount <= maxBytes
+    }
+}
+
+extension RedisMessage {
+    fileprivate var byteCount: Int { channel.utf8.count + payload.readableBytes }
 }

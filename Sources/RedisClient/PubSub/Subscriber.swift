@@ -9,6 +9,7 @@ final class Subscriber: Sendable {
     private let eventLoop: any EventLoop
     private let hub: NIOLoopBoundBox<SubscriptionHub>
     private let maxBufferedMessages: Int
+    private let maxBufferedBytes: Int
     private let ids = Atomic<UInt64>(0)
 
     init(
@@ -19,6 +20,7 @@ final class Subscriber: Sendable {
     ) {
         self.eventLoop = eventLoop
         maxBufferedMessages = configuration.maxBufferedMessages
+        maxBufferedBytes = configuration.maxBufferedBytes
         hub = .makeBoxSendingValue(
             SubscriptionHub(configuration: configuration, place: place, eventLoop: eventLoop, logger: logger),
             eventLoop: eventLoop
@@ -27,7 +29,10 @@ final class Subscriber: Sendable {
 
     func subscribe(to targets: [SubscriptionTable.Target]) async throws -> RedisSubscription {
         let id = ids.wrappingAdd(1, ordering: .relaxed).newValue
-        let (subscription, listener) = RedisSubscription.make(bufferingAtMost: maxBufferedMessages)
+        let (subscription, listener) = RedisSubscription.make(
+            bufferingAtMost: maxBufferedMessages,
+            bytes: maxBufferedBytes
+        )
         listener.continuation.onTermination = { [eventLoop, hub] _ in eventLoop.execute { hub.value.remove(id) } }
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in

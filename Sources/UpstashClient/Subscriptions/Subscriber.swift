@@ -34,7 +34,10 @@ final class Subscriber: Sendable {
     }
 
     func subscribe(to targets: [SubscriptionTarget]) async throws -> RedisSubscription {
-        let (subscription, writer) = RedisSubscription.make(bufferingAtMost: configuration.maxBufferedMessages)
+        let (subscription, writer) = RedisSubscription.make(
+            bufferingAtMost: configuration.maxBufferedMessages,
+            bytes: configuration.maxResponseBytes
+        )
         let keeper = SubscriptionKeeper(
             targets: Set(targets),
             writer: writer,

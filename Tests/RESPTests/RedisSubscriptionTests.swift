@@ -1,0 +1,50 @@
+import NIOCore
+import RESP
+import Testing
+
+@Suite struct RedisSubscriptionTests {
+    /// - Parameter bytes: of the channel and the payload.
+    private func message(_ text: String, bytes: Int) -> RedisMessage {
+        let rest = String(repeating: ".", count: bytes - 1 - text.count)
+        return RedisMessage(channel: "c", payload: ByteBuffer(string: text + rest))
+    }
+
+    private func event(_ text: String, bytes: Int) -> RedisSubscriptionEvent { .message(message(text, bytes: bytes)) }
+
+    @Test func keepsSoManyMessages() async throws {
+        let (subscription, end) = RedisSubscription.make(bufferingAtMost: 2, bytes: 1000)
+        var (events, writer) = (subscription.makeAsyncIterator(), end)
+        for text in ["1", "2", "3", "4"] { writer.deliver(message(text, bytes: 10)) }
+        #expect(try await events.next() == event("1", bytes: 10))
+        #expect(try await events.next() == event("2", bytes: 10))
+        #expect(try await events.next() == .overflowed)
+        writer.deliver(message("5", bytes: 10))
+        #expect(try await events.next() == event("5", bytes: 10))
+    }
+
+    @Test func keepsSoManyBytes() async throws {
+        let (subscription, end) = RedisSubscription.make(bufferingAtMost: 1000, bytes: 100)
+        var (events, writer) = (subscription.makeAsyncIterator(), end)
+        for text in ["1", "2", "3", "4"] { writer.deliver(message(text, bytes: 50)) }
+        #expect(try await events.next() == event("1", bytes: 50))
+        writer.deliver(message("5", bytes: 50))
+        writer.deliver(message("6", bytes: 50))
+        #expect(try await events.next() == event("2", bytes: 50))
+        #expect(try await events.next() == .overflowed)
+        #expect(try await events.next() == event("5", bytes: 50))
+        #expect(try await events.next() == .overflowed)
+        writer.deliver(message("7", bytes: 100))
+        #expect(try await events.next() == event("7", bytes: 100))
+    }
+
+    @Test func keepsOneOfAnySize() async throws {
+        let (subscription, end) = RedisSubscription.make(bufferingAtMost: 1000, bytes: 100)
+        var (events, writer) = (subscription.makeAsyncIterator(), end)
+        for round in 0..<3 {
+            writer.deliver(message("\(round)", bytes: 1000))
+            writer.deliver(message("small", bytes: 10))
+            #expect(try await events.next() == event("\(round)", bytes: 1000))
+            #expect(try await events.next() == .overflowed)
+        }
+    }
+}
