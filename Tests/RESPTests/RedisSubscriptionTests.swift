@@ -12,8 +12,8 @@ import Testing
     private func event(_ text: String, bytes: Int) -> RedisSubscriptionEvent { .message(message(text, bytes: bytes)) }
 
     @Test func keepsSoManyMessages() async throws {
-        let (subscription, end) = RedisSubscription.make(bufferingAtMost: 2, bytes: 1000)
-        var (events, writer) = (subscription.makeAsyncIterator(), end)
+        let (subscription, writer) = RedisSubscription.make(bufferingAtMost: 2, bytes: 1000)
+        var events = subscription.makeAsyncIterator()
         for text in ["1", "2", "3", "4"] { writer.deliver(message(text, bytes: 10)) }
         #expect(try await events.next() == event("1", bytes: 10))
         #expect(try await events.next() == event("2", bytes: 10))
@@ -23,8 +23,8 @@ import Testing
     }
 
     @Test func keepsSoManyBytes() async throws {
-        let (subscription, end) = RedisSubscription.make(bufferingAtMost: 1000, bytes: 100)
-        var (events, writer) = (subscription.makeAsyncIterator(), end)
+        let (subscription, writer) = RedisSubscription.make(bufferingAtMost: 1000, bytes: 100)
+        var events = subscription.makeAsyncIterator()
         for text in ["1", "2", "3", "4"] { writer.deliver(message(text, bytes: 50)) }
         #expect(try await events.next() == event("1", bytes: 50))
         writer.deliver(message("5", bytes: 50))
@@ -38,8 +38,8 @@ import Testing
     }
 
     @Test func keepsOneOfAnySize() async throws {
-        let (subscription, end) = RedisSubscription.make(bufferingAtMost: 1000, bytes: 100)
-        var (events, writer) = (subscription.makeAsyncIterator(), end)
+        let (subscription, writer) = RedisSubscription.make(bufferingAtMost: 1000, bytes: 100)
+        var events = subscription.makeAsyncIterator()
         for round in 0..<3 {
             writer.deliver(message("\(round)", bytes: 1000))
             writer.deliver(message("small", bytes: 10))

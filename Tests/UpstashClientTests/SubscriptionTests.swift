@@ -120,7 +120,7 @@ import Testing
 
     @Test("the end of an interruption is not told before another has begun that nobody knows of")
     func mergesWhatNobodyHasRead() async throws {
-        let (subscription, writer) = RedisSubscription.make(bufferingAtMost: 2)
+        let (subscription, writer) = RedisSubscription.make(bufferingAtMost: 2, bytes: 1000)
         var events = subscription.makeAsyncIterator()
         let message = RedisMessage(channel: "c", payload: ByteBuffer())
         for _ in 0..<100 {

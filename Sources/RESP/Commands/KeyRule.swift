@@ -60,6 +60,12 @@ package enum KeyRule: Sendable, Equatable {
         return rules
     }()
 
+    /// Whether each key has all that belongs to it.
+    package func isComplete(in command: RESPCommand) -> Bool {
+        guard case .range(let first, _, let step) = self else { return true }
+        return (command.argumentCount - first).isMultiple(of: step)
+    }
+
     /// Visits the positions of the keys. A command that is not complete has those that are there.
     package func forEachPosition(in command: RESPCommand, _ body: (Int) -> Void) {
         let count = command.argumentCount

@@ -68,8 +68,8 @@ final class SubscriptionBacklog: Sendable {
     }
 
     private func hasRoom(for message: RedisMessage, _ state: State) -> Bool {
-        state.messageCount == 0
-            || state.messageCount < maxMessages && state.byteCount + message.byteCount <= maxBytes
+        guard state.messageCount < maxMessages else { return false }
+        return state.messageCount == 0 || state.byteCount + message.byteCount <= maxBytes
     }
 }
 

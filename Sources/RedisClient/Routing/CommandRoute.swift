@@ -62,8 +62,12 @@ enum CommandRoute: Sendable, Equatable {
             let next = HashSlot.of(key)
             if slot == nil { slot = next } else if slot != next { isCrossing = true }
         }
-        guard isCrossing else { return .one(slot.map { .slot($0) } ?? .anyPrimary) }
-        if case .parts(let merge) = rule.spread { return .parts(rule.keys, merge) }
+        let place = slot.map { Place.slot($0) } ?? .anyPrimary
+        guard isCrossing else { return .one(place) }
+        if case .parts(let merge) = rule.spread {
+            // A server refuses the whole where something is missing, but would do the parts where nothing is.
+            return rule.keys.isComplete(in: command) ? .parts(rule.keys, merge) : .one(place)
+        }
         throw RedisClientError.crossSlot("The keys of \(command.name)")
     }
 }

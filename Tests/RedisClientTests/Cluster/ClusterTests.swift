@@ -44,6 +44,15 @@ extension RedisClient {
         #expect(try await clientError { try await client.execute(RESPCommand("GET", "a")) }?.code == .closed)
     }
 
+    @Test func whatLacksAValueIsNotDoneInPart() async throws {
+        let client = RedisClient(cluster: try await Fixture.shared.cluster())
+        let incomplete = RESPCommand("MSET", arguments: ["half:1", "a", "half:2", "b", "half:3"])
+        await #expect(throws: RESPError.self) { try await client.execute(incomplete) }
+        let replies = try await client.execute(pipeline: [incomplete, RESPCommand("EXISTS", "half:1", "half:2")])
+        #expect(replies.first?.error != nil && replies.last?.integer == 0)
+        await client.close()
+    }
+
     @Test func answersPipelinesAndCommandsOverManyNodesInOrder() async throws {
         let client = RedisClient(cluster: try await Fixture.shared.cluster())
         let pairs = keys.flatMap { [$0, "value of \($0)"] }

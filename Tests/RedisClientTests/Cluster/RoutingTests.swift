@@ -83,6 +83,15 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
         #expect(Place.slot(7).joined(with: .slot(8)) == nil)
     }
 
+    /// In parts those that lack nothing would be done.
+    @Test func sendsWhatLacksAValueWhole() throws {
+        let incomplete = RESPCommand("MSET", "foo", "1", "b", "2", "c")
+        #expect(try CommandRoute.inCluster(incomplete) == .one(.slot(12_182)))
+        guard case .parts = try CommandRoute.inCluster(RESPCommand("MSET", "foo", "1", "b", "2")) else {
+            return #expect(Bool(false))
+        }
+    }
+
     @Test(arguments: [
         RESPCommand("RENAME", "a", "b"), RESPCommand("MSETNX", "a", "1", "b", "2"),
         RESPCommand("EVAL", "s", 2, "a", "b"),
@@ -92,7 +101,6 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
         #expect(error?.code == .crossSlot)
         #expect(error?.message.contains(command.name) == true)
     }
-
 }
 
 @Suite struct ClusterCursorTests {
