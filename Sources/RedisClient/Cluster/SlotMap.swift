@@ -91,22 +91,25 @@ extension SlotMap {
     /// A node is `[endpoint, port, id, [name, value…]]`. The endpoint is the address or the host name that the cluster
     /// was told to announce, or null where clients are to use the address that they have.
     ///
+    /// Slots whose primary cannot be made out count as nobody's.
+    ///
     /// - Parameter node: the one that answered.
-    /// - Throws: ``RedisClientError/Code/protocolViolation``.
+    /// - Throws: ``RedisClientError/Code/protocolViolation``, also where no primary can be made out.
     init(clusterSlots reply: RESPValue, from node: Address) throws(RedisClientError) {
         guard let entries = reply.array, entries.count <= HashSlot.count else { throw Self.unreadable }
         var assignments: [Assignment] = []
         for entry in entries {
-            guard let parts = entry.array, parts.count >= 3, let first = parts[0].integer, let last = parts[1].integer,
+            guard let parts = entry.array, parts.count >= 2, let first = parts[0].integer, let last = parts[1].integer,
                 first >= 0, first <= last, last < HashSlot.count
             else { throw Self.unreadable }
             let nodes = parts[2...].map { Self.address($0, from: node) }
-            guard let primary = nodes[0] else { throw Self.unreadable }
+            guard let primary = nodes.first ?? nil else { continue }
             // Nodes list them in orders of their own.
             let replicas = nodes.dropFirst().compactMap { $0 }.sorted { $0.description < $1.description }
             let shard = Shard(primary: primary, replicas: replicas)
             assignments.append(Assignment(slots: first...last, shard: shard))
         }
+        if assignments.isEmpty, !entries.isEmpty { throw Self.unreadable }
         self.init(assignments.sorted { $0.slots.lowerBound < $1.slots.lowerBound })
     }
 

@@ -400,6 +400,19 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
         #expect(map.addresses.count == 4)
     }
 
+    @Test func slotsOfWhomItCannotFindAreNobodys() throws {
+        let reply = RESPValue.array([
+            .array([.integer(0), .integer(9), node(.simpleString("a"), 0), node(.simpleString("b"), 2)]),
+            .array([.integer(10), .integer(19), .array([.simpleString("a"), .null, .simpleString("id")])]),
+            .array([.integer(20), .integer(29)]), .array([.integer(30), .integer(39), .null]),
+            .array([.integer(40), .integer(49), node(.simpleString("b"), 2), node(.simpleString("c"), 0)]),
+        ])
+        let map = try SlotMap(clusterSlots: reply, from: address(9))
+        #expect(map.shards == [.init(primary: .hostname("b", port: 2))])
+        #expect(map.assignedCount == 10 && map.shard(of: 40) == 0 && map.shard(of: 39) == nil)
+        #expect(try SlotMap(clusterSlots: .array([]), from: address(9)).assignedCount == 0)
+    }
+
     @Test(arguments: [
         RESPValue.integer(1), .array([.integer(1)]), .array([.array([.integer(0), .integer(1)])]),
         .array([.array([.integer(0), .integer(99_999), .null])]), .array([.array([.integer(3), .integer(1), .null])]),
