@@ -37,7 +37,10 @@ extension AirtableClient {
         }
         guard type == "application/json" || type.hasSuffix("+json") else {
             throw PageFailure.final(
-                CacheError(.sourceFailed, "Airtable answered for \(list.name) with \(type), not with JSON")
+                CacheError(
+                    .sourceFailed,
+                    "Airtable answered for \(list.name) with \(type.hiding(token)), not with JSON"
+                )
             )
         }
         do {
@@ -61,7 +64,7 @@ extension AirtableClient {
             on: SystemSpawner(),
             orThrow: CacheError(.sourceTimedOut, "a refusal of Airtable is cut off")
         ) { try await response.body.collect(upTo: 1 << 16) }
-        let refusal = AirtableRefusal(status: Int(response.status.code), body: body, list: list)
+        let refusal = AirtableRefusal(status: Int(response.status.code), body: body, list: list, token: token)
         switch refusal.kind {
         case .rateLimit: limiter.close(for: limiters.closure, because: .rateLimit)
         case .quota: limiter.close(for: limiters.quotaClosure, because: .quota)

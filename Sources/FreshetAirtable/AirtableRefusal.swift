@@ -1,3 +1,4 @@
+import Foundation
 import Freshet
 import NIOCore
 
@@ -20,9 +21,12 @@ struct AirtableRefusal {
     private let type: String?
     private let message: String?
     private let name: String
+    private let token: String
 
-    init(status: Int, body: ByteBuffer?, list: AirtableList) {
+    /// - Parameter token: what is not to be quoted, whoever repeats it.
+    init(status: Int, body: ByteBuffer?, list: AirtableList, token: String) {
         self.status = status
+        self.token = token
         name = list.name
         let json = body.flatMap { try? StoredJSON.decode(JSONValue.self, from: $0) }
         switch json?["error"] {
@@ -62,7 +66,7 @@ struct AirtableRefusal {
     /// What to do first, since that is what a reader looks for; what Airtable said last.
     private var text: String {
         let said = [type, message].compactMap { $0 }.joined(separator: ": ")
-        let quoted = said.isEmpty ? "" : " – Airtable says: \(said.printable(200))"
+        let quoted = said.isEmpty ? "" : " – Airtable says: \(said.hiding(token).printable(200))"
         return "\(name): \(advice) (\(status))\(quoted)"
     }
 
@@ -90,6 +94,9 @@ struct AirtableRefusal {
 }
 
 extension String {
+    /// A proxy on the way may repeat in its answer what it was sent.
+    func hiding(_ token: String) -> String { replacingOccurrences(of: token, with: "…", options: .caseInsensitive) }
+
     /// Without control characters, and no longer than that: fit for a log line.
     fileprivate func printable(_ limit: Int) -> String {
         let characters = unicodeScalars.lazy.map { $0.properties.generalCategory == .control ? " " : Character($0) }

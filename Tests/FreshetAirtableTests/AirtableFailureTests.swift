@@ -49,6 +49,46 @@ struct AirtableFailureTests {
         }
     }
 
+    @Test(
+        "A token that a proxy repeats in its answer is not in the error",
+        arguments: [
+            RawServer.Answer(
+                "403 Forbidden",
+                "Content-Type: application/json",
+                body: ByteBuffer(string: #"{"error":{"type":"DENIED","message":"no Bearer patSecret123 here"}}"#),
+                isLast: true
+            ),
+            RawServer.Answer(
+                "403 Forbidden",
+                body: ByteBuffer(string: #"{"error":"DENIED patSecret123"}"#),
+                isLast: true
+            ),
+            RawServer.Answer(
+                "403 Forbidden",
+                body: ByteBuffer(string: #"{"errors":[{"error":"DENIED","message":"pat\u0053ecret123"}]}"#),
+                isLast: true
+            ),
+            RawServer.Answer(
+                "200 OK",
+                "Content-Type: denied/patSecret123",
+                body: ByteBuffer(string: "{}"),
+                isLast: true
+            ),
+        ]
+    )
+    func repeatedToken(_ answer: RawServer.Answer) async throws {
+        let server = try await RawServer.start { _ in answer }
+        let client = try AirtableClient(
+            token: "patSecret123",
+            endpoint: server.url,
+            limiters: BaseLimiters(spawner: JumpingSpawner())
+        )
+        let error = await cacheError { try await client.records(base: Airtable.base, table: Airtable.people) }
+        #expect(error?.code == .sourceFailed)
+        #expect(error?.message.lowercased().contains("denied") == true)
+        #expect(error.map { !"\($0)".lowercased().contains("secret") } == true)
+    }
+
     @Test("Real refusals: base, table, view, column, formula")
     func realRefusals() async throws {
         try await Airtable.with { airtable in
