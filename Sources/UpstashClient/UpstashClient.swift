@@ -171,10 +171,12 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
     /// Commands that have been handed over and have not left yet.
     package var waitingCount: Int { inbox.count }
 
-    /// Takes no more commands, gives those under way their time to end, and ends all subscriptions.
+    /// Takes no more commands, gives those under way a second to end, and ends all subscriptions.
     public func close() async {
         subscriber.close()
+        let limit = eventLoop.scheduleTask(in: .seconds(1)) { [lane] in lane.value.giveUp() }
         await inbox.close()
+        limit.cancel()
     }
 
     // MARK: Publish and subscribe

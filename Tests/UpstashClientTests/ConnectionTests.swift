@@ -62,6 +62,31 @@ import Testing
         }
     }
 
+    @Test("C10: closing does not wait long for a service that never answers", arguments: [true, false])
+    func closesInTime(isSent: Bool) async throws {
+        let listener = try await SilentListener.start()
+        let standIn = try await StandIn.start { _, _ in .silence }
+        let client = isSent ? try standIn.client() : try listener.client { $0.overlapAfter = .seconds(60) }
+        func increment(_ key: String) -> Task<UpstashError?, any Error> {
+            Task { try await upstashError { try await client.execute(RESPCommand("INCR", key)) } }
+        }
+        let (abandoned, first) = (increment("a"), increment("a"))
+        #expect(await eventually { standIn.requests.count + listener.greetings.count == 1 })
+        let queued = increment("b")
+        #expect(await eventually { client.waitingCount == 3 })
+        abandoned.cancel()
+        #expect(try await abandoned.value?.code == .cancelled)
+        let begun = ContinuousClock.now
+        await client.close()
+        #expect(ContinuousClock.now - begun < .seconds(15))
+        #expect(client.waitingCount == 0)
+        #expect(try await first.value?.code == .closed)
+        let error = try await queued.value
+        #expect(error?.code == .closed && error?.mayHaveExecuted == false)
+        try await listener.stop()
+        try await standIn.stop()
+    }
+
     @Test func knowsWhatWasNeverSent() throws {
         let configuration = try UpstashClient.Configuration(url: "https://h", token: "t")
         let piece = try Piece(RESPCommand("INCR", "a"), limits: configuration)

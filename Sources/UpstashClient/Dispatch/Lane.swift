@@ -20,6 +20,7 @@ final class Lane {
     private var deadlines = Deadlines()
     private var syncToken = SyncToken()
     private var requestCount = 0
+    private var underWay: [WaitingLine.Ticket: HTTPClient.Task<Exchange.Reply>] = [:]
     /// Whether a request of commands is under way that the next one waits for.
     private var isTaken = false
     private var turn: UInt64 = 0
@@ -64,6 +65,17 @@ final class Lane {
         }
     }
 
+    /// Ends all jobs, and gives up their requests.
+    func giveUp() {
+        drain()
+        _ = deadlines.sweep(at: .distantFuture) { job in
+            job.fail(UpstashError(.closed, "The client was closed.", mayHaveExecuted: job.mayArrive))
+        }
+        for task in underWay.values { task.cancel() }
+        line.reconsider()
+        send()
+    }
+
     // MARK: Requests
 
     private func send() {
@@ -101,8 +113,10 @@ final class Lane {
             eventLoop: .delegate(on: anyEventLoop),
             deadline: deadline
         )
+        underWay[ticket] = task
         task.futureResult.assumeIsolated().whenComplete { [self] result in
             requestCount -= 1
+            underWay[ticket] = nil
             line.arrive(ticket)
             endTurn(ownTurn)
             if let token = exchange.syncToken {
