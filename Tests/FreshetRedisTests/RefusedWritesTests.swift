@@ -186,4 +186,31 @@ struct RefusedWritesTests {
         await node.shutdown()
         await bench.client.close()
     }
+
+    @Test("C3: nobody waits for another node's load whose end a server would refuse", arguments: [true, false])
+    func loadedElsewhere(isForced: Bool) async throws {
+        let bench = try await Bench()
+        let request = LeaseRequest(
+            purpose: isForced ? .force(.expire, cooldown: .seconds(5)) : .read,
+            holdFor: .seconds(600),
+            freshFor: .seconds(600)
+        )
+        guard case .granted = try await RedisStore(bench.client).leaseEntry("agents", request) else {
+            Issue.record("no lease")
+            return
+        }
+        let (node, field) = (try await bench.node(), bench.field)
+        let reader = Task {
+            isForced ? try await node.refresh(field).value : try await node.value(of: field)
+        }
+        let refusal = FieldEvent.Kind.lease(isForced ? .coolingDown : .held)
+        try await waitUntil("the wait") { node.events(of: node.catalog.fields[0]).contains { $0.kind == refusal } }
+        try bench.set("min-replicas-to-write", "1")
+        let begun = ContinuousClock.now
+        #expect(try await reader.value == 1)
+        #expect(ContinuousClock.now - begun < .seconds(20))
+        #expect(await bench.source.loads == 1)
+        await node.shutdown()
+        await bench.client.close()
+    }
 }

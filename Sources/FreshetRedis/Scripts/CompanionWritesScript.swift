@@ -29,9 +29,23 @@ extension EntryScripts {
             if entry.slotToken == token then entry.slot, entry.slotToken = nil, nil end
         end
 
-        -- The companion lives as long as anything in it matters, and a minute at least. A server short of memory lets
-        -- through what a script writes after its first write: `shrinks` begins with what it always allows, so that what
-        -- ends a lease or a value is written; what is to be filled later is refused here already.
+        -- The companion lives as long as anything in it matters, and a minute at least.
+        local function prolong()
+            local last = now + 60000
+            for _, name in ipairs({'staleUntil', 'plainUntil', 'leaseUntil', 'cooldownUntil', 'scheduleUntil'}) do
+                last = math.max(last, entry[name] or 0)
+            end
+            if entry.failureUntil then last = math.max(last, entry.failureUntil + 60000) end
+            if entry.plainUntil == 0 then
+                redis.call('PERSIST', meta)
+            else
+                redis.call('PEXPIREAT', meta, string.format('%.0f', last))
+            end
+        end
+
+        -- A server short of memory lets through what a script writes after its first write: `shrinks` begins with what
+        -- it always allows, so that what ends a lease or a value is written; what is to be filled later is refused here
+        -- already.
         local function save(shrinks)
             if isTaken then redis.call('DEL', meta) end
             if not entry.leaseToken then entry.leaseAt = nil end
@@ -52,16 +66,7 @@ extension EntryScripts {
             if shrinks and #gone > 0 then redis.call('HDEL', meta, unpack(gone)) end
             redis.call('HSET', meta, unpack(set))
             if not shrinks and #gone > 0 then redis.call('HDEL', meta, unpack(gone)) end
-            local last = now + 60000
-            for _, name in ipairs({'staleUntil', 'plainUntil', 'leaseUntil', 'cooldownUntil', 'scheduleUntil'}) do
-                last = math.max(last, entry[name] or 0)
-            end
-            if entry.failureUntil then last = math.max(last, entry.failureUntil + 60000) end
-            if entry.plainUntil == 0 then
-                redis.call('PERSIST', meta)
-            else
-                redis.call('PEXPIREAT', meta, string.format('%.0f', last))
-            end
+            prolong()
         end
 
         local function publish(action)

@@ -12,12 +12,24 @@ extension EntryScripts {
         settle(freshFor, generation)
         local isHeld = entry.leaseUntil ~= nil and now < entry.leaseUntil
         local isFresh = entry.content and now < entry.freshUntil and (entry.content == 'absent' or entry.plainUntil)
+        -- A server that takes no writes any longer takes the holder's neither. Those who wait for a load that takes long
+        -- learn that by a write of their own.
+        local function touch()
+            if now >= (entry.leaseAt or 0) + \(longLoad) then prolong() end
+        end
+
         if purpose == 'read' then
             if isFresh then return {'fresh', '', current()} end
-            if isHeld then return {'held', '', current()} end
+            if isHeld then
+                touch()
+                return {'held', '', current()}
+            end
             if entry.failureUntil and now < entry.failureUntil then return {'failing', '', current()} end
         elseif purpose == 'renew' then
-            if isHeld then return {'held', '', current()} end
+            if isHeld then
+                touch()
+                return {'held', '', current()}
+            end
         elseif purpose == 'schedule' then
             local slot, idleAfter, keepUntil = tonumber(ARGV[7]), tonumber(ARGV[9]), now + tonumber(ARGV[10])
             local read, margin = ARGV[8] ~= '' and now - tonumber(ARGV[8]) or 0, math.floor(idleAfter / 8)
@@ -40,6 +52,7 @@ extension EntryScripts {
             -- A forced load that did not end in its time answers nobody.
             local isLost = entry.leaseUntil ~= nil and not isHeld
             if entry.forcedAt and now < entry.forcedAt + cooldown and not isLost then
+                if isHeld then touch() end
                 local isAbsent = entry.content == 'absent' and entry.created >= entry.forcedAt
                 return {'coolingDown', '', isAbsent and snapshot('absent') or current()}
             end
@@ -65,4 +78,7 @@ extension EntryScripts {
         save()
         return {'granted', plain and entry.digest or '', seen}
         """
+
+    /// Milliseconds after which those who wait for a load find out whether its end can be written.
+    static let longLoad = 1000
 }
