@@ -210,6 +210,7 @@ struct RefusedWritesTests {
         #expect(try await reader.value == 1)
         #expect(ContinuousClock.now - begun < .seconds(20))
         #expect(await bench.source.loads == 1)
+        try bench.set("min-replicas-to-write", "0")
         await node.shutdown()
         await bench.client.close()
     }

@@ -63,8 +63,8 @@ struct Handshake: Sendable {
 
     private mutating func failure(of step: Step, _ error: RESPError) -> RedisClientError? {
         if step == .courtesy || fallsBack { return nil }
-        // A server that knows who asks, and is there; a script may keep it busy.
-        if step == .ping, error.code == .noPermission || error.code == .busy { return nil }
+        // A server that knows who asks, and is there; a script may keep it busy, its primary be away.
+        if step == .ping, [.noPermission, .busy, .masterDown].contains(error.code) { return nil }
         if error.code == .noAuth || error.code == .wrongPassword || error.code == .noPermission || step == .authenticate
         {
             let reason =

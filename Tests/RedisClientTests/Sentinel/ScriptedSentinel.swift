@@ -18,12 +18,13 @@ struct ScriptedSentinel {
 
     /// - Parameters:
     ///   - others: the ports of the other sentinels.
+    ///   - epochs: the ports of the primaries so far, which sentinels that are asked together share.
     ///   - primary: the port of the primary; another than before counts as a failover.
     static func start(
         others: @escaping @Sendable () -> [Int] = { [] },
+        epochs: NIOLockedValueBox<[Int]> = NIOLockedValueBox([]),
         primary: @escaping @Sendable () -> Int
     ) async throws -> ScriptedSentinel {
-        let epochs = NIOLockedValueBox<[Int]>([])
         let counted = NIOLockedValueBox(Counts())
         let server = try await ScriptedServer.start { words in
             if words[0] == "SUBSCRIBE" {
@@ -54,10 +55,12 @@ struct ScriptedSentinel {
         _ count: Int,
         primary: @escaping @Sendable () -> Int
     ) async throws -> [ScriptedSentinel] {
-        let ports = NIOLockedValueBox<[Int]>([])
+        let (ports, epochs) = (NIOLockedValueBox<[Int]>([]), NIOLockedValueBox<[Int]>([]))
         var sentinels: [ScriptedSentinel] = []
         for _ in 0..<count {
-            sentinels.append(try await start(others: { ports.withLockedValue { $0 } }, primary: primary))
+            sentinels.append(
+                try await start(others: { ports.withLockedValue { $0 } }, epochs: epochs, primary: primary)
+            )
         }
         ports.withLockedValue { $0 = sentinels.map(\.server.port) }
         return sentinels
