@@ -187,11 +187,11 @@ struct RefusedWritesTests {
         await bench.client.close()
     }
 
-    @Test("C3: nobody waits for another node's load whose end a server would refuse", arguments: [true, false])
-    func loadedElsewhere(isForced: Bool) async throws {
+    @Test("C3: nobody waits for another node's load whose end a server would refuse")
+    func loadedElsewhere() async throws {
         let bench = try await Bench()
         let request = LeaseRequest(
-            purpose: isForced ? .force(.expire, cooldown: .seconds(5)) : .read,
+            purpose: .read,
             holdFor: .seconds(600),
             freshFor: .seconds(600)
         )
@@ -200,10 +200,8 @@ struct RefusedWritesTests {
             return
         }
         let (node, field) = (try await bench.node(), bench.field)
-        let reader = Task {
-            isForced ? try await node.refresh(field).value : try await node.value(of: field)
-        }
-        let refusal = FieldEvent.Kind.lease(isForced ? .coolingDown : .held)
+        let reader = Task { try await node.value(of: field) }
+        let refusal = FieldEvent.Kind.lease(.held)
         try await waitUntil("the wait") { node.events(of: node.catalog.fields[0]).contains { $0.kind == refusal } }
         try bench.set("min-replicas-to-write", "1")
         let begun = ContinuousClock.now

@@ -103,10 +103,12 @@ extension FlightRunner {
                 }
             }
             askedAt = tools.spawner.now()
+            desk.asksStore(id)
             do {
-                snapshot = try await look(again: snapshot)
+                snapshot = try await tools.store.readEntry(field.key, EntryRead(freshFor: field.policy.ttl))
             } catch {
                 try Self.rethrowCancellation(error)
+                tools.noteStoreError(error, .read)
                 return nil
             }
             last = known(in: snapshot, held: held, askedAt: askedAt)
@@ -116,25 +118,6 @@ extension FlightRunner {
             let failure = tools.lastFailure(of: field)
         else { return nil }
         return .failed(failure, kept: kept(last))
-    }
-
-    /// Looks at a load that is waited for. One that takes long is asked for leave, which its holder has: a store that
-    /// takes no writes any longer says so then, but not to those who read.
-    private func look(again last: EntrySnapshot) async throws -> EntrySnapshot {
-        if let rest = last.leaseFor, let age = last.lastForced, min(rest, age) > .seconds(1) {
-            let outcome = try await lease(.read)
-            if case .granted(let lease, _) = outcome {
-                await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
-            }
-            return outcome.snapshot
-        }
-        desk.asksStore(id)
-        do {
-            return try await tools.store.readEntry(field.key, EntryRead(freshFor: field.policy.ttl))
-        } catch {
-            if !(error is CancellationError) { tools.noteStoreError(error, .read) }
-            throw error
-        }
     }
 
     /// - Parameter isToldLater: whether the store will be told of the invalidation later.
