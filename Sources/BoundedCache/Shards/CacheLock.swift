@@ -40,12 +40,12 @@ struct CacheLock: ~Copyable {
         ).exchanged
     }
 
-    /// The fence is for the compiler, to which a store, though it be atomic, is no reason not to move the retain of a
-    /// value that was read behind it. Where a releasing store is a plain one it costs nothing.
+    /// The fence is for the compiler, to which a store, though it be a releasing one, is no reason not to move the
+    /// retain of a value that was read behind it. On x86 it costs nothing.
     @inlinable
     func unlock() {
         atomicMemoryFence(ordering: .releasing)
-        isHeld.store(false, ordering: .relaxed)
+        isHeld.store(false, ordering: .releasing)
     }
 
     @usableFromInline
