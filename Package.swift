@@ -37,7 +37,7 @@ let package = Package(
     targets: [
         // Floor 0
         .target(name: "BoundedCache"),
-        .target(name: "RESP", dependencies: [.nio("NIOCore")]),
+        .target(name: "RESP", dependencies: [.nio("NIOCore"), .nio("NIOConcurrencyHelpers")]),
         // Floor 1
         .target(
             name: "RedisClient",

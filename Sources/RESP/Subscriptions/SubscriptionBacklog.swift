@@ -1,5 +1,5 @@
+import NIOConcurrencyHelpers
 import NIOCore
-import Synchronization
 
 /// What a subscription tells and its reader has not taken yet.
 final class SubscriptionBacklog: Sendable {
@@ -12,7 +12,7 @@ final class SubscriptionBacklog: Sendable {
 
     private let maxMessages: Int
     private let maxBytes: Int
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// - Parameters:
     ///   - maxMessages: that are kept. Of gaps there are no more than a few for each.
@@ -26,7 +26,7 @@ final class SubscriptionBacklog: Sendable {
     ///
     /// - Returns: whether the reader may have found nothing before.
     func add(_ message: RedisMessage) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             let wasEmpty = state.events.isEmpty
             if hasRoom(for: message, state) {
                 state.isOverflowing = false
@@ -45,7 +45,7 @@ final class SubscriptionBacklog: Sendable {
     ///
     /// - Returns: whether the reader may have found nothing before.
     func add(_ gap: RedisSubscriptionEvent) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             let wasEmpty = state.events.isEmpty
             if gap == .disconnected, case .resubscribed? = state.events.last {
                 state.events.removeLast()
@@ -57,7 +57,7 @@ final class SubscriptionBacklog: Sendable {
     }
 
     func take() -> RedisSubscriptionEvent? {
-        state.withLock { state in
+        state.withLockedValue { state in
             let event = state.events.popFirst()
             if case .message(let message)? = event {
                 state.messageCount -= 1
