@@ -17,14 +17,25 @@ import Testing
         }
     }
 
+    /// A client that knows the cluster and is not connected to a node. On a busy machine it may have asked that, too.
+    private func client(_ cluster: RedisCluster, without node: RedisServer) async throws -> RedisClient {
+        while true {
+            let name = "client-\(UInt64.random(in: 0...UInt64.max))"
+            let client = client(cluster) { $0.clientName = name }
+            try await client.execute(RESPCommand("GET", "foo"))
+            if try !node.command("CLIENT LIST").contains("name=\(name)") { return client }
+            await client.close()
+        }
+    }
+
     @Test func otherNodesTakeOver() async throws {
         let cluster = try await RedisCluster.start()
         // A node that freezes before there is a connection: its kernel takes one, and nothing answers.
-        let (freezing, frozen) = (client(cluster), cluster.servers[1])
+        let frozen = cluster.servers[1]
+        let freezing = try await client(cluster, without: frozen)
         let key = try #require(
             (0...).lazy.map { "k\($0)" }.first { (6000...10_000).contains(HashSlot.of(.string($0))) }
         )
-        try await freezing.execute(RESPCommand("GET", "foo"))
         frozen.pause()
         #expect(await eventually(within: .seconds(30)) { cluster.servers[4].isPrimary && cluster.servers[0].isServing })
         let start = ContinuousClock.now

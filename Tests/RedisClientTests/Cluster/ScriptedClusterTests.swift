@@ -109,7 +109,7 @@ import Testing
             return ScriptedCluster.slots(ports.withLockedValue { $0 }.map { ScriptedCluster.node("127.0.0.1", $0) })
         }
         var servers: [ScriptedServer] = []
-        for _ in 0..<20 {
+        for _ in 0..<40 {
             servers.append(
                 try await ScriptedServer.start { command in
                     if isSilent.withLockedValue({ $0 }) { return "" }
@@ -131,7 +131,7 @@ import Testing
         isSilent.withLockedValue { $0 = true }
         ports.withLockedValue { $0 = [new.port] }
         // Asked one after the other, they would take a second each.
-        let isFound = await eventually {
+        let isFound = await eventually(within: .seconds(30)) {
             (try? await client.execute(RESPCommand("GET", "a")))?.string == "new"
         }
         #expect(isFound)
