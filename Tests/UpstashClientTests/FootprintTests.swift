@@ -5,12 +5,16 @@ import Testing
 @testable import UpstashClient
 
 @Suite struct FootprintTests {
-    private func depend(_ one: RESPCommand, _ other: RESPCommand) -> Bool {
+    private func depend(_ one: RESPCommand, on earlier: RESPCommand) -> Bool {
         var footprints = (Footprint(), Footprint())
         footprints.0.insert(one)
-        footprints.1.insert(other)
-        let result = footprints.0.conflicts(with: footprints.1)
-        #expect(footprints.1.conflicts(with: footprints.0) == result)
+        footprints.1.insert(earlier)
+        let result = footprints.0.depends(on: footprints.1)
+        var claims = Claims()
+        claims.insert(footprints.1, at: 1)
+        claims.insert(footprints.0, at: 2)
+        #expect((claims.blocker(of: 2) == 1) == result)
+        #expect(claims.blocker(of: 1) == nil)
         return result
     }
 
@@ -27,7 +31,6 @@ import Testing
         (RESPCommand("SCRIPT", "FLUSH"), RESPCommand("GET", "k")),
         (RESPCommand("SET", "k", "v"), RESPCommand("KEYS", "*")),
         (RESPCommand("SET", "k", "v"), RESPCommand("SCAN", 0)),
-        (RESPCommand("SET", "k", "v"), RESPCommand("PUBLISH", "c", "m")),
         (RESPCommand("PUBLISH", "c", "l"), RESPCommand("PUBLISH", "c", "m")),
         (RESPCommand("SET", "w_1", "v"), RESPCommand("SORT_RO", "k", "BY", "w_*")),
         (RESPCommand("JSON.SET", "k", "$", "1"), RESPCommand("JSON.GET", "k")),
@@ -36,7 +39,7 @@ import Testing
         (RESPCommand("UNHEARDOF", "k"), RESPCommand("GET", "k")),
     ])
     func dependOnTheirOrder(one: RESPCommand, other: RESPCommand) {
-        #expect(depend(one, other))
+        #expect(depend(one, on: other) && depend(other, on: one))
     }
 
     @Test(arguments: [
@@ -52,7 +55,23 @@ import Testing
         (RESPCommand("JSON.SET", "a", "$", "1"), RESPCommand("JSON.GET", "b")),
     ])
     func mayBeRunInAnyOrder(one: RESPCommand, other: RESPCommand) {
-        #expect(!depend(one, other))
+        #expect(!depend(one, on: other) && !depend(other, on: one))
+    }
+
+    @Test("a message comes after all earlier writes, and no later one waits for it")
+    func followWhatWasWritten() {
+        let message = RESPCommand("PUBLISH", "c", "m")
+        for write in [RESPCommand("SET", "k", "v"), RESPCommand("FLUSHDB")] {
+            #expect(depend(message, on: write) && !depend(write, on: message))
+        }
+        #expect(!depend(message, on: RESPCommand("KEYS", "*")) && !depend(RESPCommand("KEYS", "*"), on: message))
+        // With what else is asked for at once it is a whole.
+        var (whole, write) = (Footprint(), Footprint())
+        whole.insert([message, RESPCommand("SET", "a", "v")])
+        write.insert(RESPCommand("SET", "b", "v"))
+        #expect(whole.depends(on: write) && !write.depends(on: whole))
+        write.insert(RESPCommand("GET", "a"))
+        #expect(write.depends(on: whole))
     }
 
     @Test func addsUp() {
@@ -60,11 +79,11 @@ import Testing
         var other = Footprint()
         one.insert([RESPCommand("GET", "a"), RESPCommand("GET", "b")])
         other.insert([RESPCommand("GET", "b")])
-        #expect(!one.conflicts(with: other))
+        #expect(!one.depends(on: other))
         var write = Footprint()
         write.insert(RESPCommand("SET", "b", "v"))
         other.formUnion(write)
-        #expect(one.conflicts(with: other) && other.conflicts(with: one))
-        #expect(!Footprint().conflicts(with: other) && !other.conflicts(with: Footprint()))
+        #expect(one.depends(on: other) && other.depends(on: one))
+        #expect(!Footprint().depends(on: other) && !other.depends(on: Footprint()))
     }
 }

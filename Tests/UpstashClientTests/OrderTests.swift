@@ -110,6 +110,33 @@ import UpstashClient
         try await standIn.stop()
     }
 
+    @Test("many who wait for one key, or a message without an answer, keep only those waiting that depend on them")
+    func keepsOthersOutOfIt() async throws {
+        let standIn = try await StandIn.start { request, _ in
+            request.commands.contains { $0.contains("hang") }
+                ? .silence : .json(StandIn.results(request.commands.map { _ in "1" }))
+        }
+        let client = try standIn.client { $0.overlapAfter = .zero }
+        var waiting: [Task<Void, Never>] = []
+        waiting.append(Task { _ = try? await client.execute(RESPCommand("PUBLISH", "hang", "m")) })
+        #expect(await eventually { standIn.requests.count == 1 })
+        #expect(try await client.execute(RESPCommand("SET", "other", "1")).integer == 1)
+        waiting.append(Task { _ = try? await client.execute(RESPCommand("SET", "hang", "1")) })
+        #expect(await eventually { standIn.requests.count == 3 })
+        for _ in 0..<1500 { waiting.append(Task { _ = try? await client.execute(RESPCommand("GET", "hang")) }) }
+        #expect(await eventually { client.waitingCount == waiting.count })
+        for _ in 0..<10 {
+            #expect(try await client.execute(RESPCommand("SET", "other", "1")).integer == 1)
+            #expect(try await client.execute(RESPCommand("GET", "other")).integer == 1)
+        }
+        #expect(await eventually { client.waitingCount == waiting.count })
+        for task in waiting { task.cancel() }
+        for task in waiting { await task.value }
+        standIn.cut()
+        await client.close()
+        try await standIn.stop()
+    }
+
     @Test("of a pipeline in several requests the later ones are not overtaken by what could share the first")
     func readsWhatAPipelineWroteBefore() async throws {
         let database = Database()

@@ -27,10 +27,15 @@ import Testing
         RequestPlan(commands, limits: try #require(Self.limits)).pieces
     }
 
-    private func line(_ jobs: [Job]) throws -> WaitingLine {
+    private func line(
+        _ jobs: [Job],
+        _ change: (inout UpstashClient.Configuration) -> Void = { _ in }
+    ) throws -> WaitingLine {
         let inbox = Inbox(limit: .max)
         for job in jobs { _ = try inbox.put(job) }
-        var line = WaitingLine(try #require(Self.limits), inbox: inbox)
+        var limits = try #require(Self.limits)
+        change(&limits)
+        var line = WaitingLine(limits, inbox: inbox)
         for job in jobs { line.append(job) }
         return line
     }
@@ -117,7 +122,7 @@ import Testing
         for job in jobs.dropFirst() { line.append(job) }
         #expect(line.next(sharing: true).isEmpty)
         jobs[1].cancel()
-        line.reconsider()
+        line.reconsider([jobs[1]])
         #expect(line.next(sharing: true).map { $0 === jobs[2] } == [true])
     }
 
@@ -131,7 +136,7 @@ import Testing
         for job in [write, try job(RESPCommand("GET", "b"))] { line.append(job) }
         #expect(line.next(sharing: true).isEmpty)
         for job in underWay { job.cancel() }
-        line.reconsider()
+        line.reconsider(underWay)
         #expect(line.next(sharing: true).map { $0 === write } == [true])
     }
 
@@ -145,11 +150,11 @@ import Testing
         for job in later { line.append(job) }
         #expect(line.next(sharing: true).isEmpty)
         pipeline.cancel()
-        line.reconsider()
+        line.reconsider([pipeline])
         #expect(line.next(sharing: true).map { $0 === later[0] } == [true])
         // Of its request nothing was sent after all.
         pipeline.wasNotSent()
-        line.reconsider()
+        line.reconsider([pipeline])
         #expect(line.next(sharing: true).map { $0 === later[1] } == [true])
     }
 
@@ -182,13 +187,89 @@ import Testing
         #expect(line.next(sharing: true).map { $0 === jobs[1] } == [true])
     }
 
+    /// All that may leave, in whatever number of goes they are found.
+    private func all(_ line: inout WaitingLine) -> [Job] {
+        var jobs: [Job] = []
+        repeat { jobs += line.next(sharing: true) } while line.hasMore
+        return jobs
+    }
+
+    @Test("those who wait keep only those waiting that depend on them, however many they are")
+    func looksBeyondAllWhoWait() throws {
+        let hanging = try job(RESPCommand("SET", "hang", "1"))
+        var line = try self.line([hanging])
+        _ = line.depart(line.next(sharing: true))
+        for number in 0..<5000 {
+            line.append(try job(RESPCommand(number.isMultiple(of: 100) ? "INCR" : "GET", "hang")))
+        }
+        let write = try job(RESPCommand("SET", "a", "1"))
+        line.append(write)
+        // In several goes, none of which takes long.
+        #expect(line.next(sharing: true).isEmpty && line.hasMore)
+        #expect(all(&line).map { $0 === write } == [true])
+        let ticket = line.depart([write])
+        let read = try job(RESPCommand("GET", "a"))
+        line.append(read)
+        #expect(all(&line).isEmpty)
+        line.arrive(ticket)
+        #expect(all(&line).map { $0 === read } == [true])
+    }
+
+    @Test("of many who wait none is looked at again and again", .timeLimit(.minutes(5)), arguments: [2, 1000])
+    func looksAtEachAFewTimes(keyCount: Int) throws {
+        let count = 10_000
+        let hanging = try job(RESPCommand("SET", "hang", "1"))
+        var line = try self.line([hanging]) { $0.maxCommandsPerRequest = 10 }
+        _ = line.depart(line.next(sharing: true))
+        let keys = ["hang"] + (0..<keyCount).map { "k\($0)" }
+        let choices = try keys.map { key in try ["GET", "GET", "INCR"].map { try pieces([RESPCommand($0, key)]) } }
+        for number in 0..<count {
+            let key = number.isMultiple(of: 2) ? 0 : 1 + number / 2 % keyCount
+            line.append(try job(choices[key][number % 3], alone: false))
+        }
+        var answered = 0
+        let time = ContinuousClock().measure {
+            while true {
+                let batch = all(&line)
+                guard !batch.isEmpty else { break }
+                let ticket = line.depart(batch)
+                // It takes long: others are looked for meanwhile.
+                let other = all(&line)
+                let otherTicket = line.depart(other)
+                answered += batch.count + other.count
+                line.arrive(ticket)
+                line.arrive(otherTicket)
+            }
+        }
+        #expect(answered == count / 2)
+        // Looks at all after every request would take far longer.
+        #expect(time < .seconds(60))
+    }
+
+    @Test("a message does not wait for writes that came later, nor they for it")
+    func letsWritesOvertakeAMessage() throws {
+        let hanging = try job(RESPCommand("SET", "hang", "1"))
+        let message = try job(RESPCommand("PUBLISH", "c", "1"))
+        var line = try self.line([hanging])
+        let first = line.depart(line.next(sharing: true))
+        line.append(message)
+        let next = [try job(RESPCommand("SET", "a", "1")), try job(RESPCommand("PUBLISH", "c", "2"))]
+        for job in next { line.append(job) }
+        #expect(line.next(sharing: true).map { $0 === next[0] } == [true])
+        _ = line.depart([next[0]])
+        line.arrive(first)
+        // The second one follows the write between them, which is still under way.
+        #expect(line.next(sharing: true).map { $0 === message } == [true])
+    }
+
     /// Of one command or three. Some are not text, so that there are several pieces.
     private func randomPipeline(_ random: inout SplitMix64) -> [RESPCommand] {
         (0..<(Bool.random(using: &random) ? 1 : 3)).map { _ in
             let key = "k\(Int.random(in: 0..<6, using: &random))"
             return switch Int.random(in: 0..<40, using: &random) {
             case 0: RESPCommand("FLUSHDB")
-            case 1...3: RESPCommand("MGET", key, "k0")
+            case 1...2: RESPCommand("MGET", key, "k0")
+            case 3: RESPCommand("PUBLISH", key, "m")
             case 4...15: RESPCommand("SET", key, "v")
             case 16...23: RESPCommand("SET", key, ByteBuffer(bytes: [0xFF]))
             default: RESPCommand("GET", key)
@@ -230,7 +311,7 @@ import Testing
                 for (place, number) in own.enumerated() {
                     for earlier in 0..<number {
                         let left = unfinished[earlier].dropFirst(own[..<place].contains(earlier) ? 1 : 0)
-                        let isOvertaken = left.contains { unfinished[number][0].conflicts(with: $0) }
+                        let isOvertaken = left.contains { unfinished[number][0].depends(on: $0) }
                         #expect(!isOvertaken, "\(number) overtook \(earlier)")
                     }
                 }

@@ -21,7 +21,7 @@ struct Deadlines {
         return job.deadline
     }
 
-    /// Hands over what is overdue. What was cancelled stays until then: it may be in the way of others.
+    /// Hands over what is overdue. What was cancelled stays until then, too: it may be in the way of others.
     ///
     /// - Returns: when to call it again.
     mutating func sweep(at now: NIODeadline, _ overdue: (Job) -> Void) -> NIODeadline? {
@@ -29,7 +29,7 @@ struct Deadlines {
         guard let timer, timer <= now else { return nil }
         jobs.removeAll { job in
             let isOverdue = job.deadline <= now
-            if isOverdue, !job.isDone { overdue(job) }
+            if isOverdue, !job.hasLeft { overdue(job) }
             return isOverdue || job.hasLeft
         }
         self.timer = jobs.map(\.deadline).min()

@@ -6,8 +6,8 @@ final class Inbox: Sendable {
         var jobs: [Job] = []
         /// Whether the lane has been woken since it last looked.
         var isWoken = false
-        /// Whether a job has been cancelled since it last looked.
-        var hasCancelled = false
+        /// Those that have been cancelled since it last looked.
+        var cancelled: [Job] = []
         var isClosed = false
         /// Jobs handed over that have not left yet.
         var count = 0
@@ -43,21 +43,21 @@ final class Inbox: Sendable {
     func cancel(_ job: Job) -> Bool {
         guard job.cancel() else { return false }
         return state.withLockedValue { state in
-            state.hasCancelled = true
+            state.cancelled.append(job)
             defer { state.isWoken = true }
             return !state.isWoken
         }
     }
 
-    /// - Returns: the jobs that came, and whether one has been cancelled.
-    func take() -> (jobs: [Job], hasCancelled: Bool) {
+    /// - Returns: the jobs that came, and those that have been cancelled.
+    func take() -> (jobs: [Job], cancelled: [Job]) {
         state.withLockedValue { state in
             defer {
                 state.jobs = []
-                state.hasCancelled = false
+                state.cancelled = []
             }
             state.isWoken = false
-            return (state.jobs, state.hasCancelled)
+            return (state.jobs, state.cancelled)
         }
     }
 

@@ -47,20 +47,21 @@ final class Lane {
 
     /// Takes in what callers have handed over, and sends what can be sent.
     func drain() {
-        let (jobs, hasCancelled) = inbox.take()
+        let (jobs, cancelled) = inbox.take()
         for job in jobs {
             line.append(job)
             if let time = deadlines.add(job) { sweep(at: time) }
         }
-        if hasCancelled { line.reconsider() }
+        line.reconsider(cancelled)
         send()
     }
 
     private func sweep(at time: NIODeadline) {
         eventLoop.scheduleTask(deadline: time) { [self] in
-            let next = deadlines.sweep(at: .now()) { $0.fail(Outcome.late(mayHaveExecuted: $0.mayArrive)) }
-            if let next { sweep(at: next) }
-            line.reconsider()
+            var overdue: [Job] = []
+            if let next = deadlines.sweep(at: .now(), { overdue.append($0) }) { sweep(at: next) }
+            for job in overdue { job.fail(Outcome.late(mayHaveExecuted: job.mayArrive)) }
+            line.reconsider(overdue)
             send()
         }
     }
@@ -68,11 +69,13 @@ final class Lane {
     /// Ends all jobs, and gives up their requests.
     func giveUp() {
         drain()
-        _ = deadlines.sweep(at: .distantFuture) { job in
+        var jobs: [Job] = []
+        _ = deadlines.sweep(at: .distantFuture) { jobs.append($0) }
+        for job in jobs {
             job.fail(UpstashError(.closed, "The client was closed.", mayHaveExecuted: job.mayArrive))
         }
         for task in underWay.values { task.cancel() }
-        line.reconsider()
+        line.reconsider(jobs)
         send()
     }
 
@@ -81,7 +84,11 @@ final class Lane {
     private func send() {
         while requestCount < max(1, configuration.maxConcurrentRequests) {
             let next = line.next(sharing: !isTaken)
-            guard !next.isEmpty else { return }
+            guard !next.isEmpty else {
+                // Others on this event loop have their turn first.
+                if line.hasMore { eventLoop.execute { [self] in send() } }
+                return
+            }
             let batch = next.filter { job in
                 if job.join() { return true }
                 inbox.left(job)

@@ -3,21 +3,23 @@ import RESP
 
 /// The keys that commands read and write, as far as their order matters.
 struct Footprint {
-    private enum Access: Comparable {
+    enum Access: Comparable {
         case read, write
     }
 
     // By their hashes: two keys that share one do no harm but that one waits for the other.
-    private var keys: [Int: Access] = [:]
+    private(set) var keys: [Int: Access] = [:]
     /// Channels that are published to; their messages keep their order.
-    private var channels: Set<Int> = []
+    private(set) var channels: Set<Int> = []
     /// Set where there is more to it than the keys tell.
-    private var everything: Access?
-    private var strongest: Access?
+    private(set) var everything: Access?
+    private(set) var strongest: Access?
+    /// Whether it comes after all earlier writes, though later ones need not come after it.
+    private(set) var followsWrites = false
 
     init() {}
 
-    var isEmpty: Bool { strongest == nil }
+    var isEmpty: Bool { strongest == nil && !followsWrites }
 
     init(_ jobs: some Sequence<Job>) {
         for job in jobs { insert(job.unfinished) }
@@ -33,7 +35,7 @@ struct Footprint {
         case .nothing: return
         case .everything: return touchEverything(access)
         case .everythingBefore:
-            touchEverything(.read)
+            followsWrites = true
             if let channel = command.argument(at: 0) { channels.insert(channel.keyHash) }
         case .keys(let rule):
             var isEmpty = true
@@ -50,6 +52,7 @@ struct Footprint {
         if let access = other.everything { touchEverything(access) }
         for (key, access) in other.keys { touch(key, access) }
         channels.formUnion(other.channels)
+        followsWrites = followsWrites || other.followsWrites
     }
 
     private mutating func touch(_ key: Int, _ access: Access) {
@@ -62,13 +65,15 @@ struct Footprint {
         strongest = max(strongest ?? access, access)
     }
 
-    /// Whether the result depends on which of both is first: they have a key in common, and one writes it.
+    /// Whether it has to come after what was asked for earlier: they have a key in common, and one writes it.
     ///
     /// - Complexity: linear in the keys of the smaller one.
-    func conflicts(with other: Footprint) -> Bool {
-        if Self.conflicts(everything, other.strongest) || Self.conflicts(other.everything, strongest) { return true }
-        if !channels.isDisjoint(with: other.channels) { return true }
-        let (fewer, more) = keys.count < other.keys.count ? (keys, other.keys) : (other.keys, keys)
+    func depends(on earlier: Footprint) -> Bool {
+        if Self.conflicts(everything, earlier.strongest) { return true }
+        if Self.conflicts(earlier.everything, strongest) { return true }
+        if followsWrites, earlier.strongest == .write { return true }
+        if !channels.isDisjoint(with: earlier.channels) { return true }
+        let (fewer, more) = keys.count < earlier.keys.count ? (keys, earlier.keys) : (earlier.keys, keys)
         return fewer.contains { Self.conflicts($0.value, more[$0.key]) }
     }
 

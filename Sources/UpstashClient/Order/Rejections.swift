@@ -32,7 +32,7 @@ struct Rejections {
         for (answer, isRejected) in zip(answers, isRejected) {
             let own = Footprint(CollectionOfOne(answer.job))
             // A read behind it was answered from a state before the write.
-            if isRejected || answer.job.piece.isReadOnly && own.conflicts(with: ofRejected) {
+            if isRejected || answer.job.piece.isReadOnly && own.depends(on: ofRejected) {
                 if isRejected { ofRejected.formUnion(own) }
                 again.append(answer)
             } else {
@@ -47,7 +47,7 @@ struct Rejections {
         return Array(
             answers.reversed().map { answer in
                 let own = Footprint(CollectionOfOne(answer.job))
-                if answer.isRejected { return !own.conflicts(with: written) }
+                if answer.isRejected { return !written.depends(on: own) }
                 if !answer.job.piece.isReadOnly { written.formUnion(own) }
                 return false
             }.reversed()
