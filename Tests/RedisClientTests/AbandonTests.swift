@@ -125,4 +125,31 @@ import Testing
         }
         #expect(await eventually { kept == nil })
     }
+
+    /// Where the server takes connections and says nothing.
+    @Test func attemptsThatNobodyWaitsForEnd() async throws {
+        let server = try await RedisServer.start()
+        let proxy = try await FaultProxy.start(upstreamPort: server.port)
+        var faults = FaultProxy.Faults()
+        faults.swallowsRequests = true
+        proxy.faults = faults
+        let client = RedisClient(port: proxy.port) { $0.connectTimeout = .seconds(3600) }
+        for accepted in 1...20 {
+            let lease = Task {
+                try await clientError { try await client.withConnection { try await $0.execute(RESPCommand("PING")) } }
+            }
+            #expect(await eventually { proxy.acceptedCount == accepted })
+            lease.cancel()
+            #expect(try await lease.value?.code == .cancelled)
+        }
+        #expect(await eventually { proxy.openCount == 0 })
+        let connecting = Task { try await clientError { try await client.connect() } }
+        let subscribing = Task { try await clientError { try await client.subscribe(to: ["news"]) } }
+        #expect(await eventually { proxy.openCount == 2 })
+        await client.close()
+        #expect(try await connecting.value?.code == .closed)
+        #expect(try await subscribing.value?.code == .closed)
+        #expect(await eventually { proxy.openCount == 0 })
+        try await proxy.stop()
+    }
 }

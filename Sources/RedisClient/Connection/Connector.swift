@@ -16,12 +16,18 @@ struct Connector: Sendable {
     var resolver: (any Resolver & Sendable)?
 
     /// Must be called on the event loop, which is also the connection's.
-    func connect(on eventLoop: any EventLoop) -> EventLoopFuture<NIOLoopBound<ConnectionHandler>> {
+    ///
+    /// - Parameter began: told at once of what can be closed while it is not ready, which ends the attempt.
+    func connect(
+        on eventLoop: any EventLoop,
+        began: (NIOLoopBound<ConnectionHandler>) -> Void = { _ in }
+    ) -> EventLoopFuture<NIOLoopBound<ConnectionHandler>> {
         let ready = eventLoop.makePromise(of: RESPVersion.self)
         let handler = NIOLoopBound(
             ConnectionHandler(handshake: Handshake(configuration), ready: ready),
             eventLoop: eventLoop
         )
+        began(handler)
         let security: TLSFactory?
         do {
             security = try TLSFactory(configuration)

@@ -22,6 +22,8 @@ struct LinkState {
     /// Names the attempt under way or planned; what belongs to an older one is ignored.
     var attempt = 0
     var attemptBegan: NIODeadline?
+    /// What the attempt under way is to make a connection of.
+    var attempted: NIOLoopBound<ConnectionHandler>?
     /// Those who wait for the outcome of an attempt.
     var connectWaiters: [UInt64: UnsafeContinuation<Void, any Error>] = [:]
     var closeWaiters: [UnsafeContinuation<Void, Never>] = []

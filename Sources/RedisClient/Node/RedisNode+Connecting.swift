@@ -101,8 +101,12 @@ extension RedisNode {
         let lateness = eventLoop.scheduleTask(in: LinkState.patience) {
             if self.isConnecting { self.watch(.late) }
         }
-        connector.connect(on: eventLoop).assumeIsolated().whenComplete { result in
+        let outcome = connector.connect(on: eventLoop) { attempted in
+            link.withLockedValue { $0.attempted = attempted }
+        }
+        outcome.assumeIsolated().whenComplete { result in
             lateness.cancel()
+            self.link.withLockedValue { $0.attempted = nil }
             switch result {
             case .success(let connection): self.connected(connection.value)
             case .failure(let error): self.attemptFailed(error)
@@ -263,6 +267,7 @@ extension RedisNode {
             if let continuation { link.withLockedValue { $0.closeWaiters.append(continuation) } }
             stream?.close(within: TimeAmount(clamping: limit), because: reason)
         } else {
+            link.withLockedValue { $0.attempted }?.value.close(reason)
             observers.finish()
             continuation?.resume()
         }

@@ -16,6 +16,8 @@ final class SubscriptionHub {
     private let eventLoop: any EventLoop
     private let logger: Logger
     private var phase = Phase.idle
+    /// What the attempt under way is to make a connection of.
+    private var attempted: ConnectionHandler?
     private var backoff: Backoff
     private var lastFailure: RedisClientError?
     private var table = SubscriptionTable()
@@ -81,6 +83,7 @@ final class SubscriptionHub {
         // First, so that the end of the connection is no interruption to tell of.
         phase = .closed
         stream?.close()
+        attempted?.close(.clientClosed)
         for id in Array(waiting.keys) { giveUp(id, RedisClientError.clientClosed) }
         for listener in listeners.values { listener.continuation.finish() }
         listeners = [:]
@@ -94,7 +97,9 @@ final class SubscriptionHub {
             return attemptFailed(RedisClientError(.connectFailed, "It is not known yet which server to connect to."))
         }
         address = connector.configuration.address
-        connector.connect(on: eventLoop).assumeIsolated().whenComplete { result in
+        let outcome = connector.connect(on: eventLoop) { attempted = $0.value }
+        outcome.assumeIsolated().whenComplete { result in
+            self.attempted = nil
             switch result {
             case .success(let connection): self.connected(connection.value)
             case .failure(let error): self.attemptFailed(error)
