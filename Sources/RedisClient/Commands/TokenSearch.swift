@@ -1,26 +1,15 @@
 import NIOCore
 
-/// Elements in nearly the order of their tokens.
+/// Elements in the order of their tokens.
 extension RandomAccessCollection where Index == Int {
-    /// Where the element with a token is. Searches outwards from where it is if they are in order.
+    /// Where the element with a token is.
     func firstIndex(ofToken token: UInt64, by tokenOf: (Element) -> UInt64) -> Index? {
-        var (above, end) = (startIndex, endIndex)
-        while above < end {
-            let middle = above + (end - above) / 2
-            if tokenOf(self[middle]) < token { above = middle + 1 } else { end = middle }
+        var (start, end) = (startIndex, endIndex)
+        while start < end {
+            let middle = start + (end - start) / 2
+            if tokenOf(self[middle]) < token { start = middle + 1 } else { end = middle }
         }
-        var below = above - 1
-        while below >= startIndex || above < endIndex {
-            if above < endIndex {
-                if tokenOf(self[above]) == token { return above }
-                above += 1
-            }
-            if below >= startIndex {
-                if tokenOf(self[below]) == token { return below }
-                below -= 1
-            }
-        }
-        return nil
+        return start < endIndex && tokenOf(self[start]) == token ? start : nil
     }
 }
 

@@ -14,8 +14,8 @@ struct Waiter {
         case probe
     }
 
-    /// Names the waiter; later waiters have larger tokens, but may overtake each other on their way into a queue.
-    let token: UInt64
+    /// Names the waiter; drawn where it queues up, so that those behind it have larger ones.
+    var token: UInt64
     let deadline: NIODeadline
     /// Replies that are still to come; commands, while they wait for a connection.
     var replies = 1
@@ -24,7 +24,7 @@ struct Waiter {
     private(set) var completion: Completion
 
     init(
-        token: UInt64,
+        token: UInt64 = 0,
         deadline: NIODeadline,
         replies: Int = 1,
         mayBlock: Bool = false,

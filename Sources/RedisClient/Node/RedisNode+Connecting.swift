@@ -36,7 +36,7 @@ extension RedisNode {
     ///
     /// - Parameter deadline: when to throw if neither has come; the attempt goes on.
     func connect(until deadline: NIODeadline? = nil) async throws {
-        let token = nextToken()
+        let token = state.withLockedValue { $0.drawToken() }
         let timer = deadline.map { deadline in
             eventLoop.scheduleTask(deadline: deadline) { self.connectTimedOut(token) }
         }

@@ -24,7 +24,6 @@ final class RedisNode: Sendable {
     let invalidations: InvalidationBroadcast
     /// Told, on the event loop, what becomes of the connection.
     let watch: @Sendable (LinkEvent) -> Void
-    private let tokens = Atomic<UInt64>(0)
     /// Commands that others would notice waiting for: a server needs milliseconds for so many.
     private static let longPipeline = 2048
 
@@ -57,26 +56,14 @@ final class RedisNode: Sendable {
         link = NIOLockedValueBox(LinkState(pauses: configuration.reconnectBackoff))
     }
 
-    func nextToken() -> UInt64 {
-        tokens.wrappingAdd(1, ordering: .relaxed).newValue
-    }
-
     // MARK: Callers
 
     func run(_ command: RESPCommand, deadline: NIODeadline, mayBlock: Bool = false) async throws -> RESPValue {
-        let token = nextToken()
+        let token = Atomic<UInt64>(0)
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                let waiter = Waiter(
-                    token: token,
-                    deadline: deadline,
-                    mayBlock: mayBlock,
-                    completion: .single(continuation)
-                )
-                if Task.isCancelled { return waiter.fail(Self.cancelled(mayHaveExecuted: false)) }
-                perform(state.withLockedValue { $0.submit(command, waiter) }, for: waiter)
-                // A cancellation that came between may have found nothing yet.
-                if Task.isCancelled { cancel(token) }
+                let waiter = Waiter(deadline: deadline, mayBlock: mayBlock, completion: .single(continuation))
+                enqueue(waiter, token) { $0.submit(command, $1) }
             }
         } onCancel: {
             cancel(token)
@@ -125,23 +112,39 @@ final class RedisNode: Sendable {
         as completion: (UnsafeContinuation<Outcome, any Error>) -> Waiter.Completion,
         submit: (inout SubmissionState, Waiter) -> SubmissionState.Action
     ) async throws -> Outcome {
-        let token = nextToken()
+        let token = Atomic<UInt64>(0)
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 let waiter = Waiter(
-                    token: token,
                     deadline: deadline,
                     replies: commands,
                     mayBlock: mayBlock,
                     completion: completion(continuation)
                 )
-                if Task.isCancelled { return waiter.fail(Self.cancelled(mayHaveExecuted: false)) }
-                perform(state.withLockedValue { submit(&$0, waiter) }, for: waiter)
-                if Task.isCancelled { cancel(token) }
+                enqueue(waiter, token, submit)
             }
         } onCancel: {
             cancel(token)
         }
+    }
+
+    /// - Parameter token: given the waiter's, which is drawn where it queues up, so that queues are in the order of
+    ///   tokens.
+    private func enqueue(
+        _ waiter: Waiter,
+        _ token: borrowing Synchronization.Atomic<UInt64>,
+        _ submit: (inout SubmissionState, Waiter) -> SubmissionState.Action
+    ) {
+        if Task.isCancelled { return waiter.fail(Self.cancelled(mayHaveExecuted: false)) }
+        let action = state.withLockedValue { state in
+            var waiter = waiter
+            waiter.token = state.drawToken()
+            token.store(waiter.token, ordering: .relaxed)
+            return submit(&state, waiter)
+        }
+        perform(action, for: waiter)
+        // A cancellation that came between may have found nothing yet.
+        if Task.isCancelled { cancel(token) }
     }
 
     private func perform(_ action: SubmissionState.Action, for waiter: Waiter) {
@@ -168,7 +171,10 @@ final class RedisNode: Sendable {
         RedisClientError(.cancelled, "The task was cancelled.", mayHaveExecuted: mayHaveExecuted)
     }
 
-    func cancel(_ token: UInt64) {
+    private func cancel(_ token: borrowing Synchronization.Atomic<UInt64>) {
+        // Under the lock, so that whoever queues up later sees that the task is cancelled.
+        let token = state.withLockedValue { _ in token.load(ordering: .relaxed) }
+        if token == 0 { return }
         eventLoop.execute {
             let (offline, stream) = self.state.withLockedValue { ($0.offline.remove(token: token), $0.phase.stream) }
             if let offline {
@@ -182,8 +188,7 @@ final class RedisNode: Sendable {
     // MARK: The event loop
 
     func submitProbe() -> Int? {
-        let token = nextToken()
-        return state.withLockedValue { $0.submitProbe(token: token) }
+        state.withLockedValue { $0.submitProbe() }
     }
 
     func holdWakes() {

@@ -51,6 +51,7 @@ struct SubmissionState {
     private var inFlight = 0
     private let unaccounted: ReplyCounter
     private var isWakePending = false
+    private var lastToken: UInt64 = 0
 
     struct Limits {
         let inFlight: Int
@@ -63,6 +64,12 @@ struct SubmissionState {
         sequence = isLeased ? OpenSequence() : nil
         offline = OfflineQueue(maxCommands: limits.offline, maxBytes: limits.bytes)
         self.unaccounted = unaccounted
+    }
+
+    /// Names the next to queue up.
+    mutating func drawToken() -> UInt64 {
+        lastToken += 1
+        return lastToken
     }
 
     mutating func submit(_ command: RESPCommand, _ waiter: Waiter) -> Action {
@@ -103,10 +110,10 @@ struct SubmissionState {
     ///
     /// - Returns: the bytes that wait to be written, its own the last; `nil` if it would not stay beside what a caller
     ///   has begun there: nothing is asked then.
-    mutating func submitProbe(token: UInt64) -> Int? {
+    mutating func submitProbe() -> Int? {
         if sequence?.isOpen == true { return nil }
         encoder.append(RESPCommand("PING"))
-        submitted.append(Waiter(token: token, deadline: .distantFuture, completion: .probe))
+        submitted.append(Waiter(token: drawToken(), deadline: .distantFuture, completion: .probe))
         return encoder.byteCount
     }
 
