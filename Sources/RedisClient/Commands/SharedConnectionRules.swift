@@ -32,7 +32,8 @@ enum SharedConnectionRules {
 
     /// Whether it must not wait behind the script that it is to end.
     static func endsScript(_ command: RESPCommand) -> Bool {
-        command.argumentCount == 1 && command.hasWord("KILL", at: 0)
+        // Asked of every command; most names are shorter.
+        command.name.utf8.count >= 6 && command.argumentCount == 1 && command.hasWord("KILL", at: 0)
             && (command.isNamed("SCRIPT") || command.isNamed("FUNCTION"))
     }
 
