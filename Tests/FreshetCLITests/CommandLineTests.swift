@@ -163,6 +163,28 @@ struct CommandLineTests {
         }
     }
 
+    @Test("check tells what is wrong in the file and in the environment at once")
+    func fileAndEnvironment() async throws {
+        let folder = try Folder()
+        try folder.write("fields: {}\nspeed: 3", to: "freshet.yaml")
+        let run = try await Run(["check"], environment: ["FRESHET_LOG_LEVEL": "loud"], directory: folder.url)
+        #expect(run.code == 78)
+        #expect(run.errors.contains("'loud' is no log level"))
+        #expect(run.errors.contains("freshet.yaml:2:1: "))
+    }
+
+    @Test("an authority that cannot be read exits with 78", arguments: ["missing.pem", "empty.pem"])
+    func authority(path: String) async throws {
+        let folder = try Folder()
+        try folder.write("fields: {}", to: "freshet.yaml")
+        try folder.write("", to: "empty.pem")
+        for command in ["serve", "check"] {
+            let run = try await Run([command, "--store", "rediss://localhost?cacert=\(path)"], directory: folder.url)
+            #expect(run.code == 78)
+            #expect(run.errors.contains("no certificate can be read from '\(path)'"))
+        }
+    }
+
     @Test(
         "a port that is none is wrong usage in an option, and a wrong configuration elsewhere",
         arguments: ["serve", "check", "demo", "upstash"]

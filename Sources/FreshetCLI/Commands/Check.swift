@@ -40,8 +40,7 @@ struct Check: AsyncParsableCommand {
         let environment = Environment()
         let file = options.file(environment)
         do {
-            _ = try Logs.level(environment)
-            let configuration = try options.load(environment)
+            let configuration = try load(environment)
             var findings = SourceFindings()
             if !offline {
                 findings = await configuration.inspectSources(
@@ -54,6 +53,19 @@ struct Check: AsyncParsableCommand {
             try Output.json(Report(file: file, valid: false, problems: error.problems.map(Report.Problem.init)))
             throw Failure(.configuration)
         }
+    }
+
+    /// - Throws: ``ConfigurationError`` with what is wrong in the file and in the environment.
+    private func load(_ environment: Environment) throws -> Configuration {
+        do {
+            _ = try Logs.level(environment)
+        } catch var error as ConfigurationError {
+            do { _ = try options.load(environment) } catch let others as ConfigurationError {
+                error.problems += others.problems
+            }
+            throw error
+        }
+        return try options.load(environment)
     }
 
     private func report(_ configuration: Configuration, _ findings: SourceFindings, _ file: String) throws {

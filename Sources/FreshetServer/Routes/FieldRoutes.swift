@@ -44,53 +44,48 @@ public struct FieldRoutes: Sendable {
     /// Adds the routes of every field in the cache's catalogue.
     public func addRoutes<Context>(to router: some RouterMethods<Context>) {
         let catalogue = CatalogueRoute(cache: cache, access: access, paths: paths)
+        let endpoints = cache.catalog.fields.map { ($0.name, FieldEndpoint($0, cache: cache, access: access)) }
+        addEndpoints(Dictionary(endpoints) { first, _ in first }, to: router)
         router.get(RouterPath(prefix)) { request, _ in await catalogue.respond(to: request) }
         router.head(RouterPath(prefix)) { request, _ in await catalogue.respond(to: request).createHeadResponse() }
-        for field in cache.catalog.fields {
-            let endpoint = FieldEndpoint(field, cache: cache, access: access)
-            let path = "\(prefix)/\(field.name)"
-            Self.addReads(of: endpoint, at: path, to: router)
-            router.delete(RouterPath(path)) { request, _ in await endpoint.invalidate(request) }
-            let explain = RouterPath("\(path)/explain")
-            router.get(explain) { request, _ in await endpoint.explain(request) }
-            router.head(explain) { request, _ in await endpoint.explain(request).createHeadResponse() }
-            if let path = paths[field.name] { Self.addReads(of: endpoint, at: path, to: router) }
+        for (name, endpoint) in endpoints {
+            guard let path = paths[name] else { continue }
+            router.get(RouterPath(path)) { request, _ in await endpoint.read(request) }
+            router.head(RouterPath(path)) { request, _ in await endpoint.read(request).createHeadResponse() }
+            router.post(RouterPath("\(path)/refresh")) { request, _ in await endpoint.refresh(request) }
         }
-        addUnknown(to: router)
     }
 
-    private static func addReads<Context>(
-        of endpoint: FieldEndpoint,
-        at path: String,
+    /// The name is looked up in a dictionary: a router goes through all that can follow a part of a path.
+    private func addEndpoints<Context>(
+        _ endpoints: [String: FieldEndpoint],
         to router: some RouterMethods<Context>
     ) {
-        router.get(RouterPath(path)) { request, _ in await endpoint.read(request) }
-        router.head(RouterPath(path)) { request, _ in await endpoint.read(request).createHeadResponse() }
-        router.post(RouterPath("\(path)/refresh")) { request, _ in await endpoint.refresh(request) }
+        let access = access
+        func add(
+            _ method: HTTPRequest.Method,
+            _ suffix: String = "",
+            _ respond: @escaping @Sendable (FieldEndpoint, Request) async -> Response
+        ) {
+            router.on(RouterPath("\(prefix)/:name\(suffix)"), method: method) { request, context in
+                let name = context.parameters.get("name") ?? ""
+                guard let endpoint = endpoints[name] else { return Self.unknown(name, request, access) }
+                return await respond(endpoint, request)
+            }
+        }
+        add(.get) { await $0.read($1) }
+        add(.head) { await $0.read($1).createHeadResponse() }
+        add(.delete) { await $0.invalidate($1) }
+        add(.post, "/refresh") { await $0.refresh($1) }
+        add(.get, "/explain") { await $0.explain($1) }
+        add(.head, "/explain") { await $0.explain($1).createHeadResponse() }
     }
 
     /// A name that is no field's gets an answer that says so.
-    private func addUnknown<Context>(to router: some RouterMethods<Context>) {
-        let access = access
-        @Sendable func unknown(_ request: Request, _ context: Context) -> Response {
-            if let refusal = access.refusalToRead(request) { return refusal }
-            let name = context.parameters.get("name") ?? ""
-            return ErrorResponse.make(
-                CacheError(.unknownField, "there is no field '\(name)'"),
-                "load",
-                field: name
-            )
-        }
-        for (path, methods) in [
-            ("\(prefix)/:name", [HTTPRequest.Method.get, .head, .delete]),
-            ("\(prefix)/:name/refresh", [.post]),
-            ("\(prefix)/:name/explain", [.get, .head]),
-        ] as [(String, [HTTPRequest.Method])] {
-            for method in methods {
-                router.on(RouterPath(path), method: method) {
-                    method == .head ? unknown($0, $1).createHeadResponse() : unknown($0, $1)
-                }
-            }
-        }
+    private static func unknown(_ name: String, _ request: Request, _ access: AccessPolicy) -> Response {
+        let answer =
+            access.refusalToRead(request)
+            ?? ErrorResponse.make(CacheError(.unknownField, "there is no field '\(name)'"), "load", field: name)
+        return request.method == .head ? answer.createHeadResponse() : answer
     }
 }

@@ -62,3 +62,10 @@ final class TLSContexts: Sendable {
         return configuration
     }
 }
+
+extension RedisClient.TLS {
+    /// Reads the files that are named.
+    package func check() throws(RedisClientError) {
+        _ = try TLSContexts().context(for: self)
+    }
+}

@@ -61,6 +61,12 @@ extension StoreLocation {
             if case .cluster(let cluster) = configuration.topology, cluster.reads == .replicas {
                 return ("a replica may answer with what was invalidated before", "leave out reads=replicas")
             }
+            if let tls = configuration.tls, case .file(let path) = tls.trust, (try? tls.check()) == nil {
+                return (
+                    "cacert: no certificate can be read from '\(path)'",
+                    "name a PEM file, as seen from the working directory"
+                )
+            }
             return nil
         } catch {
             return ("\(error)", "write \(form.text)")
