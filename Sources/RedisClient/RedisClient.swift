@@ -94,7 +94,16 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
             backend = .several(RoutedExecutor(router: router, eventLoop: eventLoop))
             router.onChange { [weak subscriber] isGap in subscriber?.recheckPlace(isGap: isGap) }
         } else {
-            backend = .one(RedisNode(configuration: configuration, eventLoop: eventLoop, logger: logger))
+            backend = .one(
+                RedisNode(
+                    configuration: configuration,
+                    eventLoop: eventLoop,
+                    logger: logger,
+                    watch: { [weak subscriber] event in
+                        if case .leaving = event { subscriber?.recheckPlace(isGap: true) }
+                    }
+                )
+            )
         }
     }
 

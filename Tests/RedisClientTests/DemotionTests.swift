@@ -1,4 +1,5 @@
 import NIOConcurrencyHelpers
+import NIOCore
 import RESP
 import RedisClient
 import TestSupport
@@ -58,6 +59,22 @@ import Testing
         #expect(try await write() == .readOnly)
         #expect(try await eventually { try await write() == nil })
         #expect(try next.command("EXISTS key").hasPrefix(":1"))
+        await client.close()
+        try await proxy.stop()
+    }
+
+    /// The former primary hears no more of what is published, but its connections stay.
+    @Test func subscriptionsMoveToTheNextPrimary() async throws {
+        let client = RedisClient(port: proxy.port)
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        try await client.execute(RESPCommand("SET", "key", "value"))
+        try failOver()
+        #expect(try await code { try await client.execute(RESPCommand("SET", "key", "next")) } == .readOnly)
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        #expect(try next.command("PUBLISH news here").hasPrefix(":1"))
+        let message = RedisMessage(channel: "news", payload: ByteBuffer(string: "here"))
+        #expect(try await events.next() == .message(message))
         await client.close()
         try await proxy.stop()
     }

@@ -42,11 +42,11 @@ final class ClusterRouter: NodeRouter {
             eventLoop: eventLoopGroup.next(),
             logger: logger,
             invalidations: invalidations,
-            watch: { [weak self] event in self?.linkChanged(event) }
+            watch: { [weak self] event in self?.linkChanged(event, of: address) }
         )
     }
 
-    private func linkChanged(_ event: LinkEvent) {
+    private func linkChanged(_ event: LinkEvent, of address: Address) {
         switch event {
         case .connected:
             observers.notify(.connected)
@@ -55,7 +55,11 @@ final class ClusterRouter: NodeRouter {
             refresher.request()
         case .ended:
             observers.notify(.disconnected)
+        case .leaving:
+            break
         case .failed, .late:
+            let node = state.withLockedValue { $0.isAlone(address) ? nil : $0.nodes[address] }
+            node?.releaseOffline(onlyMovable: true)
             refresher.request()
         }
     }
@@ -245,11 +249,19 @@ final class ClusterRouter: NodeRouter {
     func connect() async throws {
         let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
         await refresher.find(until: deadline, isKnown: { self.isKnown }, failure: { self.lastFailure })
-        guard let node = try node(for: .anyPrimary, fromReplica: false) else {
-            throw lastFailure
-                ?? RedisClientError(.timedOut, "No node of the cluster answered in time.")
+        while true {
+            guard let node = try node(for: .anyPrimary, fromReplica: false) else {
+                throw lastFailure
+                    ?? RedisClientError(.timedOut, "No node of the cluster answered in time.")
+            }
+            let isAlone = state.withLockedValue { $0.isAlone(node.configuration.address) }
+            do {
+                let patience = NIODeadline.now() + configuration.surveyPatience
+                return try await node.connect(until: isAlone ? deadline : min(deadline, patience))
+            } catch {
+                if isAlone || Task.isCancelled || NIODeadline.now() >= deadline { throw error }
+            }
         }
-        try await node.connect(until: deadline)
     }
 
     func close() async {

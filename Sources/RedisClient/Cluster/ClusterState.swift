@@ -45,7 +45,11 @@ struct ClusterState {
         case .anyPrimary, .node: shard = nil
         }
         // Whoever is asked for a slot that nobody has says so.
-        guard let shard else { return pick(members.count, from: random(members.count)) { members[$0].primary } }
+        guard let shard else {
+            let connected = members.filter(\.primary.isConnected)
+            let members = connected.isEmpty ? members : connected
+            return pick(members.count, from: random(members.count)) { members[$0].primary }
+        }
         let nodes = members[shard]
         guard fromReplica, case .slot = place, !nodes.replicas.isEmpty else { return nodes.primary }
         let replica = pick(nodes.replicas.count, from: random(nodes.replicas.count)) { nodes.replicas[$0] }
@@ -59,6 +63,11 @@ struct ClusterState {
             if isOfUse(candidate) { return candidate }
         }
         return node(start)
+    }
+
+    /// Whether no primary but perhaps this node is of use.
+    func isAlone(_ address: Address) -> Bool {
+        !members.contains { $0.primary.configuration.address != address && isOfUse($0.primary) }
     }
 
     private func isOfUse(_ node: RedisNode) -> Bool {

@@ -21,6 +21,8 @@ struct Waiter {
     var replies = 1
     /// Whether the server may be silent for as long as it likes.
     let mayBlock: Bool
+    /// Whether another server would do as well.
+    let mayMove: Bool
     private(set) var completion: Completion
 
     init(
@@ -28,12 +30,14 @@ struct Waiter {
         deadline: NIODeadline,
         replies: Int = 1,
         mayBlock: Bool = false,
+        mayMove: Bool = false,
         completion: Completion
     ) {
         self.token = token
         self.deadline = deadline
         self.replies = replies
         self.mayBlock = mayBlock
+        self.mayMove = mayMove
         self.completion = completion
     }
 

@@ -60,13 +60,19 @@ struct OfflineQueue {
     ///
     /// - Returns: them, and the earliest deadline of the others.
     mutating func removeOverdue(at now: NIODeadline) -> ([Waiter], NIODeadline?) {
+        let overdue = removeAll { $0.deadline <= now }
+        return (overdue, entries.lazy.map(\.waiter.deadline).min())
+    }
+
+    /// Lets go of those to whom something applies.
+    mutating func removeAll(where isWanted: (Waiter) -> Bool) -> [Waiter] {
         removeEmpty()
-        let overdue = entries.filter { $0.waiter.deadline <= now }
-        if !overdue.isEmpty {
-            entries.removeAll { $0.waiter.deadline <= now }
-            for entry in overdue { subtract(entry) }
+        let wanted = entries.filter { isWanted($0.waiter) }
+        if !wanted.isEmpty {
+            entries.removeAll { isWanted($0.waiter) }
+            for entry in wanted { subtract(entry) }
         }
-        return (overdue.map(\.waiter), entries.lazy.map(\.waiter.deadline).min())
+        return wanted.map(\.waiter)
     }
 
     private mutating func removeEmpty() {

@@ -206,10 +206,13 @@ extension RedisNode {
     }
 
     /// Lets those go who wait for a connection, so that they may try elsewhere.
-    func releaseOffline() {
+    ///
+    /// - Parameter onlyMovable: only those for whom another server would do as well.
+    func releaseOffline(onlyMovable: Bool = false) {
         eventLoop.execute {
             let error = RedisClientError(.connectionLost, "There was no connection.")
-            for waiter in self.state.withLockedValue({ $0.takeOffline() }) { waiter.fail(error) }
+            let released = self.state.withLockedValue { $0.offline.removeAll { $0.mayMove || !onlyMovable } }
+            for waiter in released { waiter.fail(error) }
         }
     }
 

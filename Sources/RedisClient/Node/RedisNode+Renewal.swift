@@ -34,6 +34,7 @@ extension RedisNode {
     func renewConnections() {
         guard link.withLockedValue({ $0.renewals.take() }) else { return }
         leases.renew()
+        watch(.leaving)
         eventLoop.execute {
             let stream = self.state.withLockedValue { state -> CommandStream? in
                 guard case .ready(let stream) = state.phase else { return nil }

@@ -58,11 +58,22 @@ final class RedisNode: Sendable {
 
     // MARK: Callers
 
-    func run(_ command: RESPCommand, deadline: NIODeadline, mayBlock: Bool = false) async throws -> RESPValue {
+    /// - Parameter mayMove: whether another server would do as well.
+    func run(
+        _ command: RESPCommand,
+        deadline: NIODeadline,
+        mayBlock: Bool = false,
+        mayMove: Bool = false
+    ) async throws -> RESPValue {
         let token = Atomic<UInt64>(0)
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                let waiter = Waiter(deadline: deadline, mayBlock: mayBlock, completion: .single(continuation))
+                let waiter = Waiter(
+                    deadline: deadline,
+                    mayBlock: mayBlock,
+                    mayMove: mayMove,
+                    completion: .single(continuation)
+                )
                 enqueue(waiter, token) { $0.submit(command, $1) }
             }
         } onCancel: {
@@ -70,15 +81,20 @@ final class RedisNode: Sendable {
         }
     }
 
-    /// - Parameter isTracked: keeps even a long pipeline on the connection whose reads the server tracks.
+    /// - Parameters:
+    ///   - mayMove: whether another server would do as well.
+    ///   - isTracked: keeps even a long pipeline on the connection whose reads the server tracks.
     func run(
         _ commands: [RESPCommand],
         deadline: NIODeadline,
         mayBlock: Bool = false,
+        mayMove: Bool = false,
         isTracked: Bool = false
     ) async throws -> [RESPValue] {
         if isRenewed, !isTracked, commands.count >= Self.longPipeline {
-            if !isConnected { try await waitForConnection(with: commands, until: deadline) }
+            if !isConnected {
+                try await waitForConnection(with: commands, until: deadline, mayMove: mayMove)
+            }
             if let replies = try await runApart(commands, deadline: deadline) { return replies }
         }
         // Encoded before the lock is taken, so that nobody waits for it.
@@ -89,17 +105,23 @@ final class RedisNode: Sendable {
             for: commands.count,
             until: deadline,
             mayBlock: mayBlock,
+            mayMove: mayMove,
             as: Waiter.Completion.pipeline,
             submit: { $0.submit(commands, encoded: encoded, $1) }
         )
     }
 
     /// Returns when there is a connection; commands that are to be sent on another count as waiting for it.
-    private func waitForConnection(with commands: [RESPCommand], until deadline: NIODeadline) async throws {
+    private func waitForConnection(
+        with commands: [RESPCommand],
+        until deadline: NIODeadline,
+        mayMove: Bool
+    ) async throws {
         let byteCount = commands.reduce(0) { $0 + $1.byteCount }
         try await wait(
             for: commands.count,
             until: deadline,
+            mayMove: mayMove,
             as: Waiter.Completion.connection,
             submit: { $0.awaitConnection($1, byteCount: byteCount) }
         )
@@ -109,6 +131,7 @@ final class RedisNode: Sendable {
         for commands: Int,
         until deadline: NIODeadline,
         mayBlock: Bool = false,
+        mayMove: Bool,
         as completion: (UnsafeContinuation<Outcome, any Error>) -> Waiter.Completion,
         submit: (inout SubmissionState, Waiter) -> SubmissionState.Action
     ) async throws -> Outcome {
@@ -119,6 +142,7 @@ final class RedisNode: Sendable {
                     deadline: deadline,
                     replies: commands,
                     mayBlock: mayBlock,
+                    mayMove: mayMove,
                     completion: completion(continuation)
                 )
                 enqueue(waiter, token, submit)

@@ -13,6 +13,14 @@ enum Place: Sendable, Hashable {
 }
 
 extension Place {
+    /// Whether any primary would do.
+    var isOnNoNode: Bool {
+        switch self {
+        case .anyPrimary, .channel: true
+        case .slot, .primary, .node: false
+        }
+    }
+
     /// Where commands for both can be run together; `nil` if nowhere.
     func joined(with other: Place) -> Place? {
         switch (self, other) {

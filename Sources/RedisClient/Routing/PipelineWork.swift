@@ -6,6 +6,8 @@ struct PipelineWork: Sendable {
     struct Batch: Sendable {
         let node: RedisNode
         var indices: [Int] = []
+        /// Whether other nodes would do for all of it.
+        var mayMove = true
     }
 
     let parts: [PipelinePlan.Part]

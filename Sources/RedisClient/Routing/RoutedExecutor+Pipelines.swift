@@ -143,7 +143,7 @@ extension RoutedExecutor {
         var batches: [PipelineWork.Batch] = []
         var places: [ObjectIdentifier: Int] = [:]
         // Asked once for each place: what becomes known meanwhile must not part commands of one slot.
-        var nodes: [Place: RedisNode] = [:]
+        var nodes: [Place: (RedisNode, mayMove: Bool)] = [:]
         let writes = router.readsFromReplicas && work.rounds == 1 ? work.writes : nil
         for index in indices {
             let part = work.parts[index]
@@ -153,14 +153,15 @@ extension RoutedExecutor {
                 batches[0].indices.append(index)
                 continue
             }
-            let node: RedisNode
+            let (node, mayMove): (RedisNode, Bool)
             if let known = nodes[place] {
-                node = known
+                (node, mayMove) = known
             } else {
                 // A replica may not know yet what is written beside the read.
                 let fromReplica = writes.map { part.command.isReadOnly && !$0.conflicts(with: part) } ?? false
                 node = try await self.node(for: place, fromReplica, deadline)
-                nodes[place] = node
+                mayMove = fromReplica || place.isOnNoNode
+                nodes[place] = (node, mayMove)
             }
             let batch = places[ObjectIdentifier(node)] ?? batches.count
             if batch == batches.count {
@@ -168,6 +169,7 @@ extension RoutedExecutor {
                 places[ObjectIdentifier(node)] = batch
             }
             batches[batch].indices.append(index)
+            batches[batch].mayMove = batches[batch].mayMove && mayMove
         }
         return batches
     }
@@ -195,7 +197,14 @@ extension RoutedExecutor {
     ) async -> Result<[RESPValue], any Error> {
         do {
             let commands = work.commands(of: batch.indices)
-            return .success(try await batch.node.run(commands, deadline: deadline, isTracked: work.isTracked))
+            return .success(
+                try await batch.node.run(
+                    commands,
+                    deadline: deadline,
+                    mayMove: batch.mayMove,
+                    isTracked: work.isTracked
+                )
+            )
         } catch {
             return .failure(error)
         }

@@ -19,8 +19,11 @@ struct RoutedExecutor: Sendable {
         var hasDoubted = false
         while true {
             let node = try await node(for: redirect.map { .node($0.target) } ?? place, fromReplica, deadline)
+            let mayMove = redirect == nil && (fromReplica || place.isOnNoNode)
             do {
-                guard redirect?.isAsk == true else { return try await node.run(command, deadline: deadline) }
+                guard redirect?.isAsk == true else {
+                    return try await node.run(command, deadline: deadline, mayMove: mayMove)
+                }
                 let replies = try await node.run([Self.asking, command], deadline: deadline)
                 return try replies[1].get()
             } catch let error as RESPError {

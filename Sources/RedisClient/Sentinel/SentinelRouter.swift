@@ -246,6 +246,8 @@ final class SentinelRouter: NodeRouter {
             refresher.request()
         case .ended:
             observers.notify(.disconnected)
+        case .leaving:
+            for action in changeActions.withLockedValue({ $0 }) { action(true) }
         case .failed, .late:
             refresher.request()
         }

@@ -66,6 +66,63 @@ import Testing
         for server in [primary, replica] { try await server.stop() }
     }
 
+    /// A node that answers for the other half of the slots than that which a dead one has.
+    private static func halfDeadCluster() async throws -> ScriptedServer {
+        let port = NIOLockedValueBox(0)
+        let server = try await ScriptedServer.start { command in
+            switch command.first {
+            case "CLUSTER": ScriptedCluster.halves([port.withLockedValue { $0 }, 1])
+            case "PUBLISH": ":1\r\n"
+            default: "+OK\r\n"
+            }
+        }
+        port.withLockedValue { $0 = server.port }
+        return server
+    }
+
+    @Test func whatAnyNodeTakesPassesADeadOne() async throws {
+        let server = try await Self.halfDeadCluster()
+        // The dead node has the slot of the channel "foo".
+        let message = RESPCommand("PUBLISH", "foo", "m")
+        for kind in ["command", "pipeline", "lease"] {
+            let client = ScriptedCluster.client(server.port) { $0.commandTimeout = .seconds(60) }
+            switch kind {
+            case "command": #expect(try await client.execute(message).integer == 1)
+            case "pipeline": #expect(try await client.execute(pipeline: [message])[0].integer == 1)
+            default: #expect(try await client.withConnection { try await $0.execute(message) }.integer == 1)
+            }
+            await client.close()
+        }
+        try await server.stop()
+    }
+
+    @Test func oneNodeThatCanBeReachedIsAConnection() async throws {
+        let server = try await Self.halfDeadCluster()
+        for _ in 0..<20 {
+            let client = ScriptedCluster.client(server.port)
+            try await client.connect()
+            await client.close()
+        }
+        try await server.stop()
+    }
+
+    @Test func aReadPassesADeadReplica() async throws {
+        let port = NIOLockedValueBox(0)
+        let primary = try await ScriptedServer.start { command in
+            let nodes = [port.withLockedValue { $0 }, 1].map { ScriptedCluster.node("127.0.0.1", $0) }
+            return command.first == "CLUSTER" ? ScriptedCluster.slots(nodes) : "+primary\r\n"
+        }
+        port.withLockedValue { $0 = primary.port }
+        let read = RESPCommand("GET", "a")
+        for isPipeline in [false, true] {
+            let client = ScriptedCluster.client(primary.port, reads: .replicas) { $0.commandTimeout = .seconds(60) }
+            let reply = isPipeline ? try await client.execute(pipeline: [read])[0] : try await client.execute(read)
+            #expect(reply.string == "primary")
+            await client.close()
+        }
+        try await primary.stop()
+    }
+
     /// On different ways they would overtake each other.
     @Test func messagesOfAChannelTakeOneWay() async throws {
         let (ports, heard) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox<[String]>([]))
