@@ -165,11 +165,17 @@ final class FlightDesk: Sendable {
         }
     }
 
-    /// Keeps what a flight's load has brought, as ``keep(_:of:_:)``, and nothing that began before it in this process.
-    func keepLoaded(_ id: FlightID, of generation: Generation?, _ change: (inout L1Change) -> Void) -> Bool {
+    /// Keeps what a flight's load has brought, as ``keep(_:of:_:)``, and where the store has not taken it nothing that
+    /// began before it in this process.
+    func keepLoaded(
+        _ id: FlightID,
+        of generation: Generation?,
+        isStored: Bool,
+        _ change: (inout L1Change) -> Void
+    ) -> Bool {
         changing { state, l1 in
             guard state.table.mayKeep(id, of: generation) else { return false }
-            if generation == nil { state.table.giveUpAside(for: id) }
+            if !isStored { state.table.giveUpAside(for: id) }
             change(&l1)
             return true
         }

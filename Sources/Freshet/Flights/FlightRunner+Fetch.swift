@@ -208,7 +208,10 @@ extension FlightRunner {
             isUnchecked
             ? entry(payload, fill, basis: basis, begunAt: begunAt, at: sentAt)
             : entry(payload, fill, generation, at: sentAt)
-        let isKept = desk.keepLoaded(id, of: generation) { $0.hold(entry, of: field.key) }
+        // The backplane may have told of the lease's own invalidation.
+        let isKept = desk.keepLoaded(id, of: generation ?? lease?.generation, isStored: generation != nil) {
+            $0.hold(entry, of: field.key)
+        }
         let isStored = isKept || generation != nil
         if isKept {
             tools.noteSuccess(of: field)

@@ -467,6 +467,27 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    @Test(
+        "a node's own messages do not cost it what it has loaded and the store cannot take",
+        arguments: [true, false]
+    )
+    func ownWithoutFill(isForced: Bool) async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        let loading = fleet.spawner.task {
+            isForced ? try await node.cache.refresh(fleet.field) : try await node.cache.read(fleet.field)
+        }
+        try await fleet.source.waitForLoads(1)
+        let change: BackplaneEvent.Change = isForced ? .invalidated(.expire) : .filled
+        node.backplane.send(.changed(key: "agents_list", change, try await node.generation))
+        node.store.inject(.fail(CacheError(.storeUnavailable, "full")), into: [.fill])
+        fleet.source.end(1, value: "v1")
+        #expect(try await loading.value.value == "v1")
+        #expect(try await node.cache.read(fleet.field).value == "v1")
+        #expect(fleet.source.loads == 1)
+        node.run.cancel()
+    }
+
     @Test("what another node filled is fetched from the store at the next read")
     func filled() async throws {
         let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))

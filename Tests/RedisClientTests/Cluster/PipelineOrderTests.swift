@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import RESP
+import TestSupport
 import Testing
 
 @testable import RedisClient
@@ -157,6 +158,8 @@ import Testing
         }
         port.withLockedValue { $0 = primary.port }
         let client = ScriptedCluster.client(primary.port, reads: .replicas)
+        // A replica that takes long to connect to is passed.
+        #expect(try await eventually { try await client.execute(RESPCommand("GET", "k")).string == "replica" })
         let replies = try await client.execute(pipeline: commands(["SET k 1", "GET k", "GET other", "GET {k}2"]))
         #expect(replies.map(\.string) == ["primary", "primary", "replica", "primary"])
         let flushed = try await client.execute(pipeline: commands(["FLUSHALL", "GET k"]))
