@@ -16,6 +16,29 @@ import Testing
         #expect(cache.count == 1)
     }
 
+    @Test(arguments: [
+        ("e\u{301}", "\u{e9}"), ("\u{212A}", "K"), ("\u{212B}", "\u{C5}"),
+        (String(repeating: "e\u{301}", count: 20), String(repeating: "\u{e9}", count: 20)),
+    ])
+    func exactKeysAreFoundByTheirBytes(_ one: String, _ other: String) {
+        #expect(one == other)
+        let cache = BoundedCache<ExactKey, Int>(capacity: 10)
+        cache.set(ExactKey(one), 1)
+        #expect(cache.get(ExactKey(other)) == nil)
+        cache.set(ExactKey(other), 2)
+        for (text, number) in [(one, 1), (other, 2)] {
+            // Kept elsewhere.
+            var copy = ""
+            copy.reserveCapacity(200)
+            copy += text
+            #expect(cache.get(ExactKey(text)) == number)
+            #expect(cache.get(ExactKey(copy)) == number)
+        }
+        #expect(cache.count == 2)
+        let numbers = [ExactKey(one): 1, ExactKey(other): 2]
+        #expect((numbers[one], numbers[other]) == (1, 2))
+    }
+
     @Test func stringsOfEveryLengthAndNeighbourhood() {
         let cache = BoundedCache<String, Int>(capacity: 100_000)
         var keys: [String] = []

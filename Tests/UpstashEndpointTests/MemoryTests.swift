@@ -27,6 +27,9 @@ struct MemoryTests {
              ["SET","m","v","EX","x","NX","XX"],["SET","m","v","EXAT"],["SET","m","v","EXAT",5,"EX",5],["SET","m","v","GET","PX"],
              ["EXPIRE","m",1,"a","b"],["EXPIRE","m","x","a"],["PEXPIRE","m",1,"NX","zz"],["EXPIRE","m","-9223372036854775808"],
              ["EXPIRE","none","9223372036854775"],["EXPIRE","m","-9223372036854775"],["EXISTS","m"],["SET","m","v"],
+             ["SET","caf\u{e9}","1"],["SET","cafe\u{301}","2"],["MGET","caf\u{e9}","cafe\u{301}"],["DEL","caf\u{e9}"],
+             ["EXISTS","cafe\u{301}"],["HSET","u","cafe\u{301}",1,"caf\u{e9}",2,"\u{C5}",3,"\u{212B}",4],["HLEN","u"],
+             ["HGETALL","u"],["HMGET","u","caf\u{e9}","cafe\u{301}","\u{212B}"],["HDEL","u","\u{C5}"],["HGETALL","u"],
              ["PEXPIRE","m","-9223372036854775808"],["EXISTS","m"],["SETEX","m",9000000000,"v"],
              ["SETEX","m","9223372036854775807","v"],["PSETEX","m","9223372036854775807","v"],["PEXPIRE","m",9000000000000]]
             """

@@ -20,6 +20,8 @@ struct KeyHasher: Sendable {
     @inlinable
     func hash<Key: Hashable>(_ key: Key) -> UInt32 {
         if Key.self == String.self { return hash(unsafeBitCast(key, to: String.self)) }
+        // What is exactly equal is equal as a string.
+        if Key.self == ExactKey.self { return hash(unsafeBitCast(key, to: ExactKey.self).text) }
         if Key.self == Int.self {
             return hash(word: UInt64(bitPattern: Int64(unsafeBitCast(key, to: Int.self))))
         }

@@ -129,6 +129,8 @@ extension CacheService {
     }
 
     /// The fields of a hash, without those that do not decode; empty if there is none or the store fails.
+    ///
+    /// Of two whose names are canonically equivalent, which are alike to `String`, there is one.
     public func hgetall<Value: Decodable & Sendable>(
         _ key: String,
         as type: Value.Type = Value.self

@@ -1,3 +1,4 @@
+import BoundedCache
 import NIOConcurrencyHelpers
 
 /// Loads that their callers share: ``FlightTable`` with a lock, continuations and tasks.
@@ -15,9 +16,9 @@ package final class SharedLoads: Sendable {
         var flights: [FlightID: Departure] = [:]
         var lastSeat: SeatID = 0
         /// Keys being stored by flights, and who waits until that is over.
-        var storing: [String: (flights: Set<FlightID>, waiters: [UnsafeContinuation<Void, Never>])] = [:]
+        var storing: [ExactKey: (flights: Set<FlightID>, waiters: [UnsafeContinuation<Void, Never>])] = [:]
         /// How many write to a key.
-        var writers: [String: Int] = [:]
+        var writers: [ExactKey: Int] = [:]
         var isClosed = false
 
         mutating func count(_ change: Int, writersTo key: String) {
@@ -143,7 +144,7 @@ extension SharedLoads {
         let waiters = state.withLockedValue { state in
             state.storing[key]?.flights.remove(id)
             guard state.storing[key]?.flights.isEmpty == true else { return [UnsafeContinuation<Void, Never>]() }
-            return state.storing.removeValue(forKey: key)?.waiters ?? []
+            return state.storing.removeValue(forKey: ExactKey(key))?.waiters ?? []
         }
         for waiter in waiters { waiter.resume() }
     }

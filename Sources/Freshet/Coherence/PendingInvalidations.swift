@@ -1,3 +1,5 @@
+import BoundedCache
+
 /// The invalidations a store has not yet been told of, one a key: a later one replaces an earlier one, but nothing
 /// softens a removal.
 struct PendingInvalidations {
@@ -8,7 +10,7 @@ struct PendingInvalidations {
         let number: UInt64
     }
 
-    private var tickets: [String: Ticket] = [:]
+    private var tickets: [ExactKey: Ticket] = [:]
     private var lastNumber: UInt64 = 0
 
     mutating func add(_ invalidation: Invalidation, of key: String) {
@@ -26,5 +28,5 @@ struct PendingInvalidations {
 
     var count: Int { tickets.count }
 
-    var keys: [String] { Array(tickets.keys) }
+    var keys: [String] { tickets.keys.map(\.text) }
 }

@@ -1,3 +1,5 @@
+import BoundedCache
+
 typealias FlightID = UInt64
 typealias SeatID = UInt64
 
@@ -105,7 +107,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private static var mostTold: Int { 16 }
 
     private var flights: [FlightID: Flight] = [:]
-    private var slots: [String: Slot] = [:]
+    private var slots: [ExactKey: Slot] = [:]
     private var flightOfSeat: [SeatID: FlightID] = [:]
     private var lastID: FlightID = 0
 

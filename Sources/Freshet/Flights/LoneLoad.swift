@@ -1,3 +1,5 @@
+import BoundedCache
+
 /// A load for one caller alone, of a field whose last value was not to be kept: waiting for each other would only
 /// put its callers in a row. Varnish calls the idea "hit-for-miss".
 struct LoneLoad: Sendable {
@@ -9,14 +11,14 @@ struct LoneLoad: Sendable {
     func run() async throws -> FlightAnswer {
         if let failure = tools.failure(of: field) { throw failure }
         let outer = SourceLoad.loneKeys
-        guard !outer.contains(field.key) else { throw CacheError.circular(field) }
+        guard !outer.contains(ExactKey(field.key)) else { throw CacheError.circular(field) }
         let load = SourceLoad(
             tools: tools,
             desk: desk,
             field: field,
             flight: desk.currentLoad,
             isNested: desk.currentLoad != nil || !outer.isEmpty,
-            loneKeys: outer.union([field.key])
+            loneKeys: outer.union([ExactKey(field.key)])
         )
         let begunAt = tools.spawner.now()
         do {

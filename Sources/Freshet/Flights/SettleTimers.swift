@@ -1,3 +1,4 @@
+import BoundedCache
 import NIOConcurrencyHelpers
 
 /// The checks that wait for their time, one a key: a later one takes the place of an earlier one.
@@ -8,7 +9,7 @@ final class SettleTimers: Sendable {
     }
 
     private struct State {
-        var timers: [String: Timer] = [:]
+        var timers: [ExactKey: Timer] = [:]
         var lastNumber: UInt64 = 0
         var isClosed = false
     }
@@ -29,7 +30,7 @@ final class SettleTimers: Sendable {
                 guard (try? await spawner.sleep(for: time)) != nil, self.take(key, number) else { return }
                 await check()
             }
-            return state.timers.updateValue(Timer(number: number, task: task), forKey: key)?.task
+            return state.timers.updateValue(Timer(number: number, task: task), forKey: ExactKey(key))?.task
         }
         replaced?.cancel()
     }

@@ -1,3 +1,4 @@
+import BoundedCache
 import Logging
 import Metrics
 import NIOConcurrencyHelpers
@@ -6,7 +7,7 @@ import Tracing
 /// Runs a field's fetcher: within its hard deadline and the limit of loads at once, in a span, timed.
 struct SourceLoad: Sendable {
     /// The keys of lone loads that this task runs inside of.
-    @TaskLocal static var loneKeys: Set<String> = []
+    @TaskLocal static var loneKeys: Set<ExactKey> = []
 
     let tools: FlightTools
     let desk: FlightDesk
@@ -15,7 +16,7 @@ struct SourceLoad: Sendable {
     let flight: FlightID?
     /// A load inside another one has its place already.
     var isNested = false
-    var loneKeys: Set<String> = []
+    var loneKeys: Set<ExactKey> = []
 
     /// - Throws: ``CacheError`` that may be shown and remembered; ``NotBegun``; `CancellationError` if this task was
     ///   cancelled.

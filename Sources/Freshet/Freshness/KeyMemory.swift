@@ -1,3 +1,5 @@
+import BoundedCache
+
 /// What is remembered of keys for a while. Pure.
 ///
 /// Holds no more than ``capacity`` keys, whoever names them: what is over goes first, then what will be over first.
@@ -9,7 +11,7 @@ struct KeyMemory<Value: Sendable>: Sendable {
     }
 
     let capacity: Int
-    private var memories: [String: Memory] = [:]
+    private var memories: [ExactKey: Memory] = [:]
 
     init(capacity: Int = 8192) { self.capacity = max(2, capacity) }
 
@@ -28,7 +30,8 @@ struct KeyMemory<Value: Sendable>: Sendable {
         until end: MonotonicInstant,
         at now: MonotonicInstant
     ) -> [Value] {
-        if let former = memories.updateValue(Memory(value: value, end: end), forKey: key) { return [former.value] }
+        let memory = Memory(value: value, end: end)
+        if let former = memories.updateValue(memory, forKey: ExactKey(key)) { return [former.value] }
         guard memories.count > capacity else { return [] }
         let former = memories
         memories = former.filter { now < $0.value.end }
@@ -48,5 +51,7 @@ struct KeyMemory<Value: Sendable>: Sendable {
 
     /// - Returns: what was remembered.
     @discardableResult
-    mutating func forget(_ key: String) -> [Value] { memories.removeValue(forKey: key).map { [$0.value] } ?? [] }
+    mutating func forget(_ key: String) -> [Value] {
+        memories.removeValue(forKey: ExactKey(key)).map { [$0.value] } ?? []
+    }
 }

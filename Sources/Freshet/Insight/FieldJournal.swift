@@ -1,3 +1,4 @@
+import BoundedCache
 import NIOConcurrencyHelpers
 
 /// What has lately happened to each field of a catalogue on this node: for those who ask why, and for those who watch.
@@ -22,11 +23,11 @@ final class FieldJournal: Sendable {
     }
 
     /// By key.
-    private let pages: [String: Page]
+    private let pages: [ExactKey: Page]
     private let watchers = NIOLockedValueBox<[Watcher]>([])
 
     init(_ catalog: FieldCatalog) {
-        pages = Dictionary(catalog.fields.map { ($0.key, Page(name: $0.name)) }) { first, _ in first }
+        pages = Dictionary(catalog.fields.map { (ExactKey($0.key), Page(name: $0.name)) }) { first, _ in first }
     }
 
     /// Tells a watcher of every event from now on. It is called in the midst of reads and loads, and must return at

@@ -1,17 +1,20 @@
+import BoundedCache
+
 /// Refreshes the fields of a catalogue that say when, once over all processes that share the store.
 ///
 /// Every process wakes at every slot of a field and asks the store for its load; the store gives one of them leave, and
 /// the slot to another if that one fails, stops or dies. Slots are marks on the store's clock, not pauses between
 /// loads: they neither drift nor pile up.
 final class Schedule: Sendable {
-    private let fields: [String: FieldSchedule]
+    private let fields: [ExactKey: FieldSchedule]
 
     init(of catalog: FieldCatalog, tools: FlightTools, desk: FlightDesk) {
         let schedules = catalog.fields.compactMap { field in
             field.policy.refreshEvery.map { schedule in
                 // Of its own: keys may live on different nodes of a cluster, whose clocks differ.
                 let clock = StoreClock(tools.spawner)
-                return (field.key, FieldSchedule(schedule, of: field, clock: clock, tools: tools, desk: desk))
+                let timed = FieldSchedule(schedule, of: field, clock: clock, tools: tools, desk: desk)
+                return (ExactKey(field.key), timed)
             }
         }
         fields = Dictionary(schedules) { first, _ in first }

@@ -1,3 +1,4 @@
+import BoundedCache
 public import NIOCore
 
 extension MemoryStore {
@@ -87,7 +88,12 @@ extension MemoryStore {
     }
 
     public func hset(_ key: String, _ fields: [String: ByteBuffer]) async throws -> Int {
-        let fields = fields.mapValues(\.compact)
+        try await hset(key, pairs: fields.map { (name: $0.key, value: $0.value) })
+    }
+
+    /// Of fields with one name the last one is set.
+    package func hset(_ key: String, pairs: [(name: String, value: ByteBuffer)]) async throws -> Int {
+        let fields = Dictionary(pairs.map { (ExactKey($0.name), $0.value.compact) }) { _, last in last }
         return try updateHash(key) {
             $0.growth(setting: fields)
         } change: {
@@ -96,7 +102,22 @@ extension MemoryStore {
     }
 
     public func hgetall(_ key: String) async throws -> [String: ByteBuffer] {
-        try record(key, at: spawner.now()).hash()?.fields ?? [:]
+        Dictionary(try await fields(of: key).map { ($0.name, $0.value) }) { first, _ in first }
+    }
+
+    /// All of them, in whatever order.
+    package func fields(of key: String) async throws -> [(name: String, value: ByteBuffer)] {
+        let fields = try record(key, at: spawner.now()).hash()?.fields ?? [:]
+        return fields.map { (name: $0.key.text, value: $0.value) }
+    }
+
+    package func hlen(_ key: String) async throws -> Int {
+        try record(key, at: spawner.now()).hash()?.fields.count ?? 0
+    }
+
+    package func hmget(_ key: String, _ fields: [String]) async throws -> [ByteBuffer?] {
+        let hash = try record(key, at: spawner.now()).hash()
+        return fields.map { hash?.fields[$0] }
     }
 
     public func hdel(_ key: String, _ fields: [String]) async throws -> Int {

@@ -8,7 +8,7 @@ import BoundedCache
 ///
 /// A value that is heavier than the whole store is `storeRejected`, and the key stays as it was.
 public final class MemoryStore: CacheStore {
-    let records: BoundedCache<String, MemoryStoreRecord>
+    let records: BoundedCache<ExactKey, MemoryStoreRecord>
     let spawner: any Spawner
     /// What a key may weigh.
     private let heaviest: Int
@@ -21,7 +21,7 @@ public final class MemoryStore: CacheStore {
         heaviest = min(maxBytes, Int(UInt32.max))
         records = BoundedCache(
             BoundedCache.Configuration(
-                capacity: .weight(maxBytes) { key, record in Self.weight(key, record) },
+                capacity: .weight(maxBytes) { key, record in Self.weight(key.text, record) },
                 clock: CacheClock { .nanoseconds(spawner.now().nanoseconds) }
             )
         )
@@ -39,7 +39,7 @@ public final class MemoryStore: CacheStore {
 
     /// What there is of a key now. Counts as use.
     func record(_ key: String, at now: MonotonicInstant) -> MemoryStoreRecord {
-        var record = records.get(key) ?? MemoryStoreRecord()
+        var record = records.get(ExactKey(key)) ?? MemoryStoreRecord()
         record.forget(at: now)
         return record
     }
@@ -97,7 +97,7 @@ public final class MemoryStore: CacheStore {
         _ body: (inout CacheDraft<MemoryStoreRecord>, MonotonicInstant) throws -> Result
     ) throws -> Result {
         do {
-            return try records.update(key) { draft in try body(&draft, spawner.now()) }
+            return try records.update(ExactKey(key)) { draft in try body(&draft, spawner.now()) }
         } catch let error as BoundedCacheError {
             throw Self.refusal(error.code, underlying: error)
         }

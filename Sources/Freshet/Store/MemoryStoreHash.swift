@@ -1,13 +1,14 @@
+import BoundedCache
 import NIOCore
 
 /// The fields of a hash, which knows what they weigh: to count them at every change would cost as much as a copy.
 struct MemoryStoreHash: Sendable {
-    private(set) var fields: [String: ByteBuffer] = [:]
+    private(set) var fields: [ExactKey: ByteBuffer] = [:]
     /// Bytes, about.
     private(set) var weight = 0
 
     /// How many of the fields are new.
-    mutating func set(_ fields: [String: ByteBuffer]) -> Int {
+    mutating func set(_ fields: [ExactKey: ByteBuffer]) -> Int {
         weight += growth(setting: fields)
         let count = self.fields.count
         for (name, value) in fields { self.fields[name] = value }
@@ -15,10 +16,10 @@ struct MemoryStoreHash: Sendable {
     }
 
     /// How much heavier it would be.
-    func growth(setting fields: [String: ByteBuffer]) -> Int {
+    func growth(setting fields: [ExactKey: ByteBuffer]) -> Int {
         fields.reduce(0) { growth, field in
-            let old = self.fields[field.key].map { Self.weight(field.key, $0) } ?? 0
-            return growth + Self.weight(field.key, field.value) - old
+            let old = self.fields[field.key].map { Self.weight(field.key.text, $0) } ?? 0
+            return growth + Self.weight(field.key.text, field.value) - old
         }
     }
 
@@ -26,7 +27,7 @@ struct MemoryStoreHash: Sendable {
     mutating func remove(_ names: [String]) -> Int {
         let count = fields.count
         for name in names {
-            if let old = fields.removeValue(forKey: name) { weight -= Self.weight(name, old) }
+            if let old = fields.removeValue(forKey: ExactKey(name)) { weight -= Self.weight(name, old) }
         }
         return count - fields.count
     }

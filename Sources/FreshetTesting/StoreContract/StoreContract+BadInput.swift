@@ -15,6 +15,23 @@ extension StoreContract {
                 try trial.expectValue(try await trial.read(key), "[1]")
             }
         },
+        Check("keys and fields that are spelled alike to the eye only are others") { trial in
+            let spellings = ["caf\u{e9}", "cafe\u{301}", "\u{212B}", "\u{C5}", "\u{212A}", "K"]
+            for (index, spelling) in spellings.enumerated() {
+                try await trial.set(trial.key(spelling), "\(index)")
+                try await trial.load(trial.key("entry-\(spelling)"), "[\(index)]")
+                let added = try await trial.store.hset(trial.key("h"), [spelling: ByteBuffer(string: "\(index)")])
+                try trial.expectEqual(added, 1, "the number of new fields")
+            }
+            for (index, spelling) in spellings.enumerated() {
+                try trial.expectEqual(try await trial.get(trial.key(spelling)), "\(index)", "the value")
+                try trial.expectValue(try await trial.read(trial.key("entry-\(spelling)")), "[\(index)]")
+                let field = try await trial.store.hget(trial.key("h"), spelling)
+                try trial.expectEqual(field, ByteBuffer(string: "\(index)"), "the field")
+            }
+            let removed = try await trial.store.hdel(trial.key("h"), spellings)
+            try trial.expectEqual(removed, spellings.count, "the number of deleted fields")
+        },
         Check("keys with unbalanced or empty braces are refused, and so is the empty one") { trial in
             let lease = Lease(token: "t", generation: Generation("g"), digest: "")
             for key in ["", trial.key("{}"), trial.key("{"), trial.key("}"), trial.key("}{"), trial.key("{a}{"), "{}x"]

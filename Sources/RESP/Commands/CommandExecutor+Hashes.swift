@@ -18,7 +18,8 @@ extension CommandExecutor {
         return try await execute(command, as: "a number", \.integer)
     }
 
-    /// `HGETALL`: all fields; none if the hash is not there.
+    /// `HGETALL`: all fields; none if the hash is not there. Of two whose names are canonically equivalent, which are alike
+    /// to `String`, there is one.
     ///
     /// - Throws: ``UnexpectedReplyError`` if a field's name is not UTF-8, among others.
     public func hgetall(_ key: String) async throws -> [String: ByteBuffer] {

@@ -39,6 +39,25 @@ import Testing
         #expect(gate.started == 1)
     }
 
+    @Test func keysThatAreSpelledAlikeToTheEyeOnlyShareNoLoad() async throws {
+        let bench = try await CacheBench.ready()
+        let keys = ["caf\u{e9}", "cafe\u{301}"]
+        let readers = keys.map { key in
+            bench.spawner.task {
+                try await bench.cache.getOrLoad(key: key, ttl: .seconds(60)) { try await gate.run() }
+            }
+        }
+        try await waitUntil("both loads") { gate.started == 2 }
+        for number in 1...2 { gate.finish(number, with: number) }
+        var values: Set<Int> = []
+        for (key, reader) in zip(keys, readers) {
+            let value = try await reader.value
+            values.insert(value)
+            #expect(try await bench.text(key) == "\(value)")
+        }
+        #expect(values == [1, 2])
+    }
+
     /// C4
     @Test func aFailureIsSharedAndTriedAgain() async throws {
         let bench = try await CacheBench.ready()

@@ -56,6 +56,21 @@ struct Fleet {
 
 @Suite("Field cache")
 struct FieldCacheTests {
+    @Test("fields whose keys are spelled alike to the eye only have nothing in common")
+    func spellings() async throws {
+        let node = try await Fleet().node()
+        let fields = ["caf\u{e9}", "cafe\u{301}"].map { key in
+            Field("menu", key: key, ttl: .seconds(60)) { key.unicodeScalars.count }
+        }
+        for _ in 0..<2 {
+            #expect(try await node.value(of: fields[0]) == 4)
+            #expect(try await node.value(of: fields[1]) == 5)
+        }
+        try await node.remove(fields[0])
+        #expect(try await node.read(fields[1]).status == .hit)
+        #expect(try await node.read(fields[0]).status == .loaded)
+    }
+
     @Test("a value is loaded once, then read from this process, then from the store")
     func tiers() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })

@@ -14,7 +14,7 @@ struct MemoryStoreHashTests {
 
     /// Where the fields of a hash are in memory.
     private static func place(_ store: MemoryStore, _ key: String) -> UInt? {
-        guard case .hash(let hash)? = store.records.peek(key)?.plain?.content else { return nil }
+        guard case .hash(let hash)? = store.records.peek(ExactKey(key))?.plain?.content else { return nil }
         return unsafeBitCast(hash.fields, to: UInt.self)
     }
 

@@ -4,7 +4,7 @@ import NIOCore
 
 /// The entries this process holds, bounded by the bytes of their values. ``L1Change`` changes them.
 final class L1: Sendable {
-    let entries: BoundedCache<String, Entry>
+    let entries: BoundedCache<ExactKey, Entry>
     let spawner: any Spawner
     let metrics: L1Metrics
 
@@ -16,7 +16,7 @@ final class L1: Sendable {
             .init(
                 capacity: .weight(maxBytes) { key, entry in
                     // About what an entry costs besides its value, which is held encoded and decoded.
-                    256 + key.utf8.count + 2 * (entry.payload?.bytes.readableBytes ?? 0)
+                    256 + key.text.utf8.count + 2 * (entry.payload?.bytes.readableBytes ?? 0)
                 },
                 clock: spawner is SystemSpawner
                     ? .system : CacheClock { .nanoseconds(spawner.now().nanoseconds) },
@@ -25,17 +25,17 @@ final class L1: Sendable {
         )
     }
 
-    func entry(_ key: String) -> Entry? { entries.get(key) }
+    func entry(_ key: String) -> Entry? { entries.get(ExactKey(key)) }
 
     /// What is held, without a say in what is evicted.
-    func peek(_ key: String) -> Entry? { entries.peek(key) }
+    func peek(_ key: String) -> Entry? { entries.peek(ExactKey(key)) }
 
     /// Has the next read noted again.
-    func forgetRead(_ key: String) { entries.peek(key)?.forgetRead() }
+    func forgetRead(_ key: String) { entries.peek(ExactKey(key))?.forgetRead() }
 
     /// What is held of any key that a condition is true of.
     func keys(where condition: (Entry) -> Bool) -> [String] {
-        entries.snapshot().compactMap { condition($0.value) ? $0.key : nil }
+        entries.snapshot().compactMap { condition($0.value) ? $0.key.text : nil }
     }
 
     /// About how many bytes of memory are in use.

@@ -4,7 +4,7 @@ import BoundedCache
 /// left, and the destructors of values and errors – waits for ``end()``, when that is unlocked.
 struct L1Change: ~Copyable {
     private let l1: L1
-    private var departures = Departures<String, Entry>()
+    private var departures = Departures<ExactKey, Entry>()
     /// What is looked at here another thread's read may sweep; then this is the last to hold it.
     private var seen: [Entry] = []
     private var oversized = 0
@@ -22,10 +22,11 @@ struct L1Change: ~Copyable {
 
     mutating func hold(_ entry: Entry, of key: String) {
         let life = entry.staleUntil - l1.spawner.now()
-        if l1.entries.set(key, entry, timeToLive: life, into: &departures) == .oversized { oversized += 1 }
+        let outcome = l1.entries.set(ExactKey(key), entry, timeToLive: life, into: &departures)
+        if outcome == .oversized { oversized += 1 }
     }
 
-    mutating func drop(_ key: String) { l1.entries.remove(key, into: &departures) }
+    mutating func drop(_ key: String) { l1.entries.remove(ExactKey(key), into: &departures) }
 
     /// Drops what is held, unless it has come since the store was asked.
     mutating func drop(_ key: String, unlessSince askedAt: MonotonicInstant) {

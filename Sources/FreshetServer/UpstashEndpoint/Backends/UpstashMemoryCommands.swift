@@ -93,21 +93,22 @@ struct UpstashMemoryCommands {
             .optional(try await store.hget(text(arguments[0]), text(arguments[1])))
         },
         "HSET": Self(3...many, takesMemory: true) { store, arguments in
-            .integer(try await store.hset(text(arguments[0]), fields(arguments, of: "hset")))
+            .integer(try await store.hset(text(arguments[0]), pairs: pairs(arguments, of: "hset")))
         },
         "HMSET": Self(3...many, takesMemory: true) { store, arguments in
-            _ = try await store.hset(text(arguments[0]), fields(arguments, of: "hmset"))
+            _ = try await store.hset(text(arguments[0]), pairs: pairs(arguments, of: "hmset"))
             return .simpleString("OK")
         },
         "HGETALL": Self(1...1) { store, arguments in
-            let hash = try await store.hgetall(text(arguments[0]))
+            let fields = try await store.fields(of: text(arguments[0]))
             return .array(
-                hash.sorted { $0.key < $1.key }.flatMap { [.bulkString(ByteBuffer(string: $0)), .bulkString($1)] }
+                fields.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+                    .flatMap { [.bulkString(ByteBuffer(string: $0)), .bulkString($1)] }
             )
         },
         "HMGET": Self(2...many) { store, arguments in
-            let hash = try await store.hgetall(text(arguments[0]))
-            return .array(try arguments.dropFirst().map { .optional(hash[try text($0)]) })
+            let values = try await store.hmget(text(arguments[0]), arguments.dropFirst().map(text))
+            return .array(values.map { .optional($0) })
         },
         "HDEL": Self(2...many) { store, arguments in
             .integer(try await store.hdel(text(arguments[0]), arguments.dropFirst().map(text)))
@@ -115,7 +116,7 @@ struct UpstashMemoryCommands {
         "HEXISTS": Self(2...2) { store, arguments in
             .integer(try await store.hget(text(arguments[0]), text(arguments[1])) == nil ? 0 : 1)
         },
-        "HLEN": Self(1...1) { store, arguments in .integer(try await store.hgetall(text(arguments[0])).count) },
+        "HLEN": Self(1...1) { store, arguments in .integer(try await store.hlen(text(arguments[0]))) },
     ]
 
     // MARK: Arguments
@@ -146,15 +147,16 @@ struct UpstashMemoryCommands {
         }
     }
 
-    private static func fields(_ arguments: [ByteBuffer], of command: String) throws -> [String: ByteBuffer] {
+    private static func pairs(
+        _ arguments: [ByteBuffer],
+        of command: String
+    ) throws -> [(name: String, value: ByteBuffer)] {
         guard arguments.count % 2 == 1 else {
             throw RESPError("ERR wrong number of arguments for '\(command)' command")
         }
-        var fields: [String: ByteBuffer] = [:]
-        for index in stride(from: 1, to: arguments.count, by: 2) {
-            fields[try text(arguments[index])] = arguments[index + 1]
+        return try stride(from: 1, to: arguments.count, by: 2).map { index in
+            (name: try text(arguments[index]), value: arguments[index + 1])
         }
-        return fields
     }
 
     private static func add(_ amount: Int64, to key: ByteBuffer, _ store: MemoryStore) async throws -> RESPValue {
