@@ -209,6 +209,18 @@ import Testing
         #expect(table.remove(3) == [])
     }
 
+    @Test func tellsChannelsApartByTheirBytes() {
+        var table = SubscriptionTable()
+        let composed = SubscriptionTable.Target.channel("caf\u{e9}")
+        let decomposed = SubscriptionTable.Target.channel("cafe\u{301}")
+        #expect(table.add(1, [composed]).new.count == 1)
+        #expect(table.add(2, [decomposed]).new.count == 1)
+        #expect(table.add(3, [composed, decomposed]).new.isEmpty)
+        #expect(table.listeners(of: composed) == [1, 3])
+        #expect(table.listeners(of: decomposed) == [2, 3])
+        #expect(table.confirm(decomposed) == [.subscribed(2)])
+    }
+
     @Test func tellsOfTheGapOnlyThoseWhoWereListening() {
         var table = SubscriptionTable()
         let a = SubscriptionTable.Target.channel("a")

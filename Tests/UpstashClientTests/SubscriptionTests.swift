@@ -41,6 +41,13 @@ import Testing
         #expect(pattern.event(ByteBuffer(string: "pmessage,n*,news,x,y")) == .message(matched))
     }
 
+    @Test func tellsTargetsApartByTheirBytes() {
+        let names = ["caf\u{e9}", "cafe\u{301}"]
+        let targets = Set(names.map(SubscriptionTarget.channel) + names.map(SubscriptionTarget.pattern))
+        #expect(targets.count == 4)
+        #expect(targets.contains(.channel("cafe" + "\u{301}")))
+    }
+
     @Test func deliversMessagesAndTellsOfGaps() async throws {
         let standIn = try await StandIn.start { request, _ in
             #expect(request.method == "POST")

@@ -6,6 +6,25 @@ struct SubscriptionTable {
         case channel(String)
         case pattern(String)
 
+        private var name: String {
+            switch self {
+            case .channel(let name), .pattern(let name): name
+            }
+        }
+
+        /// By the bytes of their names, as servers tell them apart.
+        static func == (one: Self, other: Self) -> Bool {
+            switch (one, other) {
+            case (.channel, .channel), (.pattern, .pattern): one.name.utf8.elementsEqual(other.name.utf8)
+            default: false
+            }
+        }
+
+        func hash(into hasher: inout Hasher) {
+            var name = name
+            name.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
+
         var subscribe: RESPCommand {
             switch self {
             case .channel(let name): RESPCommand("SUBSCRIBE", name)

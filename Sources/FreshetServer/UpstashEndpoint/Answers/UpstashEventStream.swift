@@ -117,9 +117,9 @@ extension UpstashEvents {
         switch self {
         case .channels(let names), .patterns(let names):
             var events = ByteBuffer()
-            var distinct: Set<String> = []
+            var distinct: Set<[UInt8]> = []
             for name in names {
-                distinct.insert(name)
+                distinct.insert(Array(name.utf8))
                 let text = "\(command.lowercased()),\(name),\(distinct.count)"
                 events.writeServerSentEvent(ByteBuffer(string: text))
             }
