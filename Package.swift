@@ -175,8 +175,9 @@ let package = Package(
         .testTarget(
             name: "UpstashEndpointTests",
             dependencies: [
-                "Freshet", "FreshetServer", "RESP", "RedisClient", "TestSupport", .asyncHTTPClient, .httpTypes,
-                .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .nio("NIOPosix"), .logging,
+                "Freshet", "FreshetServer", "FreshetTesting", "RESP", "RedisClient", "TestSupport", .asyncHTTPClient,
+                .httpTypes, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .nio("NIOPosix"),
+                .logging,
             ],
             exclude: ["upstash_redis_check.py"]
         ),

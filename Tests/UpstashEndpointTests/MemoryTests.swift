@@ -1,4 +1,6 @@
+import FreshetTesting
 import NIOHTTP1
+import RESP
 import TestSupport
 import Testing
 
@@ -104,6 +106,21 @@ struct MemoryTests {
             }
         }
         await server.stop()
+    }
+
+    @Test("writes that are refused do not look through the whole store each")
+    func sweeps() async throws {
+        let spawner = TestSpawner()
+        let backend = UpstashMemoryBackend(maxBytes: 10_000, spawner: spawner)
+        func set(_ arguments: String...) async throws -> RESPValue {
+            try await backend.execute([RESPCommand("SET", arguments: arguments)], hasScripts: false)[0]
+        }
+        #expect(try await set("large", String(repeating: "x", count: 20_000), "PX", "500") == .simpleString("OK"))
+        #expect(try await set("k", "v").error?.code == .outOfMemory)
+        await spawner.advance(by: .milliseconds(600))
+        #expect(try await set("k", "v").error?.code == .outOfMemory)
+        await spawner.advance(by: .milliseconds(400))
+        #expect(try await set("k", "v") == .simpleString("OK"))
     }
 
     @Test("values are binary-safe, and pipelines, base64 and tokens work")

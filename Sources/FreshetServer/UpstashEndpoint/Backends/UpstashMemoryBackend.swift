@@ -1,5 +1,6 @@
 import Freshet
 import HTTPTypes
+import NIOConcurrencyHelpers
 import NIOCore
 import RESP
 import RedisClient
@@ -7,11 +8,20 @@ import RedisClient
 /// Runs what the embedded store can do; everything is lost with the process. Nothing is before: as in Redis, what takes
 /// memory is refused once more than the limit is in use.
 struct UpstashMemoryBackend: UpstashBackend {
-    /// Evicts nothing.
-    private let store = MemoryStore(maxBytes: .max)
-    private let maxBytes: Int
+    /// Between sweeps that do not help: each looks at the whole store.
+    private static let sweepPause = Duration.seconds(1)
 
-    init(maxBytes: Int) { self.maxBytes = maxBytes }
+    /// Evicts nothing.
+    private let store: MemoryStore
+    private let maxBytes: Int
+    private let spawner: any Spawner
+    private let nextSweep = NIOLockedValueBox(MonotonicInstant.distantPast)
+
+    init(maxBytes: Int, spawner: any Spawner = SystemSpawner()) {
+        store = MemoryStore(maxBytes: .max, spawner: spawner)
+        self.maxBytes = maxBytes
+        self.spawner = spawner
+    }
 
     func connect() async throws {}
 
@@ -42,8 +52,12 @@ struct UpstashMemoryBackend: UpstashBackend {
 
     private var isFull: Bool {
         guard store.bytes > maxBytes else { return false }
+        let now = spawner.now()
+        guard now >= nextSweep.withLockedValue({ $0 }) else { return true }
         store.sweep()
-        return store.bytes > maxBytes
+        guard store.bytes > maxBytes else { return false }
+        nextSweep.withLockedValue { $0 = now + Self.sweepPause }
+        return true
     }
 
     private static let outOfMemory = RESPError("OOM command not allowed when used memory > 'maxmemory'.")
