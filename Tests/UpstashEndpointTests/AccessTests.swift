@@ -82,6 +82,7 @@ struct AccessTests {
                 #"["SCAN","0"]"#, #"["FLUSHALL"]"#, #"["GETDEL","k"]"#, #"["GETEX","k","EX",1]"#, #"["SORT","k"]"#,
                 #"["PUBLISH","c","m"]"#, #"["XREADGROUP","GROUP","g","c","STREAMS","x",">"]"#, #"["SCRIPT","FLUSH"]"#,
                 #"["EVAL_RO","while true do end",0]"#, #"["fcall_ro","f",0]"#, #"["RANDOMKEY"]"#, #"["info"]"#,
+                #"["LCS","k","k"]"#,
             ]
             for command in withheld {
                 let answer = try await endpoint.ask(.POST, "/", command, headers: readOnly)

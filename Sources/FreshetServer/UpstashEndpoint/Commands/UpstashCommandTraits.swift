@@ -39,7 +39,7 @@ struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
 
     /// Read, but show too much for a token that may be public, or keep the server as long as they like.
     private static let powerful: Set<String> = [
-        "EVALSHA_RO", "EVAL_RO", "FCALL_RO", "INFO", "KEYS", "RANDOMKEY", "SCAN",
+        "EVALSHA_RO", "EVAL_RO", "FCALL_RO", "INFO", "KEYS", "LCS", "RANDOMKEY", "SCAN",
     ]
 
     private static let ofConnectionNames = [
