@@ -369,6 +369,21 @@ import UpstashClient
         try await standIn.stop()
     }
 
+    @Test("the token of an answer that is too large is kept: reads after it see what was written")
+    func keepsTheTokenOfALargeAnswer() async throws {
+        let standIn = try await StandIn.start { _, count in
+            let text = StandIn.text(String(repeating: "x", count: count == 0 ? 2000 : 1))
+            return .json(StandIn.results([text]), headers: [("Upstash-Sync-Token", "token-\(count)")])
+        }
+        let client = try standIn.client { $0.maxResponseBytes = 1000 }
+        let error = try await upstashError { try await client.execute(RESPCommand("GETDEL", "k")) }
+        #expect(error?.code == .resultTooLarge)
+        #expect(try await client.execute(RESPCommand("GET", "k")).string == "x")
+        #expect(standIn.requests.map { $0.headers["upstash-sync-token"] } == [[], ["token-0"]])
+        await client.close()
+        try await standIn.stop()
+    }
+
     @Test("of a pipeline of reads only those fail whose results are too large by themselves")
     func asksAgainWhatWasCrowdedOut() async throws {
         let standIn = try await StandIn.start { request, _ in

@@ -42,12 +42,13 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
     }
 
     func didReceiveHead(task: HTTPClient.Task<Reply>, _ head: HTTPResponseHead) -> EventLoopFuture<Void> {
-        let announced = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
-        guard announced <= maxBytes || commandCount > 1 else { return task.eventLoop.makeFailedFuture(TooLarge()) }
+        // First: a write whose answer is not read was run all the same.
         state.withLockedValue { state in
             state.reply.status = Int(head.status.code)
             state.syncToken = head.headers.first(name: "upstash-sync-token")
         }
+        let announced = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
+        guard announced <= maxBytes || commandCount > 1 else { return task.eventLoop.makeFailedFuture(TooLarge()) }
         return task.eventLoop.makeSucceededVoidFuture()
     }
 
