@@ -109,6 +109,33 @@ import UpstashClient
         try await lasting.stop()
     }
 
+    @Test("a message behind a write that was rejected keeps it from nothing")
+    func sendsAgainWhatWasBeforeAMessage() async throws {
+        let gate = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)
+        let refusal = "{\"error\":\"READONLY Writes are temporarily rejected due to server upgrade\"}"
+        let standIn = try await StandIn.start { request, count in
+            if count == 1 { return .json("[\(refusal),{\"result\":0}]") }
+            let reply = StandIn.Reply.json(StandIn.results(request.commands.map { _ in "1" }))
+            return count == 0 ? .later(gate.futureResult, reply) : reply
+        }
+        let client = try standIn.client()
+        let first = Task { try await client.execute(RESPCommand("GET", "x")) }
+        #expect(await eventually { standIn.requests.count == 1 })
+        let write = Task { try await client.execute(RESPCommand("INCR", "k")) }
+        #expect(await eventually { client.waitingCount == 2 })
+        let message = Task { try await client.execute(RESPCommand("PUBLISH", "c", "m")) }
+        #expect(await eventually { client.waitingCount == 3 })
+        gate.succeed()
+        _ = try await first.value
+        #expect(try await write.value.integer == 1)
+        #expect(try await message.value.integer == 0)
+        #expect(standIn.requests.count == 3)
+        #expect(standIn.requests[1].commands == [["INCR", "k"], ["PUBLISH", "c", "m"]])
+        #expect(standIn.requests[2].commands == [["INCR", "k"]])
+        await client.close()
+        try await standIn.stop()
+    }
+
     @Test("what a script made up is its answer", arguments: [200, 400])
     func madeUpByAScript(status: Int) async throws {
         let error = "{\"error\":\"READONLY locked by the job\"}"

@@ -55,6 +55,13 @@ struct Footprint {
         followsWrites = followsWrites || other.followsWrites
     }
 
+    /// By keys and channels alone: a message that is out has followed no write that was rejected.
+    var ofKeysAndChannels: Footprint {
+        var footprint = self
+        footprint.followsWrites = false
+        return footprint
+    }
+
     private mutating func touch(_ key: Int, _ access: Access) {
         keys[key] = max(keys[key] ?? access, access)
         strongest = max(strongest ?? access, access)

@@ -30,7 +30,7 @@ struct Rejections {
         let isRejected = Self.isRejected(answers)
         var ofRejected = Footprint()
         for (answer, isRejected) in zip(answers, isRejected) {
-            let own = Footprint(CollectionOfOne(answer.job))
+            let own = Footprint(CollectionOfOne(answer.job)).ofKeysAndChannels
             // A read behind it was answered from a state before the write.
             if isRejected || answer.job.piece.isReadOnly && own.depends(on: ofRejected) {
                 if isRejected { ofRejected.formUnion(own) }
@@ -46,7 +46,7 @@ struct Rejections {
         var written = Footprint()
         return Array(
             answers.reversed().map { answer in
-                let own = Footprint(CollectionOfOne(answer.job))
+                let own = Footprint(CollectionOfOne(answer.job)).ofKeysAndChannels
                 if answer.isRejected { return !written.depends(on: own) }
                 if !answer.job.piece.isReadOnly { written.formUnion(own) }
                 return false
