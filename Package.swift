@@ -130,7 +130,7 @@ let package = Package(
             name: "UpstashClientTests",
             dependencies: [
                 "Freshet", "FreshetRedis", "FreshetServer", "FreshetTesting", "RESP", "RedisClient", "UpstashClient",
-                "TestSupport", .logging, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
+                "TestSupport", .asyncHTTPClient, .logging, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
                 .nio("NIOConcurrencyHelpers"),
             ]
         ),

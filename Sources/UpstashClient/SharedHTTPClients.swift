@@ -14,13 +14,16 @@ enum SharedHTTPClients {
         configuration: configuration(connections: 1024)
     )
 
-    private static func configuration(connections: Int) -> HTTPClient.Configuration {
+    static func configuration(connections: Int) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(5)
         // A deadline ends only a stream of HTTP/2; its connection, though dead, would be used on and on.
         configuration.httpVersion = .http1Only
         // Retries are the business of those who know their deadline.
         configuration.connectionPool.retryConnectionEstablishment = false
+        // Before the other side does, often after 30 seconds: a request that crosses that end is lost, and if it is a write,
+        // nobody knows whether it was run.
+        configuration.connectionPool.idleTimeout = .seconds(20)
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         return configuration
     }

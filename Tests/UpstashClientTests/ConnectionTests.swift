@@ -1,3 +1,5 @@
+import AsyncHTTPClient
+import FreshetServer
 import NIOCore
 import RESP
 import TestSupport
@@ -24,6 +26,12 @@ import Testing
         #expect(try await command.value?.code == .cancelled)
         #expect(try await subscription.value?.code == .cancelled)
         await client.close()
+    }
+
+    @Test("idle connections are closed here before the endpoint closes them")
+    func leavesFirst() {
+        let idleTimeout = SharedHTTPClients.configuration(connections: 1).connectionPool.idleTimeout
+        #expect(idleTimeout + .seconds(5) < ServerLimits().requestTimeout)
     }
 
     @Test("what waits for a connection may still be sent when its caller has left")
