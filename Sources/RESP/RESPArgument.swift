@@ -5,6 +5,24 @@ public enum RESPArgument: Sendable, Hashable {
     case string(String)
     case bytes(ByteBuffer)
     case integer(Int)
+
+    /// Texts are equal if their bytes are: keys that are canonically equivalent are two, and may live on two servers.
+    public static func == (one: RESPArgument, other: RESPArgument) -> Bool {
+        switch (one, other) {
+        case (.string(let one), .string(let other)): one.utf8.elementsEqual(other.utf8)
+        case (.bytes(let one), .bytes(let other)): one == other
+        case (.integer(let one), .integer(let other)): one == other
+        default: false
+        }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        switch self {
+        case .string(var text): text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        case .bytes(let buffer): hasher.combine(buffer)
+        case .integer(let integer): hasher.combine(integer)
+        }
+    }
 }
 
 /// What can be given as an argument of a ``RESPCommand``.

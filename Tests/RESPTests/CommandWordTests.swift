@@ -23,6 +23,13 @@ import Testing
         #expect(text.commandHash != "BLOCK".commandHash)
     }
 
+    @Test func argumentsAreEqualIfTheirBytesAre() {
+        let (composed, decomposed) = (RESPCommand("GET", "caf\u{e9}"), RESPCommand("GET", "cafe\u{301}"))
+        #expect(composed != decomposed)
+        #expect(Set([composed, decomposed, RESPCommand("GET", "cafe" + "\u{301}")]).count == 2)
+        #expect(RESPCommand("GET", 1) == RESPCommand("GET", 1) && RESPCommand("GET", 1) != RESPCommand("GET", 2))
+    }
+
     @Test func theBytesBehindANULNeedNotBeText() {
         #expect(RESPArgument.bytes(ByteBuffer(bytes: Array("db\0".utf8) + [0xFF])).isWord("DB"))
     }
