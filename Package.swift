@@ -51,7 +51,12 @@ let package = Package(
                 "RESP", .asyncHTTPClient, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .logging,
             ]
         ),
-        .target(name: "SourceHTTP", dependencies: [.asyncHTTPClient, .nio("NIOCore"), .httpCompression]),
+        .target(
+            name: "SourceHTTP",
+            dependencies: [
+                .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"), .nioSSL, .httpCompression,
+            ]
+        ),
         // Floor 2
         .target(
             name: "Freshet",

@@ -110,7 +110,7 @@ extension AirtableClient {
             return .transient(
                 CacheError(
                     .sourceFailed,
-                    "the connection to Airtable broke while reading \(list.name)",
+                    "asking Airtable for \(list.name) failed: \(SourceHTTP.reason(error))",
                     underlying: error
                 )
             )

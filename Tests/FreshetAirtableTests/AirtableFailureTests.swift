@@ -324,6 +324,27 @@ struct AirtableFailureTests {
         }
     }
 
+    @Test("A compressed page that cannot be read is told")
+    func brokenCompression() async throws {
+        let server = try await RawServer.start { _ in
+            RawServer.Answer(
+                "200 OK",
+                "Content-Type: application/json",
+                "Content-Encoding: gzip",
+                "Content-Length: 2",
+                body: ByteBuffer(string: "{}")
+            )
+        }
+        let client = try AirtableClient(
+            token: "t",
+            endpoint: server.url,
+            limiters: BaseLimiters(spawner: JumpingSpawner())
+        )
+        let error = await cacheError { try await client.records(base: Airtable.base, table: Airtable.people) }
+        #expect(error?.code == .sourceFailed)
+        #expect(error?.message.hasSuffix("failed: the compressed body cannot be read") == true)
+    }
+
     @Test("A server that is not there is an error that can be retried later")
     func deadServer() async throws {
         let url = try await Airtable.with { $0.standIn.url }
@@ -334,6 +355,6 @@ struct AirtableFailureTests {
         )
         let error = await cacheError { try await client.records(base: Airtable.base, table: Airtable.people) }
         #expect(error?.code == .sourceFailed)
-        #expect(error?.message.contains("connection") == true)
+        #expect(error?.message.contains("the connection is refused") == true)
     }
 }

@@ -326,7 +326,59 @@ struct HTTPSourceTests {
         let source = try HTTPSource(url: "http://127.0.0.1:1/x")
         let error = await cacheError { try await source.load(LoadContext()) }
         #expect(error?.code == .sourceFailed)
-        #expect(error?.message.contains("http://127.0.0.1:1 ") == true)
+        #expect(error?.message == "asking http://127.0.0.1:1 failed: the connection is refused")
+    }
+
+    @Test("A name that is not found is told")
+    func unknownHost() async throws {
+        // Too long a label: no server of names is asked.
+        let url = "http://\(String(repeating: "a", count: 64)).invalid"
+        let error = await cacheError { try await load(url + "/?key=\(Self.secret)") }
+        #expect(error?.code == .sourceFailed)
+        #expect(error?.message == "asking \(url) failed: its host's name is not found")
+    }
+
+    @Test("A certificate that is not trusted is told")
+    func untrusted() async throws {
+        let server = try await RedisServer.start(certificates: try await TestCertificates())
+        let url = "https://127.0.0.1:\(try #require(server.tlsPort))"
+        let error = await cacheError { try await load(url) }
+        #expect(error?.code == .sourceFailed)
+        #expect(error?.message == "asking \(url) failed: its certificate is not trusted")
+    }
+
+    @Test("TLS to a plain port, and none to one for TLS, are told")
+    func otherProtocol() async throws {
+        let plain = try await RawServer.start { _ in RawServer.Answer("400 Bad Request") }
+        let secure = plain.url.replacingOccurrences(of: "http:", with: "https:")
+        let noTLS = await cacheError { try await load(secure) }
+        #expect(noTLS?.message.hasPrefix("asking \(secure) failed: TLS could not be agreed on") == true)
+
+        // What a server says that got no TLS.
+        let alert = try await RawServer.start { _ in RawServer.Answer(raw: "\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}F") }
+        let noHTTP = await cacheError { try await load(alert.url) }
+        #expect(noHTTP?.message.hasPrefix("asking \(alert.url) failed: what it answers is no HTTP") == true)
+    }
+
+    @Test("A compressed body that cannot be read is told")
+    func brokenCompression() async throws {
+        try await TestServer.with { _ in
+            Response("[1, 2, 3]", [.contentEncoding: "gzip"])
+        } _: { server in
+            let error = await cacheError { try await load(server.url) }
+            #expect(error?.code == .sourceFailed)
+            #expect(error?.message == "asking \(server.url) failed: the compressed body cannot be read")
+        }
+    }
+
+    @Test("The host that failed is named, not the one that redirected to it")
+    func deadBehindRedirect() async throws {
+        try await TestServer.with { _ in
+            Response("", status: 302, [.location: "http://127.0.0.1:1/?key=\(Self.secret)"])
+        } _: { server in
+            let error = await cacheError { try await load(server.url) }
+            #expect(error?.message == "asking http://127.0.0.1:1 failed: the connection is refused")
+        }
     }
 
     @Test(

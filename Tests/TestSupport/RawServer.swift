@@ -68,7 +68,8 @@ public final class RawServer: Sendable {
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             head += String(buffer: unwrapInboundIn(data)).lowercased()
-            guard head.hasSuffix("\r\n\r\n") else { return }
+            // The first bytes of TLS are answered as well.
+            guard head.hasSuffix("\r\n\r\n") || head.unicodeScalars.first == "\u{16}" else { return }
             let answer = answer(head)
             received.withLockedValue { $0.append(head) }
             head = ""

@@ -75,28 +75,32 @@ public struct HTTPSource: FieldSource {
 extension HTTPSource {
     public func load(_ context: LoadContext) async throws -> LoadResult<JSONValue> {
         let deadline = NIODeadline.now() + .nanoseconds(configuration.timeout.clampedNanoseconds)
-        do {
-            // The client's own deadline ends with the head of the answer.
-            return try await withDeadline(
-                configuration.timeout,
-                on: SystemSpawner(),
-                orThrow: CacheError(.sourceTimedOut, "\(target.name) did not answer in time")
-            ) {
-                let (response, asked) = try await follow(context, until: deadline)
-                return try await result(of: response, asked, context)
-            }
-        } catch let error as CacheError {
-            throw error
-        } catch {
-            if Task.isCancelled || error is CancellationError { throw CancellationError() }
-            if SourceHTTP.isTimeout(error) {
-                throw CacheError(.sourceTimedOut, "\(target.name) did not answer in time", underlying: error)
-            }
-            if SourceHTTP.isPoolFull(error) {
-                throw CacheError(.overloaded, "too much is asked of \(target.name) at once", underlying: error)
-            }
-            throw CacheError(.sourceFailed, "the connection to \(target.name) failed or broke", underlying: error)
+        // The client's own deadline ends with the head of the answer.
+        return try await withDeadline(
+            configuration.timeout,
+            on: SystemSpawner(),
+            orThrow: CacheError(.sourceTimedOut, "\(target.name) did not answer in time")
+        ) {
+            let (response, asked) = try await follow(context, until: deadline)
+            return try await result(of: response, asked, context)
         }
+    }
+
+    /// What is thrown when the exchange with a target failed: `CacheError` or `CancellationError`.
+    private func failure(_ error: any Error, _ asked: HTTPTarget) -> any Error {
+        if Task.isCancelled || error is CancellationError { return CancellationError() }
+        if error is NIOTooManyBytesError {
+            let message = "the answer of \(asked.name) is larger than \(configuration.maxBytes) bytes"
+            return CacheError(.sourceFailed, message)
+        }
+        if SourceHTTP.isTimeout(error) {
+            return CacheError(.sourceTimedOut, "\(asked.name) did not answer in time", underlying: error)
+        }
+        if SourceHTTP.isPoolFull(error) {
+            return CacheError(.overloaded, "too much is asked of \(asked.name) at once", underlying: error)
+        }
+        let message = "asking \(asked.name) failed: \(SourceHTTP.reason(error))"
+        return CacheError(.sourceFailed, message, underlying: error)
     }
 
     /// Asks, and goes where redirects lead.
@@ -105,11 +109,16 @@ extension HTTPSource {
     {
         var current = target
         for _ in 0...max(0, configuration.maxRedirects) {
-            let response = try await httpClient.execute(
-                request(to: current, context),
-                deadline: deadline,
-                logger: logger
-            )
+            let response: HTTPClientResponse
+            do {
+                response = try await httpClient.execute(
+                    request(to: current, context),
+                    deadline: deadline,
+                    logger: logger
+                )
+            } catch {
+                throw failure(error, current)
+            }
             guard [301, 302, 303, 307, 308].contains(response.status.code) else { return (response, current) }
             guard let location = response.headers.first(name: "location") else {
                 throw CacheError(.sourceFailed, "\(current.name) redirects to nowhere")
@@ -149,15 +158,11 @@ extension HTTPSource {
         guard ["", "application/json", "text/json", "text/plain"].contains(type) || type.hasSuffix("+json") else {
             throw CacheError(.sourceFailed, "\(asked.name) answered with \(type), not with JSON")
         }
-        let tooLarge = CacheError(
-            .sourceFailed,
-            "the answer of \(asked.name) is larger than \(configuration.maxBytes) bytes"
-        )
         let body: ByteBuffer
         do {
             body = try await response.body.collect(upTo: configuration.maxBytes)
-        } catch is NIOTooManyBytesError {
-            throw tooLarge
+        } catch {
+            throw failure(error, asked)
         }
         do {
             let value = try StoredJSON.decode(JSONValue.self, from: body)

@@ -1,0 +1,46 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOHTTPCompression
+import NIOPosix
+import NIOSSL
+
+extension SourceHTTP {
+    /// Why a request got no whole answer. Readers see it: the words are these alone, since a driver's may hold anything.
+    package static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            (error.connectionErrors.first?.error ?? error.dnsAError ?? error.dnsAAAAError).map { reason($0) } ?? broken
+        case is SocketAddressError.UnknownHost: "its host's name is not found"
+        case let error as IOError: reason(errno: error.errnoCode)
+        case let error as NIOSSLError: error == .uncleanShutdown ? broken : reason(handshake: "\(error)")
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            "its certificate was made for another host"
+        case is NIOSSLExtraError, is BoringSSLError: noTLS
+        case let error as HTTPClientError: error == .tlsHandshakeTimeout ? noTLS : broken
+        case let error as HTTPParserError: cutOff.contains(error) ? broken : noHTTP
+        case is NIOHTTPDecompression.DecompressionError, is NIOHTTPDecompression.ExtraDecompressionError:
+            "the compressed body cannot be read"
+        default: broken
+        }
+    }
+
+    private static func reason(errno: CInt) -> String {
+        switch errno {
+        case ECONNREFUSED: "the connection is refused"
+        case EHOSTUNREACH, ENETUNREACH: "no way leads to its host"
+        default: broken
+        }
+    }
+
+    private static func reason(handshake text: String) -> String {
+        text.contains("CERTIFICATE_VERIFY_FAILED") ? "its certificate is not trusted" : noTLS
+    }
+
+    private static let broken = "the connection broke"
+    private static let noTLS = "TLS could not be agreed on; the port may be one for plain HTTP"
+    private static let noHTTP = "what it answers is no HTTP; the port may be one for TLS"
+    /// What the parser makes of a connection that ends before the answer does.
+    private static let cutOff: [HTTPParserError] = [.invalidEOFState, .closedConnection]
+}
