@@ -81,7 +81,7 @@ let package = Package(
             name: "FreshetSources",
             dependencies: [
                 "Freshet", "SourceHTTP", .asyncHTTPClient, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"),
-                .nio("NIOPosix"), .nio("NIOHTTP1"), .logging,
+                .nio("NIOPosix"), .nio("NIOHTTP1"),
             ]
         ),
         .target(

@@ -94,7 +94,8 @@ extension AirtableClient {
             request.body = .bytes(body)
         }
         let timeout = TimeAmount.nanoseconds(configuration.requestTimeout.clampedNanoseconds)
-        let response = try await httpClient.execute(request, timeout: timeout, logger: logger)
+        // Without a logger: the client would tell it all that comes.
+        let response = try await httpClient.execute(request, timeout: timeout)
         guard response.status == .ok else { return .refusal(response) }
         let type = (response.headers.first(name: "content-type") ?? "no content type").prefix { $0 != ";" && $0 != " " }
             .lowercased()

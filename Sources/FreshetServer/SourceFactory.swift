@@ -6,11 +6,9 @@ import Logging
 /// Makes fields of their settings. All fields of a base share one client, and so one limiter.
 struct SourceFactory {
     let airtable: AirtableClient?
-    private let logger: Logger
 
     /// - Parameter limiters: who paces Airtable.
     init(configuration: Configuration, limiters: BaseLimiters = .shared, logger: Logger) throws {
-        self.logger = logger
         airtable = try configuration.airtable.token.map { token in
             try AirtableClient(
                 token: token,
@@ -44,7 +42,7 @@ struct SourceFactory {
         case .http(let url, let headers):
             var configuration = HTTPSource.Configuration()
             configuration.timeout = limit
-            return try HTTPSource(url: url, headers: headers, configuration: configuration, logger: logger)
+            return try HTTPSource(url: url, headers: headers, configuration: configuration)
         case .file(let path):
             return try FileSource(path: path)
         }

@@ -1,5 +1,6 @@
 import Freshet
 import FreshetTesting
+import TestSupport
 import Testing
 
 @testable import FreshetAirtable
@@ -15,6 +16,22 @@ struct AirtableClientTests {
             )
             #expect(airtable.standIn.statistics.statuses == [200: 4])
             #expect(airtable.spawner.now() == MonotonicInstant(nanoseconds: 645_000_000))
+        }
+    }
+
+    @Test("What Airtable answers comes into no log, whatever its level")
+    func silence() async throws {
+        try await Airtable.with { airtable in
+            let logs = RecordedLogs()
+            let client = try AirtableClient(
+                token: airtable.standIn.token,
+                endpoint: airtable.standIn.url,
+                limiters: airtable.limiters,
+                logger: logs.logger
+            )
+            let count = try await client.records(base: Airtable.base, table: Airtable.people).count
+            #expect(count == 400)
+            #expect(logs.entries.isEmpty)
         }
     }
 

@@ -12,7 +12,11 @@ struct SourceFactoryTests {
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// The field of a configuration whose source says for all its URLs that nothing has changed.
-    private static func field(_ settings: String, _ variables: [String: String] = [:]) throws -> Field<JSONValue> {
+    private static func field(
+        _ settings: String,
+        _ variables: [String: String] = [:],
+        logger: Logger = SourceFactoryTests.logger
+    ) throws -> Field<JSONValue> {
         let configuration = try Configuration.parse(
             "fields: { offices: { ttl: 1m, staleIfError: 1h, \(settings) } }",
             file: "freshet.yaml",
@@ -67,6 +71,16 @@ struct SourceFactoryTests {
         let (before, after) = (try Self.field(settings, ["CITY": "vigo"]), try Self.field(settings, ["CITY": "lugo"]))
         #expect(try await Self.refreshed(before, after) == [["id": 1, "city": "lugo"]])
         #expect(source.requests.map { $0.contains("if-modified-since") } == [false, true, false])
+    }
+
+    @Test("what a source answers comes into no log, whatever its level")
+    func silence() async throws {
+        let source = try await Self.source()
+        let logs = RecordedLogs()
+        let field = try Self.field("source: { http: { url: \(source.url)/vigo } }", logger: logs.logger)
+        _ = try await Self.refreshed(field, field)
+        #expect(!source.requests.isEmpty)
+        #expect(logs.entries.isEmpty)
     }
 
     private static func fingerprint(_ settings: String, _ variables: [String: String] = [:]) throws -> String {

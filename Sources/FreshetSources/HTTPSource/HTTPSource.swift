@@ -1,6 +1,5 @@
 public import AsyncHTTPClient
 public import Freshet
-public import Logging
 import NIOCore
 import NIOHTTP1
 import SourceHTTP
@@ -24,7 +23,6 @@ public struct HTTPSource: FieldSource {
     private let headers: HTTPHeaders
     private let configuration: Configuration
     private let httpClient: HTTPClient
-    private let logger: Logger
 
     /// - Parameters:
     ///   - url: `http` or `https`, without user and password; those go into a header.
@@ -35,14 +33,12 @@ public struct HTTPSource: FieldSource {
         url: String,
         headers: [String: String] = [:],
         configuration: Configuration = Configuration(),
-        httpClient: HTTPClient? = nil,
-        logger: Logger = Logger(label: "freshet.http-source") { _ in SwiftLogNoOpLogHandler() }
+        httpClient: HTTPClient? = nil
     ) throws {
         target = try HTTPTarget(url)
         self.headers = try Self.validated(headers)
         self.configuration = configuration
         self.httpClient = httpClient ?? SourceHTTP.client
-        self.logger = logger
     }
 
     private static func validated(_ headers: [String: String]) throws -> HTTPHeaders {
@@ -111,11 +107,8 @@ extension HTTPSource {
         for _ in 0...max(0, configuration.maxRedirects) {
             let response: HTTPClientResponse
             do {
-                response = try await httpClient.execute(
-                    request(to: current, context),
-                    deadline: deadline,
-                    logger: logger
-                )
+                // Without a logger: the client would tell it all that comes.
+                response = try await httpClient.execute(request(to: current, context), deadline: deadline)
             } catch {
                 throw failure(error, current)
             }
