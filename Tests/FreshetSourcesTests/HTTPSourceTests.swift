@@ -141,6 +141,20 @@ struct HTTPSourceTests {
         }
     }
 
+    @Test(
+        "What is wrong with a body is told without the names of types",
+        arguments: [("", "empty"), ("1e400", "a number")]
+    )
+    func wordsOfBrokenBodies(_ body: String, _ words: String) async throws {
+        try await TestServer.with { _ in
+            Response(body)
+        } _: { server in
+            let message = await cacheError { try await load(server.url) }?.message
+            let start = "the answer of \(server.url) cannot be read: the bytes are no JSON: \(words)"
+            #expect(message?.hasPrefix(start) == true)
+        }
+    }
+
     @Test("A connection that breaks in the middle of the body is an error")
     func cut() async throws {
         try await TestServer.with { _ in

@@ -21,20 +21,54 @@ extension JSONValue {
 extension JSONValue: Codable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        if let value = try? container.decode(String.self) {
+        if let value = try Self.ifOfType({ try container.decode(String.self) }) {
             self = .string(value)
         } else if container.decodeNil() {
             self = .null
         } else if let value = try? container.decode(Int64.self) {
             self = .integer(value)
-        } else if let value = try? container.decode(Double.self) {
+        } else if let value = try Self.ifOfType({ try Self.number(container) }) {
             self = .number(value)
-        } else if let value = try? container.decode(Bool.self) {
+        } else if let value = try Self.ifOfType({ try container.decode(Bool.self) }) {
             self = .bool(value)
-        } else if let value = try? container.decode([String: JSONValue].self) {
+        } else if let value = try Self.ifOfType({ try container.decode([String: JSONValue].self) }) {
             self = .object(value)
         } else {
             self = .array(try container.decode([JSONValue].self))
+        }
+    }
+
+    /// A number that is out of range, or written as none is.
+    struct UnreadableNumber: Error {}
+
+    private static func number(_ container: any SingleValueDecodingContainer) throws -> Double {
+        do {
+            return try container.decode(Double.self)
+        } catch let error where !isOfOtherType(error) {
+            throw DecodingError.dataCorrupted(
+                DecodingError.Context(
+                    codingPath: container.codingPath,
+                    debugDescription: "A number cannot be read.",
+                    underlyingError: UnreadableNumber()
+                )
+            )
+        }
+    }
+
+    /// Nil for a value of another type. One of the type that cannot be read is an error, or it would be taken for what
+    /// is tried last.
+    private static func ifOfType<Value>(_ read: () throws -> Value) throws -> Value? {
+        do {
+            return try read()
+        } catch let error where isOfOtherType(error) {
+            return nil
+        }
+    }
+
+    private static func isOfOtherType(_ error: any Error) -> Bool {
+        switch error {
+        case DecodingError.typeMismatch, DecodingError.valueNotFound: true
+        default: false
         }
     }
 

@@ -27,45 +27,88 @@ public enum StoredJSON {
     public static func decode<Value: Decodable>(_ type: Value.Type, from bytes: ByteBuffer) throws -> Value {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
+        func failure(_ reason: String, _ cause: (any Error)? = nil) -> CacheError {
+            // Readers of fields see it, who know no types.
+            let name = type == JSONValue.self ? "JSON" : "\(type)"
+            return CacheError(.invalidValue, "the bytes are no \(name): \(reason)", underlying: cause)
+        }
         let value: Value
         do {
             value = try decoder.decode(type, from: bytes)
         } catch {
-            throw CacheError(.invalidValue, "the bytes are no \(type): \(summary(of: error))", underlying: error)
+            throw failure(fault(in: bytes, error) ?? summary(of: error), error)
         }
         // Foundation's decoder takes it, other programs do not.
-        guard !hasTrailingComma(bytes) else {
-            throw CacheError(.invalidValue, "the bytes are no \(type): a comma before a closing bracket")
-        }
+        guard !hasTrailingComma(bytes) else { throw failure("a comma before a closing bracket") }
         return value
     }
 
     /// Whether well-formed JSON but for that has a comma before a closing bracket.
     private static func hasTrailingComma(_ bytes: ByteBuffer) -> Bool {
         bytes.withUnsafeReadableBytes { bytes in
-            var (isInString, isEscaped, isAfterComma) = (false, false, false)
-            for byte in bytes {
-                if isInString {
-                    if isEscaped {
-                        isEscaped = false
-                    } else if byte == UInt8(ascii: "\"") {
-                        isInString = false
-                    } else {
-                        isEscaped = byte == UInt8(ascii: "\\")
-                    }
-                    continue
-                }
+            var strings = Strings()
+            var isAfterComma = false
+            for byte in bytes where !strings.contain(byte) {
                 switch byte {
                 case UInt8(ascii: "]"), UInt8(ascii: "}"): if isAfterComma { return true }
                 case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"): break
-                default:
-                    isInString = byte == UInt8(ascii: "\"")
-                    isAfterComma = byte == UInt8(ascii: ",")
+                default: isAfterComma = byte == UInt8(ascii: ",")
                 }
             }
             return false
         }
     }
+
+    /// Tells what is in strings, byte by byte.
+    private struct Strings {
+        private var isOpen = false
+        private var isEscaped = false
+
+        /// Whether the next byte belongs to a string, but for the quotation mark that opens it.
+        @inline(__always)
+        mutating func contain(_ byte: UInt8) -> Bool {
+            guard isOpen else {
+                isOpen = byte == UInt8(ascii: "\"")
+                return false
+            }
+            if isEscaped {
+                isEscaped = false
+            } else if byte == UInt8(ascii: "\"") {
+                isOpen = false
+            } else {
+                isEscaped = byte == UInt8(ascii: "\\")
+            }
+            return true
+        }
+    }
+
+    /// What is wrong with bytes as a whole, where the decoder says no more than that they are no JSON.
+    private static func fault(in bytes: ByteBuffer, _ error: any Error) -> String? {
+        guard case DecodingError.dataCorrupted(let context) = error, context.codingPath.isEmpty,
+            !(context.underlyingError is JSONValue.UnreadableNumber)
+        else { return nil }
+        let bytes = bytes.readableBytesView
+        guard let first = bytes.first(where: { !" \t\r\n".utf8.contains($0) }) else { return "empty" }
+        guard String(validating: bytes, as: UTF8.self) != nil else { return "not UTF-8" }
+        return "[{".utf8.contains(first) && isTooDeep(bytes) ? "nested too deeply" : nil
+    }
+
+    private static func isTooDeep(_ bytes: ByteBufferView) -> Bool {
+        var strings = Strings()
+        var depth = 0
+        for byte in bytes where !strings.contain(byte) {
+            switch byte {
+            case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
+            case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
+            default: break
+            }
+            if depth > maxDepth { return true }
+        }
+        return false
+    }
+
+    /// What Foundation's decoder takes.
+    private static let maxDepth = 512
 
     private static func summary(of error: any Error) -> String {
         switch error {
@@ -74,6 +117,8 @@ public enum StoredJSON {
         case DecodingError.valueNotFound(let type, let context): "missing \(type) at \(path(context.codingPath))"
         case DecodingError.keyNotFound(let key, let context):
             "missing key '\(key.stringValue)' at \(path(context.codingPath))"
+        case DecodingError.dataCorrupted(let context) where context.underlyingError is JSONValue.UnreadableNumber:
+            "a number out of range or malformed at \(path(context.codingPath))"
         case DecodingError.dataCorrupted(let context): "malformed at \(path(context.codingPath))"
         default: "\(type(of: error))"
         }

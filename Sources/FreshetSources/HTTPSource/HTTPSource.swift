@@ -162,7 +162,7 @@ extension HTTPSource {
             return .value(value, LoadDetails(etag: HTTPValidator(response.headers)?.stored))
         } catch {
             let reason = (error as? CacheError)?.message ?? "\(error)"
-            let message = "the answer of \(asked.name) is cut off or no JSON: \(reason)"
+            let message = "the answer of \(asked.name) cannot be read: \(reason)"
             throw CacheError(.sourceFailed, message, underlying: error)
         }
     }

@@ -20,4 +20,50 @@ struct StoredJSONTests {
         let value = try StoredJSON.decode(JSONValue.self, from: ByteBuffer(string: text))
         #expect(try StoredJSON.decode(JSONValue.self, from: try StoredJSON.encode(value)) == value)
     }
+
+    private static func says<Value: Decodable>(_ bytes: ByteBuffer, _ type: Value.Type = JSONValue.self) -> String? {
+        do {
+            _ = try StoredJSON.decode(type, from: bytes)
+            return nil
+        } catch {
+            return (error as? CacheError)?.message
+        }
+    }
+
+    private static func nested(_ opening: String, _ closing: String) -> String {
+        "\(String(repeating: opening, count: 600))1\(String(repeating: closing, count: 600))"
+    }
+
+    @Test(
+        "what is no JSON is told in plain words",
+        arguments: [
+            ("", "empty"), (" \n", "empty"), ("<html>", "malformed at $"), ("[1", "malformed at $"),
+            (#"["\ud800"]"#, "malformed at $"),
+            (nested("[", "]"), "nested too deeply"), (nested(#"{"[\"":"#, "}"), "nested too deeply"),
+            ("1e400", "a number out of range or malformed at $"),
+            (#"{"a":[1,-1e400]}"#, "a number out of range or malformed at $.a[1]"),
+        ] as [(String, String)]
+    )
+    func plainWords(text: String, words: String) {
+        #expect(Self.says(ByteBuffer(string: text)) == "the bytes are no JSON: \(words)")
+    }
+
+    @Test("another encoding is told")
+    func latin1() {
+        var bytes = ByteBuffer(string: #"{"city":"La Coru"#)
+        bytes.writeBytes([0xF1])
+        bytes.writeString(#"a"}"#)
+        #expect(Self.says(bytes) == "the bytes are no JSON: not UTF-8")
+        #expect(Self.says(bytes, [String: String].self)?.hasSuffix(": not UTF-8") == true)
+    }
+
+    @Test("every kind of value is read as what it is")
+    func kinds() throws {
+        let text = #"[null,true,1,9223372036854775807,9223372036854775808,-0.5,"a",[],{"b":{"c":[null]}}]"#
+        let value = try StoredJSON.decode(JSONValue.self, from: ByteBuffer(string: text))
+        let largest = JSONValue.integer(.max)
+        let beyond = JSONValue.number(9_223_372_036_854_775_808)
+        let expected: JSONValue = [nil, true, 1, largest, beyond, .number(-0.5), "a", [], ["b": ["c": [nil]]]]
+        #expect(value == expected)
+    }
 }
