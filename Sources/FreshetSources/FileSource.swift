@@ -58,6 +58,15 @@ public struct FileSource: FieldSource {
         return .value(try decode(contents.bytes), LoadDetails(etag: contents.etag))
     }
 
+    /// - Throws: what a load would, as far as that shows without reading.
+    package func check() throws {
+        _ = try stamp()
+        guard access(path, R_OK) == 0 else {
+            let cause = IOError(errnoCode: errno, reason: "access")
+            throw CacheError(.sourceFailed, "\(name) may not be read", underlying: cause)
+        }
+    }
+
     private struct Contents {
         var bytes: ByteBuffer
         var etag: String?

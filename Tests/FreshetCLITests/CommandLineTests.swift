@@ -67,8 +67,9 @@ struct CommandLineTests {
         }
         let folder = try Folder()
         let file = try folder.write("fields: { a: { ttl: 1m, source: { file: { path: a.json } } } }", to: "f.yaml")
+        try folder.write("[]", to: "a.json")
         let plain = try await Run(["check", "--config", file])
-        #expect(plain.code == 0)
+        #expect((plain.code, plain.errors) == (0, ""))
         #expect(plain.output == "\(file): valid; store memory://; fields: a\n")
         let json = try await Run(["check", "--config", file, "--json"])
         #expect(json.code == 0)
@@ -79,6 +80,32 @@ struct CommandLineTests {
         let report = try JSONDecoder().decode(Report.self, from: Data(bad.output.utf8))
         #expect(!report.valid)
         #expect(report.problems.map(\.line) == [1, 2])
+    }
+
+    @Test("check warns of a file that is not there, or none that can be read")
+    func missingFile() async throws {
+        let folder = try Folder()
+        let path = try folder.write(
+            """
+            fields:
+              a: { ttl: 1m, source: { file: { path: data/a.json } } }
+              b: { ttl: 1m, source: { file: { path: data } } }
+            """,
+            to: "f.yaml"
+        )
+        let data = folder.url.appendingPathComponent("data")
+        try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
+        for arguments in [["check", "--config", path], ["check", "--config", path, "--offline"]] {
+            let run = try await Run(arguments)
+            #expect(run.code == 0)
+            let lines = run.errors.split(separator: "\n")
+            #expect(lines.count == 2)
+            #expect(lines.first?.hasPrefix("warning: \(path):2:") == true)
+            #expect(lines.first?.contains("field 'a' has nothing to read at /") == true)
+            #expect(lines.first?.contains("/data/a.json: there is no file at a.json") == true)
+            #expect(lines.last?.hasPrefix("warning: \(path):3:") == true)
+            #expect(lines.last?.contains("data is not a regular file") == true)
+        }
     }
 
     private static let airtable = """
@@ -324,6 +351,7 @@ struct StandardOutputTests {
     init() throws {
         folder = try Folder()
         try folder.write("fields: { a: { ttl: 1m, source: { file: { path: a.json } } } }", to: "freshet.yaml")
+        try folder.write("[]", to: "a.json")
     }
 
     @Test("what cannot be written is no success", .enabled(if: FileManager.default.fileExists(atPath: "/dev/full")))

@@ -48,6 +48,7 @@ struct Check: AsyncParsableCommand {
                     logger: Logger(label: "freshet", factory: { _ in SwiftLogNoOpLogHandler() })
                 )
             }
+            findings.warnings += configuration.inspectFiles(origin: file)
             try report(configuration, findings, file)
         } catch let error as ConfigurationError where output.json {
             try Output.json(Report(file: file, valid: false, problems: error.problems.map(Report.Problem.init)))
