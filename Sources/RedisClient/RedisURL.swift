@@ -9,17 +9,19 @@ extension RedisClient.Configuration {
     /// - `redis+sentinel[s]://[user:password@]host[:port],…/primary[/database]`
     /// - `unix://[user:password@]/path[?db=database]`
     ///
-    /// User and password are percent-decoded, and are for the servers. Query parameters: `cacert` (path of a PEM file,
-    /// with TLS), `protocol` (`2` or `3`), with a cluster `reads` (`primaries` or `replicas`), with sentinels
-    /// `sentinelUser` and `sentinelPassword`. Ports are 6379 if they are left out, those of sentinels 26379.
+    /// User and password are for the servers. All parts are percent-decoded; characters that no URL may have stand for
+    /// themselves. Query parameters: `cacert` (path of a PEM file, with TLS), `protocol` (`2` or `3`), with a cluster
+    /// `reads` (`primaries` or `replicas`), with sentinels `sentinelUser` and `sentinelPassword`. Ports are 6379 if they
+    /// are left out, those of sentinels 26379.
     ///
     /// - Throws: ``RedisClientError`` with ``RedisClientError/Code/invalidURL``, which says what is wrong and repeats
     ///   nothing that may be secret.
     public init(url: String) throws {
-        let (hosts, single) = try Self.separateHosts(url)
-        guard let components = URLComponents(string: single), let scheme = components.scheme?.lowercased() else {
-            throw Self.invalid("It is not a URL. Are special characters of the password percent-encoded?")
-        }
+        let (credentials, hosts, single) = Self.separateAuthority(url)
+        // Told to encode what is not legal, it would encode `%` along with it, and so twice.
+        guard let components = URLComponents(string: single, encodingInvalidCharacters: false),
+            let scheme = components.scheme?.lowercased()
+        else { throw Self.notAURL }
         let isSecure = ["rediss", "redis+clusters", "redis+sentinels"].contains(scheme)
         switch scheme {
         case "redis", "rediss":
@@ -55,20 +57,30 @@ extension RedisClient.Configuration {
                 "Its scheme is none of redis, redis+cluster, redis+sentinel, with or without s, or unix."
             )
         }
-        try readCredentials(components)
+        try readCredentials(credentials)
         try readQuery(components.queryItems ?? [])
     }
 
-    /// The hosts, which URLs as such have one of, and the URL with a name in their place.
-    private static func separateHosts(_ url: String) throws -> (hosts: [Substring], single: String) {
-        guard let start = url.firstRange(of: "://")?.upperBound, !url.lowercased().hasPrefix("unix:") else {
-            return ([], url)
-        }
+    /// What stands before the hosts; the hosts, which URLs as such have one of; and the URL with a name in place of both,
+    /// and all of its characters legal.
+    private static func separateAuthority(
+        _ url: String
+    ) -> (credentials: Substring, hosts: [Substring], single: String) {
+        guard let start = url.firstRange(of: "://")?.upperBound else { return ("", [], url) }
         let end = url[start...].firstIndex { "/?#".contains($0) } ?? url.endIndex
-        let hosts = url[start..<end].lastIndex(of: "@").map { url.index(after: $0) } ?? start
-        let list = url[hosts..<end].split(separator: ",", omittingEmptySubsequences: false)
-        return (list, url[..<hosts] + "host" + url[end...])
+        let at = url[start..<end].lastIndex(of: "@")
+        let hosts = url[(at.map { url.index(after: $0) } ?? start)..<end]
+        let isUnix = url.lowercased().hasPrefix("unix:")
+        let rest = String(url[end...]).addingPercentEncoding(withAllowedCharacters: legal) ?? ""
+        return (
+            credentials: url[start..<(at ?? start)],
+            hosts: isUnix ? [] : hosts.split(separator: ",", omittingEmptySubsequences: false),
+            single: "\(url[..<start])\(isUnix ? hosts : "host")\(rest)"
+        )
     }
+
+    /// What may stand behind the hosts, with `%` for what is encoded already.
+    private static var legal: CharacterSet { CharacterSet.urlQueryAllowed.union(CharacterSet(charactersIn: "%#")) }
 
     private static func address(_ text: Substring, port standard: Int) throws -> Address {
         // URLs write IPv6 addresses in brackets.
@@ -81,9 +93,14 @@ extension RedisClient.Configuration {
         return .hostname(bare, port: port)
     }
 
-    private mutating func readCredentials(_ components: URLComponents) throws {
-        username = components.user.flatMap { $0.isEmpty ? nil : $0 }
-        password = components.password.flatMap { $0.isEmpty ? nil : $0 }
+    private mutating func readCredentials(_ text: Substring) throws {
+        let encoded = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = try encoded.map { part -> String in
+            guard let decoded = String(part).removingPercentEncoding else { throw Self.notAURL }
+            return decoded
+        }
+        username = parts.first.flatMap { $0.isEmpty ? nil : $0 }
+        password = parts.count < 2 || parts[1].isEmpty ? nil : parts[1]
         if username != nil, password == nil {
             throw Self.invalid("It has a user but no password; a password alone is written redis://:password@host.")
         }
@@ -133,6 +150,10 @@ extension RedisClient.Configuration {
         if text.isEmpty { return 0 }
         guard let database = Int(text), database >= 0 else { throw invalid("Its database is not a number.") }
         return database
+    }
+
+    private static var notAURL: RedisClientError {
+        invalid("It is not a URL. Are special characters of the password percent-encoded?")
     }
 
     private static func invalid(_ reason: String) -> RedisClientError {

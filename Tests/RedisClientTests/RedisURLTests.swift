@@ -27,10 +27,28 @@ import Testing
         #expect(unix.database == 2)
     }
 
+    @Test("what no URL may have stands for itself, and leaves alone what is encoded beside it")
+    func takesIllegalCharactersLiterally() throws {
+        let single = try Configuration(url: "redis://us er:a^b%40c@h")
+        #expect(single.username == "us er" && single.password == "a^b@c")
+        #expect(try Configuration(url: "redis://:a@b:c[%5D%25ü@h").password == "a@b:c[]%ü")
+        #expect(try Configuration(url: "redis+cluster://:a^b%40c@h,[::1]:7000").password == "a^b@c")
+        let unix = try Configuration(url: "unix://:a^b%40c@/run/a^b%40 c.sock")
+        #expect(unix.password == "a^b@c")
+        #expect(unix.address == .unixSocket(path: "/run/a^b@ c.sock"))
+        let file = try Configuration(url: "rediss://h?cacert=/a^b%40 [c].pem")
+        #expect(file.tls?.trust == .file("/a^b@ [c].pem"))
+        let watched = try Configuration(url: "redis+sentinel://:a^b%40c@h/m^%40n?sentinelPassword=d^e%40f")
+        #expect(watched.password == "a^b@c")
+        guard case .sentinel(let sentinel) = watched.topology else { return #expect(Bool(false), "no sentinels") }
+        #expect(sentinel.primaryName == "m^@n" && sentinel.password == "d^e@f")
+    }
+
     @Test(arguments: [
         "", "localhost:6379", "http://host", "redis://", "redis:///3", "redis://host:0", "redis://host:99999",
         "redis://host/three", "redis://host/-1", "redis://host?db=1", "redis://host?cacert=/x",
         "redis://host?x=hunter2",
+        "redis://:hunter2%@host", "redis://:hunter2%zz@host", "redis://:hunter2%FF@host", "rediss://h?cacert=%zz",
         "redis://hunter2@host", "redis://:hunter2 x@ho st", "redis://user:hunter2@host/a", "unix://host/path",
         "unix://",
         "redis://host?protocol=4", "rediss://host?cacert=",
