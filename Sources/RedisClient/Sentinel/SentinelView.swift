@@ -4,7 +4,7 @@ import RESP
 ///
 /// Each failover has a larger epoch than those before. A sentinel that missed the last one still names the old primary,
 /// with the old epoch, so that a larger epoch counts at once, and the same or a smaller one only as what most say when
-/// all were asked.
+/// all were asked. The first answer of all has nothing to be larger than, and waits for others.
 struct SentinelView {
     typealias Address = RedisClient.Configuration.Address
 
@@ -46,6 +46,8 @@ struct SentinelView {
     mutating func hear(_ answer: Answer) -> Bool {
         answers.append(answer)
         learn(answer.others)
+        // The fastest may be the one that missed the last failover.
+        if primary == nil { return hasMajority && acceptMost() }
         return answer.epoch > epoch && accept(answer)
     }
 
@@ -66,7 +68,12 @@ struct SentinelView {
             sentinels = seeds
             for answer in answers { learn([answer.sentinel] + answer.others) }
         }
-        guard latest == epoch || isLost else { return false }
+        return (latest == epoch || isLost) && acceptMost()
+    }
+
+    /// Believes what most of those say that know of the latest failover.
+    private mutating func acceptMost() -> Bool {
+        guard let latest = answers.map(\.epoch).max() else { return false }
         var votes: [Address: Int] = [:]
         for answer in answers where answer.epoch == latest { votes[answer.primary, default: 0] += 1 }
         let most = votes.values.max() ?? 0

@@ -1,4 +1,5 @@
 import NIOConcurrencyHelpers
+import NIOCore
 import RESP
 import TestSupport
 import Testing
@@ -130,6 +131,48 @@ import Testing
         setup.failOver(toldBy: [0, 1, 2])
         #expect(try await setup.isAt("first"))
         await setup.end()
+    }
+
+    /// - Parameter ports: of the sentinels.
+    private func client(_ ports: [Int]) -> RedisClient {
+        RedisClient(port: ports[0]) { configuration in
+            let sentinels = ports.map { RedisClient.Configuration.Address.hostname("127.0.0.1", port: $0) }
+            configuration.topology = .sentinel(.init(sentinels: sentinels, primaryName: "main"))
+        }
+    }
+
+    @Test func theFastestSentinelAloneDoesNotNameThePrimary() async throws {
+        let old = try await ScriptedServer.start { $0[0] == "ROLE" ? "*1\r\n+master\r\n" : "+old\r\n" }
+        let new = try await ScriptedServer.start { $0[0] == "ROLE" ? "*1\r\n+master\r\n" : "+new\r\n" }
+        let (before, after) = (old.port, new.port)
+        let stale = try await ScriptedSentinel.start { before }
+        let epochs = NIOLockedValueBox([before])
+        var sentinels = [stale]
+        var proxies: [FaultProxy] = []
+        for _ in 0..<2 {
+            let sentinel = try await ScriptedSentinel.start(epochs: epochs) { after }
+            let proxy = try await FaultProxy.start(upstreamPort: sentinel.server.port)
+            proxy.faults.delay = .milliseconds(20)
+            sentinels.append(sentinel)
+            proxies.append(proxy)
+        }
+        let client = client([stale.server.port] + proxies.map(\.port))
+        #expect(try await client.execute(RESPCommand("SET", "a", 1)).string == "new")
+        #expect(old.acceptedCount == 0)
+        await client.close()
+        for proxy in proxies { try await proxy.stop() }
+        for server in [old, new] + sentinels.map(\.server) { try await server.stop() }
+    }
+
+    @Test func oneSentinelIsEnoughWhereTheOthersAreAway() async throws {
+        let primary = try await ScriptedServer.start { $0[0] == "ROLE" ? "*1\r\n+master\r\n" : "+here\r\n" }
+        let port = primary.port
+        let sentinel = try await ScriptedSentinel.start { port }
+        // Nobody listens there.
+        let client = client([1, sentinel.server.port, 2])
+        #expect(try await client.execute(RESPCommand("SET", "a", 1)).string == "here")
+        await client.close()
+        for server in [primary, sentinel.server] { try await server.stop() }
     }
 
     /// A name, or a proxy, may lead to each of the servers in turn.

@@ -37,10 +37,29 @@ import Testing
         #expect(view.primary == Self.host("new"))
     }
 
+    @Test func theFirstAnswerOfAllWaitsForOthers() {
+        var view = SentinelView(sentinels: ["s1", "s2", "s3"].map(Self.host))
+        view.beginRound()
+        #expect(view.hear(answer("old", 1)) == false)
+        #expect(view.primary == nil)
+        #expect(view.hear(answer("new", 2, by: "s2")) == true)
+        #expect(view.primary == Self.host("new"))
+        #expect(view.hear(answer("old", 1, by: "s3")) == false)
+    }
+
+    @Test func oneAnswerIsEnoughWhereNoOtherCame() {
+        var view = SentinelView(sentinels: ["s1", "s2", "s3"].map(Self.host))
+        view.beginRound()
+        #expect(view.hear(answer("a", 1)) == false)
+        #expect(view.endRound(isLost: true) == true)
+        #expect(view.primary == Self.host("a"))
+    }
+
     @Test func sentinelsThatWereSetUpAnewAreBelievedOnceThePrimaryIsLost() {
         var view = SentinelView(sentinels: ["s1", "s2", "s3"].map(Self.host))
         view.beginRound()
         _ = view.hear(answer("a", 7))
+        _ = view.endRound(isLost: true)
         view.beginRound()
         _ = view.hear(answer("b", 0))
         #expect(view.endRound(isLost: true) == false)
