@@ -122,10 +122,9 @@ extension SentinelView.Answer {
         self.sentinel = sentinel
         others = (replies[2].array ?? []).compactMap { entry in
             let fields = Self.fields(entry)
-            guard let host = fields["ip"], !host.isEmpty, let port = fields["port"].flatMap({ Int($0) }), port > 0
-            else {
-                return nil
-            }
+            guard let host = fields["ip"], !host.isEmpty, let port = fields["port"].flatMap({ Int($0) }),
+                (1...65_535).contains(port)
+            else { return nil }
             return .hostname(host, port: port)
         }
     }

@@ -106,7 +106,10 @@ import Testing
     @Test func readsAnswers() throws {
         func list(_ texts: String...) -> RESPValue { .array(texts.map { .simpleString($0) }) }
         let master = list("name", "main", "config-epoch", "5")
-        let others = RESPValue.array([list("ip", "h2", "port", "26379"), list("ip", "", "port", "1"), .null])
+        let others = RESPValue.array([
+            list("ip", "h2", "port", "26379"), list("ip", "", "port", "1"), .null, list("ip", "h3", "port", "0"),
+            list("ip", "h4", "port", "65536"),
+        ])
         let read = try SentinelView.Answer([list("h", "6379"), master, others], from: Self.host("s"))
         #expect(read.primary == .hostname("h", port: 6379) && read.epoch == 5)
         #expect(read.others == [.hostname("h2", port: 26_379)])
