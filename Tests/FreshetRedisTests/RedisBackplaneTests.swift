@@ -47,7 +47,7 @@ struct RedisBackplaneTests {
             await spawner.advance(by: .milliseconds(1))
         }
         try await waitUntil("the subscription") { events.withLockedValue { $0.last } == .live }
-        client.writer.continuation.finish()
+        client.writer.finish()
         await listening.value
         #expect(events.withLockedValue { $0 } == [.lost, .live, .lost])
         #expect(client.attempts == 3)

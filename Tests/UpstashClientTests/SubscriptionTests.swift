@@ -148,7 +148,7 @@ import Testing
         }
         writer.tell(.resubscribed)
         #expect(try await events.next() == .resubscribed)
-        writer.continuation.finish()
+        writer.finish()
         #expect(try await events.next() == nil)
     }
 

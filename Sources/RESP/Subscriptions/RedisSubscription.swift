@@ -51,12 +51,13 @@ public protocol ChannelSubscriber: Sendable {
 ///
 /// It ends when the client is closed, and unsubscribes when it is no longer held or its task is cancelled. It throws
 /// if the server refuses to renew the subscription.
+///
+/// Several tasks may read it, each with an iterator of its own. They share what it tells: every event, gaps too, goes to
+/// one of them, to the one that has waited longest. It ends for all of them, also when the task of one is cancelled.
 public struct RedisSubscription: AsyncSequence, Sendable {
     public typealias Element = RedisSubscriptionEvent
 
-    /// Wakes the reader, where there was nothing for it to take.
-    let stream: AsyncThrowingStream<Void, any Error>
-    let backlog: SubscriptionBacklog
+    let hold: SubscriptionHold
 
     /// A subscription, and where a client writes what it tells.
     ///
@@ -67,25 +68,19 @@ public struct RedisSubscription: AsyncSequence, Sendable {
         bufferingAtMost maxMessages: Int,
         bytes maxBytes: Int
     ) -> (RedisSubscription, SubscriptionWriter) {
-        let (stream, continuation) = AsyncThrowingStream.makeStream(
-            of: Void.self,
-            throwing: (any Error).self,
-            bufferingPolicy: .bufferingNewest(1)
+        let mailbox = Mailbox<SubscriptionBacklog, any Error>(
+            SubscriptionBacklog(maxMessages: maxMessages, maxBytes: maxBytes)
         )
-        let backlog = SubscriptionBacklog(maxMessages: maxMessages, maxBytes: maxBytes)
-        return (
-            RedisSubscription(stream: stream, backlog: backlog),
-            SubscriptionWriter(continuation: continuation, backlog: backlog)
-        )
+        return (RedisSubscription(hold: SubscriptionHold(mailbox)), SubscriptionWriter(mailbox: mailbox))
     }
 
     public func makeAsyncIterator() -> Iterator {
-        Iterator(base: stream.makeAsyncIterator(), backlog: backlog)
+        Iterator(hold: hold)
     }
 
     public struct Iterator: AsyncIteratorProtocol {
-        var base: AsyncThrowingStream<Void, any Error>.Iterator
-        let backlog: SubscriptionBacklog
+        let hold: SubscriptionHold
+        var isOver = false
 
         public mutating func next() async throws -> RedisSubscriptionEvent? {
             try await next(isolation: #isolation)
@@ -94,27 +89,15 @@ public struct RedisSubscription: AsyncSequence, Sendable {
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(any Error) -> RedisSubscriptionEvent? {
-            while true {
-                if let event = backlog.take() { return event }
-                guard try await base.next(isolation: actor) != nil else { return nil }
+            if isOver { return nil }
+            // Throwing is an end too.
+            isOver = true
+            guard let event = try await hold.mailbox.next() else {
+                hold.mailbox.finish()
+                return nil
             }
+            isOver = false
+            return event
         }
-    }
-}
-
-/// The end of a subscription that its client writes to.
-package struct SubscriptionWriter: Sendable {
-    /// Ends it, and tells of its end.
-    package let continuation: AsyncThrowingStream<Void, any Error>.Continuation
-    let backlog: SubscriptionBacklog
-
-    /// Passes a message on; drops it if the reader is too slow, and says so once.
-    package func deliver(_ message: RedisMessage) {
-        if backlog.add(message) { continuation.yield() }
-    }
-
-    /// Tells of an interruption, or of its end.
-    package func tell(_ gap: RedisSubscriptionEvent) {
-        if backlog.add(gap) { continuation.yield() }
     }
 }

@@ -1,18 +1,13 @@
-import NIOConcurrencyHelpers
 import NIOCore
 
-/// What a subscription tells and its reader has not taken yet.
-final class SubscriptionBacklog: Sendable {
-    private struct State {
-        var events = CircularBuffer<RedisSubscriptionEvent>()
-        var messageCount = 0
-        var byteCount = 0
-        var isOverflowing = false
-    }
-
+/// What a subscription tells and its readers have not taken yet.
+struct SubscriptionBacklog: MailboxContents {
     private let maxMessages: Int
     private let maxBytes: Int
-    private let state = NIOLockedValueBox(State())
+    private var events = CircularBuffer<RedisSubscriptionEvent>()
+    private var messageCount = 0
+    private var byteCount = 0
+    private var isOverflowing = false
 
     /// - Parameters:
     ///   - maxMessages: that are kept. Of gaps there are no more than a few for each.
@@ -23,53 +18,39 @@ final class SubscriptionBacklog: Sendable {
     }
 
     /// Adds a message; drops it if there is no room, and says so once.
-    ///
-    /// - Returns: whether the reader may have found nothing before.
-    func add(_ message: RedisMessage) -> Bool {
-        state.withLockedValue { state in
-            let wasEmpty = state.events.isEmpty
-            if hasRoom(for: message, state) {
-                state.isOverflowing = false
-                state.messageCount += 1
-                state.byteCount += message.byteCount
-                state.events.append(.message(message))
-            } else if !state.isOverflowing {
-                state.isOverflowing = true
-                state.events.append(.overflowed)
-            }
-            return wasEmpty
+    mutating func add(_ message: RedisMessage) {
+        if hasRoom(for: message) {
+            isOverflowing = false
+            messageCount += 1
+            byteCount += message.byteCount
+            events.append(.message(message))
+        } else if !isOverflowing {
+            isOverflowing = true
+            events.append(.overflowed)
         }
     }
 
     /// Adds the begin or the end of an interruption. One that follows another whose end nobody has seen goes on with it.
-    ///
-    /// - Returns: whether the reader may have found nothing before.
-    func add(_ gap: RedisSubscriptionEvent) -> Bool {
-        state.withLockedValue { state in
-            let wasEmpty = state.events.isEmpty
-            if gap == .disconnected, case .resubscribed? = state.events.last {
-                state.events.removeLast()
-            } else {
-                state.events.append(gap)
-            }
-            return wasEmpty
+    mutating func add(_ gap: RedisSubscriptionEvent) {
+        if gap == .disconnected, case .resubscribed? = events.last {
+            events.removeLast()
+        } else {
+            events.append(gap)
         }
     }
 
-    func take() -> RedisSubscriptionEvent? {
-        state.withLockedValue { state in
-            let event = state.events.popFirst()
-            if case .message(let message)? = event {
-                state.messageCount -= 1
-                state.byteCount -= message.byteCount
-            }
-            return event
+    mutating func take() -> RedisSubscriptionEvent? {
+        let event = events.popFirst()
+        if case .message(let message)? = event {
+            messageCount -= 1
+            byteCount -= message.byteCount
         }
+        return event
     }
 
-    private func hasRoom(for message: RedisMessage, _ state: State) -> Bool {
-        guard state.messageCount < maxMessages else { return false }
-        return state.messageCount == 0 || state.byteCount + message.byteCount <= maxBytes
+    private func hasRoom(for message: RedisMessage) -> Bool {
+        guard messageCount < maxMessages else { return false }
+        return messageCount == 0 || byteCount + message.byteCount <= maxBytes
     }
 }
 

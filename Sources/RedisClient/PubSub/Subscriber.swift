@@ -33,7 +33,7 @@ final class Subscriber: Sendable {
             bufferingAtMost: maxBufferedMessages,
             bytes: maxBufferedBytes
         )
-        listener.continuation.onTermination = { [eventLoop, hub] _ in eventLoop.execute { hub.value.remove(id) } }
+        listener.onEnd { [eventLoop, hub] in eventLoop.execute { hub.value.remove(id) } }
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
                 eventLoop.execute { [hub] in hub.value.add(id, Set(targets), listener, continuation) }

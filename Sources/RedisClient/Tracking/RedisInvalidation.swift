@@ -1,3 +1,5 @@
+import RESP
+
 /// What a copy of the server's data no longer holds.
 public enum RedisInvalidation: Sendable, Hashable {
     /// These keys were changed, deleted, evicted, or expired since they were read.
@@ -19,7 +21,8 @@ public enum RedisInvalidation: Sendable, Hashable {
 
 /// The invalidations of everything that was read through ``RedisClient/RedisClient/tracked``.
 ///
-/// Each of them comes once; those that were not taken in time are put together. Ends when the client is closed.
+/// Each of them comes once, to one of the tasks that read them from here; those that were not taken in time are put
+/// together. Ends when the client is closed.
 ///
 /// A reply and an invalidation that follows it reach their tasks in any order. So note *before* reading that a key is
 /// being read, and keep the value only if no invalidation of it came in the meantime.

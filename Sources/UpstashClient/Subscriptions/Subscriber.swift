@@ -49,7 +49,7 @@ final class Subscriber: Sendable {
         )
         let handle = SubscriptionKeeper.Handle(keeper, eventLoop: eventLoop)
         let id = try add(handle)
-        writer.continuation.onTermination = { [state] _ in
+        writer.onEnd { [state] in
             handle.close(nil)
             state.withLockedValue { $0.keepers[id] = nil }
         }

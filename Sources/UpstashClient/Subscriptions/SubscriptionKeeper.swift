@@ -88,7 +88,7 @@ final class SubscriptionKeeper {
         waiting = nil
         for link in links.values { link.task?.cancel() }
         links = [:]
-        writer.continuation.finish()
+        writer.finish()
     }
 
     // MARK: Streams
@@ -159,7 +159,7 @@ final class SubscriptionKeeper {
         // One that was given up tells no reason.
         if error as? HTTPClientError != .cancelled { lastFailure = error }
         if isLasting(error) {
-            if waiting == nil { writer.continuation.finish(throwing: error) }
+            if waiting == nil { writer.finish(throwing: error) }
             return close(error)
         }
         if wasComplete, !isInterrupted {
