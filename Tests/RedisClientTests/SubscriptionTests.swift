@@ -207,4 +207,18 @@ import Testing
         await client.close()
         try await proxy.stop()
     }
+
+    @Test(.timeLimit(.minutes(1))) func whoFallsBehindAMonitorByTooManyBytesSeesItEnd() async throws {
+        let server = try await ScriptedServer.start { _ in "+OK\r\n" }
+        let client = RedisClient(port: server.port) { $0.maxBufferedBytes = 100 }
+        let lines = try await client.monitor()
+        let line = String(repeating: "x", count: 60)
+        server.push(String(repeating: "+\(line)\r\n", count: 1000))
+        var read: [String] = []
+        for await line in lines { read.append(line) }
+        #expect(read.allSatisfy { $0 == line })
+        #expect((1..<1000).contains(read.count))
+        await client.close()
+        try await server.stop()
+    }
 }

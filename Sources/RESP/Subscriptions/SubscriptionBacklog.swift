@@ -18,16 +18,19 @@ struct SubscriptionBacklog: MailboxContents {
     }
 
     /// Adds a message; drops it if there is no room, and says so once.
-    mutating func add(_ message: RedisMessage) {
-        if hasRoom(for: message) {
-            isOverflowing = false
-            messageCount += 1
-            byteCount += message.byteCount
-            events.append(.message(message))
-        } else if !isOverflowing {
+    ///
+    /// - Returns: whether there was room.
+    mutating func add(_ message: RedisMessage) -> Bool {
+        guard hasRoom(for: message) else {
+            if !isOverflowing { events.append(.overflowed) }
             isOverflowing = true
-            events.append(.overflowed)
+            return false
         }
+        isOverflowing = false
+        messageCount += 1
+        byteCount += message.byteCount
+        events.append(.message(message))
+        return true
     }
 
     /// Adds the begin or the end of an interruption. One that follows another whose end nobody has seen goes on with it.

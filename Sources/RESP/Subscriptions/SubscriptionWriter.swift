@@ -3,7 +3,10 @@ package struct SubscriptionWriter: Sendable {
     let mailbox: Mailbox<SubscriptionBacklog, any Error>
 
     /// Passes a message on; drops it if the readers are too slow, and says so once.
-    package func deliver(_ message: RedisMessage) {
+    ///
+    /// - Returns: whether it will be read.
+    @discardableResult
+    package func deliver(_ message: RedisMessage) -> Bool {
         mailbox.change { $0.add(message) }
     }
 

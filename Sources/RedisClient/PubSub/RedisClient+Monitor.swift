@@ -5,8 +5,8 @@ extension RedisClient {
     /// What the server runs from now on, for whomever, a line for each command; on a connection of its own.
     ///
     /// Returns when the server has confirmed. The lines end with the connection, and where the reader has fallen behind
-    /// by
-    /// ``Configuration/maxBufferedMessages``; the connection ends with the reader.
+    /// by ``Configuration/maxBufferedMessages`` or ``Configuration/maxBufferedBytes``; the connection ends with the
+    /// reader.
     ///
     /// - Throws: `RESPError` if the server refuses; ``RedisClientError``, ``RedisClientError/Code/unsupportedCommand``
     ///   for a cluster, whose nodes know their own commands only.
@@ -21,33 +21,38 @@ extension RedisClient {
             let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
             node = try await executor.node(for: .anyPrimary, false, deadline)
         }
-        let (lines, continuation) = AsyncStream.makeStream(
-            of: String.self,
-            bufferingPolicy: .bufferingOldest(configuration.maxBufferedMessages)
+        let (lines, writer) = RedisSubscription.make(
+            bufferingAtMost: configuration.maxBufferedMessages,
+            bytes: configuration.maxBufferedBytes
         )
         let (connector, eventLoop) = (node.connector, node.eventLoop)
         let patience = configuration.patience
         try await eventLoop.flatSubmit {
             connector.connect(on: eventLoop).assumeIsolated().flatMap { connection in
                 let confirmed = eventLoop.makePromise(of: Void.self)
-                MonitorReceiver(connection.value, continuation, confirmed).start(eventLoop, patience)
+                MonitorReceiver(connection.value, writer, confirmed).start(eventLoop, patience)
                 return confirmed.futureResult
             }.nonisolated()
         }.get()
-        return lines
+        return AsyncStream(unfolding: {
+            var events = lines.makeAsyncIterator()
+            // Where lines were dropped it ends.
+            guard case .message(let line)? = try? await events.next() else { return nil }
+            return String(buffer: line.payload)
+        })
     }
 }
 
 /// The connection on which the server tells.
 private final class MonitorReceiver: ConnectionReceiver {
     private let connection: ConnectionHandler
-    private let lines: AsyncStream<String>.Continuation
+    private let lines: SubscriptionWriter
     private let confirmed: EventLoopPromise<Void>
     private var isConfirmed = false
 
     init(
         _ connection: ConnectionHandler,
-        _ lines: AsyncStream<String>.Continuation,
+        _ lines: SubscriptionWriter,
         _ confirmed: EventLoopPromise<Void>
     ) {
         self.connection = connection
@@ -67,7 +72,7 @@ private final class MonitorReceiver: ConnectionReceiver {
         }
         confirmed.futureResult.whenComplete { _ in timer.cancel() }
         let connection = NIOLoopBound(connection, eventLoop: eventLoop)
-        lines.onTermination = { _ in
+        lines.onEnd {
             eventLoop.execute { connection.value.close(RedisClientError(.closed, "Nobody reads any longer.")) }
         }
     }
@@ -79,7 +84,7 @@ private final class MonitorReceiver: ConnectionReceiver {
     private func received(_ value: RESPValue) {
         switch value {
         case .simpleString(let line) where isConfirmed:
-            if case .dropped = lines.yield(line) { lines.finish() }
+            if !lines.deliver(RedisMessage(channel: "", payload: ByteBuffer(string: line))) { lines.finish() }
         case .simpleString:
             isConfirmed = true
             confirmed.succeed()
