@@ -36,7 +36,7 @@ extension CommandExecutor {
     /// Runs a script on the server.
     ///
     /// Sends `EVALSHA`, and the source once to a server that does not know it: a new one, one that was restarted,
-    /// failed over, another node.
+    /// failed over, another node. Each of both has as long as any command.
     ///
     /// - Throws: as ``execute(_:)``.
     public func evaluate(
