@@ -24,7 +24,4 @@ package struct SubscriptionWriter: Sendable {
     package func onEnd(_ action: @escaping @Sendable () -> Void) {
         mailbox.onEnd(action)
     }
-
-    /// Another name for it, for those who end it.
-    package var continuation: Self { self }
 }

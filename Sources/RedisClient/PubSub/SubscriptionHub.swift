@@ -85,7 +85,7 @@ final class SubscriptionHub {
         stream?.close()
         attempted?.close(.clientClosed)
         for id in Array(waiting.keys) { giveUp(id, RedisClientError.clientClosed) }
-        for listener in listeners.values { listener.continuation.finish() }
+        for listener in listeners.values { listener.finish() }
         listeners = [:]
     }
 
@@ -182,7 +182,7 @@ final class SubscriptionHub {
             return stream.leave(because: "The server takes no subscriptions at the moment.")
         }
         for id in established {
-            listeners[id]?.continuation.finish(throwing: error)
+            listeners[id]?.finish(throwing: error)
             remove(id)
         }
     }

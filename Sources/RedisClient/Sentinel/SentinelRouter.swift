@@ -9,6 +9,8 @@ final class SentinelRouter: NodeRouter {
         var view: SentinelView
         var primary: RedisNode?
         var sentinels: [Address: RedisNode] = [:]
+        /// Who is the primary now by what one sentinel said, as long as neither it nor most others were found to say so.
+        var announced: Address?
         var lastFailure: RedisClientError?
         var isClosed = false
     }
@@ -139,7 +141,8 @@ final class SentinelRouter: NodeRouter {
                     ?? RedisClientError(.connectFailed, "No sentinel names the primary.", underlying: failure)
                 return false
             }
-            return !primary.isFailing
+            if state.view.hasMajority || state.announced == state.view.primary { state.announced = nil }
+            return !primary.isFailing && state.announced == nil
         }
     }
 
@@ -151,7 +154,11 @@ final class SentinelRouter: NodeRouter {
         switch notice {
         case .switched(let primary):
             // What the others say after the first is no news.
-            let isKnown = primary != nil && state.withLockedValue { $0.view.primary == primary }
+            let isKnown = state.withLockedValue { state in
+                if primary != nil, state.view.primary == primary { return true }
+                state.announced = primary
+                return false
+            }
             if !isKnown { refresher.request(isNews: true) }
         case .gap:
             refresher.request()

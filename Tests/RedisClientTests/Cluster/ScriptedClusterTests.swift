@@ -250,13 +250,15 @@ import Testing
         let new = try await ScriptedServer.start { command in
             command[0] == "CLUSTER" ? "-ERR not now\r\n" : "+new\r\n"
         }
-        let port = NIOLockedValueBox(0)
+        let owner = NIOLockedValueBox(0)
         let old = try await ScriptedServer.start { command in
-            command[0] == "CLUSTER"
-                ? ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", port.withLockedValue { $0 }))
-                : "-MOVED 15495 127.0.0.1:\(new.port)\r\n"
+            if command[0] == "CLUSTER" {
+                return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", owner.withLockedValue { $0 }))
+            }
+            owner.withLockedValue { $0 = new.port }
+            return "-MOVED 15495 127.0.0.1:\(new.port)\r\n"
         }
-        port.withLockedValue { $0 = old.port }
+        owner.withLockedValue { $0 = old.port }
         let client = ScriptedCluster.client(old.port)
         func ask() async throws -> RESPValue {
             // The error stays in its place, and is thrown to nobody.

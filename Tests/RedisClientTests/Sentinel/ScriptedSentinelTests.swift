@@ -141,29 +141,6 @@ import Testing
         }
     }
 
-    @Test func theFastestSentinelAloneDoesNotNameThePrimary() async throws {
-        let old = try await ScriptedServer.start { $0[0] == "ROLE" ? "*1\r\n+master\r\n" : "+old\r\n" }
-        let new = try await ScriptedServer.start { $0[0] == "ROLE" ? "*1\r\n+master\r\n" : "+new\r\n" }
-        let (before, after) = (old.port, new.port)
-        let stale = try await ScriptedSentinel.start { before }
-        let epochs = NIOLockedValueBox([before])
-        var sentinels = [stale]
-        var proxies: [FaultProxy] = []
-        for _ in 0..<2 {
-            let sentinel = try await ScriptedSentinel.start(epochs: epochs) { after }
-            let proxy = try await FaultProxy.start(upstreamPort: sentinel.server.port)
-            proxy.faults.delay = .milliseconds(20)
-            sentinels.append(sentinel)
-            proxies.append(proxy)
-        }
-        let client = client([stale.server.port] + proxies.map(\.port))
-        #expect(try await client.execute(RESPCommand("SET", "a", 1)).string == "new")
-        #expect(old.acceptedCount == 0)
-        await client.close()
-        for proxy in proxies { try await proxy.stop() }
-        for server in [old, new] + sentinels.map(\.server) { try await server.stop() }
-    }
-
     @Test func oneSentinelIsEnoughWhereTheOthersAreAway() async throws {
         let primary = try await ScriptedServer.start { $0[0] == "ROLE" ? "*1\r\n+master\r\n" : "+here\r\n" }
         let port = primary.port
