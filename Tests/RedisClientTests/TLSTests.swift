@@ -117,7 +117,7 @@ import Testing
         let client = RedisClient(server) {
             $0.tls = .init()
             // Redis waits for the rest of what it takes for a command.
-            $0.connectTimeout = .seconds(2)
+            $0.connectTimeout = .seconds(5)
         }
         let error = try await clientError { try await client.connect() }
         #expect(error?.code == .tlsFailed || error?.message == Self.silence)

@@ -255,7 +255,7 @@ import Testing
             if command[0] == "CLUSTER" {
                 return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", owner.withLockedValue { $0 }))
             }
-            owner.withLockedValue { $0 = new.port }
+            if command[0] == "GET" { owner.withLockedValue { $0 = new.port } }
             return "-MOVED 15495 127.0.0.1:\(new.port)\r\n"
         }
         owner.withLockedValue { $0 = old.port }
