@@ -51,4 +51,14 @@ import Testing
         #expect(!colliding.isEmpty)
         #expect(colliding.allSatisfy { other.hash("key-\($0.0)") != other.hash("key-\($0.1)") })
     }
+
+    /// Else whoever chooses keys could have all of them looked through for each.
+    @Test func spellingsOfOneTextHaveHashesOfTheirOwn() {
+        let hasher = KeyHasher()
+        let hashes = (0..<1024).map { spelling in
+            let letters = (0..<10).map { spelling >> $0 & 1 == 0 ? "\u{E9}" : "e\u{301}" }
+            return hasher.hash(ExactKey(letters.joined()))
+        }
+        #expect(Set(hashes).count > 1000)
+    }
 }

@@ -20,8 +20,7 @@ struct KeyHasher: Sendable {
     @inlinable
     func hash<Key: Hashable>(_ key: Key) -> UInt32 {
         if Key.self == String.self { return hash(unsafeBitCast(key, to: String.self)) }
-        // What is exactly equal is equal as a string.
-        if Key.self == ExactKey.self { return hash(unsafeBitCast(key, to: ExactKey.self).text) }
+        if Key.self == ExactKey.self { return hash(unsafeBitCast(key, to: ExactKey.self)) }
         if Key.self == Int.self {
             return hash(word: UInt64(bitPattern: Int64(unsafeBitCast(key, to: Int.self))))
         }
@@ -44,15 +43,20 @@ struct KeyHasher: Sendable {
     }
 
     @inlinable
-    func hash(_ string: String) -> UInt32 {
+    func hash(_ string: String) -> UInt32 { hash(ascii: string) ?? hash(unusual: string) }
+
+    /// Of spellings that are equal as strings there may be any number, each of which is another key.
+    @inlinable
+    func hash(_ key: ExactKey) -> UInt32 { hash(ascii: key.text) ?? hashStrongly(key) }
+
+    @inlinable
+    @inline(__always)
+    func hash(ascii string: String) -> UInt32? {
         if readsShortStrings {
             let words = unsafeBitCast(string, to: ShortString.self)
             if words.isASCII { return hash(words.low, words.high, first ^ words.count) }
         }
-        if let hash = string.utf8.withContiguousStorageIfAvailable({ hash(ascii: $0) }), let hash {
-            return hash
-        }
-        return hash(unusual: string)
+        return string.utf8.withContiguousStorageIfAvailable { hash(ascii: $0) } ?? nil
     }
 
     /// The hash of all-ASCII text; `nil` for any other, since equal strings may then differ in bytes.

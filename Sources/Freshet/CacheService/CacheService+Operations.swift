@@ -130,7 +130,7 @@ extension CacheService {
 
     /// The fields of a hash, without those that do not decode; empty if there is none or the store fails.
     ///
-    /// Of two whose names are canonically equivalent, which are alike to `String`, there is one.
+    /// Of fields whose names are canonically equivalent, which `String` takes for one, it has any one.
     public func hgetall<Value: Decodable & Sendable>(
         _ key: String,
         as type: Value.Type = Value.self

@@ -1,6 +1,8 @@
+import BoundedCache
+
 /// Which field keeps what in the store: its key, and the companion of that.
 package struct KeyOwners {
-    private var owners: [String: String] = [:]
+    private var owners: [ExactKey: String] = [:]
 
     package init() {}
 
@@ -8,7 +10,7 @@ package struct KeyOwners {
     /// - Throws: `CacheError` with `invalidArgument` for a key that cannot have a companion.
     package mutating func claim(_ key: String, for field: String) throws -> String? {
         for key in [key, try CompanionKey(of: key).name] {
-            if let owner = owners.updateValue(field, forKey: key) {
+            if let owner = owners.updateValue(field, forKey: ExactKey(key)) {
                 return "fields '\(owner)' and '\(field)' both keep something under the key '\(key)'"
             }
         }

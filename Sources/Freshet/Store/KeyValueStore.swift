@@ -44,8 +44,7 @@ public protocol KeyValueStore: Sendable {
     /// - Returns: how many of the fields are new.
     func hset(_ key: String, _ fields: [String: ByteBuffer]) async throws -> Int
 
-    /// Fields whose names are canonically equivalent are two, but of the two the answer has one: to `String` they are
-    /// alike.
+    /// Of fields whose names are canonically equivalent, which `String` takes for one, the answer has any one.
     func hgetall(_ key: String) async throws -> [String: ByteBuffer]
 
     /// - Returns: how many of the fields there were. The key goes with its last field.

@@ -18,8 +18,8 @@ extension CommandExecutor {
         return try await execute(command, as: "a number", \.integer)
     }
 
-    /// `HGETALL`: all fields; none if the hash is not there. Of two whose names are canonically equivalent, which are alike
-    /// to `String`, there is one.
+    /// `HGETALL`: all fields; none if the hash is not there. Of fields whose names are canonically
+    /// equivalent, which `String` takes for one, any one.
     ///
     /// - Throws: ``UnexpectedReplyError`` if a field's name is not UTF-8, among others.
     public func hgetall(_ key: String) async throws -> [String: ByteBuffer] {

@@ -50,6 +50,10 @@ final class ClusterRouter: NodeRouter {
         switch event {
         case .connected:
             observers.notify(.connected)
+            let stuck = state.withLockedValue { state in
+                state.nodes.filter { $0.value.isFailing && !state.isAlone($0.key) }.values
+            }
+            for node in stuck { node.releaseOffline(onlyMovable: true) }
         case .lost:
             observers.notify(.disconnected)
             refresher.request()
@@ -256,10 +260,11 @@ final class ClusterRouter: NodeRouter {
             }
             let isAlone = state.withLockedValue { $0.isAlone(node.configuration.address) }
             do {
-                let patience = NIODeadline.now() + configuration.surveyPatience
-                return try await node.connect(until: isAlone ? deadline : min(deadline, patience))
+                return try await node.connect(until: min(deadline, .now() + configuration.surveyPatience))
             } catch {
-                if isAlone || Task.isCancelled || NIODeadline.now() >= deadline { throw error }
+                // Another may be back by now.
+                let isOver = isAlone && (error as? RedisClientError)?.code != .timedOut
+                if isOver || Task.isCancelled || NIODeadline.now() >= deadline { throw error }
             }
         }
     }

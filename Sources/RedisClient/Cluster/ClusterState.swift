@@ -46,9 +46,8 @@ struct ClusterState {
         }
         // Whoever is asked for a slot that nobody has says so.
         guard let shard else {
-            let connected = members.filter(\.primary.isConnected)
-            let members = connected.isEmpty ? members : connected
-            return pick(members.count, from: random(members.count)) { members[$0].primary }
+            let start = random(members.count)
+            return connectedPrimary(from: start) ?? pick(members.count, from: start) { members[$0].primary }
         }
         let nodes = members[shard]
         guard fromReplica, case .slot = place, !nodes.replicas.isEmpty else { return nodes.primary }
@@ -65,9 +64,19 @@ struct ClusterState {
         return node(start)
     }
 
-    /// Whether no primary but perhaps this node is of use.
+    /// The first from one on that need not be connected to, and has failed nobody since the last look.
+    private func connectedPrimary(from start: Int) -> RedisNode? {
+        (start..<start + members.count).lazy.map { members[$0 % members.count].primary }.first {
+            $0.isConnected && isOfUse($0) && !suspects.contains($0.configuration.address)
+        }
+    }
+
+    /// Whether no other node is of use for what this one could do with others: a replica's primary, or any primary.
     func isAlone(_ address: Address) -> Bool {
-        !members.contains { $0.primary.configuration.address != address && isOfUse($0.primary) }
+        if isReplica(address), let shard = map?.shards.firstIndex(where: { $0.replicas.contains(address) }) {
+            return !isOfUse(members[shard].primary)
+        }
+        return !members.contains { $0.primary.configuration.address != address && isOfUse($0.primary) }
     }
 
     private func isOfUse(_ node: RedisNode) -> Bool {

@@ -17,7 +17,8 @@ struct Connector: Sendable {
 
     /// Must be called on the event loop, which is also the connection's.
     ///
-    /// - Parameter began: told at once of what can be closed while it is not ready, which ends the attempt.
+    /// - Parameter began: told at once of what can be closed while it is not ready. The attempt ends then; a socket that has no
+    ///   answer yet, once it has or its time is over.
     func connect(
         on eventLoop: any EventLoop,
         began: (NIOLoopBound<ConnectionHandler>) -> Void = { _ in }

@@ -34,13 +34,13 @@ extension RedisNode {
     func renewConnections() {
         guard link.withLockedValue({ $0.renewals.take() }) else { return }
         leases.renew()
-        watch(.leaving)
         eventLoop.execute {
             let stream = self.state.withLockedValue { state -> CommandStream? in
                 guard case .ready(let stream) = state.phase else { return nil }
                 state.phase = .leaving(stream)
                 return stream.value
             }
+            self.watch(.leaving)
             let reason = RedisClientError(.connectionLost, "The server took no writes; there may be another by now.")
             stream?.close(within: TimeAmount(clamping: self.configuration.commandTimeout), because: reason)
         }

@@ -18,6 +18,8 @@ final class SubscriptionHub {
     private var phase = Phase.idle
     /// What the attempt under way is to make a connection of.
     private var attempted: ConnectionHandler?
+    /// Whether the server was said to be the wrong one while the connection to it was made.
+    private var isDoubtful = false
     private var backoff: Backoff
     private var lastFailure: RedisClientError?
     private var table = SubscriptionTable()
@@ -93,6 +95,7 @@ final class SubscriptionHub {
 
     private func attempt() {
         phase = .connecting
+        isDoubtful = false
         guard let connector = place.connector() else {
             return attemptFailed(RedisClientError(.connectFailed, "It is not known yet which server to connect to."))
         }
@@ -122,10 +125,11 @@ final class SubscriptionHub {
         lastFailure = nil
         stream.start()
         stream.subscribe(to: table.targets)
-        recheckPlace(isGap: false)
+        recheckPlace(isGap: isDoubtful)
     }
 
     func recheckPlace(isGap: Bool) {
+        if case .connecting = phase, isGap { isDoubtful = true }
         guard case .ready(let stream) = phase, let address, isGap || !place.isRight(address) else { return }
         stream.leave(because: "The subscriptions belong on another server now.")
     }

@@ -123,9 +123,9 @@ final class SentinelRouter: NodeRouter {
 
     /// Asks all sentinels that can be reached.
     private func look() async -> Bool {
-        let sentinels = state.withLockedValue { state in
+        let (sentinels, announced) = state.withLockedValue { state in
             state.view.beginRound()
-            return state.view.sentinels
+            return (state.view.sentinels, state.announced)
         }
         listen(to: sentinels)
         let failure = await ask(sentinels)
@@ -141,7 +141,9 @@ final class SentinelRouter: NodeRouter {
                     ?? RedisClientError(.connectFailed, "No sentinel names the primary.", underlying: failure)
                 return false
             }
-            if state.view.hasMajority || state.announced == state.view.primary { state.announced = nil }
+            // What was announced since they may not have known.
+            let isAnswered = state.view.hasMajority && state.announced == announced
+            if isAnswered || state.announced == state.view.primary { state.announced = nil }
             return !primary.isFailing && state.announced == nil
         }
     }
@@ -155,9 +157,9 @@ final class SentinelRouter: NodeRouter {
         case .switched(let primary):
             // What the others say after the first is no news.
             let isKnown = state.withLockedValue { state in
-                if primary != nil, state.view.primary == primary { return true }
-                state.announced = primary
-                return false
+                let isKnown = primary != nil && state.view.primary == primary
+                state.announced = isKnown ? nil : primary
+                return isKnown
             }
             if !isKnown { refresher.request(isNews: true) }
         case .gap:
