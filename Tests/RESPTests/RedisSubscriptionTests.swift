@@ -54,17 +54,13 @@ import Testing
         let texts = (0..<9).map { "\($0)" }
         try await withThrowingTaskGroup(of: [RedisSubscriptionEvent].self) { group in
             for _ in 0..<3 {
-                group.addTask {
+                group.addImmediateTask {
                     var taken: [RedisSubscriptionEvent] = []
                     for try await event in subscription { taken.append(event) }
                     return taken
                 }
             }
-            for text in texts {
-                writer.deliver(message(text, bytes: 10))
-                // Lets them wait again.
-                try await Task.sleep(for: .milliseconds(1))
-            }
+            for text in texts { writer.deliver(message(text, bytes: 10)) }
             writer.finish()
             var taken: [RedisSubscriptionEvent] = []
             for try await part in group { taken += part }

@@ -196,8 +196,8 @@ import Testing
 @Suite struct SubscriptionTableTests {
     @Test func subscribesOnceAndUnsubscribesAtTheEnd() {
         var table = SubscriptionTable()
-        let a = SubscriptionTable.Target.channel("a")
-        let b = SubscriptionTable.Target.pattern("b")
+        let a = SubscriptionTarget.channel("a")
+        let b = SubscriptionTarget.pattern("b")
         #expect(table.add(1, [a]).new == [a])
         #expect(table.add(2, [a, b]).new == [b])
         #expect(table.confirm(a) == [.subscribed(1)])
@@ -211,8 +211,8 @@ import Testing
 
     @Test func tellsChannelsApartByTheirBytes() {
         var table = SubscriptionTable()
-        let composed = SubscriptionTable.Target.channel("caf\u{e9}")
-        let decomposed = SubscriptionTable.Target.channel("cafe\u{301}")
+        let composed = SubscriptionTarget.channel("caf\u{e9}")
+        let decomposed = SubscriptionTarget.channel("cafe\u{301}")
         #expect(table.add(1, [composed]).new.count == 1)
         #expect(table.add(2, [decomposed]).new.count == 1)
         #expect(table.add(3, [composed, decomposed]).new.isEmpty)
@@ -223,8 +223,8 @@ import Testing
 
     @Test func tellsOfTheGapOnlyThoseWhoWereListening() {
         var table = SubscriptionTable()
-        let a = SubscriptionTable.Target.channel("a")
-        let b = SubscriptionTable.Target.channel("b")
+        let a = SubscriptionTarget.channel("a")
+        let b = SubscriptionTarget.channel("b")
         _ = table.add(1, [a])
         _ = table.confirm(a)
         _ = table.add(2, [a, b])

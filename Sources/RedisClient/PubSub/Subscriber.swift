@@ -27,7 +27,7 @@ final class Subscriber: Sendable {
         )
     }
 
-    func subscribe(to targets: [SubscriptionTable.Target]) async throws -> RedisSubscription {
+    func subscribe(to targets: [SubscriptionTarget]) async throws -> RedisSubscription {
         let id = ids.wrappingAdd(1, ordering: .relaxed).newValue
         let (subscription, listener) = RedisSubscription.make(
             bufferingAtMost: maxBufferedMessages,

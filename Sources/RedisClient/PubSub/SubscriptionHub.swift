@@ -44,7 +44,7 @@ final class SubscriptionHub {
 
     func add(
         _ id: UInt64,
-        _ targets: Set<SubscriptionTable.Target>,
+        _ targets: Set<SubscriptionTarget>,
         _ listener: SubscriptionWriter,
         _ continuation: UnsafeContinuation<Void, any Error>
     ) {
@@ -168,7 +168,7 @@ final class SubscriptionHub {
 
     // MARK: What comes over it
 
-    func confirmed(_ target: SubscriptionTable.Target) {
+    func confirmed(_ target: SubscriptionTarget) {
         for completion in table.confirm(target) {
             switch completion {
             case .subscribed(let id): waiting.removeValue(forKey: id)?.resume()
@@ -177,7 +177,7 @@ final class SubscriptionHub {
         }
     }
 
-    func refused(_ target: SubscriptionTable.Target, _ error: RESPError) {
+    func refused(_ target: SubscriptionTarget, _ error: RESPError) {
         let ids = table.listeners(of: target)
         let established = ids.filter { waiting[$0] == nil }
         for id in ids.subtracting(established) { giveUp(id, error) }
@@ -191,7 +191,7 @@ final class SubscriptionHub {
         }
     }
 
-    func deliver(_ message: RedisMessage, to target: SubscriptionTable.Target) {
+    func deliver(_ message: RedisMessage, to target: SubscriptionTarget) {
         for id in table.listeners(of: target) {
             listeners[id]?.deliver(message)
         }

@@ -7,7 +7,7 @@ import RESP
 /// and errors are replies. Every command sent here is answered once, in order.
 final class SubscriptionStream: ConnectionReceiver {
     private enum Sent {
-        case subscribe(SubscriptionTable.Target)
+        case subscribe(SubscriptionTarget)
         case unsubscribe
         case ping
     }
@@ -17,7 +17,7 @@ final class SubscriptionStream: ConnectionReceiver {
     private let eventLoop: any EventLoop
     private var sent = CircularBuffer<Sent>()
     /// How often each target is subscribed to in what was sent.
-    private var awaited: [SubscriptionTable.Target: Int] = [:]
+    private var awaited: [SubscriptionTarget: Int] = [:]
     private var liveness: Liveness
     private var timer: Scheduled<Void>?
     private var hasAnswered = false
@@ -44,7 +44,7 @@ final class SubscriptionStream: ConnectionReceiver {
         timer = eventLoop.scheduleTask(deadline: liveness.nextCheck) { stream.value.timerFired() }
     }
 
-    func subscribe(to targets: [SubscriptionTable.Target]) {
+    func subscribe(to targets: [SubscriptionTarget]) {
         for target in targets {
             sent.append(.subscribe(target))
             awaited[target, default: 0] += 1
@@ -52,7 +52,7 @@ final class SubscriptionStream: ConnectionReceiver {
         connection.send(targets.map(\.subscribe))
     }
 
-    func unsubscribe(from targets: [SubscriptionTable.Target]) {
+    func unsubscribe(from targets: [SubscriptionTarget]) {
         for _ in targets { sent.append(.unsubscribe) }
         connection.send(targets.map(\.unsubscribe))
     }
@@ -148,7 +148,7 @@ final class SubscriptionStream: ConnectionReceiver {
     ///
     /// - Returns: whether no other for the target is to be answered.
     @discardableResult
-    private func isLast(_ target: SubscriptionTable.Target) -> Bool {
+    private func isLast(_ target: SubscriptionTarget) -> Bool {
         awaited[target, default: 1] -= 1
         guard awaited[target] == 0 else { return false }
         awaited[target] = nil
@@ -159,7 +159,7 @@ final class SubscriptionStream: ConnectionReceiver {
         _ channel: String,
         pattern: String?,
         _ payload: ByteBuffer,
-        to target: SubscriptionTable.Target
+        to target: SubscriptionTarget
     ) {
         hub.deliver(RedisMessage(channel: channel, pattern: pattern, payload: payload), to: target)
     }

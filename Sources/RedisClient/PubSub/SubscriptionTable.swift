@@ -2,48 +2,10 @@ import RESP
 
 /// Who listens to what. Pure: says what to send, and whom to tell what.
 struct SubscriptionTable {
-    enum Target: Hashable, Sendable {
-        case channel(String)
-        case pattern(String)
-
-        private var name: String {
-            switch self {
-            case .channel(let name), .pattern(let name): name
-            }
-        }
-
-        /// By the bytes of their names, as servers tell them apart.
-        static func == (one: Self, other: Self) -> Bool {
-            switch (one, other) {
-            case (.channel, .channel), (.pattern, .pattern): one.name.utf8.elementsEqual(other.name.utf8)
-            default: false
-            }
-        }
-
-        func hash(into hasher: inout Hasher) {
-            var name = name
-            name.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-        }
-
-        var subscribe: RESPCommand {
-            switch self {
-            case .channel(let name): RESPCommand("SUBSCRIBE", name)
-            case .pattern(let name): RESPCommand("PSUBSCRIBE", name)
-            }
-        }
-
-        var unsubscribe: RESPCommand {
-            switch self {
-            case .channel(let name): RESPCommand("UNSUBSCRIBE", name)
-            case .pattern(let name): RESPCommand("PUNSUBSCRIBE", name)
-            }
-        }
-    }
-
     private struct Subscription {
-        var targets: Set<Target>
+        var targets: Set<SubscriptionTarget>
         /// Targets that this connection has not confirmed.
-        var missing: Set<Target>
+        var missing: Set<SubscriptionTarget>
         /// Whether it was complete on an earlier connection.
         var isRenewal = false
     }
@@ -54,17 +16,18 @@ struct SubscriptionTable {
     }
 
     private var subscriptions: [UInt64: Subscription] = [:]
-    private var listeners: [Target: Set<UInt64>] = [:]
-    private var confirmed: Set<Target> = []
+    private var listeners: [SubscriptionTarget: Set<UInt64>] = [:]
+    private var confirmed: Set<SubscriptionTarget> = []
 
-    var targets: [Target] { Array(listeners.keys) }
+    var targets: [SubscriptionTarget] { Array(listeners.keys) }
 
-    func listeners(of target: Target) -> Set<UInt64> {
+    func listeners(of target: SubscriptionTarget) -> Set<UInt64> {
         listeners[target] ?? []
     }
 
     /// - Returns: what must be subscribed to for it, and whether everything is already.
-    mutating func add(_ id: UInt64, _ targets: Set<Target>) -> (new: [Target], isComplete: Bool) {
+    mutating func add(_ id: UInt64, _ targets: Set<SubscriptionTarget>) -> (new: [SubscriptionTarget], isComplete: Bool)
+    {
         let new = targets.filter { listeners[$0] == nil }
         for target in targets { listeners[target, default: []].insert(id) }
         let missing = targets.subtracting(confirmed)
@@ -73,7 +36,7 @@ struct SubscriptionTable {
     }
 
     /// - Returns: what nobody listens to any longer.
-    mutating func remove(_ id: UInt64) -> [Target] {
+    mutating func remove(_ id: UInt64) -> [SubscriptionTarget] {
         guard let subscription = subscriptions.removeValue(forKey: id) else { return [] }
         return subscription.targets.filter { target in
             listeners[target]?.remove(id)
@@ -87,7 +50,7 @@ struct SubscriptionTable {
     /// The server confirmed a target.
     ///
     /// - Returns: the subscriptions that this completes.
-    mutating func confirm(_ target: Target) -> [Completion] {
+    mutating func confirm(_ target: SubscriptionTarget) -> [Completion] {
         guard let waiting = listeners[target] else { return [] }
         confirmed.insert(target)
         return waiting.compactMap { id -> Completion? in
@@ -114,5 +77,21 @@ struct SubscriptionTable {
             subscriptions[id]?.missing = subscription.targets
         }
         return interrupted
+    }
+}
+
+extension SubscriptionTarget {
+    var subscribe: RESPCommand {
+        switch self {
+        case .channel(let name): RESPCommand("SUBSCRIBE", name)
+        case .pattern(let name): RESPCommand("PSUBSCRIBE", name)
+        }
+    }
+
+    var unsubscribe: RESPCommand {
+        switch self {
+        case .channel(let name): RESPCommand("UNSUBSCRIBE", name)
+        case .pattern(let name): RESPCommand("PUNSUBSCRIBE", name)
+        }
     }
 }

@@ -1,33 +1,11 @@
 import NIOCore
 import RESP
 
-/// What is listened to, and what the service tells of it: `message,chat,hi`.
-enum SubscriptionTarget: Hashable, Sendable {
-    case channel(String)
-    case pattern(String)
-
+/// Where the service is asked to listen, and what it tells of it: `message,chat,hi`.
+extension SubscriptionTarget {
     enum Event: Hashable {
         case confirmed
         case message(RedisMessage)
-    }
-
-    private var name: String {
-        switch self {
-        case .channel(let name), .pattern(let name): name
-        }
-    }
-
-    /// By the bytes of their names, as servers tell them apart.
-    static func == (one: Self, other: Self) -> Bool {
-        switch (one, other) {
-        case (.channel, .channel), (.pattern, .pattern): one.name.utf8.elementsEqual(other.name.utf8)
-        default: false
-        }
-    }
-
-    func hash(into hasher: inout Hasher) {
-        var name = name
-        name.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
 
     var path: String {
