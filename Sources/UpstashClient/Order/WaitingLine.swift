@@ -44,6 +44,8 @@ struct WaitingLine {
     private var leaving: [ObjectIdentifier: Claims.Place] = [:]
     /// Whether there are jobs that were not looked at, for there were too many for one go.
     private(set) var hasMore = false
+    /// How often a job was compared with those before it, for tests.
+    private(set) var comparisons = 0
 
     init(_ configuration: UpstashClient.Configuration, inbox: Inbox) {
         self.configuration = configuration
@@ -118,6 +120,7 @@ struct WaitingLine {
                     break
                 }
                 let place = enterFirst()
+                comparisons += 1
                 let blocker = claims.blocker(of: place)
                 if blocker != nil || claims.depends(place, on: ofLater) {
                     woken.removeFirst()
