@@ -111,6 +111,11 @@ final class StoreBacklog: Sendable {
         startReplay()
     }
 
+    /// The same after the store has failed, for callers who do not wait for it to fail once more.
+    func giveUpMeanwhile(_ token: String, of key: String, heldFor limit: Duration) {
+        spawner.spawn { await self.giveUp(token, of: key, heldFor: limit) }
+    }
+
     /// Whether the store could not be told of an invalidation, and has not been since.
     var isBehind: Bool { state.withLockedValue { $0.replay != nil && $0.pending.count > 0 } }
 

@@ -29,6 +29,8 @@ final class FlightDesk: Sendable {
         let field: AnyField
         var task: SpawnedTask?
         var isAbandoned = false
+        /// What it waits for, while another process has the lease.
+        var pause: SpawnedTask?
         /// What readers get meanwhile; none any more once the store has said otherwise.
         var interim: InterimAnswer?
         var isChecking = false
@@ -147,10 +149,32 @@ final class FlightDesk: Sendable {
 
     /// Another process has changed a key; `change` applies that to what is held.
     func tell(_ key: String, _ generation: Generation, isInvalidation: Bool, _ change: (inout L1Change) -> Void) {
-        changing(then: run) { state, l1 in
+        changing { (pause: SpawnedTask?, starts: [FlightTable<Waiter>.Start]) in
+            pause?.cancel()
+            run(starts)
+        } _: { state, l1 in
             change(&l1)
-            return state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
+            let pause = state.table.current(of: key).flatMap { state.runs[$0]?.pause }
+            return (pause, state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now()))
         }
+    }
+
+    /// Has a flight wait until an instant, or until another process tells of a change of its key.
+    ///
+    /// - Throws: `CancellationError`.
+    func pause(_ id: FlightID, until instant: MonotonicInstant) async throws {
+        let pause = spawner.spawn { [spawner] in try? await spawner.sleep(until: instant) }
+        let isTold = state.withLockedValue { state in
+            state.runs[id]?.pause = pause
+            return state.table.hasNews(id)
+        }
+        if isTold { pause.cancel() }
+        await withTaskCancellationHandler {
+            await pause.wait()
+        } onCancel: {
+            pause.cancel()
+        }
+        try Task.checkCancellation()
     }
 
     /// Keeps what a flight has brought, unless an invalidation has overtaken it or the key has another generation.

@@ -199,7 +199,7 @@ extension FlightRunner {
             case .failure(let error):
                 // The store went away in the meantime: what was loaded stays in this process.
                 tools.noteStoreError(error, .fill)
-                await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+                tools.backlog.giveUpMeanwhile(lease.token, of: field.key, heldFor: leaseTime)
             }
         }
         // What the store has not taken may have been overtaken since the load began: the next read asks the store.
@@ -275,7 +275,7 @@ extension FlightRunner {
             if !isNoted { return await storedInstead(of: outcome, error, beside: kept) }
         case .failure(let storeError):
             tools.noteStoreError(storeError, .fail)
-            await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+            tools.backlog.giveUpMeanwhile(lease.token, of: field.key, heldFor: leaseTime)
         }
         return outcome
     }

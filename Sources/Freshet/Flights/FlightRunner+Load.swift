@@ -86,7 +86,7 @@ extension FlightRunner {
             note(noLease: error)
             if !(error is CancellationError) { tools.noteStoreError(error, .lease) }
             if let error = error as? CacheError, error.code == .storeRejected || error.refusal != nil { throw error }
-            await tools.backlog.giveUp(request.token, of: field.key, heldFor: leaseTime)
+            tools.backlog.giveUpMeanwhile(request.token, of: field.key, heldFor: leaseTime)
             throw error
         }
     }
@@ -102,5 +102,5 @@ extension FlightRunner {
     var leaseTime: Duration { field.policy.hardDeadline + Self.fillTime }
 
     /// Long enough to outlast a holder that has died, and the one that comes after it.
-    func leaseWait() -> LeaseWait { LeaseWait(limit: leaseTime * 2, spawner: tools.spawner) }
+    func leaseWait() -> LeaseWait { LeaseWait(of: id, at: desk, limit: leaseTime * 2) }
 }

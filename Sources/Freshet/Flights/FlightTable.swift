@@ -208,6 +208,9 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         return (Array(flight.seats.values), startQueued(flight.key, at: now))
     }
 
+    /// The flight that readers of the key join.
+    func current(of key: String) -> FlightID? { slots[key]?.current }
+
     /// Whether no invalidation has overtaken the flight.
     func isCurrent(_ id: FlightID) -> Bool {
         guard let slot = flights[id].flatMap({ slots[$0.key] }) else { return false }

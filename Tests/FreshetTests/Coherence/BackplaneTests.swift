@@ -336,22 +336,50 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
-    @Test("what another node stored while its load was waited for is asked for once")
-    func filledDuringLease() async throws {
+    /// With the clock standing still: nobody waits for the end of a pause.
+    @Test(
+        "what another node stored while its load was waited for is asked for at once, and once",
+        arguments: [false, true]
+    )
+    func filledDuringLease(isForced: Bool) async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        let other = try await fleet.node()
+        let loading = fleet.spawner.task {
+            try await isForced ? other.refresh(fleet.field).value : other.value(of: fleet.field)
+        }
+        try await fleet.source.waitForLoads(1)
+        let waiting = fleet.spawner.task {
+            try await isForced ? node.cache.refresh(fleet.field).value : node.cache.value(of: fleet.field)
+        }
+        try await waitUntil("the wait for the lease") { node.store.calls(of: .lease) == 1 }
+        await fleet.spawner.advance(by: .seconds(4))
+        fleet.source.end(1, value: "v1")
+        #expect(try await loading.value == "v1")
+        let asked = (node.store.calls(of: .lease), node.store.calls(of: .read))
+        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
+        #expect(try await waiting.value == "v1")
+        #expect(node.store.calls(of: .lease) + node.store.calls(of: .read) == asked.0 + asked.1 + 1)
+        #expect(fleet.source.loads == 1)
+        node.run.cancel()
+    }
+
+    @Test("where another node's load is invalidated, whoever waits for it loads at once", arguments: [false, true])
+    func invalidatedDuringLease(hard: Bool) async throws {
         let node = try await Node(Fleet())
         let fleet = node.fleet
         let other = try await fleet.node()
         let loading = fleet.spawner.task { try await other.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
-        let reader = fleet.spawner.task { try await node.cache.value(of: fleet.field) }
+        let waiting = fleet.spawner.task { try await node.cache.value(of: fleet.field) }
         try await waitUntil("the wait for the lease") { node.store.calls(of: .lease) == 1 }
-        await fleet.spawner.settle()
+        await fleet.spawner.advance(by: .seconds(4))
+        try await node.hear(hard ? .remove : .expire)
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        #expect(try await waiting.value == "v2")
         fleet.source.end(1, value: "v1")
-        #expect(try await loading.value == "v1")
-        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
-        await fleet.spawner.advance(by: .milliseconds(100))
-        #expect(try await reader.value == "v1")
-        #expect(node.store.calls(of: .lease) == 2)
+        _ = try await loading.value
         node.run.cancel()
     }
 

@@ -491,6 +491,21 @@ struct StoreOutageTests {
         await node.shutdown()
     }
 
+    @Test("C8: whoever waits for a load whose store hangs by then waits for one time limit of the store, not for two")
+    func hangsAtTheEnd() async throws {
+        let fleet = Fleet()
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        store.inject(.hang)
+        fleet.source.end(1, value: "v1")
+        try await waitUntil("the fill") { store.hangingCalls == 1 }
+        await fleet.spawner.advance(by: .milliseconds(700))
+        #expect(try await reader.value == "v1")
+        store.recover()
+    }
+
     @Test("C5: what ends while a slow store is told of a failure is not served after it")
     func endsMeanwhile() async throws {
         let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(2) }
