@@ -37,7 +37,9 @@ extension UpstashClient.Configuration {
     ///
     /// - Throws: ``UpstashError`` with ``UpstashError/Code/invalidConfiguration``.
     public init(url: String) throws {
-        guard var parts = URLComponents(string: url) else { throw Endpoint.invalid("The REST URL is no URL.") }
+        guard var parts = URLComponents(string: url, encodingInvalidCharacters: false) else {
+            throw Endpoint.invalid("The REST URL is no URL; what no URL may hold is to be percent-encoded.")
+        }
         let items = parts.queryItems ?? []
         guard items.count == 1, items[0].name == "_token", let token = items[0].value else {
             throw Endpoint.invalid("The REST URL needs its token: https://host?_token=…, and no other parameter.")
