@@ -34,10 +34,10 @@ final class SlowSource: Sendable {
 
     deinit { channel.close(promise: nil) }
 
-    func answer() {
-        let body = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 6\r\n\r\n\"done\""
+    func answer(_ json: String = "\"done\"") {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(json.utf8.count)\r\n\r\n"
         for channel in waiting.withLockedValue({ $0 }) {
-            channel.writeAndFlush(ByteBuffer(string: body), promise: nil)
+            channel.writeAndFlush(ByteBuffer(string: head + json), promise: nil)
         }
     }
 

@@ -164,6 +164,14 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelWritabilityChanged()
     }
 
+    /// The framework closes behind an answer that has yet to be sent, which would be dropped.
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard mode == .all, context.channel.isActive, bufferedBytes(context.channel) > 0 else {
+            return context.close(mode: mode, promise: promise)
+        }
+        context.close(mode: .output).assumeIsolated().whenComplete { _ in context.close(promise: promise) }
+    }
+
     /// Closes the connection of a client that sends no more, unless what it asked for is answered at once, one after
     /// the other. An answer in the way may take as long as the client goes on reading it. What is answered is left to
     /// the framework, which then closes, too.
