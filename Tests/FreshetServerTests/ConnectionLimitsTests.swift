@@ -147,7 +147,7 @@ struct ConnectionLimitsTests {
             guard case .head(let head)? = try channel.readOutbound(as: HTTPResponsePart.self) else { return nil }
             return head.status.code
         }
-        let channel = try Self.channel()
+        let channel = try Self.channel { _ in 0 }
         try channel.writeInbound(head(length: "10"))
         #expect(try status(channel) == 100)
         try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "0123456789")))
