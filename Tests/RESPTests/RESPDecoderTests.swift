@@ -59,6 +59,16 @@ import Testing
         #expect([first, original, copied] == [.bulk("first"), .bulk("original"), .bulk("copied")])
     }
 
+    @Test func takesNoPushForAnElement() {
+        let push = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n"
+        let text = "*2\r\n$1\r\na\r\n\(push)%1\r\n\(push)+f\r\n>0\r\n_\r\n+OK\r\n"
+        let pushed = RESPValue.push([.bulk("invalidate"), .array([.bulk("k")])])
+        let map = RESPValue.map([.init(key: .simpleString("f"), value: .null)])
+        let expected: [RESPValue] = [pushed, pushed, .push([]), .array([.bulk("a"), map]), .simpleString("OK")]
+        #expect(Decoded(text).values == expected)
+        #expect(Decoded(text.utf8.map { [$0] }).values == expected)
+    }
+
     @Test func decodesNotANumber() {
         let values = Decoded(",nan\r\n").values
         #expect(values.count == 1)

@@ -8,7 +8,8 @@ public import NIOCore
 /// ```
 ///
 /// Nothing is decoded twice: after an incomplete value the decoder goes on where it stopped, so that a value that
-/// arrives in many pieces costs time in proportion to its length. Attributes are read over; they are not the reply.
+/// arrives in many pieces costs time in proportion to its length. Attributes are read over; they are not the reply. A
+/// push within another value comes before it, as a value of its own.
 ///
 /// Payloads of up to 256 bytes are copied into chunks of 2 KiB, which neighbours share; larger ones get memory of
 /// their own, or are slices of what was appended if they make up at least a quarter of it. So a value never pins more
@@ -165,6 +166,8 @@ public struct RESPDecoder: Sendable {
     /// Puts a value into the aggregate that waits for it and closes what that completes.
     private mutating func fold(_ value: consuming RESPValue) -> RESPValue? {
         while !stack.isEmpty {
+            // Redis before 7.0.5 puts them between the elements of a reply, of which they are none.
+            if case .push = value { return value }
             let top = stack.count - 1
             stack[top].append(value)
             guard stack[top].isComplete else { return nil }
