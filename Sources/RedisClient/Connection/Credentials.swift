@@ -3,10 +3,7 @@ import NIOCore
 import RESP
 
 /// Who a client is to the server.
-struct Credentials: Sendable {
-    /// What servers take that ask for none.
-    static let nobody = Credentials(username: "default", password: "")
-
+struct Credentials: Sendable, Equatable {
     let username: String?
     let password: String
 
@@ -72,14 +69,16 @@ extension RedisClient {
         await rotation.beginChange()
         defer { rotation.endChange() }
         if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
-        let (before, said) = (rotation.current, configuration.credentials)
+        let before = rotation.current
         // Also on failure: what was made meanwhile has said what is not kept.
         defer { for node in servers { node.leases.renew() } }
         do {
             try await announce(Credentials(username: username, password: password))
         } catch {
-            rotation.current = before
-            await restore(said ?? .nobody)
+            if rotation.current != before {
+                rotation.current = before
+                await forget()
+            }
             guard let refusal = error as? RESPError else { throw error }
             throw RedisClientError(
                 .authenticationFailed,
@@ -98,7 +97,7 @@ extension RedisClient {
 
     private func announce(_ credentials: Credentials) async throws {
         // Nobody else says them before a server has taken them.
-        try await say(credentials)
+        try await prove(credentials)
         configuration.rotation.current = credentials
         if !servers.contains(where: \.isConnected) {
             do {
@@ -112,18 +111,27 @@ extension RedisClient {
         try await say(credentials)
     }
 
-    /// To all servers at once, however many there are.
-    private func say(_ credentials: Credentials) async throws {
-        let (command, deadline) = (credentials.command, authenticationDeadline)
+    /// Asks all servers on connections of their own: from Redis 7.2 a refusal may go unsaid among other replies, and those
+    /// behind it would be taken for others.
+    private func prove(_ credentials: Credentials) async throws {
+        let trials = servers.filter(\.isConnected).map { $0.trial(of: credentials) }
+        defer { for trial in trials { trial.abandon(within: .zero) } }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for node in servers where node.isConnected {
-                group.addTask { _ = try await node.run(command, deadline: deadline) }
-            }
+            for trial in trials { group.addTask { try await trial.connect() } }
             try await group.waitForAll()
         }
     }
 
-    private var authenticationDeadline: NIODeadline { .now() + TimeAmount(clamping: configuration.commandTimeout) }
+    /// To all servers at once, however many there are.
+    private func say(_ credentials: Credentials) async throws {
+        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for node in servers where node.isConnected {
+                group.addTask { _ = try await node.run(credentials.command, deadline: deadline) }
+            }
+            try await group.waitForAll()
+        }
+    }
 
     /// Attempts under way may have said what was replaced. Those that begin now do not.
     private func attemptsEnd() async {
@@ -131,16 +139,23 @@ extension RedisClient {
         for node in servers where node.isConnecting { try? await node.connect(until: late) }
     }
 
-    /// Says once more what held before. A cancelled caller waits for that as well.
-    private func restore(_ credentials: Credentials) async {
+    /// Makes connections anew that have said what is not kept. A cancelled caller waits for that as well.
+    private func forget() async {
         await Task {
             await attemptsEnd()
-            let (command, deadline) = (credentials.command, authenticationDeadline)
-            await withTaskGroup(of: Void.self) { group in
-                for node in servers where node.isConnected {
-                    group.addTask { _ = try? await node.run(command, deadline: deadline) }
-                }
-            }
+            for node in servers { node.renewConnections() }
         }.value
+    }
+}
+
+extension RedisNode {
+    /// Another connection to the server, for somebody to see whether it takes credentials.
+    fileprivate func trial(of credentials: Credentials) -> RedisNode {
+        var configuration = configuration
+        configuration.rotation = CredentialRotation()
+        configuration.rotation.current = credentials
+        configuration.peer = .any
+        configuration.clientSideCaching = false
+        return RedisNode(configuration: configuration, eventLoop: eventLoop, logger: logger, isRenewed: false)
     }
 }
