@@ -1,7 +1,9 @@
+import NIOConcurrencyHelpers
 import RESP
-import RedisClient
 import TestSupport
 import Testing
+
+@testable import RedisClient
 
 @Suite struct HandshakeTests {
     @Test(arguments: RESPVersion.allCases)
@@ -109,5 +111,36 @@ import Testing
         }
         #expect(try await client.execute(RESPCommand("CLIENT", "GETNAME")).string == "old")
         await client.close()
+    }
+
+    /// As proxies do that ask for a password of their own.
+    @Test func fallsBackWhereHelloDoesNotAuthenticate() async throws {
+        let isIn = NIOLockedValueBox(false)
+        let server = try await ScriptedServer.start(greets: false) { words in
+            if words == ["AUTH", "secret"] { isIn.withLockedValue { $0 = true } }
+            return isIn.withLockedValue { $0 } ? "+OK\r\n" : "-NOAUTH Authentication required.\r\n"
+        }
+        let client = RedisClient(port: server.port) { $0.password = "secret" }
+        #expect(try await client.execute(RESPCommand("GET", "a")).string == "OK")
+        await client.close()
+        try await server.stop()
+    }
+
+    /// `HELLO` tells it, too.
+    @Test func aUserWhoMayNotAskForTheRoleIsLetInToAPrimary() async throws {
+        let user = ["--user", "app", "on", ">pw", "~*", "+@all", "-role"]
+        let primary = try await RedisServer.start(arguments: user)
+        let replica = try await RedisServer.start(arguments: user + ["--replicaof", "127.0.0.1", "\(primary.port)"])
+        for (server, isPrimary) in [(primary, true), (replica, false)] {
+            let client = RedisClient(server) {
+                $0.peer = .primary
+                $0.username = "app"
+                $0.password = "pw"
+            }
+            let error = try await clientError { try await client.connect() }
+            #expect((error == nil) == isPrimary)
+            #expect(error == nil || error?.message == "The server is not a primary.")
+            await client.close()
+        }
     }
 }

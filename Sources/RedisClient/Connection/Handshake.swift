@@ -23,6 +23,8 @@ struct Handshake: Sendable {
     private var awaited: [Step] = []
     private var version: RESPVersion
     private var fallsBack = false
+    /// What the server says of itself in its answer to `HELLO`.
+    private var isPrimary: Bool?
     /// Why RESP3 is not spoken.
     private var helloRefusal: RESPError?
     /// The server's last error. It is why a server ends the connection that has too many already.
@@ -48,7 +50,10 @@ struct Handshake: Sendable {
             if step != .courtesy { refusal = error }
             if let failure = failure(of: step, error) { return .fail(failure) }
         }
-        if step == .role, !fallsBack, reply.array?.first?.string != "master" {
+        if step == .hello {
+            isPrimary = reply.pairs?.first { $0.key.string == "role" }.map { $0.value.string == "master" }
+        }
+        if step == .role, !fallsBack, reply.error == nil ? reply.array?.first?.string != "master" : isPrimary != true {
             return .fail(RedisClientError(.connectFailed, "The server is not a primary."))
         }
         guard awaited.isEmpty else { return .wait }
@@ -63,12 +68,22 @@ struct Handshake: Sendable {
 
     private mutating func failure(of step: Step, _ error: RESPError) -> RedisClientError? {
         if step == .courtesy || fallsBack { return nil }
+        // Proxies do not read what it says of credentials.
+        if step == .hello, error.code == .noAuth, configuration.credentials != nil {
+            (fallsBack, helloRefusal) = (true, error)
+            return nil
+        }
+        if step == .role, isPrimary != nil, error.code == .noPermission { return nil }
         // A server that knows who asks, and is there; a script may keep it busy, its primary be away.
         if step == .ping, [.noPermission, .busy, .masterDown].contains(error.code) { return nil }
         if error.code == .noAuth || error.code == .wrongPassword || error.code == .noPermission || step == .authenticate
         {
             let reason =
-                error.code == .noAuth ? "The server asks for a password." : "The server refused the credentials."
+                switch error.code {
+                case .noAuth: "The server asks for a password."
+                case .noPermission: "The server does not let the user do what connecting takes."
+                default: "The server refused the credentials."
+                }
             return RedisClientError(.authenticationFailed, reason, underlying: error)
         }
         if error.code == .busy {

@@ -77,7 +77,9 @@ extension RoutedExecutor {
         case .answer: break
         // It may be made up.
         case .go where command.runsScript, .wait where command.runsScript: router.suspect(node)
-        case .go(let redirect): router.follow(redirect)
+        case .go(let redirect):
+            node.learn(from: redirect)
+            router.follow(redirect)
         case .wait(let reason): _ = router.turnedAway(by: node, reason, fromReplica: false)
         }
     }

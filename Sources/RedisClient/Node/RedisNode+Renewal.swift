@@ -2,7 +2,8 @@ import NIOConcurrencyHelpers
 import NIOCore
 import RESP
 
-/// Turning from a server that is a primary no longer: the address may lead to another since the connection was made.
+/// Turning from a server that is not the one to ask any longer: the address may lead to another since the connection was
+/// made.
 extension RedisNode {
     /// - Parameter replies: to commands, in their order.
     func learn(from replies: [RESPValue], to commands: [RESPCommand]) {
@@ -29,6 +30,11 @@ extension RedisNode {
         }
     }
 
+    /// A server that sends callers to where it was found itself is not what is found there by now.
+    func learn(from redirect: Redirect) {
+        if redirect.target == configuration.address { renewConnections() }
+    }
+
     /// Has connections made anew that are not broken, each behind its last reply. Not at once if that was done just
     /// before: the server may be a replica on purpose.
     func renewConnections() {
@@ -41,7 +47,7 @@ extension RedisNode {
                 return stream.value
             }
             self.watch(.leaving)
-            let reason = RedisClientError(.connectionLost, "The server took no writes; there may be another by now.")
+            let reason = RedisClientError(.connectionLost, "There may be another server at this address by now.")
             stream?.close(within: TimeAmount(clamping: self.configuration.commandTimeout), because: reason)
         }
     }

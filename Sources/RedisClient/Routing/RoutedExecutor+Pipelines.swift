@@ -97,6 +97,7 @@ extension RoutedExecutor {
                         parts[part].command.runsScript
                         ? afterScripts[part] ?? .answer : followUp(error, from: batch.node)
                     if case .wait(let reason) = next { reasons.insert(reason) }
+                    if case .go(let redirect) = next { batch.node.learn(from: redirect) }
                     return next
                 }
                 var isSpared = false

@@ -95,6 +95,7 @@ struct Attempts {
         case .answer:
             throw error
         case .go(let redirect):
+            node.learn(from: redirect)
             executor.router.follow(redirect)
             try await moved(orThrow: error)
             return redirect

@@ -246,6 +246,32 @@ import Testing
         for server in [first, second] { try await server.stop() }
     }
 
+    @Test(arguments: [true, false])
+    func aServerThatSendsCallersToItselfIsLookedForAnew(isPipeline: Bool) async throws {
+        let (ports, greetings) = (NIOLockedValueBox(0), NIOLockedValueBox(0))
+        let server = try await ScriptedServer.start(greets: false) { command in
+            switch command[0] {
+            case "HELLO":
+                greetings.withLockedValue { $0 += 1 }
+                return "%0\r\n"
+            case "CLIENT": return "+OK\r\n"
+            case "CLUSTER":
+                return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", ports.withLockedValue { $0 }))
+            default:
+                // Another one is behind the address from the next connection on.
+                return greetings.withLockedValue { $0 } > 1
+                    ? "+OK\r\n" : "-MOVED 15495 127.0.0.1:\(ports.withLockedValue { $0 })\r\n"
+            }
+        }
+        ports.withLockedValue { $0 = server.port }
+        let client = ScriptedCluster.client(server.port)
+        let get = RESPCommand("GET", "a")
+        let reply = try await isPipeline ? client.execute(pipeline: [get])[0] : client.execute(get)
+        #expect(reply.string == "OK")
+        await client.close()
+        try await server.stop()
+    }
+
     @Test func aLeaseLearnsFromWhatItsCallerIsAnswered() async throws {
         let new = try await ScriptedServer.start { command in
             command[0] == "CLUSTER" ? "-ERR not now\r\n" : "+new\r\n"
