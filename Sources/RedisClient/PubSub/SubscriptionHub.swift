@@ -128,10 +128,22 @@ final class SubscriptionHub {
         recheckPlace(isGap: isDoubtful)
     }
 
+    /// - Parameter isGap: whether the server itself may be another by now.
     func recheckPlace(isGap: Bool) {
-        if case .connecting = phase, isGap { isDoubtful = true }
-        guard case .ready(let stream) = phase, let address, isGap || !place.isRight(address) else { return }
-        stream.leave(because: "The subscriptions belong on another server now.")
+        let isWrong = address.map { !place.isRight($0) } ?? true
+        switch phase {
+        case .ready(let stream) where isGap || isWrong:
+            stream.leave(because: "The subscriptions belong on another server now.")
+        case .connecting where isWrong:
+            backoff.succeeded()
+            attempted?.close(RedisClientError(.connectFailed, "The subscriptions belong on another server now."))
+        case .connecting:
+            isDoubtful = isDoubtful || isGap
+        case .waitingToReconnect where isWrong:
+            backoff.succeeded()
+            attempt()
+        default: break
+        }
     }
 
     private func attemptFailed(_ error: any Error) {

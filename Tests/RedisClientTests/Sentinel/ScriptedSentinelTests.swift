@@ -47,6 +47,28 @@ import Testing
         for server in [first, second, sentinel.server] { try await server.stop() }
     }
 
+    /// Though the old one was to be tried again an hour later.
+    @Test(.timeLimit(.minutes(1)))
+    func subscriptionsGoToAnotherPrimaryAtOnce() async throws {
+        let tracked = NIOLockedValueBox(0)
+        let (first, second) = (try await primary(tracked), try await primary(tracked))
+        let port = NIOLockedValueBox(first.port)
+        let sentinel = try await ScriptedSentinel.start { port.withLockedValue { $0 } }
+        let client = sentinel.client {
+            $0.reconnectBackoff = .seconds(3600)...(.seconds(3600))
+            $0.topologyInterval = .seconds(3600)
+        }
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        #expect(await eventually { sentinel.counts.subscriptions == 1 })
+        try await first.stop()
+        guard case .disconnected = try await events.next() else { return #expect(Bool(false), "not disconnected") }
+        port.withLockedValue { $0 = second.port }
+        sentinel.tell(from: first.port, to: second.port)
+        guard case .resubscribed = try await events.next() else { return #expect(Bool(false), "not subscribed") }
+        await client.close()
+        for server in [second, sentinel.server] { try await server.stop() }
+    }
+
     /// Two primaries, the first of which is one, and three sentinels.
     private struct Setup {
         let servers: [ScriptedServer]
