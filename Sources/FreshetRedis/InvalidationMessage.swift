@@ -30,10 +30,12 @@ public struct InvalidationMessage: Sendable, Hashable {
 
     /// The message a payload is; nil if it is none, as a later version of Freshet may publish.
     public init?(payload: some StringProtocol) {
-        let parts = payload.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, !parts[0].isEmpty, let action = Action(rawValue: String(parts[1])), !parts[2].isEmpty
+        // A key that begins with a combining mark makes one character with the space before it.
+        let parts = payload.utf8.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
+        guard parts.count == 3, !parts[0].isEmpty, let action = Action(rawValue: parts[1]), !parts[2].isEmpty
         else { return nil }
-        self.init(generation: String(parts[0]), action: action, key: String(parts[2]))
+        self.init(generation: parts[0], action: action, key: parts[2])
     }
 
     public var payload: String { "\(generation) \(action.rawValue) \(key)" }

@@ -141,7 +141,7 @@ public struct FileSource: FieldSource {
     private func decode(_ bytes: ByteBuffer) throws -> JSONValue {
         guard bytes.readableBytes > 0 else { throw CacheError(.sourceFailed, "\(name) is empty") }
         do {
-            return try StoredJSON.decode(JSONValue.self, from: bytes)
+            return try StoredJSON.decode(JSONValue.self, from: bytes, inAnyUnicode: true)
         } catch {
             throw CacheError(.sourceFailed, "\(name) is not JSON", underlying: error)
         }

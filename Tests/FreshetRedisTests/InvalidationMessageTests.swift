@@ -5,7 +5,7 @@ import Testing
 @Suite struct InvalidationMessageTests {
     @Test(arguments: [InvalidationMessage.Action.fill, .expire, .remove])
     func isReadAsItWasWritten(_ action: InvalidationMessage.Action) {
-        for key in ["agents", "a b  c ", "ñ\r\n", "{eu}:x"] {
+        for key in ["agents", "a b  c ", "ñ\r\n", "{eu}:x", "\u{301}x"] {
             let message = InvalidationMessage(generation: "0f", action: action, key: key)
             #expect(InvalidationMessage(payload: message.payload) == message)
         }

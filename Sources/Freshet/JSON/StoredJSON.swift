@@ -22,9 +22,15 @@ public enum StoredJSON {
         }
     }
 
+    /// - Parameter inAnyUnicode: whether it may be UTF-16 or UTF-32, or begin with a byte order mark, as what is not served
+    ///   as it came may.
     /// - Throws: `CacheError` with `invalidValue`; its message names the type and the path in the document, never the
     ///   value.
-    public static func decode<Value: Decodable>(_ type: Value.Type, from bytes: ByteBuffer) throws -> Value {
+    public static func decode<Value: Decodable>(
+        _ type: Value.Type,
+        from bytes: ByteBuffer,
+        inAnyUnicode: Bool = false
+    ) throws -> Value {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
         func failure(_ reason: String, _ cause: (any Error)? = nil) -> CacheError {
@@ -32,6 +38,7 @@ public enum StoredJSON {
             let name = type == JSONValue.self ? "JSON" : "\(type)"
             return CacheError(.invalidValue, "the bytes are no \(name): \(reason)", underlying: cause)
         }
+        guard inAnyUnicode || !isTakenForOtherUnicode(bytes) else { throw failure("not UTF-8") }
         let value: Value
         do {
             value = try decoder.decode(type, from: bytes)
@@ -41,6 +48,12 @@ public enum StoredJSON {
         // Foundation's decoder takes it, other programs do not.
         guard !hasTrailingComma(bytes) else { throw failure("a comma before a closing bracket") }
         return value
+    }
+
+    /// Whether Foundation's decoder would take it for something else than UTF-8 by its first bytes, or skip a mark.
+    private static func isTakenForOtherUnicode(_ bytes: ByteBuffer) -> Bool {
+        let start = bytes.readableBytesView.prefix(2)
+        return start.contains(0) || [0xEF, 0xFE, 0xFF].contains(start.first)
     }
 
     /// Whether well-formed JSON but for that has a comma before a closing bracket.

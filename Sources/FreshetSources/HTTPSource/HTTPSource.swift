@@ -158,7 +158,7 @@ extension HTTPSource {
             throw failure(error, asked)
         }
         do {
-            let value = try StoredJSON.decode(JSONValue.self, from: body)
+            let value = try StoredJSON.decode(JSONValue.self, from: body, inAnyUnicode: true)
             return .value(value, LoadDetails(etag: HTTPValidator(response.headers)?.stored))
         } catch {
             let reason = (error as? CacheError)?.message ?? "\(error)"

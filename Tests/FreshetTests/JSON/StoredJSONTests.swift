@@ -1,3 +1,4 @@
+import Foundation
 import Freshet
 import NIOCore
 import Testing
@@ -65,5 +66,17 @@ struct StoredJSONTests {
         let beyond = JSONValue.number(9_223_372_036_854_775_808)
         let expected: JSONValue = [nil, true, 1, largest, beyond, .number(-0.5), "a", [], ["b": ["c": [nil]]]]
         #expect(value == expected)
+    }
+
+    @Test(
+        "what is stored is UTF-8 without a mark",
+        arguments: [String.Encoding.utf16, .utf16LittleEndian, .utf32BigEndian]
+    )
+    func otherUnicode(encoding: String.Encoding) throws {
+        let data = try #require("{\"a\":\"é\"}".data(using: encoding))
+        for bytes in [ByteBuffer(bytes: data), ByteBuffer(bytes: [0xEF, 0xBB, 0xBF] + "[1]".utf8)] {
+            #expect(throws: CacheError.self) { try StoredJSON.decode(JSONValue.self, from: bytes) }
+            _ = try StoredJSON.decode(JSONValue.self, from: bytes, inAnyUnicode: true)
+        }
     }
 }
