@@ -47,6 +47,8 @@ public struct CacheError: Error, Sendable {
     public var underlying: (any Error)?
     /// Set where somebody has to mend it.
     package var refusal: Refusal?
+    /// Set where the store has certainly not been asked.
+    package var isUnsent = false
     /// Set where the store cannot serve the key either: what is there is no field's value, or the key cannot be sent.
     package var isOfKey = false
 

@@ -31,6 +31,8 @@ final class FlightDesk: Sendable {
         var isAbandoned = false
         /// What it waits for, while another process has the lease.
         var pause: SpawnedTask?
+        /// Whether another process has told of a change since the store was asked.
+        var isTold = false
         /// What readers get meanwhile; none any more once the store has said otherwise.
         var interim: InterimAnswer?
         var isChecking = false
@@ -106,6 +108,8 @@ final class FlightDesk: Sendable {
         }
         guard let id else { return nil }
         defer { land(id, .cancelled) }
+        // One that came before may find the lease taken by this.
+        if state.withLockedValue({ $0.table.ahead(of: id) }).contains(where: limiter.isHurried) { hurry(id) }
         return await load(id)
     }
 
@@ -154,7 +158,9 @@ final class FlightDesk: Sendable {
             run(starts)
         } _: { state, l1 in
             change(&l1)
-            let pause = state.table.current(of: key).flatMap { state.runs[$0]?.pause }
+            let id = state.table.current(of: key)
+            if let id { state.runs[id]?.isTold = true }
+            let pause = id.flatMap { state.runs[$0]?.pause }
             return (pause, state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now()))
         }
     }
@@ -166,7 +172,7 @@ final class FlightDesk: Sendable {
         let pause = spawner.spawn { [spawner] in try? await spawner.sleep(until: instant) }
         let isTold = state.withLockedValue { state in
             state.runs[id]?.pause = pause
-            return state.table.hasNews(id)
+            return state.runs[id]?.isTold ?? false
         }
         if isTold { pause.cancel() }
         await withTaskCancellationHandler {
@@ -206,7 +212,12 @@ final class FlightDesk: Sendable {
     }
 
     /// A flight is about to ask the store, which has whatever was told of until now.
-    func asksStore(_ id: FlightID) { state.withLockedValue { $0.table.forgetNews(id) } }
+    func asksStore(_ id: FlightID) {
+        state.withLockedValue { state in
+            state.runs[id]?.isTold = false
+            state.table.forgetNews(id)
+        }
+    }
 
     /// Keeps what the store has answered, as ``keep(_:of:_:)``, unless another process has stored something since it was
     /// asked: the answer may be what there was before.
@@ -359,11 +370,13 @@ extension FlightDesk {
         return false
     }
 
-    /// A load waits for the flight, which therefore must not wait for that load's place.
+    /// A load waits for the flight, which therefore must not wait for that load's place, nor for a flight that does.
     private func hurry(_ id: FlightID) {
-        limiter.hurry(id)
-        // It may have landed meanwhile.
-        if !state.withLockedValue({ $0.table.contains(id) }) { limiter.forget(id) }
+        for id in state.withLockedValue({ [id] + $0.table.ahead(of: id) }) {
+            limiter.hurry(id)
+            // It may have landed meanwhile.
+            if !state.withLockedValue({ $0.table.contains(id) }) { limiter.forget(id) }
+        }
     }
 
     private func leave(_ seat: SeatID) {

@@ -156,13 +156,17 @@ extension FlightRunner {
             tools.noteUncacheable(field)
         }
         // A removal ends the lease too; a slot that is given up, another process would load for in vain.
-        let isRemoved = isCurrent && (isHeld || isScheduled)
-        if let lease, !isRemoved || !isScheduled {
-            await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+        guard isCurrent && (isHeld || isScheduled) else {
+            if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
+            return
         }
-        guard isRemoved else { return }
-        desk.keep(id) { $0.drop(field.key) }
-        _ = try? await tools.backlog.send(.remove, of: field.key)
+        var isStillCurrent = false
+        desk.keep(id) { change in
+            isStillCurrent = true
+            change.drop(field.key)
+        }
+        // What has overtaken it since has ended the lease, and may be loading under one of its own.
+        if isStillCurrent { _ = try? await tools.backlog.send(.remove, of: field.key) }
     }
 
     /// Chosen once a load, and stored: both tiers agree on it.

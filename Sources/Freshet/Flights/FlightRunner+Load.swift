@@ -85,7 +85,11 @@ extension FlightRunner {
         } catch {
             note(noLease: error)
             if !(error is CancellationError) { tools.noteStoreError(error, .lease) }
-            if let error = error as? CacheError, error.code == .storeRejected || error.refusal != nil { throw error }
+            if let error = error as? CacheError,
+                error.isUnsent || error.code == .storeRejected || error.refusal != nil
+            {
+                throw error
+            }
             tools.backlog.giveUpMeanwhile(request.token, of: field.key, heldFor: leaseTime)
             throw error
         }

@@ -211,6 +211,12 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// The flight that readers of the key join.
     func current(of key: String) -> FlightID? { slots[key]?.current }
 
+    /// The flights of its key that a flight may have to wait for.
+    func ahead(of id: FlightID) -> [FlightID] {
+        guard let slot = flights[id].flatMap({ slots[$0.key] }) else { return [] }
+        return (Array(slot.running) + [slot.aside].compactMap(\.self)).filter { $0 != id }
+    }
+
     /// Whether no invalidation has overtaken the flight.
     func isCurrent(_ id: FlightID) -> Bool {
         guard let slot = flights[id].flatMap({ slots[$0.key] }) else { return false }

@@ -120,7 +120,9 @@ package final class GuardedStore: ForwardingStore, Sendable {
         switch breaker.withLockedValue({ $0.admit(at: start, isProbe: isProbe) }) {
         case .admitted(let granted): ticket = granted
         case .refused(let pause):
-            throw CacheError(.storeUnavailable, "the store has failed and is given a pause", retryAfter: pause)
+            var error = CacheError(.storeUnavailable, "the store has failed and is given a pause", retryAfter: pause)
+            error.isUnsent = true
+            throw error
         }
         let store = store
         do {

@@ -364,6 +364,26 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    @Test("nor is what is told while the store answers that another node has the lease")
+    func toldDuringLease() async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        let other = try await fleet.node()
+        let loading = fleet.spawner.task { try await other.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        node.store.inject(.hang, into: [.lease])
+        let waiting = fleet.spawner.task { try await node.cache.value(of: fleet.field) }
+        try await waitUntil("the lease") { node.store.hangingCalls == 1 }
+        node.backplane.send(.changed(key: "agents_list", .invalidated(.expire), try await node.generation))
+        node.store.recover()
+        try await waitUntil("another look") { node.store.calls(of: .lease) == 2 }
+        fleet.source.end(1, value: "v1")
+        #expect(try await loading.value == "v1")
+        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
+        #expect(try await waiting.value == "v1")
+        node.run.cancel()
+    }
+
     @Test("where another node's load is invalidated, whoever waits for it loads at once", arguments: [false, true])
     func invalidatedDuringLease(hard: Bool) async throws {
         let node = try await Node(Fleet())

@@ -178,6 +178,32 @@ struct LoadLimitTests {
         }
     }
 
+    @Test("nor by loads of that field which it has to let end first")
+    func nestedBehindOthers() async throws {
+        let node = try await node(limit: 1)
+        let (gate, source) = (ControlledSource<String>(), ControlledSource<String>())
+        let inner = field("inner", source)
+        let outer = Field<String>("outer", policy: FieldPolicy(ttl: .seconds(9))) { context in
+            _ = try await gate.load(context)
+            return .value(try await node.value(of: inner) + ", outer")
+        }
+        let reader = fleet.spawner.task { try await node.value(of: outer) }
+        try await gate.waitForLoads(1)
+        var others: [Task<String, any Error>] = []
+        for count in 1...2 {
+            others.append(fleet.spawner.task { try await node.value(of: inner) })
+            try await waitUntil("reader \(count)") { node.waiters(of: inner.erased) == count }
+            try await node.expire(inner)
+        }
+        gate.end(1, value: "go on")
+        for load in 1...3 {
+            try await source.waitForLoads(load)
+            source.end(load, value: "inner")
+        }
+        #expect(try await reader.value == "inner, outer")
+        for other in others { _ = try await other.value }
+    }
+
     @Test("C3: a fetcher that never ends keeps its place no longer than its hard deadline")
     func endless() async throws {
         let logs = RecordedLogs()

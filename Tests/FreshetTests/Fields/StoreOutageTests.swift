@@ -506,6 +506,20 @@ struct StoreOutageTests {
         store.recover()
     }
 
+    @Test("a store that comes back is not told of leases that it was never asked for")
+    func leasesNeverAskedFor() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        #expect(try await node.refresh(fleet.field).value == "v1")
+        store.inject(.fail(Self.away))
+        for _ in 0..<100 { #expect(try await node.refresh(fleet.field).detail == .cooldown) }
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(40))
+        #expect(store.calls(of: .release) < 30)
+        await node.shutdown()
+    }
+
     @Test("C5: what ends while a slow store is told of a failure is not served after it")
     func endsMeanwhile() async throws {
         let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(2) }

@@ -30,7 +30,7 @@ struct L1Change: ~Copyable {
 
     /// Drops what is held, unless it has come since the store was asked.
     mutating func drop(_ key: String, unlessSince askedAt: MonotonicInstant) {
-        if let entry = peek(key), entry.checkedAt < askedAt { drop(key) }
+        if let entry = peek(key), max(entry.checkedAt, entry.loadedAt) < askedAt { drop(key) }
     }
 
     /// Makes what is held stale or drops it, as an invalidation wants it.
