@@ -90,7 +90,9 @@ import Testing
         let configuration = try UpstashClient.Configuration(url: "http://127.0.0.1:8079?_token=a%3Db")
         #expect(configuration.endpoint == "http://127.0.0.1:8079")
         #expect(configuration.token == "a=b")
-        for url in ["https://h", "https://h?token=t", "https://h?_token=", "https://h?_token=t&x=1", "https://h?_token=a%3D{"] {
+        for url in [
+            "https://h", "https://h?token=t", "https://h?_token=", "https://h?_token=t&x=1", "https://h?_token=a%3D{",
+        ] {
             #expect(throws: UpstashError.self) { try UpstashClient.Configuration(url: url) }
         }
     }

@@ -245,6 +245,8 @@ extension FlightRunner {
         _ failures: Int,
         _ begunAt: MonotonicInstant
     ) async -> FlightOutcome {
+        var error = error
+        error.retryAfter = error.retryAfter.map { min($0, FieldPolicy.longestHint) }
         let kept = kept(known)
         let outcome = FlightOutcome.failed(error, kept: kept, until: begunAt + tools.trust.window)
         var noted: EntryFailure?

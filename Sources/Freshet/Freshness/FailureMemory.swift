@@ -69,6 +69,9 @@ struct FailureMemory {
 }
 
 extension FieldPolicy {
+    /// What a source may ask for at most.
+    static let longestHint = Duration.seconds(600)
+
     /// How long the source is left alone after a failure.
     ///
     /// - Parameters:
@@ -78,6 +81,6 @@ extension FieldPolicy {
     func pause(afterFailures count: Int, hasStale: Bool, hint: Duration?) -> Duration {
         let backoff = errorBackoff * (1 << min(max(count - 1, 0), 16))
         let pause = hasStale ? staleIfErrorThrottle : min(backoff, max(errorBackoff, .seconds(60)))
-        return max(pause, min(hint ?? .zero, .seconds(600)))
+        return max(pause, min(hint ?? .zero, Self.longestHint))
     }
 }

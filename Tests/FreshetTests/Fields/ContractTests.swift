@@ -233,6 +233,21 @@ struct ContractTests {
         #expect(seen.withLockedValue { $0 } == "none")
     }
 
+    @Test("C4: a source that asks for hours is left alone for ten minutes, which all readers are told")
+    func longPause() async throws {
+        let fleet = Fleet(
+            source: ControlledSource { _ in
+                .failure(CacheError(.sourceFailed, "busy", retryAfter: .seconds(5000)))
+            }
+        )
+        let node = try await fleet.node()
+        for _ in 0..<2 {
+            let error = await errorOf { try await node.value(of: fleet.field) } as? CacheError
+            #expect(error?.retryAfter == .seconds(600))
+        }
+        #expect(fleet.source.loads == 1)
+    }
+
     @Test(
         "C4: who waits for a failing load gets its failure, and the source is left alone for the backoff, on every node"
     )
