@@ -69,6 +69,14 @@ import Testing
         #expect(Decoded(text.utf8.map { [$0] }).values == expected)
     }
 
+    @Test func takesNoPushForAnElementHoweverDeep() {
+        var limits = RESPDecoder.Limits()
+        limits.depth = 1
+        let text = "*2\r\n+a\r\n>1\r\n+b\r\n+c\r\n"
+        let values = Decoded([Array(text.utf8)], limits: limits, dropsTooDeep: true).values
+        #expect(values == [.push([]), .array([.simpleString("a"), .simpleString("c")])])
+    }
+
     @Test func decodesNotANumber() {
         let values = Decoded(",nan\r\n").values
         #expect(values.count == 1)

@@ -174,7 +174,7 @@ public struct RESPDecoder: Sendable {
             let complete = stack.removeLast()
             // What an attribute annotates is still to come, at the place where the attribute stood.
             if case .attribute = complete.kind { return nil }
-            value = complete.isKept ? complete.value : .error(.tooDeep(limit: limits.depth))
+            value = complete.isKept || complete.kind == .push ? complete.value : .error(.tooDeep(limit: limits.depth))
         }
         return value
     }

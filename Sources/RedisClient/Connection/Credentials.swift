@@ -60,7 +60,8 @@ extension RedisClient {
     /// Replaces user and password: on the connections that commands share, and for all that are made from now on.
     ///
     /// No command is lost by it. Connections on lease and for subscriptions that are open stay as they are, as servers
-    /// keep them; those on lease are not leased again. If there is no connection, one is made.
+    /// keep them; those on lease are not leased again. If there is no connection, one is made. Each server is
+    /// asked on a connection of its own first.
     ///
     /// - Throws: ``RedisClientError/Code/authenticationFailed`` if the server refuses them, or another
     ///   ``RedisClientError`` if it does not answer; then those before are kept.
