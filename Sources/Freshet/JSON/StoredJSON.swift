@@ -38,7 +38,7 @@ public enum StoredJSON {
             let name = type == JSONValue.self ? "JSON" : "\(type)"
             return CacheError(.invalidValue, "the bytes are no \(name): \(reason)", underlying: cause)
         }
-        guard inAnyUnicode || !isTakenForOtherUnicode(bytes) else { throw failure("not UTF-8") }
+        guard inAnyUnicode || isPlainUTF8(bytes) else { throw failure("not UTF-8") }
         let value: Value
         do {
             value = try decoder.decode(type, from: bytes)
@@ -50,10 +50,12 @@ public enum StoredJSON {
         return value
     }
 
-    /// Whether Foundation's decoder would take it for something else than UTF-8 by its first bytes, or skip a mark.
-    private static func isTakenForOtherUnicode(_ bytes: ByteBuffer) -> Bool {
-        let start = bytes.readableBytesView.prefix(2)
-        return start.contains(0) || [0xEF, 0xFE, 0xFF].contains(start.first)
+    /// Foundation's decoder takes bytes for UTF-16 or UTF-32 by the first of them, skips a mark, and does not look into
+    /// members that the type does not read.
+    private static func isPlainUTF8(_ bytes: ByteBuffer) -> Bool {
+        let bytes = bytes.readableBytesView
+        let start = bytes.prefix(2)
+        return !start.contains(0) && start.first != 0xEF && String(validating: bytes, as: UTF8.self) != nil
     }
 
     /// Whether well-formed JSON but for that has a comma before a closing bracket.

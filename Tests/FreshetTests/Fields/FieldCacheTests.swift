@@ -285,10 +285,13 @@ struct FieldCacheTests {
         }
     }
 
-    @Test("C7: a stored value of another type is a miss, and is replaced")
-    func otherType() async throws {
+    @Test(
+        "C7: a stored value that is cut off, or in another encoding, is a miss, and is replaced",
+        arguments: [Array("{\"cut".utf8), [0xEF, 0xBB, 0xBF] + "\"\"".utf8, [0xFF, 0xFE, 0x22, 0, 0xE9, 0, 0x22, 0]]
+    )
+    func badBytes(bytes: [UInt8]) async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "{\"cut"), options: CacheOptions())
+        _ = try await fleet.store.set("agents_list", ByteBuffer(bytes: bytes), options: CacheOptions())
         #expect(try await fleet.node().value(of: fleet.field) == "v1")
         #expect(try await fleet.store.get("agents_list").map { String(buffer: $0) } == "\"v1\"")
     }

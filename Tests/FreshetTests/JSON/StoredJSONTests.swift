@@ -79,4 +79,13 @@ struct StoredJSONTests {
             _ = try StoredJSON.decode(JSONValue.self, from: bytes, inAnyUnicode: true)
         }
     }
+
+    @Test("what is stored is UTF-8 where the type does not read it, too", arguments: [[0xF1], [0xC3]] as [[UInt8]])
+    func unreadMember(text: [UInt8]) {
+        struct Office: Decodable {
+            let id: Int
+        }
+        let bytes = ByteBuffer(bytes: Array(#"{"id":1,"city":""#.utf8) + text + Array(#""}"#.utf8))
+        #expect(Self.says(bytes, Office.self)?.hasSuffix(": not UTF-8") == true)
+    }
 }
