@@ -114,7 +114,9 @@ extension SentinelView.Answer {
         guard let parts = address.array, parts.count == 2, let host = parts[0].string, let port = parts[1].integer,
             (1...65_535).contains(port)
         else { throw Self.unreadable }
-        guard let epoch = Self.fields(try replies[1].get())["config-epoch"].flatMap({ Int($0) }) else {
+        // Whoever may ask for no more than the address counts by what most say.
+        let isSecret = replies[1].error?.code == .noPermission
+        guard let epoch = isSecret ? 0 : Self.fields(try replies[1].get())["config-epoch"].flatMap({ Int($0) }) else {
             throw Self.unreadable
         }
         primary = .announced(host: host.isEmpty ? nil : host, port: port, by: sentinel)

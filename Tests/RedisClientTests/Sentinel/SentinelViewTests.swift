@@ -114,6 +114,10 @@ import Testing
         #expect(read.primary == .hostname("h", port: 6379) && read.epoch == 5)
         #expect(read.others == [.hostname("h2", port: 26_379)])
         #expect(read.sentinel == Self.host("s"))
+        // A user may ask for the address only.
+        let secret = RESPValue.error(RESPError("NOPERM no"))
+        let little = try SentinelView.Answer([list("h", "6379"), secret, secret], from: Self.host("s"))
+        #expect(little.primary == .hostname("h", port: 6379) && little.epoch == 0 && little.others.isEmpty)
         let unknown = #expect(throws: RedisClientError.self) {
             try SentinelView.Answer([.null, .error(RESPError("ERR No such master")), others], from: Self.host("s"))
         }
