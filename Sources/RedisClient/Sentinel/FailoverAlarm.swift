@@ -27,7 +27,7 @@ final class FailoverAlarm: Sendable {
     private let state = NIOLockedValueBox(State())
 
     /// Between attempts at a subscription that a sentinel refuses; a lost one is renewed by itself.
-    private static let pause = TimeAmount.seconds(1)
+    private static let pauses = Duration.seconds(1)...Duration.seconds(60)
 
     init(
         configuration: RedisClient.Configuration,
@@ -71,16 +71,21 @@ final class FailoverAlarm: Sendable {
     }
 
     private func run(_ subscriber: Subscriber, _ action: @Sendable (Notice) -> Void) async {
+        var backoff = Backoff(Self.pauses)
         while true {
             do {
-                for try await event in try await subscriber.subscribe(to: [.channel("+switch-master")]) {
+                let events = try await subscriber.subscribe(to: [.channel("+switch-master")])
+                backoff.succeeded()
+                for try await event in events {
                     if let notice = notice(event) { action(notice) }
                 }
                 return
             } catch let error as RedisClientError where error.code == .closed {
                 return
             } catch {
-                await eventLoop.pause(Self.pause)
+                // One that is away may be back at any time; one that refuses will most likely do so again.
+                if let error = error as? RedisClientError, !error.isLasting { backoff.succeeded() }
+                await eventLoop.pause(backoff.next())
             }
         }
     }
