@@ -3,14 +3,15 @@ import RESP
 
 /// How often one call may be sent again, and with which pauses.
 ///
-/// Redirections and lost connections are counted; waiting for a server that says it will be ready, or that cannot be
-/// connected to, is bounded by the call's deadline alone.
+/// Redirections and lost connections are counted; what was never sent, and waiting for a server that says it will be ready,
+/// or that cannot be connected to, is bounded by the call's deadline alone.
 struct RetryBudget {
     private static let limit = 16
     /// So many are followed at once; more mean that the nodes disagree for the moment.
     private static let immediate = 3
 
     private var moves = 0
+    private var passes = 0
     private var backoff = Backoff(.milliseconds(4)...Duration.milliseconds(200))
 
     /// - Returns: how long to wait before the call is sent elsewhere; `nil` when it was often enough.
@@ -18,6 +19,12 @@ struct RetryBudget {
         moves += 1
         if moves > Self.limit { return nil }
         return moves > Self.immediate ? backoff.next() : .zero
+    }
+
+    /// - Returns: how long to wait before the call goes elsewhere that was not sent.
+    mutating func pass() -> TimeAmount {
+        passes += 1
+        return passes > Self.immediate ? backoff.next() : .zero
     }
 
     mutating func wait() -> TimeAmount { backoff.next() }

@@ -116,8 +116,10 @@ struct Attempts {
         executor.router.suspect(node)
         if error.code == .connectFailed {
             try await wait(orThrow: error)
-        } else {
+        } else if error.mayHaveExecuted {
             try await moved(orThrow: error)
+        } else {
+            try await pause(budget.pass(), orThrow: error)
         }
     }
 

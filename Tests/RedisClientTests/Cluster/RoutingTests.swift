@@ -371,6 +371,9 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
 
     @Test func redirectionsAreBounded() {
         var budget = RetryBudget()
+        // What was not sent is none.
+        let passes = (0..<20).map { _ in budget.pass() }
+        #expect(passes.prefix(3).allSatisfy { $0 == .zero } && passes.dropFirst(3).allSatisfy { $0 > .zero })
         var times: [TimeAmount] = []
         while let time = budget.move() { times.append(time) }
         #expect(times.count == 16)
