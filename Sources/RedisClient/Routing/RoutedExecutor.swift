@@ -26,6 +26,8 @@ struct RoutedExecutor: Sendable {
                 }
                 let replies = try await node.run([Self.asking, command], deadline: deadline)
                 return try replies[1].get()
+            } catch let error as RESPError where error.code == .noScript && fromReplica {
+                // Scripts are loaded on primaries, and come to replicas late or never.
             } catch let error as RESPError {
                 var verdict = ScriptError.Verdict.refused(error)
                 if command.runsScript, followUp(error, from: node) != .answer {

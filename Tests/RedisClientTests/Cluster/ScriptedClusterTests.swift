@@ -66,6 +66,33 @@ import Testing
         for server in [primary, replica] { try await server.stop() }
     }
 
+    @Test func aScriptThatAReplicaDoesNotKnowIsRunByThePrimary() async throws {
+        let (ports, isUnknown) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox(false))
+        @Sendable func answer(_ command: [String], _ own: String) -> String {
+            switch command.first {
+            case "READONLY": return "+OK\r\n"
+            case "CLUSTER":
+                let nodes = ports.withLockedValue { $0 }.map { ScriptedCluster.node("127.0.0.1", $0) }
+                return ScriptedCluster.slots(nodes)
+            default: return own
+            }
+        }
+        let unknown = "-NOSCRIPT No matching script.\r\n"
+        let primary = try await ScriptedServer.start {
+            answer($0, isUnknown.withLockedValue { $0 } ? unknown : "+primary\r\n")
+        }
+        let replica = try await ScriptedServer.start { answer($0, unknown) }
+        ports.withLockedValue { $0 = [primary.port, replica.port] }
+        let client = ScriptedCluster.client(primary.port, reads: .replicas)
+        let script = RESPCommand("EVALSHA_RO", "digest", 1, "a")
+        #expect(try await client.execute(script).string == "primary")
+        isUnknown.withLockedValue { $0 = true }
+        let error = await #expect(throws: RESPError.self) { try await client.execute(script) }
+        #expect(error?.code == .noScript)
+        await client.close()
+        for server in [primary, replica] { try await server.stop() }
+    }
+
     /// A node that answers for the other half of the slots than that which a dead one has.
     private static func halfDeadCluster() async throws -> ScriptedServer {
         let port = NIOLockedValueBox(0)
