@@ -118,7 +118,14 @@ extension RedisClient {
         let trials = servers.filter(\.isConnected).map { $0.trial(of: credentials) }
         defer { for trial in trials { trial.abandon(within: .zero) } }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for trial in trials { group.addTask { try await trial.connect() } }
+            for trial in trials {
+                group.addTask {
+                    try await trial.connect()
+                    // A server without a password takes any in `HELLO`, and refuses it here.
+                    let deadline = NIODeadline.now() + TimeAmount(clamping: trial.configuration.commandTimeout)
+                    _ = try await trial.run(credentials.command, deadline: deadline)
+                }
+            }
             try await group.waitForAll()
         }
     }
