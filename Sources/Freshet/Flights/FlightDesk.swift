@@ -108,8 +108,7 @@ final class FlightDesk: Sendable {
         }
         guard let id else { return nil }
         defer { land(id, .cancelled) }
-        // One that came before may find the lease taken by this.
-        if state.withLockedValue({ $0.table.ahead(of: id) }).contains(where: limiter.isHurried) { hurry(id) }
+        hurryIfAwaited(id)
         return await load(id)
     }
 
@@ -153,16 +152,16 @@ final class FlightDesk: Sendable {
 
     /// Another process has changed a key; `change` applies that to what is held.
     func tell(_ key: String, _ generation: Generation, isInvalidation: Bool, _ change: (inout L1Change) -> Void) {
-        changing { (pause: SpawnedTask?, starts: [FlightTable<Waiter>.Start]) in
-            pause?.cancel()
-            run(starts)
-        } _: { state, l1 in
+        var pauses: [SpawnedTask] = []
+        changing(then: run) { state, l1 in
             change(&l1)
-            let id = state.table.current(of: key)
-            if let id { state.runs[id]?.isTold = true }
-            let pause = id.flatMap { state.runs[$0]?.pause }
-            return (pause, state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now()))
+            for id in state.table.running(of: key) {
+                state.runs[id]?.isTold = true
+                if let pause = state.runs[id]?.pause { pauses.append(pause) }
+            }
+            return state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
         }
+        for pause in pauses { pause.cancel() }
     }
 
     /// Has a flight wait until an instant, or until another process tells of a change of its key.
@@ -372,11 +371,19 @@ extension FlightDesk {
 
     /// A load waits for the flight, which therefore must not wait for that load's place, nor for a flight that does.
     private func hurry(_ id: FlightID) {
-        for id in state.withLockedValue({ [id] + $0.table.ahead(of: id) }) {
-            limiter.hurry(id)
-            // It may have landed meanwhile.
-            if !state.withLockedValue({ $0.table.contains(id) }) { limiter.forget(id) }
-        }
+        rush(id)
+        for other in state.withLockedValue({ $0.table.ahead(of: id) }) { rush(other) }
+    }
+
+    private func rush(_ id: FlightID) {
+        limiter.hurry(id)
+        // It may have landed meanwhile.
+        if !state.withLockedValue({ $0.table.contains(id) }) { limiter.forget(id) }
+    }
+
+    /// A load that came before, and that another one waits for, may find the lease taken by this.
+    private func hurryIfAwaited(_ id: FlightID) {
+        if state.withLockedValue({ $0.table.ahead(of: id) }).contains(where: limiter.isHurried) { rush(id) }
     }
 
     private func leave(_ seat: SeatID) {
@@ -400,6 +407,7 @@ extension FlightDesk {
     private func run(_ starts: [FlightTable<Waiter>.Start]) {
         for start in starts {
             guard let field = state.withLockedValue({ $0.runs[start.id]?.field }) else { continue }
+            hurryIfAwaited(start.id)
             let task = spawner.spawn { await self.runner(self, field, start.id, start.purpose) }
             let isAbandoned = state.withLockedValue { state in
                 state.runs[start.id]?.task = task

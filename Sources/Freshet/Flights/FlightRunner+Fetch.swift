@@ -156,17 +156,18 @@ extension FlightRunner {
             tools.noteUncacheable(field)
         }
         // A removal ends the lease too; a slot that is given up, another process would load for in vain.
-        guard isCurrent && (isHeld || isScheduled) else {
-            if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
-            return
+        var isDropped = false
+        if isCurrent && (isHeld || isScheduled) {
+            desk.keep(id) { change in
+                isDropped = true
+                change.drop(field.key)
+            }
         }
-        var isStillCurrent = false
-        desk.keep(id) { change in
-            isStillCurrent = true
-            change.drop(field.key)
+        if isDropped {
+            _ = try? await tools.backlog.send(.remove, of: field.key)
+        } else if let lease {
+            await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
         }
-        // What has overtaken it since has ended the lease, and may be loading under one of its own.
-        if isStillCurrent { _ = try? await tools.backlog.send(.remove, of: field.key) }
     }
 
     /// Chosen once a load, and stored: both tiers agree on it.

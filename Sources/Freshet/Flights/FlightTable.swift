@@ -208,8 +208,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         return (Array(flight.seats.values), startQueued(flight.key, at: now))
     }
 
-    /// The flight that readers of the key join.
-    func current(of key: String) -> FlightID? { slots[key]?.current }
+    /// The flights of the key that readers wait in and that run now, overtaken or not.
+    func running(of key: String) -> Set<FlightID> { slots[key]?.running ?? [] }
 
     /// The flights of its key that a flight may have to wait for.
     func ahead(of id: FlightID) -> [FlightID] {

@@ -364,6 +364,28 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    @Test("also by those who waited before the key was invalidated")
+    func filledDuringOvertakenWait() async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        let others = (try await fleet.node(), try await fleet.node())
+        let overtaken = fleet.spawner.task { try await others.0.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        let waiting = fleet.spawner.task { try await node.cache.value(of: fleet.field) }
+        try await waitUntil("the wait for the lease") { node.store.calls(of: .lease) == 1 }
+        await fleet.spawner.settle()
+        try await node.cache.expire(fleet.field)
+        let loading = fleet.spawner.task { try await others.1.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        #expect(try await loading.value == "v2")
+        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
+        #expect(try await waiting.value == "v2")
+        fleet.source.end(1, value: "v1")
+        _ = try await overtaken.value
+        node.run.cancel()
+    }
+
     @Test("nor is what is told while the store answers that another node has the lease")
     func toldDuringLease() async throws {
         let node = try await Node(Fleet())

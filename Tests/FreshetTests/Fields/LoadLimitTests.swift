@@ -204,6 +204,30 @@ struct LoadLimitTests {
         for other in others { _ = try await other.value }
     }
 
+    @Test("nor by one that begins later, and has the lease that it waits for")
+    func nestedBehindLater() async throws {
+        let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let inner = field("inner", source)
+        let outer = Field<String>("outer", policy: FieldPolicy(ttl: .seconds(9))) { _ in
+            .value(try await node.value(of: inner) + ", outer")
+        }
+        let overtaken = fleet.spawner.task { try await elsewhere.value(of: inner) }
+        try await source.waitForLoads(1)
+        let reader = fleet.spawner.task { try await node.value(of: outer) }
+        try await waitUntil("the load inside") { node.waiters(of: inner.erased) == 1 }
+        await fleet.spawner.settle()
+        let refresh = fleet.spawner.task { try await node.refresh(inner).value }
+        try await source.waitForLoads(2)
+        source.end(2, value: "inner")
+        #expect(try await refresh.value == "inner")
+        let clock = fleet.runClock()
+        #expect(try await reader.value == "inner, outer")
+        clock.cancel()
+        source.end(1, value: "overtaken")
+        _ = try await overtaken.value
+    }
+
     @Test("C3: a fetcher that never ends keeps its place no longer than its hard deadline")
     func endless() async throws {
         let logs = RecordedLogs()
