@@ -10,19 +10,20 @@ struct SlowReaderTests {
     /// More than the system takes for a connection.
     private static let json = "\"\(String(repeating: "x", count: 24 << 20))\""
 
-    @Test("who is told to stop ends when its answers are read", arguments: [true, false], [true, false])
-    func drain(isBegun: Bool, keepsAlive: Bool) async throws {
-        let folder = try ServeTests.folder()
-        let source = try await SlowSource.start()
-        try folder.write(
-            "fields: { slow: { ttl: 1m, source: { http: { url: \(source.url) } } } }",
-            to: "freshet.yaml"
-        )
-        let service = try FreshetProcess(["serve", "--port", "0"], directory: folder.url)
-        let url = try #require(await service.ready())
-        let port = try #require(url.split(separator: ":").last.flatMap { Int($0) })
-        let reader = try await Reader.connect(to: port)
-        reader.ask("/api/fields/slow", keepsAlive: keepsAlive)
+    /// What a client says of its connection's end.
+    enum Leave: CaseIterable {
+        case later, behindAnswer, behindRequest, duringAnswer
+
+        /// Who sends no more is not waited for that long.
+        static let duringLoad = allCases.filter { $0 != .behindRequest }
+
+        var header: String { self == .behindAnswer ? "Connection: close\r\n" : "" }
+    }
+
+    @Test("who is told to stop ends when its answers are read", arguments: [true, false], Leave.duringLoad)
+    func drain(isBegun: Bool, leave: Leave) async throws {
+        let (service, url, source) = try await Self.serve()
+        let reader = try await Reader.ask(url, leave)
         #expect(await eventually { source.isAsked })
         if isBegun { source.answer(Self.json) }
         if isBegun { try await reader.readFirst() }
@@ -30,9 +31,35 @@ struct SlowReaderTests {
         #expect(await eventually { (try? await HTTPAnswer(.GET, "\(url)/healthz")) == nil })
         if !isBegun { source.answer(Self.json) }
         if !isBegun { try await reader.readFirst() }
-        let bytes = try await reader.readRest()
-        #expect(bytes > Self.json.utf8.count)
+        if leave == .duringAnswer { try await reader.sendNoMore() }
+        #expect(try await reader.readRest() > Self.json.utf8.count)
         #expect(await service.exitCode() == 0)
+    }
+
+    @Test("who sends no more gets all of an answer", arguments: Leave.allCases.filter { $0 != .later })
+    func halfClosed(leave: Leave) async throws {
+        let (service, url, source) = try await Self.serve()
+        let first = try await Reader.ask(url, .behindAnswer)
+        #expect(await eventually { source.isAsked })
+        source.answer(Self.json)
+        _ = try await first.readRest()
+        let reader = try await Reader.ask(url, leave)
+        try await reader.readFirst()
+        if leave == .duringAnswer { try await reader.sendNoMore() }
+        #expect(try await reader.readRest() > Self.json.utf8.count)
+        service.terminate()
+        #expect(await service.exitCode() == 0)
+    }
+
+    private static func serve() async throws -> (FreshetProcess, url: String, SlowSource) {
+        let folder = try ServeTests.folder()
+        let source = try await SlowSource.start()
+        try folder.write(
+            "fields: { slow: { ttl: 1m, source: { http: { url: \(source.url) } } } }",
+            to: "freshet.yaml"
+        )
+        let service = try FreshetProcess(["serve", "--port", "0"], directory: folder.url)
+        return (service, try #require(await service.ready()), source)
     }
 
     /// A client that reads when it is told to.
@@ -44,7 +71,8 @@ struct SlowReaderTests {
             (self.channel, self.bytes) = (channel, bytes)
         }
 
-        static func connect(to port: Int) async throws -> Reader {
+        static func ask(_ url: String, _ leave: Leave) async throws -> Reader {
+            let port = try #require(url.split(separator: ":").last.flatMap { Int($0) })
             let bytes = NIOLockedValueBox(0)
             let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .channelOption(.autoRead, value: false)
@@ -56,14 +84,14 @@ struct SlowReaderTests {
                 }
                 .connect(host: "127.0.0.1", port: port)
                 .get()
-            return Reader(channel, bytes)
+            let reader = Reader(channel, bytes)
+            let request = "GET /api/fields/slow HTTP/1.1\r\nHost: 127.0.0.1\r\n\(leave.header)\r\n"
+            try await channel.writeAndFlush(ByteBuffer(string: request))
+            if leave == .behindRequest { try await reader.sendNoMore() }
+            return reader
         }
 
-        func ask(_ path: String, keepsAlive: Bool) {
-            let connection = keepsAlive ? "" : "Connection: close\r\n"
-            let request = "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n\(connection)\r\n"
-            channel.writeAndFlush(ByteBuffer(string: request), promise: nil)
-        }
+        func sendNoMore() async throws { try await channel.close(mode: .output).get() }
 
         func readFirst() async throws {
             channel.read()

@@ -166,10 +166,13 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// The framework closes behind an answer that has yet to be sent, which would be dropped.
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard mode == .all, context.channel.isActive, bufferedBytes(context.channel) > 0 else {
-            return context.close(mode: mode, promise: promise)
+        guard mode != .input, context.channel.isActive, bufferedBytes(context.channel) > 0,
+            let encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
+        else { return context.close(mode: mode, promise: promise) }
+        // Nothing, behind all that waits. To close only this side would not do: it closes both for who has closed theirs.
+        encoder.writeAndFlush(NIOAny(IOData.byteBuffer(ByteBuffer()))).assumeIsolated().whenComplete { _ in
+            context.close(mode: mode, promise: promise)
         }
-        context.close(mode: .output).assumeIsolated().whenComplete { _ in context.close(promise: promise) }
     }
 
     /// Closes the connection of a client that sends no more, unless what it asked for is answered at once, one after
@@ -207,7 +210,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         guard isReceiving else { return }
         switch unanswered.count {
         // Its answer was made before its end, and may still be read.
-        case 0: if backlog == nil { context.close(promise: nil) }
+        case 0: close(context: context, mode: .all, promise: nil)
         case 1: if !isAnswering { refuse(context, limits.refusalOfRest, isNext: true) }
         default: break
         }
