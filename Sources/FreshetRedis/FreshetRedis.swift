@@ -21,13 +21,23 @@ public struct RedisStore: CacheStore, MeteredStore {
     }
 
     let executor: any CommandExecutor
+    let tracked: any CommandExecutor
     let dialect: Dialect
     let scripts: EntryScripts
     private let spawner: any Spawner
 
-    /// - Parameter spawner: the chance that generations are made of.
-    public init(_ executor: any CommandExecutor, dialect: Dialect = .redis, spawner: any Spawner = SystemSpawner()) {
+    /// - Parameters:
+    ///   - tracked: runs what fields' values are read and stored with, on the same server, so that it tells who changes
+    ///     them; a ``RedisBackplane`` passes that on.
+    ///   - spawner: the chance that generations are made of.
+    public init(
+        _ executor: any CommandExecutor,
+        tracked: (any CommandExecutor)? = nil,
+        dialect: Dialect = .redis,
+        spawner: any Spawner = SystemSpawner()
+    ) {
         self.executor = executor
+        self.tracked = tracked ?? executor
         self.dialect = dialect
         self.scripts = EntryScripts.of(dialect)
         self.spawner = spawner

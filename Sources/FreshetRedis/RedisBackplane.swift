@@ -22,24 +22,33 @@ public struct RedisBackplane: Backplane {
     private let client: any ChannelSubscriber
     private let spawner: any Spawner
     private let watchServer: @Sendable (Link) async -> Void
+    private let watchKeys: @Sendable (Link) async -> Void
 
     /// A backplane over a client that has no connection to watch, as over REST.
     public init(client: any ChannelSubscriber, spawner: any Spawner = SystemSpawner()) {
         self.client = client
         self.spawner = spawner
         watchServer = { _ in }
+        watchKeys = { _ in }
     }
 
     /// A backplane that asks, whenever connections come and go, whether it is still the same server that answers: after
     /// a failover the subscription may go on while what was written last is gone from the store.
     ///
-    /// - Parameter connectionEvents: tells of the client's connections from when it is called; what it tells does not
-    ///   matter.
-    public init<Events: AsyncSequence>(
+    /// - Parameters:
+    ///   - connectionEvents: tells of the client's connections from when it is called; what it tells does not matter.
+    ///   - invalidations: tells of keys that were read through a ``RedisStore``'s `tracked` and have changed, whoever it was.
+    public init<Events: AsyncSequence, Invalidations: AsyncSequence>(
         client: some ChannelSubscriber & CommandExecutor,
         spawner: any Spawner = SystemSpawner(),
-        connectionEvents: @escaping @Sendable () -> Events
-    ) where Events: SendableMetatype, Events.AsyncIterator: SendableMetatype, Events.Failure == Never {
+        connectionEvents: @escaping @Sendable () -> Events,
+        invalidations: @escaping @Sendable () -> Invalidations = { AsyncStream<RedisInvalidation> { $0.finish() } }
+    )
+    where
+        Events: SendableMetatype, Events.AsyncIterator: SendableMetatype, Events.Failure == Never,
+        Invalidations: SendableMetatype, Invalidations.AsyncIterator: SendableMetatype,
+        Invalidations.Failure == Never, Invalidations.Element == RedisInvalidation
+    {
         self.client = client
         self.spawner = spawner
         watchServer = { link in
@@ -47,12 +56,16 @@ public struct RedisBackplane: Backplane {
             link.serverIs(await Self.replicationID(client))
             for await _ in events { link.serverIs(await Self.replicationID(client)) }
         }
+        watchKeys = { link in
+            for await invalidation in invalidations() { Self.translate(invalidation, link) }
+        }
     }
 
     public func listen(_ receive: @escaping @Sendable (BackplaneEvent) -> Void) async {
         let link = Link(receive: receive)
         await withTaskGroup { group in
             group.addTask { await watchServer(link) }
+            group.addTask { await watchKeys(link) }
             await subscribe(link)
             group.cancelAll()
         }
@@ -84,6 +97,16 @@ public struct RedisBackplane: Backplane {
         case .resubscribed: link.tell(.live)
         // What comes is complete again; what was dropped is a gap.
         case .overflowed: link.tellGap()
+        }
+    }
+
+    private static func translate(_ invalidation: RedisInvalidation, _ link: Link) {
+        switch invalidation {
+        case .keys(let keys): for key in keys { link.tell(.written(key: key)) }
+        case .everything(.flushed), .everything(.overflowed): link.tellGap()
+        // What this client and others of its kind change goes by the subscription. For the rest nobody is on the watch
+        // until it is read again.
+        case .everything(.disconnected), .everything(.moved): break
         }
     }
 }
@@ -124,7 +147,7 @@ extension RedisBackplane {
                 case .live: state.isLive = true
                 case .lost where state.isLive == false: return
                 case .lost: state.isLive = false
-                case .changed: break
+                case .changed, .written: break
                 }
                 receive(event)
             }
@@ -132,18 +155,20 @@ extension RedisBackplane {
 
         /// Something was missed, and nothing will be from now on.
         func tellGap() {
-            tell(.lost)
-            tell(.live)
+            state.withLockedValue { state in
+                guard state.isLive == true else { return }
+                receive(.lost)
+                receive(.live)
+            }
         }
 
         /// - Parameter id: nil where nobody knows.
         func serverIs(_ id: String?) {
-            state.withLockedValue { state in
+            let isAnother = state.withLockedValue { state in
                 defer { state.replicationID = id ?? state.replicationID }
-                guard let known = state.replicationID, id != known, state.isLive == true else { return }
-                receive(.lost)
-                receive(.live)
+                return state.replicationID.map { $0 != id } ?? false
             }
+            if isAnother { tellGap() }
         }
     }
 }

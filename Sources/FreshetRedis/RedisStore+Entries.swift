@@ -32,7 +32,7 @@ extension RedisStore {
         _ arguments: [RESPArgument]
     ) async throws -> (EntryReply, ByteBuffer?) {
         let replies = try await call {
-            try await executor.execute(pipeline: [
+            try await tracked.execute(pipeline: [
                 scripts.read.command(keys: keys, arguments: arguments), RESPCommand("GET", key),
             ])
         }
@@ -150,24 +150,26 @@ extension RedisStore {
             .integer(max(0, failure.count)), .string(failure.code), .string(failure.message),
             Self.span(failure.retryAfter),
         ]
-        return try await evaluate(scripts.fail, try Self.keys(key), arguments).integer == 1
+        return try await evaluate(scripts.fail, try Self.keys(key), arguments, on: executor).integer == 1
     }
 
     public func releaseEntry(_ key: String, token: String) async throws {
-        _ = try await evaluate(scripts.release, try Self.keys(key), [.string(token)])
+        _ = try await evaluate(scripts.release, try Self.keys(key), [.string(token)], on: executor)
     }
 
     public func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws {
         let arguments: [RESPArgument] = [.string(invalidation.action), .string(nonce())]
-        _ = try await evaluate(scripts.invalidate, try Self.keys(key), arguments)
+        _ = try await evaluate(scripts.invalidate, try Self.keys(key), arguments, on: executor)
     }
 
+    /// - Parameter executor: nil for what leaves a value behind that somebody is to be told the changes of.
     private func evaluate(
         _ script: RedisScript,
         _ keys: [String],
-        _ arguments: [RESPArgument]
+        _ arguments: [RESPArgument],
+        on executor: (any CommandExecutor)? = nil
     ) async throws -> RESPValue {
-        try await call { try await executor.evaluate(script, keys: keys, arguments: arguments).get() }
+        try await call { try await (executor ?? tracked).evaluate(script, keys: keys, arguments: arguments).get() }
     }
 
     private static func keys(_ key: String) throws -> [String] { [key, try CompanionKey(of: key).name] }

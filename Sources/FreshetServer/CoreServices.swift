@@ -75,9 +75,20 @@ package final class OpenStore: CoreService {
             // Shorter than what waits for a first connection, so that its error says why there is none.
             configuration.connectTimeout = .seconds(3)
             configuration.commandTimeout = timeout
+            // Upstash counts what it takes.
+            configuration.clientSideCaching = !configuration.isUpstash
+            configuration.requiresClientSideCaching = false
             let client = RedisClient(configuration, logger: logger)
-            store = RedisStore(client, dialect: configuration.isUpstash ? .upstash : .redis)
-            backplane = RedisBackplane(client: client) { client.connectionEvents }
+            if configuration.clientSideCaching {
+                store = RedisStore(client, tracked: client.tracked)
+            } else {
+                store = RedisStore(client, dialect: .upstash)
+            }
+            backplane = RedisBackplane(client: client) {
+                client.connectionEvents
+            } invalidations: {
+                client.invalidations
+            }
             close = { await client.close() }
         }
     }

@@ -172,31 +172,32 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
     /// `SCRIPT KILL` and `FUNCTION KILL` are refused here, where they would wait for the script that they are to end.
     @discardableResult
     public func execute(pipeline: [RESPCommand]) async throws -> [RESPValue] {
-        try await execute(pipeline: pipeline, until: .now() + commandTimeout, isTracked: false)
+        try await execute(pipeline: pipeline, until: .now() + commandTimeout, tracking: .off)
     }
 
     /// Runs several commands that have more or less time than others.
     @discardableResult
     public func execute(pipeline: [RESPCommand], timeout: Duration) async throws -> [RESPValue] {
-        try await execute(pipeline: pipeline, until: .now() + TimeAmount(clamping: timeout), isTracked: false)
+        try await execute(pipeline: pipeline, until: .now() + TimeAmount(clamping: timeout), tracking: .off)
     }
 
-    func execute(pipeline: [RESPCommand], until deadline: NIODeadline, isTracked: Bool) async throws -> [RESPValue] {
+    func execute(pipeline: [RESPCommand], until deadline: NIODeadline, tracking: Tracking) async throws -> [RESPValue] {
         if pipeline.isEmpty { return [] }
         if let refusal = SharedConnectionRules.refusal(pipeline) { throw refusal }
         let node: RedisNode
         switch backend {
         case .one(let only): node = only
         case .several(let executor):
-            return try await executor.run(pipeline, deadline: deadline, isTracked: isTracked)
+            return try await executor.run(pipeline, deadline: deadline, tracking: tracking)
         }
+        let isTracked = tracking != .off
         let tracked = isTracked ? pipeline.flatMap { [RedisTrackedExecutor.caching, $0] } : pipeline
         var retries = 0
         while true {
             do {
                 let replies = try await node.run(tracked, deadline: deadline, isTracked: isTracked)
                 node.learn(from: replies, to: tracked)
-                return isTracked ? try RedisTrackedExecutor.separate(replies) : replies
+                return isTracked ? try RedisTrackedExecutor.separate(replies, tracking) : replies
             } catch let error as RedisClientError
                 where error.allowsRetry(isReadOnly: pipeline.allSatisfy(\.isReadOnly)) && retries < Self.maxRetries
             {

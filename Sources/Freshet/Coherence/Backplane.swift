@@ -13,6 +13,8 @@ public enum BackplaneEvent: Sendable, Hashable {
     case lost
     /// A key has changed, and has that generation since.
     case changed(key: String, Change, Generation)
+    /// Somebody has changed what is stored under a key, another program maybe, or it has come to its end.
+    case written(key: String)
 
     public enum Change: Sendable, Hashable {
         /// A value or an absence was stored.

@@ -155,13 +155,28 @@ final class FlightDesk: Sendable {
         var pauses: [SpawnedTask] = []
         changing(then: run) { state, l1 in
             change(&l1)
-            for id in state.table.running(of: key) {
-                state.runs[id]?.isTold = true
-                if let pause = state.runs[id]?.pause { pauses.append(pause) }
-            }
+            pauses = wake(key, &state)
             return state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
         }
         for pause in pauses { pause.cancel() }
+    }
+
+    /// Somebody has changed what is stored under a key.
+    func tellWritten(_ key: String) {
+        let pauses = changing { state, l1 in
+            l1.suspectFresh(key)
+            state.table.tellWritten(key)
+            return wake(key, &state)
+        }
+        for pause in pauses { pause.cancel() }
+    }
+
+    /// - Returns: what is to be cancelled for it.
+    private func wake(_ key: String, _ state: inout State) -> [SpawnedTask] {
+        state.table.running(of: key).compactMap { id in
+            state.runs[id]?.isTold = true
+            return state.runs[id]?.pause
+        }
     }
 
     /// Has a flight wait until an instant, or until another process tells of a change of its key.
@@ -196,21 +211,24 @@ final class FlightDesk: Sendable {
 
     /// Keeps what a flight's load has brought, as ``keep(_:of:_:)``, and where the store has not taken it nothing that
     /// began before it in this process.
+    ///
+    /// - Parameter change: told whether the store may hold something else by now.
     func keepLoaded(
         _ id: FlightID,
         of generation: Generation?,
         isStored: Bool,
-        _ change: (inout L1Change) -> Void
+        _ change: (inout L1Change, _ isWritten: Bool) -> Void
     ) -> Bool {
         changing { state, l1 in
             guard state.table.mayKeep(id, of: generation) else { return false }
             if !isStored { state.table.giveUpAside(for: id) }
-            change(&l1)
+            change(&l1, isStored && state.table.isWritten(id))
             return true
         }
     }
 
-    /// A flight is about to ask the store, which has whatever was told of until now.
+    /// A flight is about to ask the store, which has whatever was told of until now, or to give it what was loaded, which
+    /// comes behind that.
     func asksStore(_ id: FlightID) {
         state.withLockedValue { state in
             state.runs[id]?.isTold = false

@@ -191,6 +191,7 @@ extension FlightRunner {
         basis?.isLeased = lease != nil
         if let lease {
             let late = fill.loaded(after: sentAt - begunAt)
+            desk.asksStore(id)
             let result = await tools.spawner.outliving { try await tools.store.fillEntry(field.key, lease, with: late) }
             switch result {
             case .success(.stored(let stored)): generation = stored
@@ -215,7 +216,7 @@ extension FlightRunner {
             : entry(payload, fill, generation, at: sentAt)
         // The backplane may have told of the lease's own invalidation.
         let isKept = desk.keepLoaded(id, of: generation ?? lease?.generation, isStored: generation != nil) {
-            $0.hold(entry, of: field.key)
+            $0.hold($1 ? entry.suspected : entry, of: field.key)
         }
         let isStored = isKept || generation != nil
         if isKept {

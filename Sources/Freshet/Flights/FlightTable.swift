@@ -90,6 +90,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         var told: [Generation] = []
         /// Whether another process has told of something stored, and the store has not been asked since.
         var hasNews = false
+        /// Whether somebody has changed what is stored, and the store has not been asked or given anything since.
+        var isWritten = false
         /// How many of this flight's own loads wait for others.
         var waitsFor: [FlightID: Int] = [:]
     }
@@ -229,9 +231,15 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     }
 
     /// Whether another process has told of something stored since the store was asked last.
-    func hasNews(_ id: FlightID) -> Bool { flights[id]?.hasNews ?? false }
+    func hasNews(_ id: FlightID) -> Bool { flights[id]?.hasNews ?? false || isWritten(id) }
 
-    mutating func forgetNews(_ id: FlightID) { flights[id]?.hasNews = false }
+    /// Whether somebody has changed what is stored since the store was asked last, or given what was loaded.
+    func isWritten(_ id: FlightID) -> Bool { flights[id]?.isWritten ?? false }
+
+    mutating func forgetNews(_ id: FlightID) {
+        flights[id]?.hasNews = false
+        flights[id]?.isWritten = false
+    }
 
     /// The flight's load begins. Whoever invalidated the key after the lease was granted has overtaken it.
     ///
@@ -264,6 +272,12 @@ struct FlightTable<Waiter: Sendable>: Sendable {
             starts += overtake(id, of: key, at: now)
         }
         return starts
+    }
+
+    /// Somebody has changed what is stored under the key.
+    mutating func tellWritten(_ key: String) {
+        guard let slot = slots[key] else { return }
+        for id in [slot.current, slot.aside].compactMap(\.self) { flights[id]?.isWritten = true }
     }
 
     /// Overtakes the flights of a key.

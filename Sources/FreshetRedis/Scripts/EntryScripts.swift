@@ -22,21 +22,22 @@ struct EntryScripts: Sendable {
         }
     }
 
-    private static let redis = EntryScripts(reading: "", writing: "", plain: plainLength)
+    private static let redis = EntryScripts(reading: "", writing: "", plain: plainLength, isTracked: true)
     /// Upstash locks the whole database for a script that does not say it keeps to its keys. Redis refuses that flag,
     /// and versions before 7 refuse every such line.
     private static let upstash = EntryScripts(
         reading: "#!lua flags=no-writes,allow-key-locking\n",
         writing: "#!lua flags=allow-key-locking\n",
-        plain: plainBytes
+        plain: plainBytes,
+        isTracked: false
     )
 
-    private init(reading: String, writing: String, plain: String) {
+    private init(reading: String, writing: String, plain: String, isTracked: Bool) {
         func script(_ parts: String...) -> RedisScript { RedisScript(writing + parts.joined(separator: "\n")) }
         read = RedisScript(reading + [Self.companion, plain, Self.readEntry].joined(separator: "\n"), isReadOnly: true)
         settle = script(Self.companion, Self.companionWrites, Self.plainValue, Self.settleEntry)
         lease = script(Self.companion, Self.companionWrites, Self.plainValue, Self.leaseEntry)
-        fill = script(Self.companion, Self.companionWrites, Self.plainValue, Self.fillEntry)
+        fill = script(Self.companion, Self.companionWrites, Self.plainValue, Self.fillEntry(isTracked: isTracked))
         invalidate = script(Self.companion, Self.companionWrites, Self.plainValue, Self.invalidateEntry)
         fail = script(Self.companion, Self.companionWrites, Self.failEntry)
         release = script(Self.companion, Self.companionWrites, Self.releaseEntry)

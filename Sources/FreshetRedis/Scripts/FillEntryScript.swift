@@ -4,7 +4,10 @@ extension EntryScripts {
     /// Arguments: token, generation and digest of the lease, `-` for none; content (`value`, `absent`, `unchanged`),
     /// value and its digest; milliseconds it is fresh and then stale, of the source's own time to live, and from the lease
     /// to the end of the load, the last two `-` for none; the ETag, if there is one.
-    static let fillEntry = """
+    ///
+    /// - Parameter isTracked: whether the last look at the value is to be behind the last change of it.
+    static func fillEntry(isTracked: Bool) -> String {
+        """
         local token, generation, leasedDigest = ARGV[1], ARGV[2], ARGV[3]
         local content, value, digest = ARGV[4], ARGV[5], ARGV[6]
         local freshFor, staleFor, ttl, etag = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[11]
@@ -53,7 +56,9 @@ extension EntryScripts {
         save()
         -- So late that the value is stale. Not first, or a server short of memory would let the rest through.
         if content ~= 'absent' and not entry.plainUntil then redis.call('DEL', key) end
+        \(isTracked ? "redis.call('EXISTS', key)" : "")
         publish('fill')
         return {'stored'}
         """
+    }
 }

@@ -30,6 +30,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var failure: RedisClientError?
     /// Whether the server has said anything that could be understood.
     private(set) var hasReceived = false
+    /// Whether the server tracks keys.
+    private(set) var isTracked = false
 
     /// - Parameter ready: succeeds when the handshake is done; fails when the connection ends before.
     init(handshake: Handshake, ready: EventLoopPromise<RESPVersion>) {
@@ -111,6 +113,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         if case .push = value { return }
         switch handshake?.receive(value) {
         case .done(let version):
+            isTracked = handshake?.isTracked ?? false
             handshake = nil
             ready.succeed(version)
         case .send(let commands): send(commands)

@@ -25,6 +25,7 @@ struct Handshake: Sendable {
     private var fallsBack = false
     /// What the server says of itself in its answer to `HELLO`.
     private var isPrimary: Bool?
+    private var mayTrack = false
     /// Why RESP3 is not spoken.
     private var helloRefusal: RESPError?
     /// The server's last error. It is why a server ends the connection that has too many already.
@@ -34,6 +35,9 @@ struct Handshake: Sendable {
         self.configuration = configuration
         version = configuration.version
     }
+
+    /// Whether the server tracks keys, and tells of them.
+    var isTracked: Bool { mayTrack && version == .resp3 }
 
     mutating func start() -> [RESPCommand] {
         let said = version == .resp3 ? hello() : traditional()
@@ -49,6 +53,8 @@ struct Handshake: Sendable {
         if let error = reply.error {
             if step != .courtesy { refusal = error }
             if let failure = failure(of: step, error) { return .fail(failure) }
+        } else if step == .track {
+            mayTrack = true
         }
         if step == .hello {
             isPrimary = reply.pairs?.first { $0.key.string == "role" }.map { $0.value.string == "master" }
@@ -58,7 +64,7 @@ struct Handshake: Sendable {
         }
         guard awaited.isEmpty else { return .wait }
         guard fallsBack else {
-            if configuration.clientSideCaching, version != .resp3 { return .fail(Self.noTracking(helloRefusal)) }
+            if configuration.tracking == .required, version != .resp3 { return .fail(Self.noTracking(helloRefusal)) }
             return .done(version)
         }
         fallsBack = false
@@ -67,7 +73,7 @@ struct Handshake: Sendable {
     }
 
     private mutating func failure(of step: Step, _ error: RESPError) -> RedisClientError? {
-        if step == .courtesy || fallsBack { return nil }
+        if step == .courtesy || fallsBack || step == .track && configuration.tracking == .preferred { return nil }
         // Proxies do not read what it says of credentials.
         if step == .hello, error.code == .noAuth, configuration.credentials != nil {
             (fallsBack, helloRefusal) = (true, error)
@@ -132,7 +138,7 @@ struct Handshake: Sendable {
         ]
         if let name = configuration.clientName { said.append((.courtesy, RESPCommand("CLIENT", "SETNAME", name))) }
         if configuration.database != 0 { said.append((.select, RESPCommand("SELECT", configuration.database))) }
-        if configuration.clientSideCaching {
+        if configuration.tracking == .required || configuration.tracking == .preferred && version == .resp3 {
             // Only what is asked for, and nothing that this connection changed itself.
             said.append((.track, RESPCommand("CLIENT", "TRACKING", "ON", "OPTIN", "NOLOOP")))
         }

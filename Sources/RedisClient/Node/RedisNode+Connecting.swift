@@ -123,6 +123,7 @@ extension RedisNode {
         }
         guard let told else { return connection.close(.clientClosed) }
         connection.report(to: stream)
+        if configuration.tracking == .preferred { invalidations.isServed = connection.isTracked }
         for waiter in told { waiter.connected() }
         for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume() }
         logger.debug("Connected to the Redis server.", metadata: metadata)

@@ -11,8 +11,7 @@ struct PipelineWork: Sendable {
     }
 
     let parts: [PipelinePlan.Part]
-    /// Whether the servers are to tell when what is read changes.
-    let isTracked: Bool
+    let tracking: Tracking
     /// Of each part, the last reply.
     private(set) var replies: [RESPValue]
     /// Of each part, where a server said it belongs.
@@ -34,9 +33,9 @@ struct PipelineWork: Sendable {
     /// Parts whose refusal a server did not confirm.
     private var doubted: Set<Int> = []
 
-    init(parts: [PipelinePlan.Part], isTracked: Bool = false) {
+    init(parts: [PipelinePlan.Part], tracking: Tracking = .off) {
         self.parts = parts
-        self.isTracked = isTracked
+        self.tracking = tracking
         replies = Array(repeating: .null, count: parts.count)
         targets = Array(repeating: nil, count: parts.count)
         pending = Array(parts.indices)
@@ -115,7 +114,7 @@ struct PipelineWork: Sendable {
     /// asks cannot be tracked as well.
     private func preface(ofPart index: Int) -> RESPCommand? {
         if targets[index]?.isAsk == true { return RoutedExecutor.asking }
-        return isTracked ? RedisTrackedExecutor.caching : nil
+        return tracking != .off ? RedisTrackedExecutor.caching : nil
     }
 
     /// The errors that scripts of a batch were answered with, by part.
@@ -165,7 +164,7 @@ struct PipelineWork: Sendable {
                 guard next + (hasPreface ? 1 : 0) < values.endIndex else { break }
                 if hasPreface {
                     // A value that is not tracked must not be taken for one that is.
-                    if isTracked { failure = failure ?? values[next].error }
+                    if tracking == .required { failure = failure ?? values[next].error }
                     next += 1
                 }
                 if let error = receive(values[next], forPart: index, from: node, followUp) { latest = error }
@@ -196,7 +195,7 @@ struct PipelineWork: Sendable {
         switch value.error.map({ followUp($0, index) }) ?? .answer {
         case .answer:
             mayHaveExecuted = true
-            if isTracked, targets[index]?.isAsk == true { untracked.append(index) }
+            if tracking != .off, targets[index]?.isAsk == true { untracked.append(index) }
             if let primary = parts[index].primary, primary != node { misanswered.insert(parts[index].ordinal) }
             return nil
         case .go(let redirect):

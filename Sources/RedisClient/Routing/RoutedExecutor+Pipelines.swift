@@ -2,8 +2,7 @@ import NIOCore
 import RESP
 
 extension RoutedExecutor {
-    /// - Parameter isTracked: has the servers tell when what is read changes.
-    func run(_ pipeline: [RESPCommand], deadline: NIODeadline, isTracked: Bool = false) async throws -> [RESPValue] {
+    func run(_ pipeline: [RESPCommand], deadline: NIODeadline, tracking: Tracking = .off) async throws -> [RESPValue] {
         if SharedConnectionRules.isTransaction(pipeline) {
             return try await runTransaction(pipeline, deadline: deadline) { try await $0.run($1, deadline: deadline) }
         }
@@ -14,12 +13,12 @@ extension RoutedExecutor {
             primaries = router.primaries
         }
         let plan = PipelinePlan(pipeline, routes: routes, primaries: primaries)
-        let work = try await run(PipelineWork(parts: plan.parts, isTracked: isTracked), deadline: deadline)
+        let work = try await run(PipelineWork(parts: plan.parts, tracking: tracking), deadline: deadline)
         var replies = plan.assemble(work.replies)
         // The primaries are others by now; one of them may have been asked twice.
         for ordinal in work.misanswered.sorted() {
             do {
-                replies[ordinal] = try await run([pipeline[ordinal]], deadline: deadline, isTracked: isTracked)[0]
+                replies[ordinal] = try await run([pipeline[ordinal]], deadline: deadline, tracking: tracking)[0]
             } catch {
                 throw work.whole(error)
             }
@@ -203,7 +202,7 @@ extension RoutedExecutor {
                     commands,
                     deadline: deadline,
                     mayMove: batch.mayMove,
-                    isTracked: work.isTracked
+                    isTracked: work.tracking != .off
                 )
             )
         } catch {

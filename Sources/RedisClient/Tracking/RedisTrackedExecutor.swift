@@ -4,7 +4,8 @@ public import RESP
 /// Runs commands of a client so that the server tells when a key that they read changes.
 ///
 /// Each command goes out behind `CLIENT CACHING YES`, in the same write; a script's reads are tracked too. Where the
-/// server refuses that, the refusal is thrown, though the command was run.
+/// server refuses that, the refusal is thrown, though the command was run; not without
+/// ``RedisClient/RedisClient/Configuration/requiresClientSideCaching``.
 public struct RedisTrackedExecutor: CommandExecutor {
     let client: RedisClient
 
@@ -25,7 +26,8 @@ public struct RedisTrackedExecutor: CommandExecutor {
             throw RedisClientError(.unsupportedCommand, "The reads of a transaction are not tracked.")
         }
         let deadline = NIODeadline.now() + TimeAmount(clamping: client.configuration.commandTimeout)
-        return try await client.execute(pipeline: pipeline, until: deadline, isTracked: true)
+        let tracking = client.invalidationBroadcast.isServed ? client.configuration.tracking : .off
+        return try await client.execute(pipeline: pipeline, until: deadline, tracking: tracking)
     }
 
     static let caching: RESPCommand = {
@@ -36,10 +38,11 @@ public struct RedisTrackedExecutor: CommandExecutor {
 
     /// The replies to commands each of which went out behind ``caching``.
     ///
-    /// - Throws: `RESPError` if the server does not track one of them. Their values would never be told to be outdated.
-    static func separate(_ replies: [RESPValue]) throws -> [RESPValue] {
+    /// - Throws: `RESPError` if the server does not track one of them, and is required to. Their values would never be
+    ///   told to be outdated.
+    static func separate(_ replies: [RESPValue], _ tracking: Tracking) throws -> [RESPValue] {
         try stride(from: 0, to: replies.count - 1, by: 2).map { preface in
-            _ = try replies[preface].get()
+            if tracking == .required { _ = try replies[preface].get() }
             return replies[preface + 1]
         }
     }
@@ -55,11 +58,13 @@ extension RedisClient {
 
     /// What becomes of keys that were read through ``tracked``, from now on.
     public var invalidations: RedisInvalidations {
-        let invalidations =
-            switch backend {
-            case .one(let node): node.invalidations
-            case .several(let executor): executor.router.invalidations
-            }
-        return invalidations.listen(limit: configuration.maxBufferedMessages)
+        invalidationBroadcast.listen(limit: configuration.maxBufferedMessages)
+    }
+
+    fileprivate var invalidationBroadcast: InvalidationBroadcast {
+        switch backend {
+        case .one(let node): node.invalidations
+        case .several(let executor): executor.router.invalidations
+        }
     }
 }

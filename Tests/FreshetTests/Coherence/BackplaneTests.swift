@@ -569,4 +569,63 @@ struct BackplaneTests {
         #expect((reading.value, reading.tier) == ("v2", .l2))
         node.run.cancel()
     }
+
+    private static func write(_ value: String, to node: Node) async throws {
+        _ = try await node.fleet.store.set("agents_list", ByteBuffer(string: "\"\(value)\""), options: CacheOptions())
+        node.backplane.send(.written(key: "agents_list"))
+    }
+
+    @Test("what another program writes is served once it is told of, and the store asked for it once")
+    func written() async throws {
+        let node = try await Node(Fleet())
+        try await node.fleet.load(1, on: node.cache)
+        try await Self.write("foreign", to: node)
+        let reads = node.store.calls(of: .read)
+        for tier in [FieldReading.Tier.l2, .l1] {
+            let reading = try await node.cache.read(node.fleet.field)
+            #expect(reading.value == "foreign" && reading.tier == tier)
+        }
+        #expect(node.store.calls(of: .read) == reads + 1)
+        node.run.cancel()
+    }
+
+    @Test("so it is where the store was being asked, or had just been given what was loaded", arguments: [true, false])
+    func writtenMeanwhile(isRead: Bool) async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        if isRead { try await fleet.load(1, on: node.cache) }
+        if isRead { node.backplane.send(.written(key: "agents_list")) }
+        node.store.inject(.delayAfterwards(.milliseconds(100)), into: isRead ? [.read] : [.fill])
+        let reader = fleet.spawner.task { try await node.cache.value(of: fleet.field) }
+        if isRead {
+            try await waitUntil("the read") { node.store.calls(of: .read) == 2 }
+        } else {
+            try await fleet.source.waitForLoads(1)
+            fleet.source.end(1, value: "v1")
+            try await waitUntil("the fill") { node.store.calls(of: .fill) == 1 }
+        }
+        await fleet.spawner.settle()
+        try await Self.write("foreign", to: node)
+        node.store.recover()
+        await fleet.spawner.advance(by: .milliseconds(100))
+        #expect(try await reader.value == (isRead ? "foreign" : "v1"))
+        #expect(try await node.cache.value(of: fleet.field) == "foreign")
+        node.run.cancel()
+    }
+
+    @Test("that a value has come to its end is no reason for readers of the stale one to wait")
+    func ended() async throws {
+        let node = try await Node(Fleet { $0.staleWhileRevalidate = .seconds(600) })
+        let fleet = node.fleet
+        try await fleet.load(1, on: node.cache)
+        await fleet.spawner.advance(by: .seconds(45))
+        _ = try await node.cache.read(fleet.field)
+        await fleet.spawner.advance(by: .seconds(16))
+        node.backplane.send(.written(key: "agents_list"))
+        node.store.inject(.hang)
+        let reading = try await node.cache.read(fleet.field)
+        #expect((reading.value, reading.status, reading.tier) == ("v1", .stale, .l1))
+        node.store.recover()
+        node.run.cancel()
+    }
 }

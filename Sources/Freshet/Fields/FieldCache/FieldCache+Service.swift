@@ -42,6 +42,7 @@ extension FieldCache: Service {
             desk.tell(key, generation, isInvalidation: true) {
                 $0.invalidate(key, invalidation, unlessOf: generation)
             }
+        case .written(let key): desk.tellWritten(key)
         }
     }
 

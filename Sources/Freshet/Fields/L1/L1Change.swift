@@ -50,6 +50,12 @@ struct L1Change: ~Copyable {
         if let entry = peek(key) { hold(entry.suspected, of: key) }
     }
 
+    /// The same, where the value is fresh: the store no longer holds one that is stale for all to write, and is asked for
+    /// a new one anyway.
+    mutating func suspectFresh(_ key: String) {
+        if let entry = peek(key), l1.spawner.now() < entry.freshUntil { hold(entry.suspected, of: key) }
+    }
+
     /// Believes what is held if it is what the store knew when it was asked, else has the store asked again.
     mutating func compare(_ key: String, with known: EntryRead.Known?, askedAt: MonotonicInstant) {
         // What came in the meantime is newer than the answer.
