@@ -282,7 +282,7 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
 
     @Test func whatIsNotTrackedIsNotAnswered() {
         let part = PipelinePlan.Part(command: RESPCommand("GET", "a"), place: .anyPrimary)
-        var work = PipelineWork(parts: [part], isTracked: true)
+        var work = PipelineWork(parts: [part], tracking: .required)
         _ = work.beginRound()
         let refusal = RESPError("NOPERM no caching")
         _ = work.receive(.success([.error(refusal), .integer(1)]), of: [0], from: address(1), followUp: followUp)
