@@ -42,6 +42,7 @@ struct ForeignWriteTests {
             let fields = FieldCache(
                 cache: cache,
                 catalog: try FieldCatalog([field]),
+                configuration: trust,
                 backplane: Heard(
                     base: RedisBackplane(client: client) {
                         client.connectionEvents
@@ -50,7 +51,6 @@ struct ForeignWriteTests {
                     },
                     live: live
                 ),
-                configuration: trust,
                 logger: Logger(label: "test")
             )
             (self.client, self.fields) = (client, fields)

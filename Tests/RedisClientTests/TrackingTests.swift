@@ -169,4 +169,41 @@ import Testing
             await client.close()
         }
     }
+
+    /// By a server that does not know RESP3, by a client that does not want it, and by a user's rights.
+    @Test(arguments: [true, false], [RESPVersion.resp2, .resp3])
+    func isDoneWithoutWhereItIsNotRequired(isOld: Bool, version: RESPVersion) async throws {
+        let server = try await RedisServer.start(
+            arguments: (isOld ? ["--rename-command", "HELLO", ""] : [])
+                + ["--user", "app", "on", ">pw", "~*", "+@all", "-client|tracking"]
+        )
+        let client = RedisClient(server) {
+            ($0.username, $0.password, $0.version) = ("app", "pw", version)
+            $0.clientSideCaching = true
+            $0.requiresClientSideCaching = false
+        }
+        try await client.connect()
+        #expect(try await client.tracked.get("a") == nil)
+        let info = try await client.execute(RESPCommand("INFO", "commandstats")).string
+        #expect(info?.contains("cmdstat_client|caching") == false)
+        // Its owner may let it track later, and a server be replaced by one that does.
+        let admin = RedisClient(server)
+        try await admin.execute(RESPCommand("ACL", "SETUSER", "app", "+client|tracking"))
+        try await admin.execute(RESPCommand("CLIENT", "KILL", "USER", "app"))
+        if !isOld, version == .resp3 {
+            var invalidations = client.invalidations.makeAsyncIterator()
+            #expect(
+                await eventually {
+                    _ = try? await client.tracked.get("a")
+                    return try await admin.info("tracking_clients") == 1
+                }
+            )
+            _ = try await client.tracked.get("a")
+            try await admin.set("a", to: 1)
+            var told = await invalidations.next()
+            if told == .everything(.disconnected) { told = await invalidations.next() }
+            #expect(told == .keys(["a"]))
+        }
+        for client in [client, admin] { await client.close() }
+    }
 }
