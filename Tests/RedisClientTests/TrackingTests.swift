@@ -193,7 +193,7 @@ import Testing
         if !isOld, version == .resp3 {
             var invalidations = client.invalidations.makeAsyncIterator()
             #expect(
-                await eventually {
+                try await eventually {
                     _ = try? await client.tracked.get("a")
                     return try await admin.info("tracking_clients") == 1
                 }
