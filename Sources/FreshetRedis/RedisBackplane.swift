@@ -32,14 +32,14 @@ public struct RedisBackplane: Backplane {
         watchKeys = { _ in }
     }
 
-    /// A backplane that asks, whenever connections come and go, whether it is still the same server that answers: after
+    /// A backplane that asks, whenever connections come and go, whether it is still the same servers that answer: after
     /// a failover the subscription may go on while what was written last is gone from the store.
     ///
     /// - Parameters:
     ///   - connectionEvents: tells of the client's connections from when it is called; what it tells does not matter.
     ///   - invalidations: tells of keys that were read through a ``RedisStore``'s `tracked` and have changed, whoever it was.
     public init<Events: AsyncSequence, Invalidations: AsyncSequence>(
-        client: some ChannelSubscriber & CommandExecutor,
+        client: some ChannelSubscriber & PrimariesExecutor,
         spawner: any Spawner = SystemSpawner(),
         connectionEvents: @escaping @Sendable () -> Events,
         invalidations: @escaping @Sendable () -> Invalidations = { AsyncStream<RedisInvalidation> { $0.finish() } }
@@ -53,8 +53,8 @@ public struct RedisBackplane: Backplane {
         self.spawner = spawner
         watchServer = { link in
             let events = connectionEvents()
-            link.serverIs(await Self.replicationID(client))
-            for await _ in events { link.serverIs(await Self.replicationID(client)) }
+            link.serversAre(await Self.replicationIDs(client))
+            for await _ in events { link.serversAre(await Self.replicationIDs(client)) }
         }
         watchKeys = { link in
             for await invalidation in invalidations() { Self.translate(invalidation, link) }
@@ -112,20 +112,16 @@ public struct RedisBackplane: Backplane {
 }
 
 extension RedisBackplane {
-    /// What a server's data descend from; changes when a replica takes over, and when a server starts anew.
+    /// What the servers' data descend from; changes when a replica takes over, and when a server starts anew.
     ///
-    /// - Returns: empty where the server does not tell, nil where it did not answer.
-    private static func replicationID(_ client: any CommandExecutor) async -> String? {
-        do {
-            let info = try await client.execute(RESPCommand("INFO", "replication")).get().string ?? ""
-            let name = "master_replid:"
-            let line = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name) }
+    /// - Returns: empty for a server that does not tell, nil where one did not answer.
+    private static func replicationIDs(_ client: some PrimariesExecutor) async -> [String]? {
+        let replies = try? await client.executeOnPrimaries(RESPCommand("INFO", "replication"))
+        let name = "master_replid:"
+        return replies?.map { reply in
+            let line = reply.string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name) }
             return line.map { String($0.dropFirst(name.count)) } ?? ""
-        } catch is RESPError {
-            return ""
-        } catch {
-            return nil
-        }
+        }.sorted()
     }
 
     /// Passes on events from both connections, one at a time.
@@ -133,7 +129,7 @@ extension RedisBackplane {
         private struct State {
             /// nil before anything was told.
             var isLive: Bool?
-            var replicationID: String?
+            var replicationIDs: [String]?
         }
 
         private let state = NIOLockedValueBox(State())
@@ -162,13 +158,13 @@ extension RedisBackplane {
             }
         }
 
-        /// - Parameter id: nil where nobody knows.
-        func serverIs(_ id: String?) {
-            let isAnother = state.withLockedValue { state in
-                defer { state.replicationID = id ?? state.replicationID }
-                return state.replicationID.map { $0 != id } ?? false
+        /// - Parameter ids: nil where nobody knows.
+        func serversAre(_ ids: [String]?) {
+            let areOthers = state.withLockedValue { state in
+                defer { state.replicationIDs = ids ?? state.replicationIDs }
+                return state.replicationIDs.map { $0 != ids } ?? false
             }
-            if isAnother { tellGap() }
+            if areOthers { tellGap() }
         }
     }
 }

@@ -26,6 +26,13 @@ extension RoutedExecutor {
         return replies
     }
 
+    /// - Returns: the replies of all primaries.
+    func runOnPrimaries(_ command: RESPCommand, deadline: NIODeadline) async throws -> [RESPValue] {
+        _ = try await node(for: .anyPrimary, false, deadline)
+        let parts = router.primaries.map { PipelinePlan.Part(command: command, place: $0.place) }
+        return try await run(PipelineWork(parts: parts), deadline: deadline).replies
+    }
+
     /// A transaction goes to one node and is sent again only as a whole, if nothing of it was done.
     func runTransaction(
         _ pipeline: [RESPCommand],

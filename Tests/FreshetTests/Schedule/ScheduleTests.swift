@@ -419,8 +419,8 @@ struct ScheduleTests {
             try await cache.initialize()
             let catalog = try FieldCatalog(fields)
             let node = FieldCache(cache: cache, catalog: catalog, spawner: spawner, logger: Logger(label: "test"))
-            let run = spawner.task { try await node.run() }
             let tasks = spawner.startedTasks
+            let run = spawner.task { try await node.run() }
             try await waitUntil("the schedule") { spawner.startedTasks > tasks }
             await spawner.settle()
             var times: [Duration?] = []
