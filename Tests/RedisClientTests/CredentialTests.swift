@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import NIOCore
 import RESP
 import RedisClient
@@ -65,6 +66,41 @@ import Testing
         let error = try await clientError { try await client.authenticate(username: "app", password: "typo") }
         #expect(error?.code == .authenticationFailed)
         for word in ["a", "b"] { #expect(try await client.execute(RESPCommand("ECHO", word)).string == word) }
+        await client.close()
+        try await server.stop()
+    }
+
+    /// However often in a row.
+    @Test(.timeLimit(.minutes(1))) func whatIsNotKeptIsLeftAtOnceAndSubscriptionsStay() async throws {
+        let asked = NIOLockedValueBox(0)
+        let server = try await ScriptedServer.start { words in
+            switch words[0] {
+            case "SUBSCRIBE": return ">3\r\n+subscribe\r\n+\(words[1])\r\n:1\r\n"
+            case "AUTH":
+                // Taken where they are tried, and refused afterwards.
+                let isTaken = asked.withLockedValue { asked in
+                    asked += 1
+                    return !asked.isMultiple(of: 2)
+                }
+                return isTaken ? "+OK\r\n" : "-WRONGPASS invalid username-password pair\r\n"
+            default: return "+OK\r\n"
+            }
+        }
+        let client = RedisClient(port: server.port) {
+            $0.password = "old"
+            $0.reconnectBackoff = .seconds(3600)...(.seconds(3600))
+        }
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        try await client.connect()
+        for round in 1...2 {
+            let error = try await clientError { try await client.authenticate(username: "app", password: "new") }
+            #expect(error?.code == .authenticationFailed)
+            try await client.execute(RESPCommand("GET", "a"))
+            // That for subscriptions and the first; a trial and another each time.
+            #expect(server.acceptedCount == 2 + 2 * round)
+        }
+        server.push(">3\r\n+message\r\n+news\r\n+here\r\n")
+        #expect(try await events.next() == .message(RedisMessage(channel: "news", payload: ByteBuffer(string: "here"))))
         await client.close()
         try await server.stop()
     }

@@ -151,7 +151,9 @@ extension RedisClient {
     private func forget() async {
         await Task {
             await attemptsEnd()
-            for node in servers { node.renewConnections() }
+            for node in servers {
+                try? await node.eventLoop.submit { node.leave(because: "Its credentials are not kept.") }.get()
+            }
         }.value
     }
 }

@@ -41,14 +41,19 @@ extension RedisNode {
         guard link.withLockedValue({ $0.renewals.take() }) else { return }
         leases.renew()
         eventLoop.execute {
-            let stream = self.state.withLockedValue { state -> CommandStream? in
-                guard case .ready(let stream) = state.phase else { return nil }
-                state.phase = .leaving(stream)
-                return stream.value
-            }
             self.watch(.leaving)
-            let reason = RedisClientError(.connectionLost, "There may be another server at this address by now.")
-            stream?.close(within: TimeAmount(clamping: self.configuration.commandTimeout), because: reason)
+            self.leave(because: "There may be another server at this address by now.")
         }
+    }
+
+    /// Makes the shared connection anew, behind its last reply. On the event loop.
+    func leave(because reason: String) {
+        let stream = state.withLockedValue { state -> CommandStream? in
+            guard case .ready(let stream) = state.phase else { return nil }
+            state.phase = .leaving(stream)
+            return stream.value
+        }
+        let limit = TimeAmount(clamping: configuration.commandTimeout)
+        stream?.close(within: limit, because: RedisClientError(.connectionLost, reason))
     }
 }
