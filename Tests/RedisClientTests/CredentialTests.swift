@@ -145,6 +145,8 @@ import Testing
         let error = try await clientError { try await client.authenticate(username: "app", password: "typo") }
         #expect(error?.code == .authenticationFailed)
         _ = try? await connected
+        // Only `HELLO` said them, on a connection of its own.
+        #expect(try !server.command("INFO commandstats").contains("cmdstat_auth"))
         #expect(try await client.execute(whoAmI).string == "app")
         await client.close()
         try await proxy.stop()

@@ -97,6 +97,8 @@ extension RedisClient {
     }
 
     private func announce(_ credentials: Credentials) async throws {
+        // A server that is about to be connected is asked as well.
+        await attemptsEnd()
         // Nobody else says them before a server has taken them.
         try await prove(credentials)
         configuration.rotation.current = credentials
@@ -141,7 +143,7 @@ extension RedisClient {
         }
     }
 
-    /// Attempts under way may have said what was replaced. Those that begin now do not.
+    /// Returns when attempts under way have ended, which may have said what was replaced. Those that begin now do not.
     private func attemptsEnd() async {
         let late = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
         for node in servers where node.isConnecting { try? await node.connect(until: late) }
