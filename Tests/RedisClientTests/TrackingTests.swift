@@ -137,6 +137,23 @@ import Testing
         #expect(await invalidations.next() == .everything(.moved))
     }
 
+    /// Within a reply that is nested to the limit, too.
+    @Test func noInvalidationIsTooDeep() async throws {
+        for depth in 60...70 {
+            let broadcast = InvalidationBroadcast()
+            var invalidations = broadcast.listen(limit: 10).makeAsyncIterator()
+            var decoder = RESPDecoder(dropsTooDeep: true)
+            let push = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nkey\r\n"
+            decoder.append(ByteBuffer(string: String(repeating: "*1\r\n", count: depth) + push))
+            guard case .push(let elements) = try decoder.next() else {
+                return #expect(Bool(false), "no push at depth \(depth)")
+            }
+            broadcast.receive(push: elements)
+            broadcast.finish()
+            #expect(await invalidations.next() == (depth < 63 ? .keys(["key"]) : .everything(.flushed)))
+        }
+    }
+
     @Test func aCancelledReaderStops() async throws {
         let client = RedisClient(port: 1)
         let invalidations = client.invalidations

@@ -34,7 +34,10 @@ final class InvalidationBroadcast: Sendable {
     }
 
     /// Reads `invalidate` with an array of keys, or with nothing, which means all keys. Other messages are none.
+    ///
+    /// - Parameter push: empty where it came too deep in a reply to be read; it may have told of any key.
     func receive(push: [RESPValue]) {
+        if push.isEmpty { return put(.everything(.flushed)) }
         guard push.count == 2, push[0].string == "invalidate" else { return }
         guard let keys = push[1].array?.map(\.string) else { return put(.everything(.flushed)) }
         put(keys, otherwise: .flushed)
