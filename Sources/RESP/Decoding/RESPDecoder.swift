@@ -166,7 +166,7 @@ public struct RESPDecoder: Sendable {
     /// Puts a value into the aggregate that waits for it and closes what that completes.
     private mutating func fold(_ value: consuming RESPValue) -> RESPValue? {
         while !stack.isEmpty {
-            // Redis before 7.0.5 puts them between the elements of a reply, of which they are none.
+            // Redis before 7.0.5 sends pushes amid the elements of a reply; each is a value of its own.
             if case .push = value { return value }
             let top = stack.count - 1
             stack[top].append(value)

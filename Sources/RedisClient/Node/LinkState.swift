@@ -9,7 +9,7 @@ enum LinkEvent: Sendable {
     /// An attempt takes longer than those do that come to something.
     case late
     case lost
-    /// It is given up, since the server takes no writes: its address may lead to another by now.
+    /// It is given up though it is not broken: the address may lead to another server by now.
     case leaving
     /// It ended because it was to.
     case ended
