@@ -16,6 +16,8 @@ final class SubscriptionHub {
     private let eventLoop: any EventLoop
     private let logger: Logger
     private var phase = Phase.idle
+    /// Names the attempt under way or planned after it; what belongs to an older one is ignored.
+    private var attemptNumber = 0
     /// What the attempt under way is to make a connection of.
     private var attempted: ConnectionHandler?
     /// Whether the server was said to be the wrong one while the connection to it was made.
@@ -95,6 +97,9 @@ final class SubscriptionHub {
 
     private func attempt() {
         phase = .connecting
+        attemptNumber += 1
+        let number = attemptNumber
+        attempted = nil
         isDoubtful = false
         guard let connector = place.connector() else {
             return attemptFailed(RedisClientError(.connectFailed, "It is not known yet which server to connect to."))
@@ -102,6 +107,7 @@ final class SubscriptionHub {
         address = connector.configuration.address
         let outcome = connector.connect(on: eventLoop) { attempted = $0.value }
         outcome.assumeIsolated().whenComplete { result in
+            guard number == self.attemptNumber else { return }
             self.attempted = nil
             switch result {
             case .success(let connection): self.connected(connection.value)
@@ -134,14 +140,13 @@ final class SubscriptionHub {
         switch phase {
         case .ready(let stream) where isGap || isWrong:
             stream.leave(because: "The subscriptions belong on another server now.")
-        case .connecting where isWrong:
+        case .connecting where isWrong, .waitingToReconnect where isWrong:
             backoff.succeeded()
-            attempted?.close(RedisClientError(.connectFailed, "The subscriptions belong on another server now."))
+            let former = attempted
+            attempt()
+            former?.close(RedisClientError(.connectFailed, "The subscriptions belong on another server now."))
         case .connecting:
             isDoubtful = isDoubtful || isGap
-        case .waitingToReconnect where isWrong:
-            backoff.succeeded()
-            attempt()
         default: break
         }
     }
@@ -160,9 +165,11 @@ final class SubscriptionHub {
 
     private func reconnectLater() {
         phase = .waitingToReconnect
+        let number = attemptNumber
         let hub = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.scheduleTask(in: backoff.next()) {
-            if case .waitingToReconnect = hub.value.phase { hub.value.attempt() }
+            guard number == hub.value.attemptNumber, case .waitingToReconnect = hub.value.phase else { return }
+            hub.value.attempt()
         }
     }
 
