@@ -126,6 +126,39 @@ import Testing
         try await server.stop()
     }
 
+    @Test func aRefusalAfterHelloDidNotAuthenticateIsTold() async throws {
+        let server = try await ScriptedServer.start(greets: false) { words in
+            words[0] == "AUTH" ? "-ERR invalid password\r\n" : "-NOAUTH Authentication required.\r\n"
+        }
+        let client = RedisClient(port: server.port) { $0.password = "wrong" }
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.code == .authenticationFailed)
+        #expect((error?.underlying as? RESPError)?.message == "invalid password")
+        await client.close()
+        try await server.stop()
+    }
+
+    /// In RESP2 nothing else tells what the server is.
+    @Test(arguments: [("role", RedisClient.Configuration.Peer.primary, 0), ("select", .any, 1)])
+    func aCommandThatTheUserMayNotRunIsNamed(name: String, peer: RedisClient.Configuration.Peer, database: Int)
+        async throws
+    {
+        let server = try await RedisServer.start(arguments: [
+            "--user", "app", "on", ">pw", "~*", "+@all", "-\(name)",
+        ])
+        let client = RedisClient(server) {
+            $0.version = .resp2
+            $0.peer = peer
+            $0.database = database
+            $0.username = "app"
+            $0.password = "pw"
+        }
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.code == .authenticationFailed)
+        #expect(error?.message.contains("run \(name.uppercased()),") == true)
+        await client.close()
+    }
+
     /// `HELLO` tells it, too.
     @Test func aUserWhoMayNotAskForTheRoleIsLetInToAPrimary() async throws {
         let user = ["--user", "app", "on", ">pw", "~*", "+@all", "-role"]

@@ -27,7 +27,7 @@ struct ClusterSurvey: Sendable {
                 failure = error
                 late.insert(address)
             case .failure(let error):
-                failure = RedisClientError(.connectFailed, "The server does not tell of a cluster.", underlying: error)
+                failure = RedisClientError(.connectFailed, "The server refuses CLUSTER SLOTS.", underlying: error)
             }
         }
     }

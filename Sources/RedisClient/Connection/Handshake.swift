@@ -13,10 +13,17 @@ struct Handshake: Sendable {
         case fail(RedisClientError)
     }
 
-    private enum Step {
-        case hello, authenticate, select, ping, track, role, readOnly
+    /// The command that it is said with.
+    private enum Step: String {
+        case hello = "HELLO"
+        case authenticate = "AUTH"
+        case select = "SELECT"
+        case ping = "PING"
+        case track = "CLIENT TRACKING"
+        case role = "ROLE"
+        case readOnly = "READONLY"
         /// Of no consequence, such as the client's name.
-        case courtesy
+        case courtesy = "CLIENT"
     }
 
     private let configuration: RedisClient.Configuration
@@ -87,7 +94,7 @@ struct Handshake: Sendable {
             let reason =
                 switch error.code {
                 case .noAuth: "The server asks for a password."
-                case .noPermission: "The server does not let the user do what connecting takes."
+                case .noPermission: "The server does not let the user run \(step.rawValue), which connecting takes."
                 default: "The server refused the credentials."
                 }
             return RedisClientError(.authenticationFailed, reason, underlying: error)
