@@ -202,19 +202,41 @@ import Testing
             configuration.topology = .cluster(.init(seeds: [configuration.address]))
         }
         try await client.execute(RESPCommand("DBSIZE"))
-        for server in cluster.servers { try server.command("ACL SETUSER other on >new +@all ~*") }
-        for frozen in cluster.servers {
+        for (round, frozen) in cluster.servers.enumerated() {
+            for server in cluster.servers { try server.command("ACL SETUSER user\(round) on >new +@all ~*") }
             frozen.pause()
-            async let error = clientError { try await client.authenticate(username: "other", password: "new") }
+            async let error = clientError { try await client.authenticate(username: "user\(round)", password: "new") }
             // While one says nothing, the others have heard.
             for server in cluster.servers where server !== frozen {
-                #expect(try await eventually { try server.command("CLIENT LIST").contains("user=other") })
+                #expect(try await eventually { try server.command("CLIENT LIST").contains("user=user\(round)") })
             }
             frozen.resume()
             #expect(try await error == nil)
-            try await client.authenticate(username: "default", password: "any")
         }
         await client.close()
+    }
+
+    /// As before Redis 6.
+    @Test(arguments: [nil, "default"] as [String?])
+    func aServerThatKnowsNoUsersIsToldThePasswordAlone(username: String?) async throws {
+        let server = try await ScriptedServer.start(greets: false) { words in
+            switch words[0] {
+            case "HELLO": "-ERR unknown command `HELLO`\r\n"
+            case "AUTH" where words.count > 2: "-ERR wrong number of arguments for 'auth' command\r\n"
+            case "AUTH" where !["old", "new"].contains(words[1]): "-ERR invalid password\r\n"
+            default: "+OK\r\n"
+            }
+        }
+        let client = RedisClient(port: server.port) {
+            $0.username = username
+            $0.password = "old"
+        }
+        try await client.connect()
+        try await client.authenticate(username: username, password: "new")
+        let error = try await clientError { try await client.authenticate(username: username, password: "typo") }
+        #expect(error?.code == .authenticationFailed)
+        await client.close()
+        try await server.stop()
     }
 
     @Test func bringBackAClientThatWasLockedOut() async throws {

@@ -7,8 +7,10 @@ struct Credentials: Sendable, Equatable {
     let username: String?
     let password: String
 
+    /// Names no default user: before Redis 6 there are no others, and no place for a name.
     var command: RESPCommand {
-        RESPCommand("AUTH", arguments: (username.map { [$0] } ?? []) + [password])
+        guard let username, username != "default" else { return RESPCommand("AUTH", password) }
+        return RESPCommand("AUTH", username, password)
     }
 }
 
