@@ -1,3 +1,5 @@
+import Foundation
+import Logging
 import NIOCore
 import NIOPosix
 import RESP
@@ -56,6 +58,39 @@ import Testing
         }
         #expect(isAlone)
     }
+
+    #if os(Linux)
+    @Test func aSocketWithoutAnAnswerEndsWithItsAttempt() async throws {
+        // Accepts nobody: the system keeps one connection, and has others wait.
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.backlog, value: 0)
+            .serverChannelOption(.autoRead, value: false)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(listener.localAddress?.port)
+        let nodes = (0..<3).map { _ in
+            RedisNode(
+                configuration: RedisClient.configuration(port: port),
+                eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+                logger: .init(label: "test")
+            )
+        }
+        let attempts = nodes.map { node in Task { try await node.connect() } }
+        #expect(try await eventually { try Self.unansweredCount(to: port) > 0 })
+        for node in nodes { await node.close() }
+        for attempt in attempts { #expect(try await clientError { try await attempt.value }?.code == .closed) }
+        #expect(try await eventually { try Self.unansweredCount(to: port) == 0 })
+        try await listener.close()
+    }
+
+    /// Sockets of this machine that call a port and have no answer.
+    private static func unansweredCount(to port: Int) throws -> Int {
+        let target = "0100007F:" + String(port, radix: 16, uppercase: true)
+        return try String(contentsOfFile: "/proc/self/net/tcp", encoding: .utf8).split(separator: "\n").count { line in
+            let fields = line.split(separator: " ")
+            return fields.count > 3 && fields[2] == target && fields[3] == "02"
+        }
+    }
+    #endif
 
     @Test func certificatesAreReadOnceForAllConnections() async throws {
         let (certificates, others) = (try await TestCertificates(), try await TestCertificates())

@@ -17,8 +17,7 @@ struct Connector: Sendable {
 
     /// Must be called on the event loop, which is also the connection's.
     ///
-    /// - Parameter began: told at once of what can be closed while it is not ready. The attempt ends then; a socket that has no
-    ///   answer yet, once it has or its time is over.
+    /// - Parameter began: told at once of what can be closed while it is not ready, which ends the attempt.
     func connect(
         on eventLoop: any EventLoop,
         began: (NIOLoopBound<ConnectionHandler>) -> Void = { _ in }
@@ -37,7 +36,11 @@ struct Connector: Sendable {
             return ready.futureResult.map { _ in handler }
         }
         let limit = TimeAmount(clamping: configuration.connectTimeout)
-        let bootstrap = bootstrap(on: eventLoop, limit: limit)
+        let bootstrap = bootstrap(on: eventLoop, limit: limit).channelInitializer { socket in
+            // One that has no answer yet is nothing that could be closed by its handler.
+            ready.futureResult.whenFailure { _ in socket.close(promise: nil) }
+            return eventLoop.makeSucceededVoidFuture()
+        }
         let connected =
             switch configuration.address {
             case .hostname(let host, let port): bootstrap.connect(host: host, port: port)
