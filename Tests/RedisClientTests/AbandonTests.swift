@@ -112,6 +112,18 @@ import Testing
         await router.close()
     }
 
+    @Test func aCommandThatTheEndOvertakesMakesNoConnection() async throws {
+        let node = node(port: 1)
+        let command = try await eventLoop.submit { [deadline] in
+            node.abandon()
+            // Begins an attempt, which comes behind the end.
+            return Task.immediate { try await node.run(RESPCommand("PING"), deadline: deadline) }
+        }.get()
+        #expect(try await clientError { try await command.value }?.code == .closed)
+        try await eventLoop.submit {}.get()
+        #expect(node.link.withLockedValue { $0.attempt } == 0)
+    }
+
     @Test func commandsThatMayWaitForeverKeepNoNode() async throws {
         weak var kept: RedisNode?
         do {

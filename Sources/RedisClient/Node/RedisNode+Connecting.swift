@@ -94,6 +94,8 @@ extension RedisNode {
 
     /// Tries once. On the event loop, and only by whoever changed the phase to connecting.
     func attempt() {
+        // A command that began it on another thread may have been overtaken by the end.
+        guard isConnecting else { return }
         link.withLockedValue { link in
             link.attempt += 1
             link.attemptBegan = .now()
