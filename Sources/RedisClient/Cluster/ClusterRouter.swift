@@ -255,6 +255,7 @@ final class ClusterRouter: NodeRouter {
         await refresher.find(until: deadline, isKnown: { self.isKnown }, failure: { self.lastFailure })
         while true {
             guard let node = try node(for: .anyPrimary, fromReplica: false) else {
+                if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
                 throw lastFailure
                     ?? RedisClientError(.timedOut, "No node of the cluster answered in time.")
             }

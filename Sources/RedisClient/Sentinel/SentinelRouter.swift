@@ -285,11 +285,18 @@ final class SentinelRouter: NodeRouter {
     func connect() async throws {
         let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
         await refresher.find(until: deadline, isKnown: { self.isKnown }, failure: { self.lastFailure })
-        guard let node = try node(for: .anyPrimary, fromReplica: false) else {
-            throw lastFailure
-                ?? RedisClientError(.timedOut, "No sentinel named the primary in time.")
+        while true {
+            guard let node = try node(for: .anyPrimary, fromReplica: false) else {
+                if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
+                throw lastFailure
+                    ?? RedisClientError(.timedOut, "No sentinel named the primary in time.")
+            }
+            do {
+                return try await node.connect(until: deadline)
+            } catch let error as RedisClientError where error.code == .connectionLost {
+                // It was left: there is another primary.
+            }
         }
-        try await node.connect(until: deadline)
     }
 
     func close() async {

@@ -69,6 +69,38 @@ import Testing
         for server in [second, sentinel.server] { try await server.stop() }
     }
 
+    @Test func connectingGoesOnAtAnotherPrimary() async throws {
+        let silent = try await ScriptedServer.start(greets: false) { _ in "" }
+        let next = try await primary(NIOLockedValueBox(0))
+        let port = NIOLockedValueBox(silent.port)
+        let sentinel = try await ScriptedSentinel.start { port.withLockedValue { $0 } }
+        let client = sentinel.client()
+        async let connected: Void = client.connect()
+        #expect(await eventually { silent.acceptedCount > 0 })
+        port.withLockedValue { $0 = next.port }
+        try await connected
+        #expect(next.acceptedCount == 1)
+        await client.close()
+        for server in [silent, next, sentinel.server] { try await server.stop() }
+    }
+
+    @Test(arguments: [true, false])
+    func whoeverGivesUpConnectingIsToldSo(isCluster: Bool) async throws {
+        let silent = try await ScriptedServer.start(greets: false) { _ in "" }
+        let client = RedisClient(port: silent.port) { configuration in
+            configuration.topology =
+                isCluster
+                ? .cluster(.init(seeds: [configuration.address]))
+                : .sentinel(.init(sentinels: [configuration.address], primaryName: "main"))
+        }
+        let connecting = Task { try await clientError { try await client.connect() } }
+        #expect(await eventually { silent.acceptedCount > 0 })
+        connecting.cancel()
+        #expect(try await connecting.value?.code == .cancelled)
+        await client.close()
+        try await silent.stop()
+    }
+
     /// Two primaries, the first of which is one, and three sentinels.
     private struct Setup {
         let servers: [ScriptedServer]
