@@ -152,6 +152,38 @@ import Testing
         try await proxy.stop()
     }
 
+    /// The next connection would say them, and whoever waits for it be told that they were refused.
+    @Test(.timeLimit(.minutes(1))) func areTriedWhereTheConnectionIsAboutToBeMadeAnew() async throws {
+        let asked = NIOLockedValueBox<[String]>([])
+        let server = try await ScriptedServer.start(greets: false) { words in
+            switch words[0] {
+            case "HELLO" where words.contains("typo"): return "-WRONGPASS invalid username-password pair\r\n"
+            case "HELLO": return "%0\r\n"
+            case "SET", "EVAL":
+                asked.withLockedValue { $0.append(words[0]) }
+                return ""
+            default: return "+OK\r\n"
+            }
+        }
+        let client = RedisClient(port: server.port) { $0.password = "old" }
+        try await client.connect()
+        let write = Task.immediate { try await client.execute(RESPCommand("SET", "a", 1)) }
+        let slow = Task.immediate { try await client.execute(RESPCommand("EVAL", "slow", 0)).string }
+        #expect(await eventually { asked.withLockedValue { $0 } == ["SET", "EVAL"] })
+        // It is left because of the first, and waits for the reply to the second.
+        server.push("-READONLY You can't write against a read only replica.\r\n")
+        await #expect(throws: RESPError.self) { try await write.value }
+        #expect(await eventually { !client.isConnected })
+        let waiting = Task.immediate { try await client.execute(RESPCommand("GET", "a")).string }
+        let error = try await clientError { try await client.authenticate(username: "app", password: "typo") }
+        #expect(error?.code == .authenticationFailed)
+        server.push("+slow\r\n")
+        #expect(try await slow.value == "slow")
+        #expect(try await waiting.value == "OK")
+        await client.close()
+        try await server.stop()
+    }
+
     @Test func areReplacedByOneCallAfterTheOther() async throws {
         let (server, admin, client) = try await setUp()
         try await admin.execute(RESPCommand("ACL", "SETUSER", "app", ">new"))

@@ -119,7 +119,7 @@ extension RedisClient {
     /// Asks all servers on connections of their own: from Redis 7.2 a refusal may go unsaid among other replies, and those
     /// behind it would be taken for others.
     private func prove(_ credentials: Credentials) async throws {
-        let trials = servers.filter(\.isConnected).map { $0.trial(of: credentials) }
+        let trials = servers.filter { $0.isConnected || $0.isLeaving }.map { $0.trial(of: credentials) }
         defer { for trial in trials { trial.abandon(within: .zero) } }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for trial in trials {

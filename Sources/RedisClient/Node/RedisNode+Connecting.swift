@@ -19,6 +19,14 @@ extension RedisNode {
         }
     }
 
+    /// Whether another connection is made as soon as this one has ended.
+    var isLeaving: Bool {
+        state.withLockedValue {
+            if case .leaving = $0.phase { return true }
+            return false
+        }
+    }
+
     /// Whether the last connection was lost, the last attempt failed or this one takes too long, and there is nothing
     /// better yet.
     var isFailing: Bool {
