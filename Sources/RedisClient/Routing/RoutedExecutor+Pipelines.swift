@@ -99,9 +99,10 @@ extension RoutedExecutor {
                 var reasons: Set<FollowUp.Reason> = []
                 let address = batch.node.configuration.address
                 let error = work.receive(outcome, of: batch.indices, from: address) { error, part in
-                    let next =
-                        parts[part].command.runsScript
-                        ? afterScripts[part] ?? .answer : followUp(error, from: batch.node)
+                    let command = parts[part].command
+                    // Scripts are loaded on primaries, and come to replicas late or never.
+                    if error.code == .noScript, fromReplica, command.isReadOnly { return .wait(.busy) }
+                    let next = command.runsScript ? afterScripts[part] ?? .answer : followUp(error, from: batch.node)
                     if case .wait(let reason) = next { reasons.insert(reason) }
                     if case .go(let redirect) = next { batch.node.learn(from: redirect) }
                     return next

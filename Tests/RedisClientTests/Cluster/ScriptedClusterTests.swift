@@ -66,7 +66,8 @@ import Testing
         for server in [primary, replica] { try await server.stop() }
     }
 
-    @Test func aScriptThatAReplicaDoesNotKnowIsRunByThePrimary() async throws {
+    @Test(arguments: [false, true])
+    func aScriptThatAReplicaDoesNotKnowIsRunByThePrimary(isPipeline: Bool) async throws {
         let (ports, isUnknown) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox(false))
         @Sendable func answer(_ command: [String], _ own: String) -> String {
             switch command.first {
@@ -85,9 +86,15 @@ import Testing
         ports.withLockedValue { $0 = [primary.port, replica.port] }
         let client = ScriptedCluster.client(primary.port, reads: .replicas)
         let script = RESPCommand("EVALSHA_RO", "digest", 1, "a")
-        #expect(try await client.execute(script).string == "primary")
+        func run() async throws -> String? {
+            let reply =
+                try await isPipeline
+                ? client.execute(pipeline: [script, RESPCommand("PING")])[0].get() : client.execute(script)
+            return reply.string
+        }
+        #expect(try await run() == "primary")
         isUnknown.withLockedValue { $0 = true }
-        let error = await #expect(throws: RESPError.self) { try await client.execute(script) }
+        let error = await #expect(throws: RESPError.self) { try await run() }
         #expect(error?.code == .noScript)
         await client.close()
         for server in [primary, replica] { try await server.stop() }
