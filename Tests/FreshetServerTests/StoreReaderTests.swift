@@ -64,6 +64,22 @@ struct StoreReaderTests {
         #expect(problems.first?.contains("freshet.yaml\(problem)") == true, "\(problems)")
     }
 
+    @Test("what is wrong with it is told beside what overrides it, and that is not taken for it")
+    func overridden() throws {
+        func problems(_ yaml: String, flag: String) -> [String] {
+            do {
+                _ = try Configuration.parse(yaml, file: "f", environment: .init([:]), overrides: .init(store: flag))
+                return []
+            } catch {
+                return (error as? ConfigurationError)?.problems.map { "\($0.origin): \($0.message)" } ?? ["\(error)"]
+            }
+        }
+        let message = "there is no store at mysql://"
+        #expect(problems("store: mysql://h\nfields: {}", flag: "memory://") == ["f: \(message)"])
+        #expect(problems("store: redis://h\nfields: {}", flag: "mysql://h") == ["--store: \(message)"])
+        #expect(problems("store: redis://h\nfields: {}", flag: "memory://").isEmpty)
+    }
+
     @Test(
         "a token is sent without TLS to neighbours only",
         arguments: [

@@ -1,14 +1,15 @@
 /// Reads `store:`.
 enum StoreReader {
     static func read(_ value: YAMLValue?, flag: String? = nil, _ scope: ReadingScope) -> StoreLocation {
-        // Read even where it is overridden, so that its problems are found before it is needed.
-        let ofFile = value.flatMap { value in value.word().map { (url: $0, place: value.place) } }
-        let location = StoreLocation.resolve(flag: flag, file: ofFile?.url, environment: scope.environment)
-        if let problem = location.problem() {
-            switch location.origin {
-            case .file: scope.report(ofFile?.place, problem.message, problem.advice)
-            default: scope.report(origin: location.origin.description, problem.message, problem.advice)
-            }
+        let environment = scope.environment
+        let url = value?.word()
+        // Even where it is overridden, so that its problems are found before it is needed.
+        if let url, let problem = StoreLocation(url: url, origin: .file, environment: environment).problem() {
+            value?.report(problem.message, problem.advice)
+        }
+        let location = StoreLocation.resolve(flag: flag, file: url, environment: environment)
+        if location.origin != .file, let problem = location.problem() {
+            scope.report(origin: location.origin.description, problem.message, problem.advice)
         }
         return location
     }
