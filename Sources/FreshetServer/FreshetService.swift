@@ -26,8 +26,8 @@ public struct FreshetService: Service {
         self.drainTime = drainTime
     }
 
-    /// Serves until SIGTERM or SIGINT, or the graceful shutdown of a group it is part of: then it refuses new
-    /// connections, answers the requests it has, and returns.
+    /// Serves until SIGTERM, SIGINT or SIGHUP, or the graceful shutdown of a group it is part of: then it refuses new
+    /// connections, answers the requests it has, and returns. A SIGHUP that the process ignores stays ignored.
     public func run() async throws {
         try await GracefulServing.run(application, state: state, drainTime: drainTime, logger: application.logger)
     }

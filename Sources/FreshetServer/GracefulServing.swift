@@ -1,3 +1,4 @@
+import Foundation
 import Freshet
 package import Logging
 import NIOCore
@@ -11,9 +12,17 @@ package enum GracefulServing {
     private static let grace = Duration.seconds(1)
     private static let cancellationTime = Duration.seconds(20)
 
-    private static let signals: [UnixSignal] = [.sigterm, .sigint]
+    /// A terminal that closes ends the process as the others do, unless it was started to outlive that, as by `nohup`.
+    private static let signals: [UnixSignal] = [.sigterm, .sigint] + (isIgnored(SIGHUP) ? [] : [.sighup])
 
-    /// Puts something together and runs it. SIGTERM or SIGINT before it is put together is no failure, but an end; what
+    private static func isIgnored(_ signal: CInt) -> Bool {
+        var action = sigaction()
+        guard sigaction(signal, nil, &action) == 0 else { return false }
+        // The handler comes first, under a name that each system has its own of.
+        return withUnsafeBytes(of: action) { $0.load(as: Int.self) } == unsafeBitCast(SIG_IGN, to: Int.self)
+    }
+
+    /// Puts something together and runs it. A signal to end before it is put together is no failure, but an end; what
     /// does not heed it is left to the end of the process.
     package static func run<Value: Sendable>(
         logger: Logger,
@@ -29,7 +38,7 @@ package enum GracefulServing {
         try await ServiceGroup(configuration: configuration).run()
     }
 
-    /// Serves until SIGTERM or SIGINT, or the graceful shutdown of a group that this is part of, and lets requests end.
+    /// Serves until a signal to end, or the graceful shutdown of a group that this is part of, and lets requests end.
     ///
     /// - Parameter drainTime: after which ``ConnectionLimits`` gives requests up.
     static func run(

@@ -268,6 +268,23 @@ struct ServeTests {
         #expect(await service.exitCode() == 0)
     }
 
+    @Test("a terminal that closes ends it as SIGTERM does, unless nohup started it", arguments: [false, true])
+    func hangUp(isIgnored: Bool) async throws {
+        let folder = try Self.folder()
+        let service = try FreshetProcess(
+            ["serve", "--port", "0"],
+            directory: folder.url,
+            outlivesTerminal: isIgnored
+        )
+        let url = try #require(await service.ready())
+        service.hangUp()
+        if isIgnored {
+            for _ in 0..<50 { #expect(try await HTTPAnswer(.GET, "\(url)/healthz").status == 200) }
+            service.terminate()
+        }
+        #expect(await service.exitCode() == 0)
+    }
+
     @Test("C3: a load is cancelled when the last client that waits for it has gone")
     func abandoned() async throws {
         let folder = try Self.folder()

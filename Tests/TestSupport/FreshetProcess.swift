@@ -12,15 +12,18 @@ public final class FreshetProcess: Sendable {
     /// - Parameters:
     ///   - environment: all of it; nothing of the test's own but the path is handed on.
     ///   - output: where it prints to, in place of ``standardOutput``.
+    ///   - outlivesTerminal: whether it is started by `nohup`.
     public init(
         _ arguments: [String],
         environment: [String: String] = [:],
         directory: URL? = nil,
-        output: FileHandle? = nil
+        output: FileHandle? = nil,
+        outlivesTerminal: Bool = false
     ) throws {
         process = Process()
-        process.executableURL = try Self.executable()
-        process.arguments = arguments
+        let executable = try Self.executable()
+        process.executableURL = outlivesTerminal ? URL(fileURLWithPath: "/usr/bin/nohup") : executable
+        process.arguments = outlivesTerminal ? [executable.path] + arguments : arguments
         var all = environment
         all["PATH"] = ProcessInfo.processInfo.environment["PATH"]
         process.environment = all
@@ -66,6 +69,9 @@ public final class FreshetProcess: Sendable {
     public func terminate() { kill(process.processIdentifier, SIGTERM) }
 
     public func interrupt() { kill(process.processIdentifier, SIGINT) }
+
+    /// As a terminal does that closes.
+    public func hangUp() { kill(process.processIdentifier, SIGHUP) }
 
     /// Ends it at once, as a crash would.
     public func crash() { kill(process.processIdentifier, SIGKILL) }

@@ -30,8 +30,9 @@ public struct UpstashEndpoint: Service {
         self.drainTime = drainTime
     }
 
-    /// Serves until SIGTERM or SIGINT, or the graceful shutdown of a group it is part of: then it refuses new
-    /// connections, answers the requests it has, ends streams of messages, and returns.
+    /// Serves until SIGTERM, SIGINT or SIGHUP, or the graceful shutdown of a group it is part of: then it refuses new
+    /// connections, answers the requests it has, ends streams of messages, and returns. A SIGHUP that the process
+    /// ignores stays ignored.
     public func run() async throws {
         do {
             try await GracefulServing.run(application, state: state, drainTime: drainTime, logger: application.logger)
