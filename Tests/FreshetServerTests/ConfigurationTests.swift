@@ -190,6 +190,7 @@ struct ConfigurationTests {
             ("refreshEvery: '0 0 30 2 *'", "never comes"),
             ("refreshEvery: '@often'", "is no cron expression"),
             ("idleAfter: 1w", "'1w' is no time for idleAfter"),
+            ("idleAfter: 36601d", "idleAfter is 36601d – make it at most 36600d"),
         ]
     )
     func badSchedule(setting: String, problem: String) {

@@ -13,8 +13,8 @@ struct TextTests {
             ("1d", .seconds(86_400)), ("1h30m", .seconds(5400)), ("1.5h", .seconds(5400)), ("0", .zero), ("0s", .zero),
         ]
     )
-    func duration(text: String, expected: Duration) {
-        #expect(Duration(configurationText: text) == expected)
+    func duration(text: String, expected: Duration) throws {
+        #expect(try Duration(configurationText: text) == expected)
     }
 
     @Test("a node is called by its host and process id")
@@ -24,17 +24,26 @@ struct TextTests {
         #expect(name.count > "\(ProcessInfo.processInfo.processIdentifier)".count + 1)
     }
 
-    @Test("no durations", arguments: ["", "5", "-1s", "1 h", "h", "1x", "1h30", ".", "9999999d", "1e3s", "١s"])
+    @Test("no durations", arguments: ["", "5", "-1s", "1 h", "h", "1x", "1h30", ".", "1e3s", "١s"])
     func noDuration(text: String) {
-        #expect(Duration(configurationText: text) == nil)
+        #expect(throws: Duration.TextProblem.isNoTime) { try Duration(configurationText: text) }
+    }
+
+    @Test(
+        "durations of more than 36,600 days",
+        arguments: ["36600d1ms", "9999999d", String(repeating: "9", count: 400) + "s"]
+    )
+    func tooLong(text: String) throws {
+        #expect(throws: Duration.TextProblem.isTooLong) { try Duration(configurationText: text) }
+        #expect(try Duration(configurationText: "36600d") == .longestInConfiguration)
     }
 
     @Test(
         "durations are written in the largest units",
         arguments: ["1d", "1h30m", "500ms", "0s", "1m1s", "2d3h4m5s6ms"]
     )
-    func written(text: String) {
-        #expect(Duration(configurationText: text)?.configurationText == text)
+    func written(text: String) throws {
+        #expect(try Duration(configurationText: text).configurationText == text)
     }
 
     @Test("sizes")

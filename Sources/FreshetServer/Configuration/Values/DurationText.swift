@@ -1,23 +1,32 @@
 extension Duration {
+    enum TextProblem: Error {
+        case isNoTime, isTooLong
+    }
+
+    /// The longest that is taken: 100 years.
+    static let longestInConfiguration = Duration.seconds(100 * 366 * 86_400)
+
     /// A time as it is written in a configuration: `500ms`, `2s`, `15m`, `6h`, `1d`, `1h30m`, `1.5h`, `0`.
     ///
-    /// - Returns: nil for anything else, a time without unit, and more than 100 years.
-    init?(configurationText text: some StringProtocol) {
+    /// - Throws: for anything else, a time without unit, and more than ``longestInConfiguration``.
+    init(configurationText text: some StringProtocol) throws(TextProblem) {
         if text == "0" {
             self = .zero
             return
         }
         var rest = Substring(text)
         var milliseconds = 0.0
-        guard !rest.isEmpty else { return nil }
+        guard !rest.isEmpty else { throw .isNoTime }
         while !rest.isEmpty {
             let digits = rest.prefix { ("0"..."9").contains($0) || $0 == "." }
             let unit = rest.dropFirst(digits.count).prefix { ("a"..."z").contains($0) }
-            guard let number = Double(digits), let factor = Self.unitsInMilliseconds[String(unit)] else { return nil }
+            guard let number = Double(digits), let factor = Self.unitsInMilliseconds[String(unit)] else {
+                throw .isNoTime
+            }
             milliseconds += number * factor
             rest = rest.dropFirst(digits.count + unit.count)
         }
-        guard milliseconds <= 100 * 366 * 86_400_000 else { return nil }
+        guard milliseconds <= Self.longestInConfiguration / .milliseconds(1) else { throw .isTooLong }
         self = .microseconds(Int64((milliseconds * 1000).rounded()))
     }
 

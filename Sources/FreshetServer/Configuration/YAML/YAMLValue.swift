@@ -93,15 +93,16 @@ struct YAMLValue {
 
     func duration(atLeast minimum: Duration = .zero) -> Duration? {
         guard let text = text() else { return nil }
-        guard let duration = Duration(configurationText: text) else {
-            report("'\(written)' is no time for \(name)", "write it as 500ms, 2s, 15m, 6h, 1d or 1h30m")
-            return nil
-        }
-        guard duration >= minimum else {
+        do {
+            let duration = try Duration(configurationText: text)
+            if duration >= minimum { return duration }
             report("\(name) is \(written)", "make it at least \(minimum.configurationText)")
-            return nil
+        } catch .isTooLong {
+            report("\(name) is \(written)", "make it at most \(Duration.longestInConfiguration.configurationText)")
+        } catch {
+            report("'\(written)' is no time for \(name)", "write it as 500ms, 2s, 15m, 6h, 1d or 1h30m")
         }
-        return duration
+        return nil
     }
 
     func byteSize() -> Int? {
