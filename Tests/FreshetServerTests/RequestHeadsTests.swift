@@ -62,6 +62,13 @@ struct RequestHeadsTests {
         }
     }
 
+    @Test("a body that cannot be read, or ends too soon, is no error that the framework answers")
+    func unreadableBody() throws {
+        let head = "POST / HTTP/1.1\r\nHost: a\r\n"
+        #expect(throws: UnreadableBody.self) { try Self.head("\(head)Transfer-Encoding: chunked\r\n\r\nzz") }
+        #expect(throws: HTTPParserError.self) { try Self.head("\(head)Content-Length: 0\r\n\r\nzz") }
+    }
+
     @Test("a client of HTTP/1.0 is not given leave, and its connection is to be closed")
     func oldClients() throws {
         let head = try #require(try Self.head("POST / HTTP/1.0\r\nExpect: 100-continue\r\nConnection: keep-alive"))

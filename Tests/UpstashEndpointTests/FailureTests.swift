@@ -314,6 +314,19 @@ struct FailureTests {
         }
     }
 
+    @Test("a request whose body cannot be read has one answer", arguments: [("DELETE /", 405), ("POST /", 400)])
+    func unreadableBody(target: String, status: Int) async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            let client = try await RawConnection(port: endpoint.port)
+            let head = "HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(Endpoint.token)\r\n"
+            let broken = "\(target) \(head)Transfer-Encoding: chunked\r\n\r\nzz\r\n"
+            try await client.send("GET /ping \(head)\r\n\(broken)GET /ping \(head)\r\n")
+            #expect(await eventually { client.isClosed })
+            let statuses = client.received.matches(of: /HTTP\/1\.1 (\d+)/).map { Int($0.1) }
+            #expect(statuses == [200, status])
+        }
+    }
+
     @Test("arguments are counted while they are read, over all commands of a request")
     func manyArguments() async throws {
         var limits = UpstashEndpointLimits()

@@ -4,13 +4,16 @@ import NIOHTTP1
 /// Sees what the shared types of HTTP leave out of a request's head: the host in its target, and its version.
 ///
 /// Clients of HTTP/1.0 are answered as they understand it: no chunks, no leave for bodies, and the connection ends with
-/// the answer. What names no host, or several, is no request (RFC 9112, section 3.2).
+/// the answer. What names no host, or several, is no request (RFC 9112, section 3.2). A body that cannot be read ends the
+/// connection behind the answer to its request, which is no other one for that.
 final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
     private var hasOldClient = false
     private var isUnreadable = false
+    /// Whether a request has begun to come, and not ended.
+    private var isReceiving = false
 
     /// Adds one where heads are still whole; a pipeline without a decoder gets none.
     static func add(to pipeline: ChannelPipeline.SynchronousOperations) {
@@ -20,7 +23,10 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isUnreadable else { return }
-        guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
+        guard case .head(var head) = unwrapInboundIn(data) else {
+            if case .end = unwrapInboundIn(data) { isReceiving = false }
+            return context.fireChannelRead(data)
+        }
         let isOld = (head.version.major, head.version.minor) < (1, 1)
         let hosts = head.headers["Host"].count
         guard hosts == 1 || hosts == 0 && isOld else {
@@ -28,6 +34,7 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
             // The framework answers it as everything that cannot be read.
             return context.fireErrorCaught(HTTPParserError.unknown)
         }
+        isReceiving = true
         let host = Self.host(inTarget: head.uri)
         guard isOld || host != nil else { return context.fireChannelRead(data) }
         if let host {
@@ -43,6 +50,11 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelRead(wrapInboundOut(.head(head)))
     }
 
+    /// The framework answers every error of the parser, be it of a request that has its answer.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.fireErrorCaught(isReceiving && error is HTTPParserError ? UnreadableBody() : error)
+    }
+
     private func answerOldClient(_ context: ChannelHandlerContext) {
         guard !hasOldClient else { return }
         hasOldClient = true
@@ -56,6 +68,9 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
         return String(target[start...].prefix { !"/?#".contains($0) })
     }
 }
+
+/// Of a request whose head was read.
+struct UnreadableBody: Error {}
 
 /// Answers in the words of HTTP/1.0; apart, so that answers to others take no step more.
 private final class OldAnswers: ChannelOutboundHandler {
