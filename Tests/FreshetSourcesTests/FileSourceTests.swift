@@ -36,6 +36,14 @@ struct FileSourceTests {
         }
     }
 
+    @Test("Of a member that is given twice the first counts")
+    func doubledMember() async throws {
+        try await withFile { file in
+            try Data(#"{"a":1,"b":{"c":1,"c":2},"\u0061":3}"#.utf8).write(to: file)
+            #expect(try FreshetSourcesTests.value(try await load(file)) == ["a": 1, "b": ["c": 1]])
+        }
+    }
+
     /// What is read, and its tag, a minute after the last change.
     private func tagged(_ file: URL) async throws -> (JSONValue, String) {
         guard case .value(let value, let details) = try await load(file, age: .seconds(60)) else {
