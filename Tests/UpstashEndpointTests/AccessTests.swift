@@ -209,6 +209,24 @@ struct AccessTests {
         }
     }
 
+    @Test("SDKs introduce themselves as they do to Redis", arguments: ["/pipeline", "/multi-exec"])
+    func introductions(path: String) async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            let body = """
+                [["CLIENT","SETINFO","lib-ver","1.0"],["CLIENT","SETINFO","LIB-NAME",""],["CLIENT","SETINFO","lang","x"],
+                 ["CLIENT","SETINFO","lib-name","an sdk"],["CLIENT","SETINFO","LIB-VER","1\\n"],["PING"]]
+                """
+            let answer = try await endpoint.ask(.POST, path, body)
+            #expect(
+                answer.body == """
+                    [{"result":"OK"},{"result":"OK"},{"error":"ERR Unrecognized option 'lang'"},\
+                    {"error":"ERR lib-name cannot contain spaces, newlines or special characters."},\
+                    {"error":"ERR LIB-VER cannot contain spaces, newlines or special characters."},{"result":"PONG"}]
+                    """
+            )
+        }
+    }
+
     @Test("only an option BLOCK blocks, not a stream of that name; SDKs may introduce themselves")
     func options() async throws {
         try await Endpoint.overRedis { endpoint, _ in

@@ -1,3 +1,4 @@
+import NIOCore
 import RESP
 import RedisClient
 
@@ -33,7 +34,20 @@ enum UpstashCommandRules {
 
     /// The answer to a command that needs no store; nil where it needs one.
     static func answer(to command: UpstashCommand) -> RESPValue? {
-        isClientInfo(command) ? .simpleString("OK") : nil
+        isClientInfo(command) ? answer(toClientInfo: command.command.arguments) : nil
+    }
+
+    /// As Redis 7.2 answers.
+    private static func answer(toClientInfo arguments: [RESPArgument]) -> RESPValue {
+        let (attribute, value) = (arguments[1], arguments[2].bytes.readableBytesView)
+        let name = String(buffer: attribute.bytes)
+        guard ["LIB-NAME", "LIB-VER"].contains(where: attribute.isWord) else {
+            return .error(RESPError("ERR Unrecognized option '\(name)'"))
+        }
+        guard value.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            return .error(RESPError("ERR \(name) cannot contain spaces, newlines or special characters."))
+        }
+        return .simpleString("OK")
     }
 
     /// SDKs introduce themselves; servers before 7.2 do not know it, and the connection is not theirs.
