@@ -69,6 +69,18 @@ struct RequestHeadsTests {
         #expect(throws: HTTPParserError.self) { try Self.head("\(head)Content-Length: 0\r\n\r\nzz") }
     }
 
+    @Test(
+        "a connection ends with a request that says so in any letters, among other words too",
+        arguments: [
+            ("Close", "close"), ("keep-alive, CLOSE", "close"), ("TE\r\nConnection: close", "close"),
+            ("keep-alive", "keep-alive"), ("closed", "closed"),
+        ]
+    )
+    func last(connection: String, seen: String) throws {
+        let head = try #require(try Self.head("GET / HTTP/1.1\r\nHost: a\r\nConnection: \(connection)"))
+        #expect(head.headerFields[.connection] == seen)
+    }
+
     @Test("a client of HTTP/1.0 is not given leave, and its connection is to be closed")
     func oldClients() throws {
         let head = try #require(try Self.head("POST / HTTP/1.0\r\nExpect: 100-continue\r\nConnection: keep-alive"))

@@ -36,15 +36,16 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
         }
         isReceiving = true
         let host = Self.host(inTarget: head.uri)
-        guard isOld || host != nil else { return context.fireChannelRead(data) }
+        let isLast = isOld || !head.isKeepAlive
+        guard isLast || host != nil else { return context.fireChannelRead(data) }
         if let host {
             // It goes before the header (RFC 9112, section 3.2.2), which stays for those whom a contradiction warns.
             head.headers = HTTPHeaders([("Host", host)] + head.headers.map { ($0.name, $0.value) })
         }
+        // The framework closes behind the answer to a request that says so in just that word.
+        if isLast { head.headers.replaceOrAdd(name: "Connection", value: "close") }
         if isOld {
             head.headers.remove(name: "Expect")
-            // The framework closes behind the answer to such a request.
-            head.headers.replaceOrAdd(name: "Connection", value: "close")
             answerOldClient(context)
         }
         context.fireChannelRead(wrapInboundOut(.head(head)))
