@@ -108,7 +108,8 @@ let package = Package(
             name: "FreshetCLI",
             dependencies: [
                 "Freshet", "FreshetServer", "FreshetTesting", "RESP", "RedisClient", "SourceHTTP", "UpstashClient",
-                .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"), .lifecycle, .logging, .metrics,
+                .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"), .nioSSL, .lifecycle, .logging,
+                .metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]

@@ -86,6 +86,19 @@ struct ServeTests {
         #expect(failed.errors.contains("1 of 1 fields could not be loaded"))
     }
 
+    @Test("that it speaks no TLS is told in words")
+    func noTLS() async throws {
+        let folder = try Self.folder()
+        let service = try FreshetProcess(["serve", "--port", "0"], directory: folder.url)
+        let url = try #require(await service.ready()).replacing("http:", with: "https:")
+        for arguments in [["fields", "--url", url], ["get", "k", "--store", "\(url)?_token=t"]] {
+            let run = try await Run(arguments)
+            #expect(run.code == 69)
+            let reason = ": TLS could not be agreed on; the port may be one for plain HTTP\n"
+            #expect(run.errors.hasSuffix(reason), "\(run.errors)")
+        }
+    }
+
     @Test(
         "C10: a store that is not there ends it with 69 within ten seconds",
         arguments: ["redis://127.0.0.1:", "rediss://127.0.0.1:"]

@@ -3,8 +3,10 @@ import Foundation
 import Freshet
 import NIOCore
 import NIOPosix
+import NIOSSL
 import RESP
 import RedisClient
+import SourceHTTP
 import UpstashClient
 
 /// Why a store, a connection or a file is of no use, in the system's words rather than a driver's.
@@ -20,6 +22,7 @@ enum Reason {
             (error.connectionErrors.first?.error ?? error.dnsAError ?? error.dnsAAAAError).map(text) ?? "cannot connect"
         case let error as SocketAddressError.UnknownHost: error.errorDescription
         case let error as HTTPClientError: error.shortDescription
+        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: SourceHTTP.reason(error)
         default: "\(error)"
         }
     }
