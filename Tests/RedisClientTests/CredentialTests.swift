@@ -1,9 +1,10 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import RESP
-import RedisClient
 import TestSupport
 import Testing
+
+@testable import RedisClient
 
 @Suite struct CredentialTests {
     /// Changes nothing, so that it is sent again if the server has just closed the connection.
@@ -200,6 +201,39 @@ import Testing
         try await admin.execute(RESPCommand("CLIENT", "KILL", "USER", "app"))
         #expect(try await client.execute(whoAmI).string == "app")
         for client in [client, admin] { await client.close() }
+    }
+
+    /// With those before, while others were asked.
+    @Test(.timeLimit(.minutes(1))) func areTriedOnANodeThatWasConnectedMeanwhile() async throws {
+        let (ports, heard) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox<[String]>([]))
+        @Sendable func answer(_ words: [String], by name: String) -> String {
+            if words[0] == "CLUSTER" { return ScriptedCluster.halves(ports.withLockedValue { $0 }) }
+            let isNew = words.contains("new")
+            if isNew || words[0] == "EVAL" { heard.withLockedValue { $0.append("\(words[0]) by \(name)") } }
+            switch words[0] {
+            case "HELLO" where isNew && name == "second": return "-WRONGPASS invalid username-password pair\r\n"
+            case "HELLO" where isNew, "EVAL": return ""
+            case "HELLO": return "%0\r\n"
+            default: return "+OK\r\n"
+            }
+        }
+        let first = try await ScriptedServer.start(greets: false) { answer($0, by: "first") }
+        let second = try await ScriptedServer.start(greets: false) { answer($0, by: "second") }
+        ports.withLockedValue { $0 = [first.port, second.port] }
+        let client = ScriptedCluster.client(first.port) { $0.password = "old" }
+        // Slots 866 and 12,182.
+        let slow = Task { try await client.execute(RESPCommand("EVAL", "slow", 1, "hello")) }
+        #expect(await eventually { heard.withLockedValue { $0 } == ["EVAL by first"] })
+        async let error = clientError { try await client.authenticate(password: "new") }
+        #expect(await eventually { heard.withLockedValue { $0.last } == "HELLO by first" })
+        #expect(try await client.execute(RESPCommand("GET", "foo")).string == "OK")
+        // For the trial and for the script.
+        first.push("%0\r\n")
+        _ = try await slow.value
+        #expect(try await error?.code == .authenticationFailed)
+        #expect(heard.withLockedValue { $0.suffix(2) } == ["AUTH by first", "HELLO by second"])
+        await client.close()
+        for server in [first, second] { try await server.stop() }
     }
 
     @Test(arguments: ["app", nil] as [String?])

@@ -102,7 +102,8 @@ extension RedisClient {
         // A server that is about to be connected is asked as well.
         await attemptsEnd()
         // Nobody else says them before a server has taken them.
-        try await prove(credentials)
+        let proven = servers.filter { $0.isConnected || $0.isLeaving }
+        try await prove(credentials, to: proven)
         configuration.rotation.current = credentials
         if !servers.contains(where: \.isConnected) {
             do {
@@ -113,13 +114,15 @@ extension RedisClient {
             }
         }
         await attemptsEnd()
-        try await say(credentials)
+        let connected = servers.filter(\.isConnected)
+        try await prove(credentials, to: connected.filter { node in !proven.contains { $0 === node } })
+        try await say(credentials, to: connected)
     }
 
-    /// Asks all servers on connections of their own: from Redis 7.2 a refusal may go unsaid among other replies, and those
+    /// Asks servers on connections of their own: from Redis 7.2 a refusal may go unsaid among other replies, and those
     /// behind it would be taken for others.
-    private func prove(_ credentials: Credentials) async throws {
-        let trials = servers.filter { $0.isConnected || $0.isLeaving }.map { $0.trial(of: credentials) }
+    private func prove(_ credentials: Credentials, to servers: [RedisNode]) async throws {
+        let trials = servers.map { $0.trial(of: credentials) }
         defer { for trial in trials { trial.abandon(within: .zero) } }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for trial in trials {
@@ -134,11 +137,11 @@ extension RedisClient {
         }
     }
 
-    /// To all servers at once, however many there are.
-    private func say(_ credentials: Credentials) async throws {
+    /// To all at once, however many there are.
+    private func say(_ credentials: Credentials, to servers: [RedisNode]) async throws {
         let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for node in servers where node.isConnected {
+            for node in servers {
                 group.addTask { _ = try await node.run(credentials.command, deadline: deadline) }
             }
             try await group.waitForAll()
