@@ -37,7 +37,7 @@ struct Connector: Sendable {
         }
         let limit = TimeAmount(clamping: configuration.connectTimeout)
         let bootstrap = bootstrap(on: eventLoop, limit: limit).channelInitializer { socket in
-            // One that has no answer yet is nothing that could be closed by its handler.
+            // The handler does not know of one that has no answer yet.
             ready.futureResult.whenFailure { _ in socket.close(promise: nil) }
             return eventLoop.makeSucceededVoidFuture()
         }
