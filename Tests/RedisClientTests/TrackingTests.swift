@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import NIOCore
 import RESP
 import TestSupport
@@ -222,5 +223,26 @@ import Testing
             #expect(told == .keys(["a"]))
         }
         for client in [client, admin] { await client.close() }
+    }
+
+    @Test func isNotDoneWithoutBecauseTheServerIsBusy() async throws {
+        let heard = NIOLockedValueBox<[String]>([])
+        let server = try await ScriptedServer.start(greets: false) { words in
+            guard words[0] == "CLIENT" else { return words[0] == "HELLO" ? "%0\r\n" : "+OK\r\n" }
+            let isFirst = heard.withLockedValue { heard in
+                defer { heard.append(words[1]) }
+                return !heard.contains(words[1])
+            }
+            return isFirst && words[1] == "TRACKING" ? "-BUSY Redis is busy running a script.\r\n" : "+OK\r\n"
+        }
+        let client = RedisClient(port: server.port) {
+            $0.clientSideCaching = true
+            $0.requiresClientSideCaching = false
+        }
+        #expect(try await clientError { try await client.connect() }?.code == .connectFailed)
+        #expect(await eventually { (try? await client.tracked.execute(RESPCommand("GET", "a"))) != nil })
+        #expect(heard.withLockedValue { $0.last } == "CACHING")
+        await client.close()
+        try await server.stop()
     }
 }

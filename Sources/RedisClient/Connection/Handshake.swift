@@ -80,7 +80,9 @@ struct Handshake: Sendable {
     }
 
     private mutating func failure(of step: Step, _ error: RESPError) -> RedisClientError? {
-        if step == .courtesy || fallsBack || step == .track && configuration.tracking == .preferred { return nil }
+        if step == .courtesy || fallsBack { return nil }
+        // That a script keeps the server busy does not tell whether it tracks keys.
+        if step == .track, configuration.tracking == .preferred, error.code != .busy { return nil }
         // Proxies do not read what it says of credentials.
         if step == .hello, error.code == .noAuth, configuration.credentials != nil {
             (fallsBack, helloRefusal) = (true, error)
