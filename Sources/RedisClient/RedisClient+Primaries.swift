@@ -3,7 +3,8 @@ public import RESP
 
 extension RedisClient: PrimariesExecutor {
     public func executeOnPrimaries(_ command: RESPCommand) async throws -> [RESPValue] {
-        switch backend {
+        if let refusal = SharedConnectionRules.refusal([command]) { throw refusal }
+        return switch backend {
         case .one: try await execute(pipeline: [command])
         case .several(let executor):
             try await executor.runOnPrimaries(

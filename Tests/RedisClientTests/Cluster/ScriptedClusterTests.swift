@@ -66,6 +66,16 @@ import Testing
         for server in [primary, replica] { try await server.stop() }
     }
 
+    @Test func whatIsForAllPrimariesKeepsOffTheirSharedConnections() async throws {
+        // Nobody is asked.
+        let client = ScriptedCluster.client(1)
+        for command in [RESPCommand("SUBSCRIBE", "a"), RESPCommand("SELECT", 1), RESPCommand("SCRIPT", "KILL")] {
+            let error = try await clientError { try await client.executeOnPrimaries(command) }
+            #expect(error?.code == .unsupportedCommand)
+        }
+        await client.close()
+    }
+
     @Test(arguments: [false, true])
     func aScriptThatAReplicaDoesNotKnowIsRunByThePrimary(isPipeline: Bool) async throws {
         let (ports, isUnknown) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox(false))
