@@ -282,6 +282,7 @@ struct RouteTests {
         let field = try await fixture.send(.get, "/api/fields/agent")
         #expect(field.status == 404)
         #expect(field.text == "{\"error\":\"Unknown field\",\"message\":\"there is no field 'agent'\"}")
+        #expect(try await fixture.send(.get, "/api/fields/a%C3%B1o%2F1").text.contains("there is no field 'año/1'"))
         #expect(try await fixture.send(.delete, "/api/fields/agent").status == 404)
         #expect(try await fixture.send(.post, "/api/fields/agent/refresh").status == 404)
         let route = try await fixture.send(.get, "/api/agents")

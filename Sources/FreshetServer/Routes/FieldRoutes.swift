@@ -1,3 +1,4 @@
+import Foundation
 public import Freshet
 import HTTPTypes
 public import Hummingbird
@@ -83,6 +84,7 @@ public struct FieldRoutes: Sendable {
 
     /// A name that is no field's gets an answer that says so.
     private static func unknown(_ name: String, _ request: Request, _ access: AccessPolicy) -> Response {
+        let name = name.removingPercentEncoding ?? name
         let answer =
             access.refusalToRead(request)
             ?? ErrorResponse.make(CacheError(.unknownField, "there is no field '\(name)'"), "load", field: name)
