@@ -143,7 +143,8 @@ public struct FileSource: FieldSource {
         do {
             return try StoredJSON.decode(JSONValue.self, from: bytes, inAnyUnicode: true)
         } catch {
-            throw CacheError(.sourceFailed, "\(name) is not JSON", underlying: error)
+            let reason = (error as? CacheError)?.message ?? "\(error)"
+            throw CacheError(.sourceFailed, "\(name) cannot be read: \(reason)", underlying: error)
         }
     }
 }
