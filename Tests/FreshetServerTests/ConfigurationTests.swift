@@ -625,6 +625,22 @@ struct ConfigurationTests {
         #expect(field.transform == transform)
     }
 
+    @Test("a token for reads that may change everything is warned about, and not shown")
+    func sameTokens() throws {
+        func warnings(_ adminToken: String) throws -> [String] {
+            try Configuration.parse(
+                "fields: { a: { ttl: 1m, source: { file: { path: x } } } }\nserver: { readToken: '${READ}' }",
+                file: "freshet.yaml",
+                environment: Environment(["READ": "sesame", "FRESHET_ADMIN_TOKEN": adminToken])
+            ).warnings.map(\.description)
+        }
+        let same = try warnings("sesame")
+        #expect(same.count == 1)
+        #expect(same.first?.hasPrefix("freshet.yaml:2:22: the token for reads is the admin token") == true)
+        #expect(same.first?.contains("sesame") == false)
+        #expect(try warnings("another").isEmpty)
+    }
+
     @Test("Airtable fields need a token")
     func token() {
         let problems = Self.problems("fields: { a: { ttl: 1m, source: { airtable: { base: appX, table: T } } } }")

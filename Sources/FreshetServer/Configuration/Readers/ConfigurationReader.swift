@@ -115,6 +115,13 @@ private struct ConfigurationReader {
                 Self.tokenAdvice
             )
         }
+        if let token = server.readToken, token == server.adminToken {
+            scope.warn(
+                value?.mapping()?["readToken"]?.place,
+                "the token for reads is the admin token, so whoever may read may change",
+                "choose another one for reads"
+            )
+        }
         return server
     }
 
