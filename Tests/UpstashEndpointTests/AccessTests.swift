@@ -213,8 +213,8 @@ struct AccessTests {
     func introductions(path: String) async throws {
         try await Endpoint.overRedis { endpoint, _ in
             let body = """
-                [["CLIENT","SETINFO","lib-ver","1.0"],["CLIENT","SETINFO","LIB-NAME",""],["CLIENT","SETINFO","lang","x"],
-                 ["CLIENT","SETINFO","lib-name","an sdk"],["CLIENT","SETINFO","LIB-VER","1\\n"],["PING"]]
+                [["CLIENT","SETINFO","lib-ver","1.0"],["CLIENT","SETINFO","LIB-NAME",""],
+                 ["CLIENT","SETINFO","lang","x"],["CLIENT","SETINFO","lib-name","an sdk"],["CLIENT","SETINFO","LIB-VER","1\\n"],["PING"]]
                 """
             let answer = try await endpoint.ask(.POST, path, body)
             #expect(

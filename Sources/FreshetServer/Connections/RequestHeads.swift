@@ -4,8 +4,8 @@ import NIOHTTP1
 /// Sees what the shared types of HTTP leave out of a request's head: the host in its target, and its version.
 ///
 /// Clients of HTTP/1.0 are answered as they understand it: no chunks, no leave for bodies, and the connection ends with
-/// the answer. What names no host, or several, is no request (RFC 9112, section 3.2). A body that cannot be read ends the
-/// connection behind the answer to its request, which is no other one for that.
+/// the answer. What names no host, or several, is no request (RFC 9112, section 3.2). A body that cannot be read ends
+/// the connection behind the answer to its request, which is no other one for that.
 final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
