@@ -77,7 +77,9 @@ struct StoreReaderTests {
         let message = "there is no store at mysql://"
         #expect(problems("store: mysql://h\nfields: {}", flag: "memory://") == ["f: \(message)"])
         #expect(problems("store: redis://h\nfields: {}", flag: "mysql://h") == ["--store: \(message)"])
-        #expect(problems("store: redis://h\nfields: {}", flag: "memory://").isEmpty)
+        for store in ["redis://h", "upstash://"] {
+            #expect(problems("store: \(store)\nfields: {}", flag: "memory://").isEmpty)
+        }
     }
 
     @Test(

@@ -3,12 +3,16 @@ enum StoreReader {
     static func read(_ value: YAMLValue?, flag: String? = nil, _ scope: ReadingScope) -> StoreLocation {
         let environment = scope.environment
         let url = value?.word()
-        // Even where it is overridden, so that its problems are found before it is needed.
-        if let url, let problem = StoreLocation(url: url, origin: .file, environment: environment).problem() {
+        let location = StoreLocation.resolve(flag: flag, file: url, environment: environment)
+        guard location.origin != .file else {
+            if let problem = location.problem() { value?.report(problem.message, problem.advice) }
+            return location
+        }
+        // So that they are found before it is needed; the variables of another place need not be set here.
+        if let url, url != "upstash://", let problem = StoreLocation(url: url, origin: .file).problem() {
             value?.report(problem.message, problem.advice)
         }
-        let location = StoreLocation.resolve(flag: flag, file: url, environment: environment)
-        if location.origin != .file, let problem = location.problem() {
+        if let problem = location.problem() {
             scope.report(origin: location.origin.description, problem.message, problem.advice)
         }
         return location
