@@ -9,27 +9,28 @@ public import RESP
 /// let fields = FieldCache(
 ///     cache: cache,
 ///     catalog: catalog,
-///     backplane: RedisBackplane(client: client) { client.connectionEvents },
+///     backplane: RedisBackplane(client: client) { client.connectionEvents } invalidations: { client.invalidations },
 ///     logger: logger
 /// )
 /// ```
 /// Pub/sub knows no databases: nodes on different databases of one server hear of each other's keys. That costs a look
 /// into the store, and nothing else.
 public struct RedisBackplane: Backplane {
-    /// Between attempts at a subscription that the server refuses; a lost one the client renews by itself.
+    /// Between attempts at a subscription that the server refuses, and between questions that it does not answer; a lost
+    /// connection the client renews by itself.
     private static let pause = Duration.seconds(1)
 
     private let client: any ChannelSubscriber
     private let spawner: any Spawner
     private let watchServer: @Sendable (Link) async -> Void
-    private let watchKeys: @Sendable (Link) async -> Void
+    private let watchKeys: @Sendable () -> @Sendable (Link) async -> Void
 
     /// A backplane over a client that has no connection to watch, as over REST.
     public init(client: any ChannelSubscriber, spawner: any Spawner = SystemSpawner()) {
         self.client = client
         self.spawner = spawner
         watchServer = { _ in }
-        watchKeys = { _ in }
+        watchKeys = { { _ in } }
     }
 
     /// A backplane that asks, whenever connections come and go, whether it is still the same servers that answer: after
@@ -46,23 +47,26 @@ public struct RedisBackplane: Backplane {
     )
     where
         Events: SendableMetatype, Events.AsyncIterator: SendableMetatype, Events.Failure == Never,
-        Invalidations: SendableMetatype, Invalidations.AsyncIterator: SendableMetatype,
+        Invalidations: Sendable, Invalidations.AsyncIterator: SendableMetatype,
         Invalidations.Failure == Never, Invalidations.Element == RedisInvalidation
     {
         self.client = client
         self.spawner = spawner
         watchServer = { link in
             let events = connectionEvents()
-            link.serversAre(await Self.replicationIDs(client))
-            for await _ in events { link.serversAre(await Self.replicationIDs(client)) }
+            link.serversAre(await Self.replicationIDs(client, spawner))
+            for await _ in events { link.serversAre(await Self.replicationIDs(client, spawner)) }
         }
-        watchKeys = { link in
-            for await invalidation in invalidations() { Self.translate(invalidation, link) }
+        watchKeys = {
+            let invalidations = invalidations()
+            return { link in for await invalidation in invalidations { Self.translate(invalidation, link) } }
         }
     }
 
     public func listen(_ receive: @escaping @Sendable (BackplaneEvent) -> Void) async {
         let link = Link(receive: receive)
+        // Before anything is read that is to be told of.
+        let watchKeys = watchKeys()
         await withTaskGroup { group in
             group.addTask { await watchServer(link) }
             group.addTask { await watchKeys(link) }
@@ -103,7 +107,7 @@ public struct RedisBackplane: Backplane {
     private static func translate(_ invalidation: RedisInvalidation, _ link: Link) {
         switch invalidation {
         case .keys(let keys): for key in keys { link.tell(.written(key: key)) }
-        case .everything(.flushed), .everything(.overflowed): link.tellGap()
+        case .everything(.flushed), .everything(.overflowed): link.tell(.everythingWritten)
         // What this client and others of its kind change goes by the subscription. For the rest nobody is on the watch
         // until it is read again.
         case .everything(.disconnected), .everything(.moved): break
@@ -114,14 +118,21 @@ public struct RedisBackplane: Backplane {
 extension RedisBackplane {
     /// What the servers' data descend from; changes when a replica takes over, and when a server starts anew.
     ///
-    /// - Returns: empty for a server that does not tell, nil where one did not answer.
-    private static func replicationIDs(_ client: some PrimariesExecutor) async -> [String]? {
-        let replies = try? await client.executeOnPrimaries(RESPCommand("INFO", "replication"))
+    /// - Returns: empty for a server that does not tell, nil where one does not answer for long.
+    private static func replicationIDs(_ client: some PrimariesExecutor, _ spawner: any Spawner) async -> [String]? {
+        for _ in 0..<10 {
+            if let replies = try? await client.executeOnPrimaries(RESPCommand("INFO", "replication")) {
+                return replies.map(replicationID).sorted()
+            }
+            guard (try? await spawner.sleep(for: pause)) != nil else { return nil }
+        }
+        return nil
+    }
+
+    private static func replicationID(_ info: RESPValue) -> String {
         let name = "master_replid:"
-        return replies?.map { reply in
-            let line = reply.string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name) }
-            return line.map { String($0.dropFirst(name.count)) } ?? ""
-        }.sorted()
+        let line = info.string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix(name) }
+        return line.map { String($0.dropFirst(name.count)) } ?? ""
     }
 
     /// Passes on events from both connections, one at a time.
@@ -143,7 +154,7 @@ extension RedisBackplane {
                 case .live: state.isLive = true
                 case .lost where state.isLive == false: return
                 case .lost: state.isLive = false
-                case .changed, .written: break
+                case .changed, .written, .everythingWritten: break
                 }
                 receive(event)
             }

@@ -2,6 +2,7 @@ public import Logging
 public import NIOCore
 import NIOPosix
 public import RESP
+import Synchronization
 
 /// A client for Redis-compatible servers: one alone, a cluster, or a primary that sentinels watch.
 ///
@@ -190,14 +191,18 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
         case .several(let executor):
             return try await executor.run(pipeline, deadline: deadline, tracking: tracking)
         }
-        let isTracked = tracking != .off
+        let isTracked = tracking != .off && node.tracksKeys.load(ordering: .relaxed)
         let tracked = isTracked ? pipeline.flatMap { [RedisTrackedExecutor.caching, $0] } : pipeline
         var retries = 0
         while true {
             do {
                 let replies = try await node.run(tracked, deadline: deadline, isTracked: isTracked)
                 node.learn(from: replies, to: tracked)
-                return isTracked ? try RedisTrackedExecutor.separate(replies, tracking) : replies
+                guard isTracked else { return replies }
+                if tracking == .preferred, let error = replies.first?.error, error.code != .busy {
+                    node.tracksKeys.store(false, ordering: .relaxed)
+                }
+                return try RedisTrackedExecutor.separate(replies, tracking)
             } catch let error as RedisClientError
                 where error.allowsRetry(isReadOnly: pipeline.allSatisfy(\.isReadOnly)) && retries < Self.maxRetries
             {

@@ -3,6 +3,7 @@ import FreshetRedis
 import FreshetTesting
 import Logging
 import NIOConcurrencyHelpers
+import NIOCore
 import RESP
 import RedisClient
 import TestSupport
@@ -120,6 +121,7 @@ struct ForeignWriteTests {
         let server = try await RedisServer.start()
         let node = try await Node("redis://127.0.0.1:\(server.port)")
         #expect(try await node.value() == 1)
+        try await node.waitForL1()
         try await node.other.execute(RESPCommand("FLUSHALL"))
         try await waitUntil("the load") { try await node.value() == 2 }
         await node.end()
@@ -132,6 +134,25 @@ struct ForeignWriteTests {
         let node = try await Node("redis://app:secret@127.0.0.1:\(server.port)")
         #expect(try await node.value() == 1)
         #expect(try await node.fields.refresh(node.field).value == 2)
+        let stats = try await node.other.execute(RESPCommand("INFO", "commandstats")).string ?? ""
+        let asked = stats.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_client|caching") }
+        #expect(asked.map { $0.contains("rejected_calls=1,") || $0.contains("rejected_calls=2,") } ?? true, "\(stats)")
         await node.end()
+    }
+
+    @Test("what is stored is watched from then on")
+    func filled() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisFixture.client(port: server.port, isTracking: true)
+        var invalidations = client.invalidations.makeAsyncIterator()
+        let store = RedisStore(client, tracked: client.tracked)
+        let request = LeaseRequest(purpose: .read, holdFor: .seconds(60), freshFor: .seconds(60))
+        guard case .granted(let lease, _) = try await store.leaseEntry("key", request) else { return }
+        let bytes = ByteBuffer(string: "1")
+        let fill = EntryFill(content: .value(bytes, digest: bytes.sha1), freshFor: .seconds(60))
+        #expect(try await store.fillEntry("key", lease, with: fill) == .stored(lease.generation))
+        try server.command("SET key 2")
+        #expect(await invalidations.next() == .keys(["key"]))
+        await client.close()
     }
 }

@@ -90,7 +90,7 @@ struct RedisBackplaneTests {
         await client.close()
     }
 
-    /// Counts how often all primaries have answered.
+    /// Counts how often all primaries were asked.
     private struct Counting: ChannelSubscriber, PrimariesExecutor {
         let base: RedisClient
         let questions: NIOLockedValueBox<Int>

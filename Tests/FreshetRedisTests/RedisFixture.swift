@@ -52,9 +52,10 @@ actor RedisFixture {
         return RedisClient(configuration)
     }
 
-    static func client(port: Int, _ version: RESPVersion = .resp3) -> RedisClient {
+    static func client(port: Int, _ version: RESPVersion = .resp3, isTracking: Bool = false) -> RedisClient {
         var configuration = RedisClient.Configuration(port: port)
         configuration.version = version
+        configuration.clientSideCaching = isTracking
         // Tests are not about haste, and the machine may be busy.
         configuration.commandTimeout = .seconds(30)
         return RedisClient(configuration)

@@ -387,6 +387,24 @@ struct ConnectionLimitsTests {
         #expect(!channel.isActive)
     }
 
+    @Test("nor is one whose answer is made and waits to be read, however little of it", arguments: [true, false])
+    func slowBehindEnd(isLong: Bool) throws {
+        var unread = 500
+        let channel = try Self.channel { _ in unread }
+        try channel.writeInbound(Self.head())
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        if isLong { channel.isWritable = false }
+        channel.pipeline.fireChannelWritabilityChanged()
+        try Self.answer(channel)
+        for _ in 0..<6 {
+            unread -= 1
+            channel.embeddedEventLoop.advanceTime(by: .seconds(20))
+            #expect(channel.isActive)
+        }
+        channel.embeddedEventLoop.advanceTime(by: .seconds(60))
+        #expect(!channel.isActive)
+    }
+
     @Test("a client that closes its side is cut off, unless it is answered at once", arguments: [true, false])
     func halfClosed(isAnswered: Bool) throws {
         let channel = try Self.channel()

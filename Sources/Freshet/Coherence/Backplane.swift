@@ -15,6 +15,8 @@ public enum BackplaneEvent: Sendable, Hashable {
     case changed(key: String, Change, Generation)
     /// Somebody has changed what is stored under a key, another program maybe, or it has come to its end.
     case written(key: String)
+    /// That may have happened to any key.
+    case everythingWritten
 
     public enum Change: Sendable, Hashable {
         /// A value or an absence was stored.

@@ -3,8 +3,8 @@ import Synchronization
 /// How far this process believes what it holds of the store.
 ///
 /// Without a live backplane an entry is believed for a while after it was checked with the store. With one, ten times
-/// as long, since other programs that write the plain value tell nobody – if it was compared since the backplane became
-/// live: a change of what was held before may have been missed.
+/// as long, since not every server tells what other programs write – if it was compared since the backplane became live:
+/// a change of what was held before may have been missed.
 final class Trust: Sendable {
     private static let notLive = Int64.max
 
@@ -13,6 +13,9 @@ final class Trust: Sendable {
     private let recheckIfTold: Int64
     /// In nanoseconds of the monotonic clock. Read on every hit, hence no lock.
     private let liveSince = Atomic<Int64>(Trust.notLive)
+
+    /// Before that, anything may have been written; in the same nanoseconds.
+    private let writtenAt = Atomic<Int64>(Int64.min)
 
     /// How long an entry is believed where nobody tells of changes.
     let window: Duration
@@ -27,10 +30,14 @@ final class Trust: Sendable {
 
     func wasLost() { liveSince.store(Self.notLive, ordering: .releasing) }
 
+    /// Whatever was checked before has to be checked again.
+    func everythingWasWritten(at now: MonotonicInstant) { writtenAt.store(now.nanoseconds, ordering: .releasing) }
+
     /// Whether an entry may be served without asking the store.
     func covers(_ entry: Entry, at now: MonotonicInstant) -> Bool {
         let live = liveSince.load(ordering: .acquiring)
         if live != Self.notLive, entry.comparedAt.nanoseconds <= live { return false }
+        if entry.checkedAt.nanoseconds <= writtenAt.load(ordering: .acquiring) { return false }
         let isTold = live != Self.notLive && entry.generation != nil
         return entry.checkedAt.nanoseconds > now.nanoseconds - (isTold ? recheckIfTold : recheck)
     }

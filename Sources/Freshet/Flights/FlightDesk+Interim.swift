@@ -30,23 +30,31 @@ extension FlightDesk {
     ///   - checked: what readers were to get. If that is another by now, or nothing, the answer is about none of theirs.
     ///   - generation: of the answer. A message that another has followed since refutes it.
     func checkedInterim(_ id: FlightID, _ checked: Entry, _ answer: FlightAnswer?, of generation: Generation?) {
-        let (old, waiters): (InterimAnswer?, [Waiter]) = state.withLockedValue { state in
+        let (old, due): (InterimAnswer?, Meanwhile) = state.withLockedValue { state in
             state.runs[id]?.isChecking = false
-            guard let old = state.runs[id]?.interim, old.answer.entry === checked else { return (nil, []) }
+            guard let old = state.runs[id]?.interim, old.answer.entry === checked else {
+                return (nil, meanwhile(in: id, .read, &state))
+            }
             guard let field = state.runs[id]?.field, let answer, state.table.mayKeep(id, of: generation) else {
                 state.runs[id]?.interim = nil
                 state.runs[id]?.isRefuted = true
-                return (old, [])
+                return (old, .wait)
             }
             state.runs[id]?.isDoubtful = false
             state.runs[id]?.interim?.answer = answer
             guard let end = state.runs[id]?.interim?.end(under: field.policy), spawner.now() < end else {
-                return (old, [])
+                return (old, .wait)
             }
-            return (old, takeReaders(id, with: answer.entry, &state))
+            return (old, .answer(takeReaders(id, with: answer.entry, &state), answer))
         }
-        if let answer { for waiter in waiters { waiter.resume(returning: .answered(answer)) } }
+        perform(due, in: id)
         withExtendedLifetime(old) {}
+    }
+
+    /// Somebody has changed what is stored: the store is asked before anybody else gets what a flight's readers got.
+    func suspectInterim(_ id: FlightID, _ state: inout State) {
+        let entry = state.runs[id]?.interim?.answer.entry.suspectedAsWritten(at: spawner.now())
+        if let entry { state.runs[id]?.interim?.answer.entry = entry }
     }
 
     /// Whoever comes from now on is given nothing before the load has ended, until there is another answer.

@@ -164,11 +164,20 @@ final class FlightDesk: Sendable {
     /// Somebody has changed what is stored under a key.
     func tellWritten(_ key: String) {
         let pauses = changing { state, l1 in
-            l1.suspectFresh(key)
+            l1.suspectWritten(key)
             state.table.tellWritten(key)
+            for id in state.table.running(of: key) { suspectInterim(id, &state) }
             return wake(key, &state)
         }
         for pause in pauses { pause.cancel() }
+    }
+
+    /// Somebody may have changed what is stored under any key.
+    func tellEverythingWritten() {
+        state.withLockedValue { state in
+            trust.everythingWasWritten(at: spawner.now())
+            state.table.tellEverythingWritten()
+        }
     }
 
     /// - Returns: what is to be cancelled for it.

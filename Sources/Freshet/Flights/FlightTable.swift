@@ -280,6 +280,9 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         for id in [slot.current, slot.aside].compactMap(\.self) { flights[id]?.isWritten = true }
     }
 
+    /// Somebody may have changed what is stored under any key.
+    mutating func tellEverythingWritten() { for id in flights.keys { flights[id]?.isWritten = true } }
+
     /// Overtakes the flights of a key.
     mutating func invalidate(_ key: String, at now: MonotonicInstant) -> [Start] {
         slots[key]?.current = nil

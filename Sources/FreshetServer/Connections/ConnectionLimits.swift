@@ -293,6 +293,12 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         // One that is due cannot be cancelled.
         if timer == nil { return }
         let now = context.eventLoop.now
+        // An answer that is still on its way comes first, however slowly it is read.
+        let unread = bufferedBytes(context.channel)
+        if owedSince != nil, unread > 0 {
+            owedSince = now
+            if backlog == nil { backlog = (unread, now) }
+        }
         let isLate = owedSince.map { now - $0 >= limits.requestTimeout } ?? false
         if isLate || isUnread(context, now) { context.close(promise: nil) } else { schedule(context) }
     }
@@ -301,7 +307,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private func isUnread(_ context: ChannelHandlerContext, _ now: NIODeadline) -> Bool {
         guard let backlog else { return false }
         let bytes = bufferedBytes(context.channel)
-        if bytes < backlog.bytes { self.backlog = (bytes, now) }
+        if bytes < backlog.bytes { self.backlog = bytes == 0 ? nil : (bytes, now) }
         return bytes >= backlog.bytes && now - backlog.since >= limits.writeTimeout
     }
 }

@@ -2,6 +2,7 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import RESP
+import Synchronization
 
 /// Making the connection, losing it, making it again.
 extension RedisNode {
@@ -133,7 +134,10 @@ extension RedisNode {
         }
         guard let told else { return connection.close(.clientClosed) }
         connection.report(to: stream)
-        if configuration.tracking == .preferred { invalidations.isServed = connection.isTracked }
+        if configuration.tracking == .preferred {
+            tracksKeys.store(connection.isTracked, ordering: .relaxed)
+            if !connection.isTracked { logger.info("The server does not track keys.", metadata: metadata) }
+        }
         for waiter in told { waiter.connected() }
         for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume() }
         logger.debug("Connected to the Redis server.", metadata: metadata)

@@ -22,6 +22,8 @@ final class RedisNode: Sendable {
     let isRenewed: Bool
     let leases: ConnectionPool
     let invalidations: InvalidationBroadcast
+    /// Whether the server tracks keys, as far as it was asked.
+    let tracksKeys = Atomic(true)
     /// Told, on the event loop, what becomes of the connection.
     let watch: @Sendable (LinkEvent) -> Void
     /// Commands that others would notice waiting for: a server needs milliseconds for so many.

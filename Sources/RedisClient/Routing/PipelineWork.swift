@@ -195,7 +195,7 @@ struct PipelineWork: Sendable {
         switch value.error.map({ followUp($0, index) }) ?? .answer {
         case .answer:
             mayHaveExecuted = true
-            if tracking != .off, targets[index]?.isAsk == true { untracked.append(index) }
+            if tracking == .required, targets[index]?.isAsk == true { untracked.append(index) }
             if let primary = parts[index].primary, primary != node { misanswered.insert(parts[index].ordinal) }
             return nil
         case .go(let redirect):

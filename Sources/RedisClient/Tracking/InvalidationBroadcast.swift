@@ -10,16 +10,9 @@ final class InvalidationBroadcast: Sendable {
     private struct State {
         var listeners: [Listener] = []
         var isFinished = false
-        var isServed = true
     }
 
     private let state = NIOLockedValueBox(State())
-
-    /// Whether the last server that was connected to tracks keys.
-    var isServed: Bool {
-        get { state.withLockedValue { $0.isServed } }
-        set { state.withLockedValue { $0.isServed = newValue } }
-    }
 
     /// - Parameter limit: keys that are kept for a slow reader.
     func listen(limit: Int) -> RedisInvalidations {

@@ -26,8 +26,7 @@ public struct RedisTrackedExecutor: CommandExecutor {
             throw RedisClientError(.unsupportedCommand, "The reads of a transaction are not tracked.")
         }
         let deadline = NIODeadline.now() + TimeAmount(clamping: client.configuration.commandTimeout)
-        let tracking = client.invalidationBroadcast.isServed ? client.configuration.tracking : .off
-        return try await client.execute(pipeline: pipeline, until: deadline, tracking: tracking)
+        return try await client.execute(pipeline: pipeline, until: deadline, tracking: client.configuration.tracking)
     }
 
     static let caching: RESPCommand = {
@@ -58,13 +57,11 @@ extension RedisClient {
 
     /// What becomes of keys that were read through ``tracked``, from now on.
     public var invalidations: RedisInvalidations {
-        invalidationBroadcast.listen(limit: configuration.maxBufferedMessages)
-    }
-
-    fileprivate var invalidationBroadcast: InvalidationBroadcast {
-        switch backend {
-        case .one(let node): node.invalidations
-        case .several(let executor): executor.router.invalidations
-        }
+        let invalidations =
+            switch backend {
+            case .one(let node): node.invalidations
+            case .several(let executor): executor.router.invalidations
+            }
+        return invalidations.listen(limit: configuration.maxBufferedMessages)
     }
 }

@@ -620,12 +620,73 @@ struct BackplaneTests {
         try await fleet.load(1, on: node.cache)
         await fleet.spawner.advance(by: .seconds(45))
         _ = try await node.cache.read(fleet.field)
-        await fleet.spawner.advance(by: .seconds(16))
+        await fleet.spawner.advance(by: .milliseconds(15_500))
         node.backplane.send(.written(key: "agents_list"))
         node.store.inject(.hang)
         let reading = try await node.cache.read(fleet.field)
         #expect((reading.value, reading.status, reading.tier) == ("v1", .stale, .l1))
         node.store.recover()
+        node.run.cancel()
+    }
+
+    @Test("so it is while the field is being loaded anyway")
+    func writtenDuringLoad() async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        try await fleet.load(1, on: node.cache)
+        await fleet.spawner.advance(by: .seconds(1))
+        let loading = fleet.spawner.task { try await node.cache.read(fleet.field, maxAge: .zero) }
+        try await fleet.source.waitForLoads(2)
+        #expect(try await node.cache.value(of: fleet.field) == "v1")
+        try await Self.write("foreign", to: node)
+        #expect(try await node.cache.value(of: fleet.field) == "foreign")
+        fleet.source.end(2, value: "v2")
+        _ = try? await loading.value
+        #expect(try await node.cache.value(of: fleet.field) == "foreign")
+        node.run.cancel()
+    }
+
+    @Test("and where the source fails, and somebody puts right by hand what is stale")
+    func writtenInEmergency() async throws {
+        let node = try await Node(Fleet { ($0.staleWhileRevalidate, $0.staleIfError) = (.seconds(600), .seconds(600)) })
+        let fleet = node.fleet
+        try await fleet.load(1, on: node.cache)
+        await fleet.spawner.advance(by: .seconds(62))
+        #expect(try await node.cache.read(fleet.field).status == .stale)
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, .failure(SourceIsDown()))
+        await fleet.spawner.settle()
+        #expect(try await node.cache.read(fleet.field).value == "v1")
+        try await Self.write("repaired", to: node)
+        #expect(try await node.cache.read(fleet.field).value == "repaired")
+        node.run.cancel()
+    }
+
+    @Test("where anything may have been written, the store is asked for all that is held, once")
+    func everythingWritten() async throws {
+        let node = try await Node(Fleet())
+        let fleet = node.fleet
+        try await fleet.load(1, on: node.cache)
+        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"foreign\""), options: CacheOptions())
+        await fleet.spawner.advance(by: .seconds(1))
+        node.backplane.send(.everythingWritten)
+        await fleet.spawner.advance(by: .seconds(1))
+        for tier in [FieldReading.Tier.l2, .l1] {
+            let reading = try await node.cache.read(fleet.field)
+            #expect(reading.value == "foreign" && reading.tier == tier)
+        }
+        node.run.cancel()
+    }
+
+    @Test("what this process writes without the field is served at once, too, and its deletion followed by a load")
+    func ownWrite() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let (service, field) = (node.cache.cache, node.fleet.field)
+        #expect(try await node.cache.value(of: field) == "v1")
+        _ = try await service.strict.set("agents_list", "by hand")
+        #expect(try await node.cache.value(of: field) == "by hand")
+        _ = try await service.strict.del("agents_list")
+        #expect(try await node.cache.value(of: field) == "v2")
         node.run.cancel()
     }
 }

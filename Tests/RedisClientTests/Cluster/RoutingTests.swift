@@ -289,6 +289,25 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
         #expect(work.failure as? RESPError == refusal)
     }
 
+    /// A server that is asked by ASK tracks nothing: who lives by the messages alone is told so.
+    @Test(arguments: [(Tracking.required, [0]), (.preferred, [])])
+    func whatIsAskedIsUntracked(tracking: Tracking, untracked: [Int]) {
+        let part = PipelinePlan.Part(command: RESPCommand("GET", "a"), place: .anyPrimary)
+        var work = PipelineWork(parts: [part], tracking: tracking)
+        _ = work.beginRound()
+        let ask = RESPError("ASK 1 127.0.0.1:2")
+        _ = work.receive(
+            .success([.simpleString("OK"), .error(ask)]),
+            of: [0],
+            from: address(1),
+            followUp: followUp
+        )
+        let due = work.beginRound()
+        #expect(work.commands(of: due).first?.name == "ASKING")
+        _ = work.receive(.success([.simpleString("OK"), .null]), of: [0], from: address(2), followUp: followUp)
+        #expect(work.untracked == untracked)
+    }
+
     @Test func whatIsReadFromAPrimaryIsItsOwn() throws {
         let commands = ["GET", "DBSIZE", "FLUSHALL", "KEYS", "SCAN"].map { RESPCommand($0, "0") }
         let routes = try commands.map { try CommandRoute.inCluster($0) }

@@ -43,6 +43,7 @@ extension FieldCache: Service {
                 $0.invalidate(key, invalidation, unlessOf: generation)
             }
         case .written(let key): desk.tellWritten(key)
+        case .everythingWritten: desk.tellEverythingWritten()
         }
     }
 

@@ -93,6 +93,12 @@ final class Entry: Sendable {
     /// The same, to be checked with the store before it is served.
     var suspected: Entry { with(freshUntil: freshUntil, checkedAt: .distantPast) }
 
+    /// The same for what somebody is said to have written; nil where it was most likely the end of its time, which servers
+    /// notice within a second: whoever is served with it then has no reason to wait.
+    func suspectedAsWritten(at now: MonotonicInstant) -> Entry? {
+        now < freshUntil || now >= freshUntil + .seconds(1) ? suspected : nil
+    }
+
     /// The same, believed for a while though the store did not answer. Of no generation, since nobody knows that now.
     func unverified(at instant: MonotonicInstant) -> Entry {
         with(generation: nil, freshUntil: freshUntil, checkedAt: instant)

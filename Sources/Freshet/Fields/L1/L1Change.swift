@@ -50,10 +50,9 @@ struct L1Change: ~Copyable {
         if let entry = peek(key) { hold(entry.suspected, of: key) }
     }
 
-    /// The same, where the value is fresh: the store no longer holds one that is stale for all to write, and is asked for
-    /// a new one anyway.
-    mutating func suspectFresh(_ key: String) {
-        if let entry = peek(key), l1.spawner.now() < entry.freshUntil { hold(entry.suspected, of: key) }
+    /// The same, for what somebody is said to have written.
+    mutating func suspectWritten(_ key: String) {
+        if let entry = peek(key)?.suspectedAsWritten(at: l1.spawner.now()) { hold(entry, of: key) }
     }
 
     /// Believes what is held if it is what the store knew when it was asked, else has the store asked again.
