@@ -10,7 +10,7 @@ import Testing
 @Suite("Limits of a connection")
 struct ConnectionLimitsTests {
     private static func channel(
-        bufferedBytes: @escaping (any Channel) -> Int = { _ in 1 }
+        bufferedBytes: @escaping (any Channel) -> Int = { _ in 0 }
     ) throws -> EmbeddedChannel {
         var limits = ServerLimits()
         limits.maxBodyBytes = 10
