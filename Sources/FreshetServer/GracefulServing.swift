@@ -12,14 +12,15 @@ package enum GracefulServing {
     private static let grace = Duration.seconds(1)
     private static let cancellationTime = Duration.seconds(20)
 
-    /// A terminal that closes ends the process as the others do, unless it was started to outlive that, as by `nohup`.
-    private static let signals: [UnixSignal] = [.sigterm, .sigint] + (isIgnored(SIGHUP) ? [] : [.sighup])
+    /// A terminal that closes ends the process as the others do, unless it was started to outlive that, as by `nohup`, or
+    /// has something else to do then.
+    private static let signals: [UnixSignal] = [.sigterm, .sigint] + (isDefault(SIGHUP) ? [.sighup] : [])
 
-    private static func isIgnored(_ signal: CInt) -> Bool {
+    private static func isDefault(_ signal: CInt) -> Bool {
         var action = sigaction()
         guard sigaction(signal, nil, &action) == 0 else { return false }
         // The handler comes first, under a name that each system has its own of.
-        return withUnsafeBytes(of: action) { $0.load(as: Int.self) } == unsafeBitCast(SIG_IGN, to: Int.self)
+        return withUnsafeBytes(of: action) { $0.load(as: Int.self) } == unsafeBitCast(SIG_DFL, to: Int.self)
     }
 
     /// Puts something together and runs it. A signal to end before it is put together is no failure, but an end; what

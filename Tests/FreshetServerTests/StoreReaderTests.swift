@@ -77,7 +77,7 @@ struct StoreReaderTests {
         let message = "there is no store at mysql://"
         #expect(problems("store: mysql://h\nfields: {}", flag: "memory://") == ["f: \(message)"])
         #expect(problems("store: redis://h\nfields: {}", flag: "mysql://h") == ["--store: \(message)"])
-        for store in ["redis://h", "upstash://"] {
+        for store in ["redis://h", "upstash://", "UPSTASH:///"] {
             #expect(problems("store: \(store)\nfields: {}", flag: "memory://").isEmpty)
         }
     }

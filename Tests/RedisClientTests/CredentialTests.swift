@@ -278,6 +278,7 @@ import Testing
             }
             frozen.resume()
             #expect(try await error == nil)
+            try await client.authenticate(username: "default", password: "any")
         }
         await client.close()
     }
@@ -298,8 +299,8 @@ import Testing
             $0.password = "old"
         }
         try await client.connect()
-        try await client.authenticate(username: username, password: "new")
-        let error = try await clientError { try await client.authenticate(username: username, password: "typo") }
+        try await client.authenticate(password: "new")
+        let error = try await clientError { try await client.authenticate(password: "typo") }
         #expect(error?.code == .authenticationFailed)
         await client.close()
         try await server.stop()

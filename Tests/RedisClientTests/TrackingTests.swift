@@ -6,7 +6,7 @@ import Testing
 
 @testable import RedisClient
 
-@Suite struct TrackingTests {
+@Suite(.timeLimit(.minutes(3))) struct TrackingTests {
     /// A client that caches, another one, and the server that ends with them.
     private struct Setup {
         let server: RedisServer

@@ -39,21 +39,22 @@ public final class TestCertificates: Sendable {
         try? FileManager.default.removeItem(at: directory)
     }
 
-    private static func run(_ script: String, in directory: URL) async throws -> Int32 {
-        try await withUnsafeThrowingContinuation { continuation in
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/bin/sh")
-            process.arguments = ["-c", script]
-            process.currentDirectoryURL = directory
-            process.standardOutput = FileHandle.nullDevice
-            process.standardInput = FileHandle.nullDevice
-            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do {
-                try process.run()
-            } catch {
-                process.terminationHandler = nil
-                continuation.resume(throwing: error)
-            }
+    private static func run(_ script: String, in directory: URL) async throws -> Int32? {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "(\(script)\n)\necho $? >ended; mv ended status"]
+        process.currentDirectoryURL = directory
+        process.standardOutput = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        // A notice of its end is missed while a process that was started beside it holds an end of the wire.
+        let file = directory.appendingPathComponent("status")
+        var status: Int32?
+        _ = await eventually(within: .seconds(30)) {
+            let text = try? String(contentsOf: file, encoding: .utf8)
+            status = text.flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+            return status != nil
         }
+        return status
     }
 }

@@ -7,11 +7,12 @@ struct Credentials: Sendable, Equatable {
     let username: String?
     let password: String
 
-    /// Names no default user: before Redis 6 there are no others, and no place for a name.
     var command: RESPCommand {
-        guard let username, username != "default" else { return RESPCommand("AUTH", password) }
-        return RESPCommand("AUTH", username, password)
+        RESPCommand("AUTH", arguments: (username.map { [$0] } ?? []) + [password])
     }
+
+    /// For servers before Redis 6: they know the default user only, and no place for its name.
+    var commandWithoutDefault: RESPCommand { username == "default" ? RESPCommand("AUTH", password) : command }
 }
 
 /// The credentials that replaced those of the configuration; shared by all connections of a client.

@@ -136,7 +136,10 @@ struct Handshake: Sendable {
 
     private func traditional() -> [(Step, RESPCommand)] {
         var said: [(Step, RESPCommand)] = []
-        if let credentials = configuration.credentials { said.append((.authenticate, credentials.command)) }
+        if let credentials = configuration.credentials {
+            let isOld = helloRefusal.map { $0.code != .noAuth } ?? false
+            said.append((.authenticate, isOld ? credentials.commandWithoutDefault : credentials.command))
+        }
         // Nothing of this is answered with an error if a password is missing, so ask.
         return said + [(.ping, RESPCommand("PING"))] + common()
     }

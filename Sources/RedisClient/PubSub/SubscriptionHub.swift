@@ -107,7 +107,10 @@ final class SubscriptionHub {
         address = connector.configuration.address
         let outcome = connector.connect(on: eventLoop) { attempted = $0.value }
         outcome.assumeIsolated().whenComplete { result in
-            guard number == self.attemptNumber else { return }
+            guard number == self.attemptNumber else {
+                if case .success(let late) = result { late.value.close(.clientClosed) }
+                return
+            }
             self.attempted = nil
             switch result {
             case .success(let connection): self.connected(connection.value)

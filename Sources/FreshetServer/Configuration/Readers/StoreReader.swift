@@ -9,7 +9,8 @@ enum StoreReader {
             return location
         }
         // So that they are found before it is needed; the variables of another place need not be set here.
-        if let url, url != "upstash://", let problem = StoreLocation(url: url, origin: .file).problem() {
+        let ofFile = url.map { StoreLocation(url: $0, origin: .file) }
+        if let ofFile, StoreForm(scheme: ofFile.scheme) != .upstash, let problem = ofFile.problem() {
             value?.report(problem.message, problem.advice)
         }
         if let problem = location.problem() {
