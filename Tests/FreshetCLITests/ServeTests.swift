@@ -25,6 +25,18 @@ struct ServeTests {
         return folder
     }
 
+    /// A service with one field `slow`, once it is ready.
+    static func slowService() async throws -> (FreshetProcess, url: String, SlowSource) {
+        let folder = try folder()
+        let source = try await SlowSource.start()
+        try folder.write(
+            "fields: { slow: { ttl: 1m, source: { http: { url: \(source.url) } } } }",
+            to: "freshet.yaml"
+        )
+        let service = try FreshetProcess(["serve", "--port", "0"], directory: folder.url)
+        return (service, try #require(await service.ready()), source)
+    }
+
     @Test("serves from memory with a loud warning, and drains on SIGTERM", arguments: [true, false])
     func memory(bySIGTERM: Bool) async throws {
         let folder = try Self.folder()
@@ -262,14 +274,7 @@ struct ServeTests {
 
     @Test("requests that are under way when it is told to stop are answered")
     func drain() async throws {
-        let folder = try Self.folder()
-        let slow = try await SlowSource.start()
-        try folder.write(
-            "fields: { slow: { ttl: 1m, source: { http: { url: \(slow.url) } } } }",
-            to: "freshet.yaml"
-        )
-        let service = try FreshetProcess(["serve", "--port", "0"], directory: folder.url)
-        let url = try #require(await service.ready())
+        let (service, url, slow) = try await Self.slowService()
         async let answer = HTTPAnswer(.GET, "\(url)/api/fields/slow")
         #expect(await eventually { slow.isAsked })
         service.terminate()

@@ -22,7 +22,7 @@ struct SlowReaderTests {
 
     @Test("who is told to stop ends when its answers are read", arguments: [true, false], Leave.duringLoad)
     func drain(isBegun: Bool, leave: Leave) async throws {
-        let (service, url, source) = try await Self.serve()
+        let (service, url, source) = try await ServeTests.slowService()
         let reader = try await Reader.ask(url, leave)
         #expect(await eventually { source.isAsked })
         if isBegun { source.answer(Self.json) }
@@ -38,7 +38,7 @@ struct SlowReaderTests {
 
     @Test("who sends no more gets all of an answer", arguments: Leave.allCases.filter { $0 != .later })
     func halfClosed(leave: Leave) async throws {
-        let (service, url, source) = try await Self.serve()
+        let (service, url, source) = try await ServeTests.slowService()
         let first = try await Reader.ask(url, .behindAnswer)
         #expect(await eventually { source.isAsked })
         source.answer(Self.json)
@@ -49,17 +49,6 @@ struct SlowReaderTests {
         #expect(try await reader.readRest() > Self.json.utf8.count)
         service.terminate()
         #expect(await service.exitCode() == 0)
-    }
-
-    private static func serve() async throws -> (FreshetProcess, url: String, SlowSource) {
-        let folder = try ServeTests.folder()
-        let source = try await SlowSource.start()
-        try folder.write(
-            "fields: { slow: { ttl: 1m, source: { http: { url: \(source.url) } } } }",
-            to: "freshet.yaml"
-        )
-        let service = try FreshetProcess(["serve", "--port", "0"], directory: folder.url)
-        return (service, try #require(await service.ready()), source)
     }
 
     /// A client that reads when it is told to.

@@ -1,6 +1,5 @@
 package import Metrics
 import NIOConcurrencyHelpers
-package import NIOCore
 
 /// Keeps a store's troubles from its callers: every call has a deadline and goes through a circuit breaker, every error
 /// is a ``CacheError`` and is counted.
@@ -14,7 +13,7 @@ package final class GuardedStore: ForwardingStore, Sendable {
     private let metrics: StoreMetrics
     private let breaker: NIOLockedValueBox<CircuitBreaker>
     private let watchers = NIOLockedValueBox<[@Sendable (StoreEvent) -> Void]>([])
-    private let writeWatchers = NIOLockedValueBox<[@Sendable ([String]) -> Void]>([])
+    let writeWatchers = NIOLockedValueBox<[@Sendable ([String]) -> Void]>([])
     package let isLocal: Bool
     /// How often to look whether the store is there while nobody asks it anything.
     let idlePeriod: Duration
@@ -38,11 +37,6 @@ package final class GuardedStore: ForwardingStore, Sendable {
     /// Tells a watcher of every event from now on. It is called in the midst of calls, and must return at once.
     package func watch(_ watcher: @escaping @Sendable (StoreEvent) -> Void) {
         watchers.withLockedValue { $0.append(watcher) }
-    }
-
-    /// Tells a watcher of the keys that this process has written, or may have, not as fields. It must return at once.
-    func watchWrites(_ watcher: @escaping @Sendable ([String]) -> Void) {
-        writeWatchers.withLockedValue { $0.append(watcher) }
     }
 
     /// False from when the breaker opens until a probe has succeeded.
@@ -164,30 +158,6 @@ package final class GuardedStore: ForwardingStore, Sendable {
 
     private func tell(_ event: StoreEvent) {
         for watcher in watchers.withLockedValue({ $0 }) { watcher(event) }
-    }
-
-    private func tellWritten(_ keys: [String]) {
-        for watcher in writeWatchers.withLockedValue({ $0 }) { watcher(keys) }
-    }
-
-    package func set(_ key: String, _ value: ByteBuffer, options: CacheOptions) async throws -> Bool {
-        defer { tellWritten([key]) }
-        return try await call(.set) { try await $0.set(key, value, options: options) }
-    }
-
-    package func del(_ keys: [String]) async throws -> Int {
-        defer { tellWritten(keys) }
-        return try await call(.del) { try await $0.del(keys) }
-    }
-
-    package func incr(_ key: String, by amount: Int64) async throws -> Int64 {
-        defer { tellWritten([key]) }
-        return try await call(.incr) { try await $0.incr(key, by: amount) }
-    }
-
-    package func expire(_ key: String, after time: Duration) async throws -> Bool {
-        defer { tellWritten([key]) }
-        return try await call(.expire) { try await $0.expire(key, after: time) }
     }
 
     private func verdict(on error: any Error) -> CircuitBreaker.Verdict {
