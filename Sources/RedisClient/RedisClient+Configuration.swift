@@ -30,8 +30,8 @@ extension RedisClient {
         /// Whether the server is asked to tell of changed keys that were read through ``RedisClient/tracked``. Needs
         /// RESP3 and Redis 6.
         public var clientSideCaching = false
-        /// Whether a server that does not track keys is refused. Otherwise commands run there untracked, and nothing tells of
-        /// changed keys: for those who do not live by that alone.
+        /// Whether a server that does not track keys is refused. Otherwise commands run there untracked, as do those for a
+        /// slot that is moving, and nothing tells of changed keys: for who looks now and then all the same.
         public var requiresClientSideCaching = true
 
         /// Time for one attempt: name resolution, TCP, TLS and handshake together.

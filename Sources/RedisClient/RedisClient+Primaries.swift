@@ -3,11 +3,11 @@ public import RESP
 
 extension RedisClient: PrimariesExecutor {
     public func executeOnPrimaries(_ command: RESPCommand) async throws -> [RESPValue] {
-        if let refusal = SharedConnectionRules.refusal([command]) { throw refusal }
-        return switch backend {
-        case .one: try await execute(pipeline: [command])
+        switch backend {
+        case .one: return try await execute(pipeline: [command])
         case .several(let executor):
-            try await executor.runOnPrimaries(
+            if let refusal = SharedConnectionRules.refusal([command]) { throw refusal }
+            return try await executor.runOnPrimaries(
                 command,
                 deadline: .now() + TimeAmount(clamping: configuration.commandTimeout)
             )
