@@ -125,7 +125,7 @@ final class FlightDesk: Sendable {
 
     /// - Parameter next: what waits for no destructor.
     @discardableResult
-    private func changing<Result>(
+    func changing<Result>(
         then next: (Result) -> Void = { _ in },
         _ body: (inout State, inout L1Change) -> Result
     ) -> Result {
@@ -149,126 +149,6 @@ final class FlightDesk: Sendable {
             }
         )
     }
-
-    /// Another process has changed a key; `change` applies that to what is held.
-    func tell(_ key: String, _ generation: Generation, isInvalidation: Bool, _ change: (inout L1Change) -> Void) {
-        var pauses: [SpawnedTask] = []
-        changing(then: run) { state, l1 in
-            change(&l1)
-            pauses = wake(key, &state)
-            return state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
-        }
-        for pause in pauses { pause.cancel() }
-    }
-
-    /// Somebody has changed what is stored under a key.
-    func tellWritten(_ key: String) {
-        let pauses = changing { state, l1 in
-            l1.suspectWritten(key)
-            state.table.tellWritten(key)
-            for id in state.table.running(of: key) { suspectInterim(id, &state) }
-            return wake(key, &state)
-        }
-        for pause in pauses { pause.cancel() }
-    }
-
-    /// Somebody may have changed what is stored under any key.
-    func tellEverythingWritten() {
-        state.withLockedValue { state in
-            trust.everythingWasWritten(at: spawner.now())
-            state.table.tellEverythingWritten()
-        }
-    }
-
-    /// - Returns: what is to be cancelled for it.
-    private func wake(_ key: String, _ state: inout State) -> [SpawnedTask] {
-        state.table.running(of: key).compactMap { id in
-            state.runs[id]?.isTold = true
-            return state.runs[id]?.pause
-        }
-    }
-
-    /// Has a flight wait until an instant, or until another process tells of a change of its key.
-    ///
-    /// - Throws: `CancellationError`.
-    func pause(_ id: FlightID, until instant: MonotonicInstant) async throws {
-        let pause = spawner.spawn { [spawner] in try? await spawner.sleep(until: instant) }
-        let isTold = state.withLockedValue { state in
-            state.runs[id]?.pause = pause
-            return state.runs[id]?.isTold ?? false
-        }
-        if isTold { pause.cancel() }
-        await withTaskCancellationHandler {
-            await pause.wait()
-        } onCancel: {
-            pause.cancel()
-        }
-        try Task.checkCancellation()
-    }
-
-    /// Keeps what a flight has brought, unless an invalidation has overtaken it or the key has another generation.
-    ///
-    /// - Returns: whether it was kept.
-    @discardableResult
-    func keep(_ id: FlightID, of generation: Generation?, _ change: (inout L1Change) -> Void) -> Bool {
-        changing { state, l1 in
-            guard state.table.mayKeep(id, of: generation) else { return false }
-            change(&l1)
-            return true
-        }
-    }
-
-    /// Keeps what a flight's load has brought, as ``keep(_:of:_:)``, and where the store has not taken it nothing that
-    /// began before it in this process.
-    ///
-    /// - Parameter change: told whether the store may hold something else by now.
-    func keepLoaded(
-        _ id: FlightID,
-        of generation: Generation?,
-        isStored: Bool,
-        _ change: (inout L1Change, _ isWritten: Bool) -> Void
-    ) -> Bool {
-        changing { state, l1 in
-            guard state.table.mayKeep(id, of: generation) else { return false }
-            if !isStored { state.table.giveUpAside(for: id) }
-            change(&l1, isStored && state.table.isWritten(id))
-            return true
-        }
-    }
-
-    /// A flight is about to ask the store, which has whatever was told of until now, or to give it what was loaded, which
-    /// comes behind that.
-    func asksStore(_ id: FlightID) {
-        state.withLockedValue { state in
-            state.runs[id]?.isTold = false
-            state.table.forgetNews(id)
-        }
-    }
-
-    /// Keeps what the store has answered, as ``keep(_:of:_:)``, unless another process has stored something since it was
-    /// asked: the answer may be what there was before.
-    func keepAnswer(_ id: FlightID, of generation: Generation?, _ change: (inout L1Change) -> Void) -> Bool {
-        changing { state, l1 in
-            guard !state.table.hasNews(id), state.table.mayKeep(id, of: generation) else { return false }
-            change(&l1)
-            return true
-        }
-    }
-
-    /// Changes what is held or remembered, if no invalidation has overtaken the flight.
-    func keep(_ id: FlightID, _ change: (inout L1Change) -> Void) {
-        changing { state, l1 in
-            if state.table.isCurrent(id) { change(&l1) }
-        }
-    }
-
-    /// Whether what a flight brings may be kept, as ``keep(_:of:_:)`` has it.
-    func mayKeep(_ id: FlightID, of generation: Generation?) -> Bool {
-        state.withLockedValue { $0.table.mayKeep(id, of: generation) }
-    }
-
-    /// Whether no invalidation has overtaken the flight.
-    func isCurrent(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.isCurrent(id) } }
 
     /// Whether somebody waits whom a value out of a cache will not do.
     func wantsMore(_ id: FlightID, than entry: Entry) -> Bool {
@@ -309,50 +189,7 @@ final class FlightDesk: Sendable {
         for task in tasks { task.cancel() }
     }
 
-    private static var isShutDown: CacheError { CacheError(.shuttingDown, "the field cache has been shut down") }
-}
-
-extension FlightDesk {
-    /// Runs a load that nobody joins and nothing overtakes, for its caller alone.
-    ///
-    /// - Throws: what the load throws; ``CacheError`` with `shuttingDown`; `CancellationError`.
-    func alone<Value: Sendable>(_ load: @escaping @Sendable () async throws -> Value) async throws -> Value {
-        let id: SeatID? = state.withLockedValue { state in
-            guard !state.isClosed else { return nil }
-            state.lastSeat += 1
-            state.lone[state.lastSeat] = Lone()
-            return state.lastSeat
-        }
-        guard let id else { throw Self.isShutDown }
-        defer { state.withLockedValue { $0.lone[id] = nil } }
-        let result: Result<Value, any Error> = await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                let task = spawner.spawn {
-                    do {
-                        continuation.resume(returning: .success(try await load()))
-                    } catch {
-                        continuation.resume(returning: .failure(error))
-                    }
-                }
-                let isCancelled = state.withLockedValue { state in
-                    state.lone[id]?.task = task
-                    return state.lone[id]?.isCancelled ?? false
-                }
-                if isCancelled { task.cancel() }
-            }
-        } onCancel: {
-            let task = state.withLockedValue { state in
-                state.lone[id]?.isCancelled = true
-                return state.lone[id]?.task
-            }
-            task?.cancel()
-        }
-        do {
-            return try result.get()
-        } catch is CancellationError where !Task.isCancelled {
-            throw Self.isShutDown
-        }
-    }
+    static var isShutDown: CacheError { CacheError(.shuttingDown, "the field cache has been shut down") }
 }
 
 extension FlightDesk {
@@ -431,7 +268,7 @@ extension FlightDesk {
         run(left.starts)
     }
 
-    private func run(_ starts: [FlightTable<Waiter>.Start]) {
+    func run(_ starts: [FlightTable<Waiter>.Start]) {
         for start in starts {
             guard let field = state.withLockedValue({ $0.runs[start.id]?.field }) else { continue }
             hurryIfAwaited(start.id)

@@ -27,12 +27,14 @@ final class Link: ForwardingStore {
     }
 
     private let server: Server
+    private let channel: Channel
     private let spawner: any Spawner
     private let chance: Chance
     private let state = NIOLockedValueBox(State())
 
-    init(to server: Server, on spawner: any Spawner) {
+    init(to server: Server, beside channel: Channel, on spawner: any Spawner) {
         self.server = server
+        self.channel = channel
         self.spawner = spawner
         chance = Chance(spawner)
     }
@@ -68,7 +70,11 @@ final class Link: ForwardingStore {
             if isBroken(number), chance.percent(60) { throw Self.away }
             if condition == .readOnly, !Self.reads.contains(operation) { throw Self.refusal }
             let result: Result<Value, any Error>
-            do { result = .success(try await body(server)) } catch { result = .failure(error) }
+            do {
+                result = .success(try await Server.$caller.withValue(channel) { try await body(server) })
+            } catch {
+                result = .failure(error)
+            }
             if case .slow(let longest) = condition {
                 try? await spawner.sleep(for: chance.time(upTo: longest))
             } else {

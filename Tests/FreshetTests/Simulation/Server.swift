@@ -1,10 +1,16 @@
 import Freshet
 import NIOConcurrencyHelpers
 
-/// The store that all nodes share, which tells them of changes as its scripts do.
+/// The store that all nodes share, which tells them of changes as its scripts do, and of what others write as servers do
+/// that track clients.
 final class Server: ForwardingStore {
+    /// The node that calls; nil: another program.
+    @TaskLocal static var caller: Channel?
+
     private let store: MemoryStore
     private let subscribers = NIOLockedValueBox<[Channel]>([])
+    /// Those who have read since the last write.
+    private let watchers = NIOLockedValueBox<[Channel]>([])
 
     init(_ spawner: any Spawner) { store = MemoryStore(spawner: spawner) }
 
@@ -14,17 +20,26 @@ final class Server: ForwardingStore {
         _ operation: StoreOperation,
         _ body: @escaping @Sendable (any CacheStore) async throws -> Value
     ) async throws -> Value {
-        try await body(store)
+        let value = try await body(store)
+        switch operation {
+        case .set, .del: tellWritten(World.key)
+        case .read: watch()
+        default: break
+        }
+        return value
     }
 
     func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws {
         try await store.invalidateEntry(key, invalidation)
+        if invalidation == .remove { tellWritten(key) }
         await publish(key, .invalidated(invalidation))
     }
 
     func leaseEntry(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
         let outcome = try await store.leaseEntry(key, request)
+        defer { watch() }
         if case .force(let invalidation, _) = request.purpose, case .granted = outcome {
+            if invalidation == .remove { tellWritten(key) }
             await publish(key, .invalidated(invalidation))
         }
         return outcome
@@ -32,8 +47,28 @@ final class Server: ForwardingStore {
 
     func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome {
         let outcome = try await store.fillEntry(key, lease, with: fill)
-        if case .stored = outcome { await publish(key, .filled) }
+        if case .stored = outcome {
+            tellWritten(key)
+            await publish(key, .filled)
+        }
+        watch()
         return outcome
+    }
+
+    private func watch() {
+        guard let caller = Self.caller else { return }
+        watchers.withLockedValue { watchers in
+            if !watchers.contains(where: { $0 === caller }) { watchers.append(caller) }
+        }
+    }
+
+    /// Tells each but who wrote, and once.
+    private func tellWritten(_ key: String) {
+        let told = watchers.withLockedValue { watchers in
+            defer { watchers = [] }
+            return watchers
+        }
+        for channel in told where channel !== Self.caller { channel.send(.written(key: key)) }
     }
 
     private func publish(_ key: String, _ change: BackplaneEvent.Change) async {

@@ -81,6 +81,7 @@ struct World {
         }
         let contract = Contract(of: history, under: policy)
         try contract.check(isCalm: isCalm)
+        if hasBackplane { try contract.checkForeignWrites() }
         try contract.checkEnd(isOver: isOver.withLockedValue { $0 }, nodes: nodes.map(\.number))
     }
 
@@ -92,7 +93,8 @@ struct World {
     func start(insteadOf old: Node? = nil) async {
         let number = history.nextNode()
         let clock = NodeClock(spawner, chance)
-        let (link, channel) = (Link(to: server, on: spawner), Channel(on: spawner))
+        let channel = Channel(on: spawner)
+        let link = Link(to: server, beside: channel, on: spawner)
         let logger = Logger(label: "node") { _ in SwiftLogNoOpLogHandler() }
         let field = Field<Int>("agents", key: Self.key, policy: policy) { try await source.load($0, on: number) }
         let cache = CacheService(store: link, spawner: clock, logger: logger)

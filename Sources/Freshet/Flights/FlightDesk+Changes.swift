@@ -1,0 +1,60 @@
+import NIOConcurrencyHelpers
+
+/// What happens to a key while its flights are under way.
+extension FlightDesk {
+    /// Another process has changed a key; `change` applies that to what is held.
+    func tell(_ key: String, _ generation: Generation, isInvalidation: Bool, _ change: (inout L1Change) -> Void) {
+        var pauses: [SpawnedTask] = []
+        changing(then: run) { state, l1 in
+            change(&l1)
+            pauses = wake(key, &state)
+            return state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
+        }
+        for pause in pauses { pause.cancel() }
+    }
+
+    /// Somebody has changed what is stored under a key.
+    func tellWritten(_ key: String) {
+        let pauses = changing { state, l1 in
+            l1.suspectWritten(key)
+            state.table.tellWritten(key)
+            for id in state.table.running(of: key) { suspectInterim(id, &state) }
+            return wake(key, &state)
+        }
+        for pause in pauses { pause.cancel() }
+    }
+
+    /// Somebody may have changed what is stored under any key.
+    func tellEverythingWritten() {
+        state.withLockedValue { state in
+            trust.everythingWasWritten(at: spawner.now())
+            state.table.tellEverythingWritten()
+        }
+    }
+
+    /// - Returns: what is to be cancelled for it.
+    private func wake(_ key: String, _ state: inout State) -> [SpawnedTask] {
+        state.table.running(of: key).compactMap { id in
+            state.runs[id]?.isTold = true
+            return state.runs[id]?.pause
+        }
+    }
+
+    /// Has a flight wait until an instant, or until another process tells of a change of its key.
+    ///
+    /// - Throws: `CancellationError`.
+    func pause(_ id: FlightID, until instant: MonotonicInstant) async throws {
+        let pause = spawner.spawn { [spawner] in try? await spawner.sleep(until: instant) }
+        let isTold = state.withLockedValue { state in
+            state.runs[id]?.pause = pause
+            return state.runs[id]?.isTold ?? false
+        }
+        if isTold { pause.cancel() }
+        await withTaskCancellationHandler {
+            await pause.wait()
+        } onCancel: {
+            pause.cancel()
+        }
+        try Task.checkCancellation()
+    }
+}

@@ -1,0 +1,68 @@
+import NIOConcurrencyHelpers
+
+/// What a flight brings, and whether it may be kept.
+extension FlightDesk {
+    /// Keeps what a flight has brought, unless an invalidation has overtaken it or the key has another generation.
+    ///
+    /// - Returns: whether it was kept.
+    @discardableResult
+    func keep(_ id: FlightID, of generation: Generation?, _ change: (inout L1Change) -> Void) -> Bool {
+        changing { state, l1 in
+            guard state.table.mayKeep(id, of: generation) else { return false }
+            change(&l1)
+            return true
+        }
+    }
+
+    /// Keeps what a flight's load has brought, as ``keep(_:of:_:)``, and where the store has not taken it nothing that
+    /// began before it in this process.
+    ///
+    /// - Parameter change: told whether the store may hold something else by now.
+    func keepLoaded(
+        _ id: FlightID,
+        of generation: Generation?,
+        isStored: Bool,
+        _ change: (inout L1Change, _ isWritten: Bool) -> Void
+    ) -> Bool {
+        changing { state, l1 in
+            guard state.table.mayKeep(id, of: generation) else { return false }
+            if !isStored { state.table.giveUpAside(for: id) }
+            change(&l1, isStored && state.table.isWritten(id))
+            return true
+        }
+    }
+
+    /// A flight is about to ask the store, which has whatever was told of until now, or to give it what was loaded, which
+    /// comes behind that.
+    func asksStore(_ id: FlightID) {
+        state.withLockedValue { state in
+            state.runs[id]?.isTold = false
+            state.table.forgetNews(id)
+        }
+    }
+
+    /// Keeps what the store has answered, as ``keep(_:of:_:)``, unless another process has stored something since it was
+    /// asked: the answer may be what there was before.
+    func keepAnswer(_ id: FlightID, of generation: Generation?, _ change: (inout L1Change) -> Void) -> Bool {
+        changing { state, l1 in
+            guard !state.table.hasNews(id), state.table.mayKeep(id, of: generation) else { return false }
+            change(&l1)
+            return true
+        }
+    }
+
+    /// Changes what is held or remembered, if no invalidation has overtaken the flight.
+    func keep(_ id: FlightID, _ change: (inout L1Change) -> Void) {
+        changing { state, l1 in
+            if state.table.isCurrent(id) { change(&l1) }
+        }
+    }
+
+    /// Whether what a flight brings may be kept, as ``keep(_:of:_:)`` has it.
+    func mayKeep(_ id: FlightID, of generation: Generation?) -> Bool {
+        state.withLockedValue { $0.table.mayKeep(id, of: generation) }
+    }
+
+    /// Whether no invalidation has overtaken the flight.
+    func isCurrent(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.isCurrent(id) } }
+}

@@ -1,0 +1,39 @@
+/// Why a flight was opened.
+enum FlightPurpose: Sendable, Hashable {
+    /// Somebody reads.
+    case read
+    /// Somebody forces a refresh.
+    case force(Invalidation)
+
+    var isForced: Bool { self != .read }
+
+    /// This, as hard as the other one is too.
+    func merged(with other: FlightPurpose?) -> FlightPurpose {
+        other == .force(.remove) ? .force(.remove) : self
+    }
+}
+
+/// What somebody wants of a flight.
+enum FlightWant: Sendable, Hashable {
+    /// Any answer the policy allows.
+    case read
+    /// Something fresh, loaded at the instant or later.
+    case younger(MonotonicInstant)
+    /// A load that begins now, unless a forced one began since the instant.
+    case force(Invalidation, unlessBegunSince: MonotonicInstant)
+
+    var isForced: Bool { if case .force = self { true } else { false } }
+
+    /// Whether a value out of a cache will do.
+    func accepts(loadedAt instant: MonotonicInstant, isFresh: Bool) -> Bool {
+        switch self {
+        case .read: true
+        case .younger(let limit): isFresh && instant >= limit
+        case .force: false
+        }
+    }
+
+    func accepts(_ entry: Entry, at now: MonotonicInstant) -> Bool {
+        accepts(loadedAt: entry.loadedAt, isFresh: now < entry.freshUntil)
+    }
+}
