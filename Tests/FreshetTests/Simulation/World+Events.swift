@@ -21,7 +21,8 @@ extension World {
     }
 
     private func operation() -> History.Operation {
-        switch chance.next() % 100 {
+        if isQuiet, chance.percent(98) { return .read }
+        return switch chance.next() % 100 {
         case 0..<62: .read
         case 62..<72: .readYounger(chance.pick([.milliseconds(10), .milliseconds(500), .seconds(3)]))
         case 72..<82: .refresh(purge: chance.percent(25))
@@ -85,7 +86,6 @@ extension World {
 
     /// Processes end and others start; other programs write and delete.
     func interfere(until end: MonotonicInstant) async {
-        let hasOthers = chance.percent(30)
         while spawner.now() < end {
             try? await spawner.sleep(for: chance.time(upTo: .seconds(10)))
             if hasOthers { await write() }

@@ -23,8 +23,12 @@ struct World {
     let policy: FieldPolicy
     let server: Server
     let source: SimulatedSource
-    /// Whether every node reaches the store throughout, and no other program does.
-    let isCalm: Bool
+    /// Whether nodes lose the store now and then.
+    let hasTrouble: Bool
+    /// Whether other programs write.
+    let hasOthers: Bool
+    /// Whether hardly anybody but readers comes, so that values grow old.
+    let isQuiet: Bool
     let hasBackplane: Bool
     private let running = NIOLockedValueBox<[Node]>([])
 
@@ -35,7 +39,10 @@ struct World {
         policy = Self.policy(chance)
         server = Server(NodeClock(spawner, chance))
         source = SimulatedSource(on: spawner, history: history, saysNotModified: chance.percent(30))
-        isCalm = chance.percent(30)
+        let isCalm = chance.percent(30)
+        hasOthers = !isCalm && chance.percent(40)
+        hasTrouble = !isCalm && (!hasOthers || chance.percent(50))
+        isQuiet = chance.percent(30)
         hasBackplane = chance.percent(80)
     }
 
@@ -65,10 +72,8 @@ struct World {
             let end = spawner.now() + time
             var tasks = (0..<5).map { _ in spawner.spawn { await askAgainAndAgain(until: end) } }
             tasks.append(spawner.spawn { await changeMoods(until: end) })
-            if !isCalm {
-                tasks.append(spawner.spawn { await makeTrouble(until: end) })
-                tasks.append(spawner.spawn { await interfere(until: end) })
-            }
+            if hasTrouble { tasks.append(spawner.spawn { await makeTrouble(until: end) }) }
+            if !isCalm { tasks.append(spawner.spawn { await interfere(until: end) }) }
             for task in tasks { await task.wait() }
             try? await spawner.sleep(for: .seconds(90))
             for node in nodes { await call(.read, on: node) }
@@ -84,6 +89,9 @@ struct World {
         if hasBackplane { try contract.checkForeignWrites() }
         try contract.checkEnd(isOver: isOver.withLockedValue { $0 }, nodes: nodes.map(\.number))
     }
+
+    /// Whether every node reaches the store throughout, and no other program does.
+    var isCalm: Bool { !hasTrouble && !hasOthers }
 
     // MARK: Nodes
 
