@@ -34,7 +34,7 @@ struct Demo: AsyncParsableCommand {
         """
 
     @Option(
-        help: "The port to listen on; 0 picks one. (default: FRESHET_PORT, else 8080, or a free one if that is taken)"
+        help: "The port to listen on; 0 picks one. (default: $FRESHET_PORT, else 8080, or a free one if that is taken)"
     )
     var port: Int?
 

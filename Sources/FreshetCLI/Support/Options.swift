@@ -14,10 +14,10 @@ struct ConfigurationOptions: ParsableArguments {
     )
     var store: String?
 
-    @Option(help: "The address to listen on. (default: 127.0.0.1)")
+    @Option(help: "The address to listen on. (default: $FRESHET_HOST, the file's server.host, else 127.0.0.1)")
     var host: String?
 
-    @Option(help: "The port to listen on; 0 picks one. (default: 8080)")
+    @Option(help: "The port to listen on; 0 picks one. (default: $FRESHET_PORT, the file's server.port, else 8080)")
     var port: Int?
 
     func validate() throws { try Port.check(port) }
