@@ -24,7 +24,6 @@ public final class NotificationService: CoreService {
 
     /// Over about a minute.
     private static let attempts = 6
-    private static let longestPause = Duration.seconds(30)
     /// How long a process has for an attempt and the pause after it, before another one may take its place.
     private static let claim = Duration.seconds(90)
     /// How long a shutdown waits for what is being sent.
@@ -198,7 +197,7 @@ extension NotificationService {
 
     /// Doubling, and anywhere in the upper half of it; at least what the receiver asked for, a minute at most.
     private func pause(after attempt: Int, _ retryAfter: Duration?) -> Duration {
-        let limit = min(Duration.seconds(1) * (1 << (attempt - 1)), Self.longestPause)
+        let limit = Duration.seconds(1) * (1 << (attempt - 1))
         let fraction = Double(spawner.random() >> 11) / Double(1 << 53)
         return max(limit * (0.5 + fraction / 2), min(retryAfter ?? .zero, .seconds(60)))
     }

@@ -21,12 +21,6 @@ struct StandInState: Sendable {
         var lastUsed: MonotonicInstant
     }
 
-    /// What a request gets, before any fault.
-    enum Verdict {
-        case page(JSONValue)
-        case error(StandInError)
-    }
-
     init(bases: [AirtableStandIn.Base], token: String, configuration: AirtableStandIn.Configuration) {
         self.bases = Dictionary(bases.map { ($0.id, $0) }) { _, last in last }
         self.token = token

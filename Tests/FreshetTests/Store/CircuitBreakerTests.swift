@@ -5,7 +5,6 @@ import Testing
 @Suite struct CircuitBreakerTests {
     typealias State = CircuitBreaker.State
 
-    static let start = MonotonicInstant(nanoseconds: 0)
     static let policy = CircuitBreaker.Policy(
         failureThreshold: 3,
         firstPause: .seconds(1),
