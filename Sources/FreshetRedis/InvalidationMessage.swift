@@ -8,6 +8,7 @@ public struct InvalidationMessage: Sendable, Hashable {
     /// The channel the messages are published on.
     public static let channel = "freshet:invalidations"
 
+    /// What became of the entry.
     public enum Action: String, Sendable, Hashable {
         /// A value or an absence was stored, or another program's value was adopted.
         case fill

@@ -11,6 +11,7 @@ public import NIOCore
 /// store.recover()
 /// ```
 public final class FaultyStore: CacheStore {
+    /// What goes wrong with a call.
     public enum Fault: Sendable {
         /// Throws instead of doing what was asked.
         case fail(any Error)

@@ -6,6 +6,7 @@ public protocol Backplane: Sendable {
     func listen(_ receive: @escaping @Sendable (BackplaneEvent) -> Void) async
 }
 
+/// What a ``Backplane`` tells.
 public enum BackplaneEvent: Sendable, Hashable {
     /// From now on every change is told. What happened before may have been missed.
     case live

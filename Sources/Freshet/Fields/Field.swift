@@ -70,6 +70,7 @@ public struct Field<Value: Codable & Sendable>: FieldReference {
 
 /// A ``Field``, whatever the type of its value.
 public protocol FieldReference: Sendable {
+    /// The field without the type of its value.
     var erased: AnyField { get }
 }
 

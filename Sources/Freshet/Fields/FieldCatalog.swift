@@ -13,6 +13,7 @@ public struct FieldCatalog: Sendable {
         guard problems.isEmpty else { throw CacheError(.configuration, problems.joined(separator: "; ")) }
     }
 
+    /// The field of that name; nil if there is none.
     public subscript(name: String) -> AnyField? { byName[name] }
 
     /// - Throws: ``CacheError`` with `unknownField`.

@@ -25,8 +25,9 @@ public struct Configuration: Sendable {
 
 /// The in-process tier.
 public struct L1Settings: Sendable, Hashable {
+    /// What its values may weigh, as `FieldCache.Configuration` counts it.
     public var maxBytes = 64 << 20
-    /// How long it trusts itself without a live backplane.
+    /// How long it trusts itself without a live backplane; with one, ten times as long.
     public var recheck: Duration = .seconds(2)
 
     public init() {}

@@ -31,7 +31,10 @@ extension FieldCache {
         return FieldRead(value: try field.value(in: reading.payload), reading: reading)
     }
 
-    /// The bytes of a field's value, and how they were come by.
+    /// The bytes of a field's value, and how they were come by; otherwise as ``read(_:forceRefresh:maxAge:)`` of a
+    /// ``Field``.
+    ///
+    /// - Throws: as ``value(of:forceRefresh:)``.
     public func read(
         _ field: AnyField,
         forceRefresh: Bool = false,

@@ -10,16 +10,18 @@ public import Logging
 /// It works as soon as it is made. ``run()`` adds the backplane, which tells it at once what other processes have
 /// changed, and the schedule, which refreshes fields before they are stale.
 public final class FieldCache: Sendable {
+    /// How much a cache holds and does at once, and how long it believes what it holds.
     public struct Configuration: Sendable, Hashable {
         /// How many bytes of memory the values held in this process may take, roughly: each counts twice the bytes of
         /// its JSON, being held encoded and decoded, its key's and 256. What alone weighs more is not held.
         public var l1MaxBytes = 64 << 20
-        /// How long a value held in this process is believed without asking the store, while no backplane is live.
+        /// How long a value held in this process is believed without asking the store, while no backplane is live; ten
+        /// times as long while one is.
         public var l1Recheck: Duration = .seconds(2)
         /// How many loads run at once, over all fields; further ones wait.
         public var maxConcurrentLoads = 64
-        /// What this process is called where another one says who holds it up, a host and a process id say; may be
-        /// empty.
+        /// The name by which other processes call this one when it keeps them waiting, such as host and process id; may
+        /// be empty.
         public var nodeName = ""
 
         public init() {}

@@ -2,6 +2,7 @@ public import NIOCore
 
 /// The answer to a read: the value's bytes, and how they were come by.
 public struct FieldReading: Sendable {
+    /// What the reader got.
     public enum Status: Sendable, Hashable {
         /// Fresh, out of a cache.
         case hit
@@ -13,6 +14,7 @@ public struct FieldReading: Sendable {
         case refreshed
     }
 
+    /// Where the value came from.
     public enum Tier: Sendable, Hashable {
         /// This process.
         case l1
@@ -21,6 +23,7 @@ public struct FieldReading: Sendable {
         case source
     }
 
+    /// Why it is this answer and no other.
     public enum Detail: Sendable, Hashable {
         /// A forced load that had begun shortly before answered this forced refresh.
         case cooldown

@@ -1,5 +1,6 @@
 /// What is known of a field without asking its source.
 public struct FieldState: Sendable, Hashable {
+    /// Where the value is in its life.
     public enum Freshness: String, Sendable, Hashable {
         case fresh
         case stale
@@ -11,13 +12,15 @@ public struct FieldState: Sendable, Hashable {
     }
 
     public var freshness: Freshness
+    /// Time since the value, or its absence, was loaded; nil with `gone` and `unknown`.
     public var age: Duration?
-    /// Negative once it is stale.
+    /// What is left of its freshness; negative once it is stale.
     public var timeToLive: Duration?
     /// What the last load failed with, while that is remembered.
     public var failure: String?
+    /// Whether this process loads it.
     public var isLoading: Bool
-    /// Size of the value.
+    /// Size of the value as JSON.
     public var bytes: Int?
     /// Time until the field's next scheduled refresh; nil where it has no schedule, or that pauses.
     public var nextRefresh: Duration?

@@ -14,8 +14,7 @@ public struct EntryFill: Sendable, Hashable {
     public var content: Content
     /// How long it is fresh; at least one millisecond.
     public var freshFor: Duration
-    /// How long after that it may be served as stale.
-    /// An absence has no stale window.
+    /// How long after that it may be served as stale. An absence has no stale window.
     public var staleFor: Duration
     /// nil with `unchanged` keeps the one there is.
     public var etag: String?

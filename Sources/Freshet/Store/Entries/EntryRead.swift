@@ -1,9 +1,11 @@
+/// What a reader of an entry tells the store.
 public struct EntryRead: Sendable, Hashable {
     /// The field's ttl: how long an adopted value is fresh at most.
     public var freshFor: Duration
     /// What the reader holds already; spares it the bytes if they are still the same.
     public var known: Known?
 
+    /// A value by what tells it from others of its key.
     public struct Known: Sendable, Hashable {
         public var generation: Generation
         public var digest: String

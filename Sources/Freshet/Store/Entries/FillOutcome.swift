@@ -1,3 +1,4 @@
+/// What became of a load that was to be stored.
 public enum FillOutcome: Sendable, Hashable {
     /// Stored, under the generation named.
     case stored(Generation)

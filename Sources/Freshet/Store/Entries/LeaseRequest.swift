@@ -1,4 +1,6 @@
+/// A question for leave to load.
 public struct LeaseRequest: Sendable, Hashable {
+    /// Why there is to be a load, and so what stands against it.
     public enum Purpose: Sendable, Hashable {
         /// Load if the key is not fresh, nobody loads it and no failure forbids it.
         case read

@@ -2,6 +2,7 @@ import UpstashClient
 
 /// Which store to use, and who said so.
 public struct StoreLocation: Sendable, Hashable {
+    /// Who named the store.
     public enum Origin: Sendable, Hashable, CustomStringConvertible {
         case flag
         case environment(String)
