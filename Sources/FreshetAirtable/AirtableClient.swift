@@ -7,9 +7,9 @@ import SourceHTTP
 /// Lists the records of Airtable tables: all of them or an error, never a part.
 ///
 /// All clients of a process that read the same base of the same endpoint share one ``BaseLimiters`` entry, so that
-/// together they keep to the base's five requests a second. A page that fails with 502, 503, 504, a broken connection or
-/// a timeout is asked for again, with its own offset. When Airtable has forgotten the iteration, the list begins anew.
-/// After a 429 nobody asks that base for 30 seconds.
+/// together they keep to the base's five requests a second. A page that fails with 502, 503, 504, a broken connection
+/// or a timeout is asked for again, with its own offset. When Airtable has forgotten the iteration, the list begins
+/// anew. After a 429 nobody asks that base for 30 seconds.
 public struct AirtableClient: Sendable {
     /// `https://api.airtable.com`
     public static let defaultEndpoint = "https://api.airtable.com"
