@@ -2,7 +2,7 @@
 //
 //     swift run --package-path Examples/own-router
 //     curl -i http://127.0.0.1:8080/data/fields/rates
-//     curl http://127.0.0.1:8080/convert?to=MXN
+//     curl 'http://127.0.0.1:8080/convert?to=MXN'
 //     curl http://127.0.0.1:8080/ops/readyz
 //     curl http://127.0.0.1:8080/ops/metrics
 
