@@ -1,6 +1,7 @@
 public import NIOCore
 
-/// Commands with their types; for all others there is ``CommandExecutor/execute(_:)``.
+/// Commands with their types; for all others there is ``CommandExecutor/execute(_:)``, whose errors they throw, and
+/// ``UnexpectedReplyError`` for a reply of another type.
 extension CommandExecutor {
     /// `GET`: the bytes at a key, `nil` if it is not there.
     public func get(_ key: String) async throws -> ByteBuffer? {
@@ -46,7 +47,7 @@ extension CommandExecutor {
         return try await execute(RESPCommand("DEL", arguments: keys), as: "a number", \.integer)
     }
 
-    /// `EXISTS`.
+    /// `EXISTS`: whether the key is there.
     public func exists(_ key: String) async throws -> Bool {
         try await execute(RESPCommand("EXISTS", key), as: "a number", \.integer) > 0
     }
