@@ -8,9 +8,6 @@ package final class SharedLoads: Sendable {
     private typealias Outcome = Result<any Sendable, any Error>
     private typealias Waiter = UnsafeContinuation<Outcome, Never>
 
-    /// The flight whose load this task runs.
-    @TaskLocal private static var parent: (owner: ObjectIdentifier, flight: FlightID)?
-
     private struct State {
         var table = FlightTable<Waiter>()
         var flights: [FlightID: Departure] = [:]
@@ -30,6 +27,8 @@ package final class SharedLoads: Sendable {
     private struct Departure {
         let key: String
         let run: Run
+        /// Of whoever opened the flight, and waits for it.
+        let lineage: LoadLineage
         var task: SpawnedTask?
         var isAbandoned = false
     }
@@ -110,11 +109,14 @@ extension SharedLoads {
         fileprivate let owner: SharedLoads
         fileprivate let id: FlightID
         fileprivate let key: String
+        fileprivate let lineage: LoadLineage
 
         /// Runs a load so that one that waits for itself is found out.
         func asLoad<Value>(_ load: () async throws -> Value) async throws -> Value {
             do {
-                return try await SharedLoads.$parent.withValue((ObjectIdentifier(owner), id), operation: load)
+                var lineage = lineage
+                lineage.shared = (ObjectIdentifier(owner), id)
+                return try await LoadLineage.$current.withValue(lineage, operation: load)
             } catch is CancellationError where !Task.isCancelled {
                 throw CacheError(.sourceFailed, "the load gave up by itself")
             }
@@ -152,17 +154,18 @@ extension SharedLoads {
 
 extension SharedLoads {
     private func sit(_ seat: SeatID, _ waiter: Waiter, _ key: String, _ want: FlightWant, _ run: @escaping Run) {
-        let parent = Self.parent.flatMap { $0.owner == ObjectIdentifier(self) ? $0.flight : nil }
+        let lineage = LoadLineage.current
+        let parent = lineage.shared.flatMap { $0.loads == ObjectIdentifier(self) ? $0.id : nil }
         let start: Result<FlightTable<Waiter>.Start?, CacheError> = state.withLockedValue { state in
             guard !state.isClosed else { return .failure(Self.isShutDown) }
             switch state.table.join(key, want: want, seat: (seat, waiter, parent), at: spawner.now()) {
             case .joined:
                 return .success(nil)
             case .opened(let id, let purpose):
-                state.flights[id] = Departure(key: key, run: run)
+                state.flights[id] = Departure(key: key, run: run, lineage: lineage)
                 return .success(.init(id: id, purpose: purpose))
             case .queued(let id):
-                state.flights[id] = Departure(key: key, run: run)
+                state.flights[id] = Departure(key: key, run: run, lineage: lineage)
                 return .success(nil)
             case .circular:
                 return .failure(CacheError(.circularLoad, "the load of a key waits for itself"))
@@ -207,7 +210,7 @@ extension SharedLoads {
     private func fly(_ start: FlightTable<Waiter>.Start, _ departure: Departure) async {
         var outcome: Outcome
         do {
-            let flight = Flight(owner: self, id: start.id, key: departure.key)
+            let flight = Flight(owner: self, id: start.id, key: departure.key, lineage: departure.lineage)
             outcome = .success(try await departure.run(flight, start.purpose))
         } catch {
             outcome = .failure(error)

@@ -13,11 +13,13 @@ extension FlightDesk {
         }
         guard let id else { throw Self.isShutDown }
         defer { state.withLockedValue { $0.lone[id] = nil } }
+        let lineage = LoadLineage.current
         let result: Result<Value, any Error> = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 let task = spawner.spawn {
                     do {
-                        continuation.resume(returning: .success(try await load()))
+                        let value = try await LoadLineage.$current.withValue(lineage, operation: load)
+                        continuation.resume(returning: .success(value))
                     } catch {
                         continuation.resume(returning: .failure(error))
                     }

@@ -8,9 +8,6 @@ final class FlightDesk: Sendable {
     typealias Checker = @Sendable (FlightDesk, AnyField, FlightID, FlightAnswer) async -> Void
     typealias Waiter = UnsafeContinuation<FlightOutcome, Never>
 
-    /// The flight whose load this task runs.
-    @TaskLocal private static var parent: (desk: ObjectIdentifier, flight: FlightID)?
-
     struct State {
         var table = FlightTable<Waiter>()
         var runs: [FlightID: Run] = [:]
@@ -27,6 +24,8 @@ final class FlightDesk: Sendable {
 
     struct Run {
         let field: AnyField
+        /// Of whoever opened the flight, and waits for it.
+        let lineage: LoadLineage
         var task: SpawnedTask?
         var isAbandoned = false
         /// What it waits for, while another process has the lease.
@@ -171,11 +170,8 @@ final class FlightDesk: Sendable {
     func isLoading(_ key: String) -> Bool { state.withLockedValue { $0.table.isLoading(key) } }
 
     /// The flight whose load this task runs.
-    var currentLoad: FlightID? { Self.parent.flatMap { $0.desk == ObjectIdentifier(self) ? $0.flight : nil } }
-
-    /// Runs a load so that it is known by its flight: a load that waits for itself is found out.
-    func asLoad<Value>(of id: FlightID?, _ operation: () async throws -> Value) async rethrows -> Value {
-        try await Self.$parent.withValue(id.map { (ObjectIdentifier(self), $0) }, operation: operation)
+    var currentLoad: FlightID? {
+        LoadLineage.current.flight.flatMap { $0.desk == ObjectIdentifier(self) ? $0.id : nil }
     }
 
     /// Refuses new flights and cancels those under way.
@@ -199,6 +195,7 @@ extension FlightDesk {
         _ want: FlightWant,
         seat: (id: SeatID, waiter: Waiter, parent: FlightID?)?
     ) throws(CacheError) -> Bool {
+        let lineage = seat == nil ? LoadLineage() : LoadLineage.current
         var meanwhile = Meanwhile.wait
         let joined: FlightTable<Waiter>.Joined? = state.withLockedValue { state in
             guard !state.isClosed else { return nil }
@@ -210,13 +207,13 @@ extension FlightDesk {
                 at: spawner.now()
             )
             switch joined {
-            case .opened(let id, _), .queued(let id): state.runs[id] = Run(field: field)
+            case .opened(let id, _), .queued(let id): state.runs[id] = Run(field: field, lineage: lineage)
             case .joined(let id, _): if seat != nil { meanwhile = self.meanwhile(in: id, want, &state) }
             case .circular: break
             }
             return joined
         }
-        let isInLoad = seat.map { $0.parent != nil || !SourceLoad.loneKeys.isEmpty } ?? false
+        let isInLoad = seat?.parent != nil || !lineage.loneKeys.isEmpty
         switch joined {
         case .joined(let id, let isCooldown):
             if isInLoad { hurry(id) }
@@ -270,9 +267,13 @@ extension FlightDesk {
 
     func run(_ starts: [FlightTable<Waiter>.Start]) {
         for start in starts {
-            guard let field = state.withLockedValue({ $0.runs[start.id]?.field }) else { continue }
+            guard let run = state.withLockedValue({ $0.runs[start.id] }) else { continue }
             hurryIfAwaited(start.id)
-            let task = spawner.spawn { await self.runner(self, field, start.id, start.purpose) }
+            let task = spawner.spawn {
+                await LoadLineage.$current.withValue(run.lineage) {
+                    await self.runner(self, run.field, start.id, start.purpose)
+                }
+            }
             let isAbandoned = state.withLockedValue { state in
                 state.runs[start.id]?.task = task
                 return state.runs[start.id]?.isAbandoned ?? false

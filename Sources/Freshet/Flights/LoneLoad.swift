@@ -10,7 +10,7 @@ struct LoneLoad: Sendable {
     /// - Throws: ``CacheError``, `CancellationError`.
     func run() async throws -> FlightAnswer {
         if let failure = tools.failure(of: field) { throw failure }
-        let outer = SourceLoad.loneKeys
+        let outer = LoadLineage.current.loneKeys
         guard !outer.contains(ExactKey(field.key)) else { throw CacheError.circular(field) }
         let load = SourceLoad(
             tools: tools,
@@ -52,7 +52,7 @@ struct LoneLoad: Sendable {
         case .value(let value, let details):
             payload = value
             if details.isCacheable { tools.noteCacheable(field) }
-            tools.note(.uncacheable, of: field, since: begunAt)
+            tools.note(details.isCacheable ? .changed : .uncacheable, of: field, since: begunAt)
         case .absent:
             payload = nil
             tools.note(.absent, of: field, since: begunAt)

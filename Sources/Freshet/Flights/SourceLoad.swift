@@ -6,9 +6,6 @@ import Tracing
 
 /// Runs a field's fetcher: within its hard deadline and the limit of loads at once, in a span, timed.
 struct SourceLoad: Sendable {
-    /// The keys of lone loads that this task runs inside of.
-    @TaskLocal static var loneKeys: Set<ExactKey> = []
-
     let tools: FlightTools
     let desk: FlightDesk
     let field: AnyField
@@ -16,6 +13,7 @@ struct SourceLoad: Sendable {
     let flight: FlightID?
     /// A load inside another one has its place already.
     var isNested = false
+    /// Of the lone loads that it is, or is inside of.
     var loneKeys: Set<ExactKey> = []
 
     /// - Throws: ``CacheError`` that may be shown and remembered; ``NotBegun``; `CancellationError` if this task was
@@ -28,6 +26,9 @@ struct SourceLoad: Sendable {
                 field.metrics.loadSeconds.recordNanoseconds((tools.spawner.now() - start).clampedNanoseconds)
             }
         }
+        var lineage = LoadLineage.current
+        lineage.flight = flight.map { (ObjectIdentifier(desk), $0) }
+        lineage.loneKeys = loneKeys
         let permit = isNested ? nil : LoadPermit(tools.limiter)
         // A fetcher that never ends does not keep its place.
         defer { if permit?.giveBack() ?? false { noteGoesOn() } }
@@ -36,11 +37,11 @@ struct SourceLoad: Sendable {
                 field.policy.hardDeadline,
                 on: tools.spawner,
                 orThrow: tools.timedOut(field)
-            ) {
+            ) { [lineage] in
                 try await permit?.acquire(for: flight)
                 defer { permit?.giveBack() }
                 start.withLockedValue { $0 = tools.spawner.now() }
-                return try await fetch(context)
+                return try await LoadLineage.$current.withValue(lineage) { try await fetch(context) }
             }
         } catch  where Task.isCancelled {
             throw CancellationError()
@@ -77,13 +78,9 @@ struct SourceLoad: Sendable {
     }
 
     private func fetch(_ context: LoadContext) async throws -> LoadResult<Payload> {
-        try await desk.asLoad(of: flight) {
-            try await Self.$loneKeys.withValue(loneKeys) {
-                try await withSpan("freshet.load") { span in
-                    span.attributes["freshet.field"] = field.name
-                    return try await field.load(context)
-                }
-            }
+        try await withSpan("freshet.load") { span in
+            span.attributes["freshet.field"] = field.name
+            return try await field.load(context)
         }
     }
 

@@ -220,6 +220,20 @@ struct ContractTests {
         }
     }
 
+    @Test("C3: also where the circle goes by way of a load that is shared under a key", .timeLimit(.minutes(1)))
+    func circlesAroundSharedLoads() async throws {
+        let spawner = TestSpawner()
+        let cache = CacheService(store: MemoryStore(spawner: spawner), spawner: spawner, logger: .init(label: "test"))
+        try await cache.initialize()
+        let node = FieldCache(cache: cache, catalog: try FieldCatalog(), spawner: spawner, logger: .init(label: "test"))
+        @Sendable func shared() async throws -> String {
+            try await cache.getOrLoad(key: "k", ttl: .seconds(60)) { try await node.value(of: field()) }
+        }
+        @Sendable func field() -> Field<String> { Field("a", ttl: .seconds(60)) { try await shared() } }
+        #expect((await errorOf { try await node.value(of: field()) } as? CacheError)?.code == .circularLoad)
+        #expect((await errorOf { try await shared() } as? CacheError)?.code == .circularLoad)
+    }
+
     @Test("C3: a load inherits nothing from the reader that started it")
     func taskLocals() async throws {
         let fleet = Fleet()

@@ -59,6 +59,18 @@ struct LoadLimitTests {
         for reader in readers { _ = try await reader.value }
     }
 
+    @Test("C3: a load inside one that is shared under a key waits for no place, which its own waiter may hold")
+    func insideSharedLoad() async throws {
+        let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: Logger(label: "test"))
+        try await cache.initialize()
+        let node = try await node(limit: 1)
+        let inner = field("inner", ControlledSource { _ in .success(.value("inner")) })
+        let outer = Field("outer", ttl: .seconds(9)) {
+            try await cache.getOrLoad(key: "k", ttl: .seconds(9)) { try await node.value(of: inner) }
+        }
+        #expect(try await node.value(of: outer) == "inner")
+    }
+
     @Test("C4: a source that was not asked for want of a place has not failed, on this node or on others")
     func starved() async throws {
         let source = ControlledSource<String> { _ in .success(.value("other")) }
