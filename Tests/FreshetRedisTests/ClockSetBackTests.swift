@@ -61,6 +61,22 @@ import Testing
         #expect(try await store.readEntry(key, EntryRead(freshFor: long)).freshFor == .zero)
     }
 
+    @Test func aValueIsStaleNoLongerThanItMayBe() async throws {
+        let client = try await RedisFixture.shared.executor(.resp3)
+        let (store, key) = (RedisStore(client), "back-stale")
+        for stale in [Duration.zero, .seconds(20)] {
+            let lease = try #require(try await granted(store, key, .renew))
+            let value = ByteBuffer(string: "[1]")
+            let content = EntryFill.Content.value(value, digest: value.sha1)
+            let fill = EntryFill(content: content, freshFor: long, staleFor: stale)
+            #expect(try await store.fillEntry(key, lease, with: fill) == .stored(lease.generation))
+            try await setBack(client, key)
+            let snapshot = try await store.readEntry(key, EntryRead(freshFor: long))
+            #expect(snapshot.freshFor <= .zero)
+            #expect(snapshot.staleFor <= stale)
+        }
+    }
+
     @Test func aFailureForbidsNothing() async throws {
         let client = try await RedisFixture.shared.executor(.resp3)
         let (store, key) = (RedisStore(client), "back-failure")

@@ -2,7 +2,8 @@ import Synchronization
 
 /// The store's clock as far as it is known here: the wall clock at first, corrected by every answer.
 ///
-/// Between answers it goes as the monotonic clock does, so that setting this machine's clock moves no slot.
+/// Between answers it goes as the monotonic clock does, so that setting this machine's clock moves no slot
+/// of a store that is elsewhere.
 final class StoreClock: Sendable {
     private let spawner: any Spawner
     /// Nanoseconds from the monotonic clock to the store's.

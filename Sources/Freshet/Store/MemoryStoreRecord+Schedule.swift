@@ -20,7 +20,8 @@ extension MemoryStoreRecord {
 
     /// Whether the slot needs no load any more. Only where nobody loads.
     func hasHad(_ slot: ScheduledSlot, at now: MonotonicInstant, _ time: Duration) -> Bool {
-        if let last = companion?.schedule, last.slot.map({ $0 >= slot.start }) ?? false,
+        // A slot that is yet to come says nothing: the clock has been set back since.
+        if let last = companion?.schedule, let had = last.slot, had >= slot.start, had <= time + .seconds(1),
             companion?.lease?.token != last.token
         {
             return true

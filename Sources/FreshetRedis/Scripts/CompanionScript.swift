@@ -73,7 +73,12 @@ extension EntryScripts {
 
         -- Where the clock has been set back by more than a moment, the end of what began before says nothing.
         local function isAhead(time) return time ~= nil and time > now + 1000 end
-        if isAhead(entry.created) then entry.freshUntil = math.min(entry.freshUntil, now) end
+        if isAhead(entry.created) then
+            local staleFor = math.max(0, entry.staleUntil - entry.freshUntil)
+            entry.created, entry.freshUntil = now, math.min(entry.freshUntil, now)
+            entry.staleUntil = math.min(entry.staleUntil, now + staleFor)
+        end
+        if isAhead(entry.lastRead) then entry.lastRead = now end
         if isAhead(entry.leaseAt) then entry.leaseToken, entry.leaseUntil = nil, nil end
         if isAhead(entry.forcedAt) then entry.forcedToken, entry.forcedAt, entry.cooldownUntil = nil, nil, nil end
         if entry.failureUntil and isAhead(entry.failureAt) then entry.failureUntil = math.min(entry.failureUntil, now) end

@@ -1,7 +1,20 @@
 import Freshet
 import FreshetTesting
+import NIOConcurrencyHelpers
 import NIOCore
 import Testing
+
+/// A machine whose wall clock is set while it runs.
+private struct SteppedClock: Spawner {
+    let base = TestSpawner()
+    let error = NIOLockedValueBox(Duration.zero)
+
+    func now() -> MonotonicInstant { base.now() }
+    func wallTime() -> Duration { base.wallTime() + error.withLockedValue { $0 } }
+    func sleep(until instant: MonotonicInstant) async throws { try await base.sleep(until: instant) }
+    func spawn(_ operation: @escaping @Sendable () async -> Void) -> SpawnedTask { base.spawn(operation) }
+    func random() -> UInt64 { base.random() }
+}
 
 @Suite struct MemoryStoreTests {
     private static let hour = Duration.seconds(3600)
@@ -53,6 +66,25 @@ import Testing
         try await Self.load(without, "field", value, staleFor: .zero)
         try await Self.load(with, "field", value, staleFor: Self.hour)
         #expect(without.bytes == with.bytes)
+    }
+
+    @Test func aSlotThatIsYetToComeHasNotHadItsLoad() async throws {
+        let clock = SteppedClock()
+        let store = MemoryStore(spawner: clock)
+        func lease() async throws -> Lease? {
+            let slot = ScheduledSlot(start: clock.wallTime(), idleAfter: .zero, keepFor: Self.hour)
+            let request = LeaseRequest(purpose: .scheduled(slot), holdFor: .seconds(60), freshFor: Self.hour)
+            guard case .granted(let lease, _) = try await store.leaseEntry("key", request) else { return nil }
+            return lease
+        }
+        clock.error.withLockedValue { $0 = Self.hour }
+        let lost = try #require(try await lease())
+        let fill = EntryFill(content: .absent, freshFor: .milliseconds(1))
+        #expect(try await store.fillEntry("key", lost, with: fill) == .stored(lost.generation))
+        try await store.invalidateEntry("key", .expire)
+        #expect(try await lease() == nil)
+        clock.error.withLockedValue { $0 = .zero }
+        #expect(try await lease() != nil, "the clock has been set back")
     }
 
     @Test func aValueThatNeverFitsIsRejectedAndTheOldOneStays() async throws {
