@@ -32,22 +32,22 @@ final class FieldSchedule: Sendable {
     }
 
     func start() {
-        state.withLockedValue { state in
-            guard !state.isRunning else { return }
+        handle { state in
+            guard !state.isRunning else { return [] }
             state.isRunning = true
-            perform(state.machine.start(at: clock.now()), &state)
+            return state.machine.start(at: clock.now())
         }
     }
 
     func stop() {
-        state.withLockedValue { state in
+        let tasks = state.withLockedValue { state in
             state.isRunning = false
-            state.timer?.cancel()
-            state.load?.cancel()
+            return [state.timer, state.load]
         }
+        for task in tasks { task?.cancel() }
     }
 
-    func noteRead() { handle { $0.read(at: self.clock.now()) } }
+    func noteRead() { handle { $0.machine.read(at: self.clock.now()) } }
 
     /// nil before the start.
     var status: Status? {
@@ -58,14 +58,22 @@ final class FieldSchedule: Sendable {
         }
     }
 
-    private func handle(_ event: (inout RefreshState) -> [RefreshAction]) {
-        state.withLockedValue { state in
-            let actions = event(&state.machine)
-            if state.isRunning { perform(actions, &state) }
+    private func handle(_ event: (inout State) -> [RefreshAction]) {
+        let changes = state.withLockedValue { state in
+            let actions = event(&state)
+            return state.isRunning ? perform(actions, &state) : []
+        }
+        for isPaused in changes {
+            tools.logger.info(
+                isPaused ? "scheduled refresh pauses until somebody reads the field" : "scheduled refresh goes on",
+                metadata: ["field.name": "\(field.name)", "idle.after": "\(field.policy.idleAfter)"]
+            )
         }
     }
 
-    private func perform(_ actions: [RefreshAction], _ state: inout State) {
+    /// - Returns: whether it pauses, as often as that has changed.
+    private func perform(_ actions: [RefreshAction], _ state: inout State) -> [Bool] {
+        var changes: [Bool] = []
         for action in actions {
             switch action {
             case .sleep(let time):
@@ -73,22 +81,18 @@ final class FieldSchedule: Sendable {
                 state.timer = tools.spawner.spawn {
                     guard (try? await self.clock.sleep(until: time)) != nil else { return }
                     self.tools.l1.forgetRead(self.field.key)
-                    self.handle { $0.wake(at: self.clock.now()) }
+                    self.handle { $0.machine.wake(at: self.clock.now()) }
                 }
             case .ask(let slot):
                 state.timer?.cancel()
                 state.load = tools.spawner.spawn {
                     let answer = await self.ask(slot)
-                    self.handle { $0.answered(answer, at: self.clock.now()) }
+                    self.handle { $0.machine.answered(answer, at: self.clock.now()) }
                 }
-            case .tell(let isPaused):
-                tools.logger.info(
-                    isPaused
-                        ? "scheduled refresh pauses until somebody reads the field" : "scheduled refresh goes on",
-                    metadata: ["field.name": "\(field.name)", "idle.after": "\(field.policy.idleAfter)"]
-                )
+            case .tell(let isPaused): changes.append(isPaused)
             }
         }
+        return changes
     }
 
     private func ask(_ slot: ScheduledSlot) async -> SlotAnswer {

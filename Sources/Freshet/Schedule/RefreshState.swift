@@ -118,7 +118,7 @@ struct RefreshState: Sendable {
 
     private mutating func rest(until due: Duration, at now: Duration) -> [RefreshAction] {
         // While it pauses, every read is noted at once.
-        let look = idleAfter > .zero && !isPaused ? now + max(idleAfter / 8, .milliseconds(1)) : due
+        let look = idleAfter > .zero && !isPaused ? now + max(idleAfter / 8, Self.shortestPause) : due
         let until = min(due, look)
         phase = .waiting(until: until, due: due)
         return [.sleep(until: until)]

@@ -105,6 +105,12 @@ struct RefreshStateTests {
         #expect(state.wake(at: start + .seconds(30)) == [.sleep(until: start + .seconds(40))], "hardly later")
     }
 
+    @Test("it looks for reads once a second at most")
+    func looks() {
+        var state = started(idleAfter: .milliseconds(1))
+        #expect(state.answered(.loaded, at: Self.time(0)) == [.sleep(until: Self.time(0) + .seconds(1))])
+    }
+
     @Test("slots are the same in every process, differ from key to key, and follow each other at their distance")
     func grids() {
         #expect(Self.time(0) == SlotGrid(.every(.seconds(10)), of: "key").next(after: .seconds(1000)))
