@@ -38,6 +38,7 @@ struct FlightRunner: Sendable {
             }
             tools.note(snapshot, of: field)
             guard let stored = decoded(snapshot, held: held, askedAt: askedAt) else {
+                if let kept = keepOwn(held, in: snapshot.generation, askedAt: askedAt) { return .answered(kept) }
                 return try await replaceBadBytes()
             }
             let (entry, tier) = latest(stored, held, in: snapshot.generation, askedAt: askedAt)
@@ -67,6 +68,20 @@ struct FlightRunner: Sendable {
         }
         let entry = isHeld ? unverified : nil
         return try await decide(on: entry, in: .l1) { _ in try await fetch(under: nil, known: entry) }
+    }
+
+    /// What was held goes on to its end where the store has another type's value of the same generation: two versions of a
+    /// program would load against each other, and nothing has been invalidated.
+    private func keepOwn(
+        _ held: Entry?,
+        in generation: Generation?,
+        askedAt: MonotonicInstant
+    ) -> FlightAnswer? {
+        guard let held = held?.checked(at: askedAt), held.generation != nil, held.generation == generation,
+            held.freshUntil > tools.spawner.now(), !desk.wantsMore(id, than: held),
+            desk.keepAnswer(id, of: generation, { $0.hold(held, of: field.key) })
+        else { return nil }
+        return cached(held, in: .l1)
     }
 
     private func replaceBadBytes() async throws -> FlightOutcome {

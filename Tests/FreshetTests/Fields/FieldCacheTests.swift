@@ -257,8 +257,11 @@ struct FieldCacheTests {
         try await fleet.source.waitForLoads(3)
         fleet.source.end(2, .success(.value("v2", .init(isCacheable: false))))
         #expect(try await second.value == "v2")
+        let ends = NIOLockedValueBox<[FieldEvent.Kind]>([])
+        node.watch { _, event in if case .load = event.kind { ends.withLockedValue { $0.append(event.kind) } } }
         fleet.source.end(3, value: "v3")
         #expect(try await third.value == "v3")
+        #expect(ends.withLockedValue { $0 } == [.load(.changed)])
         let fourth = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(4)
         fleet.source.end(4, value: "v4")
@@ -294,6 +297,26 @@ struct FieldCacheTests {
         _ = try await fleet.store.set("agents_list", ByteBuffer(bytes: bytes), options: CacheOptions())
         #expect(try await fleet.node().value(of: fleet.field) == "v1")
         #expect(try await fleet.store.get("agents_list").map { String(buffer: $0) } == "\"v1\"")
+    }
+
+    @Test("two versions of a program whose types differ do not load against each other")
+    func versions() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let numbers = ControlledSource { .success(.value($0)) }
+        let number = Field("agents", key: "agents_list", policy: FieldPolicy(ttl: .seconds(60)), load: numbers.load)
+        let (old, new) = (try await fleet.node(), try await fleet.node())
+        for _ in 0..<20 {
+            #expect(try await old.value(of: fleet.field) == "v1")
+            #expect(try await new.value(of: number) == 1)
+            await fleet.spawner.advance(by: .seconds(2))
+        }
+        #expect((fleet.source.loads, numbers.loads) == (1, 1))
+        await fleet.spawner.advance(by: .seconds(20))
+        #expect(try await old.value(of: fleet.field) == "v2")
+        try await new.remove(number)
+        #expect(try await new.value(of: number) == 2)
+        await fleet.spawner.advance(by: .seconds(2))
+        #expect(try await old.value(of: fleet.field) == "v3", "what was invalidated ends in both")
     }
 
     @Test("a value that another program wrote is adopted, one it deleted is gone")

@@ -93,6 +93,9 @@ final class Entry: Sendable {
     /// The same, to be checked with the store before it is served.
     var suspected: Entry { with(freshUntil: freshUntil, checkedAt: .distantPast) }
 
+    /// The same, which the store was asked of.
+    func checked(at instant: MonotonicInstant) -> Entry { with(freshUntil: freshUntil, checkedAt: instant) }
+
     /// The same for what somebody is said to have written; nil where it was most likely the end of its time, which servers
     /// notice within a second: whoever is served with it then has no reason to wait.
     func suspectedAsWritten(at now: MonotonicInstant) -> Entry? {
