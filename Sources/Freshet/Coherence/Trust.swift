@@ -21,9 +21,9 @@ final class Trust: Sendable {
     let window: Duration
 
     init(recheck: Duration) {
-        window = max(.zero, recheck)
-        self.recheck = max(0, recheck.clampedNanoseconds)
-        recheckIfTold = max(0, (recheck * 10).clampedNanoseconds)
+        window = min(max(.zero, recheck), FieldPolicy.longestTime)
+        self.recheck = window.clampedNanoseconds
+        recheckIfTold = (window * 10).clampedNanoseconds
     }
 
     func becameLive(at now: MonotonicInstant) { liveSince.store(now.nanoseconds, ordering: .releasing) }

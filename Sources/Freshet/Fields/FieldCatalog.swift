@@ -41,28 +41,3 @@ public struct FieldCatalog: Sendable {
         return problems
     }
 }
-
-extension FieldPolicy {
-    /// What cannot be, in words.
-    package var problems: [String] {
-        var problems: [String] = []
-        if ttl < .milliseconds(1) { problems.append("ttl must be at least a millisecond") }
-        if hardDeadline < .milliseconds(1) { problems.append("hardDeadline must be at least a millisecond") }
-        let times = [
-            ("staleWhileRevalidate", staleWhileRevalidate), ("staleIfError", staleIfError),
-            ("staleIfErrorThrottle", staleIfErrorThrottle), ("negativeTTL", negativeTTL),
-            ("errorBackoff", errorBackoff),
-            ("minRefreshInterval", minRefreshInterval), ("httpMaxAge", httpMaxAge), ("idleAfter", idleAfter),
-        ]
-        if let interval = refreshEvery?.interval, interval < RefreshSchedule.shortestInterval {
-            problems.append("refreshEvery must be at least \(RefreshSchedule.shortestInterval)")
-        }
-        if let softDeadline, softDeadline < .milliseconds(1) {
-            problems.append("softDeadline must be at least a millisecond")
-        }
-        if let settle, settle < .milliseconds(1) { problems.append("settle must be at least a millisecond") }
-        if !(0...1).contains(jitter) { problems.append("jitter must be between 0 and 1") }
-        problems += times.filter { $0.1 < .zero }.map { "\($0.0) must not be negative" }
-        return problems
-    }
-}

@@ -39,3 +39,37 @@ public struct FieldPolicy: Sendable, Hashable {
     /// How long a value is kept after its freshness.
     package var staleWindow: Duration { max(staleWhileRevalidate, staleIfError) }
 }
+
+extension FieldPolicy {
+    /// The longest that any of its times may be: 100 years.
+    package static let longestTime = Duration.seconds(100 * 366 * 86_400)
+
+    /// What cannot be, in words.
+    package var problems: [String] {
+        let least = Duration.milliseconds(1)
+        let times: [(name: String, time: Duration?, least: Duration)] = [
+            ("ttl", ttl, least), ("hardDeadline", hardDeadline, least), ("softDeadline", softDeadline, least),
+            ("settle", settle, least), ("refreshEvery", refreshEvery?.interval, RefreshSchedule.shortestInterval),
+            ("staleWhileRevalidate", staleWhileRevalidate, .zero), ("staleIfError", staleIfError, .zero),
+            ("staleIfErrorThrottle", staleIfErrorThrottle, .zero), ("negativeTTL", negativeTTL, .zero),
+            ("errorBackoff", errorBackoff, .zero), ("minRefreshInterval", minRefreshInterval, .zero),
+            ("httpMaxAge", httpMaxAge, .zero), ("idleAfter", idleAfter, .zero),
+        ]
+        var problems = times.compactMap { name, time, least in
+            time.flatMap { Self.problem(of: $0, least: least) }.map { "\(name) \($0)" }
+        }
+        if idleAfter > .zero, idleAfter < .seconds(1) { problems.append("idleAfter must be zero or at least a second") }
+        if !(0...1).contains(jitter) { problems.append("jitter must be between 0 and 1") }
+        return problems
+    }
+
+    private static func problem(of time: Duration, least: Duration) -> String? {
+        if time > longestTime { return "must be at most a hundred years" }
+        guard time < least else { return nil }
+        return switch least {
+        case .zero: "must not be negative"
+        case .milliseconds(1): "must be at least a millisecond"
+        default: "must be at least \(least)"
+        }
+    }
+}

@@ -1,10 +1,12 @@
+import Freshet
+
 extension Duration {
     enum TextProblem: Error {
         case isNoTime, isTooLong
     }
 
     /// The longest that is taken: 100 years.
-    static let longestInConfiguration = Duration.seconds(100 * 366 * 86_400)
+    static let longestInConfiguration = FieldPolicy.longestTime
 
     /// A time as it is written in a configuration: `500ms`, `2s`, `15m`, `6h`, `1d`, `1h30m`, `1.5h`, `0`.
     ///
@@ -36,7 +38,7 @@ extension Duration {
 
     /// The time as it is written in a configuration, in the largest units that say it exactly.
     public var configurationText: String {
-        var rest = Int64(components.seconds) * 1000 + components.attoseconds / 1_000_000_000_000_000
+        var rest = clampedMilliseconds
         guard rest != 0 else { return "0s" }
         let sign = rest < 0 ? "-" : ""
         rest = abs(rest)
