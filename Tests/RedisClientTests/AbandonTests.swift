@@ -26,6 +26,7 @@ import Testing
         func discover(until deadline: NIODeadline) async throws(RedisClientError) {}
         let primaries: [Primary] = []
         func follow(_ redirect: Redirect) {}
+        func isReplica(_ node: RedisNode) -> Bool { false }
         func turnedAway(by node: RedisNode, _ reason: FollowUp.Reason, fromReplica: Bool) -> Bool { false }
         func suspect(_ node: RedisNode) {
             position.withLockedValue { $0 = min($0 + 1, nodes.count - 1) }

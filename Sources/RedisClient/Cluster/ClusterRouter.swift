@@ -105,6 +105,10 @@ final class ClusterRouter: NodeRouter {
         return node
     }
 
+    func isReplica(_ node: RedisNode) -> Bool {
+        state.withLockedValue { $0.isReplica(node.configuration.address) }
+    }
+
     var servers: [RedisNode] { state.withLockedValue { Array($0.nodes.values) } }
 
     var primaries: [Primary] { state.withLockedValue { $0.map }?.primaries ?? [] }

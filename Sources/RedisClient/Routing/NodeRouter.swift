@@ -23,6 +23,9 @@ protocol NodeRouter: Sendable {
     /// - Throws: ``RedisClientError`` at the deadline, or at once where waiting is of no use.
     func discover(until deadline: NIODeadline) async throws(RedisClientError)
 
+    /// Whether a node is a replica only, as far as is known.
+    func isReplica(_ node: RedisNode) -> Bool
+
     /// All primaries; empty as long as they are not known.
     var primaries: [Primary] { get }
 

@@ -5,6 +5,8 @@ struct PipelineWork: Sendable {
     /// What goes to one node at once.
     struct Batch: Sendable {
         let node: RedisNode
+        /// Whether the node is asked as a replica.
+        let fromReplica: Bool
         var indices: [Int] = []
         /// Whether other nodes would do for all of it.
         var mayMove = true

@@ -88,7 +88,6 @@ extension RoutedExecutor {
                 throw work.whole(error)
             }
             let outcomes = await send(batches, of: work, deadline)
-            let fromReplica = router.readsFromReplicas && work.rounds == 1
             let parts = work.parts
             let afterScripts = await followUps(ofScripts: outcomes, of: batches, of: &work, deadline)
             var latest: (error: any Error, node: RedisNode, isSpared: Bool)?
@@ -97,23 +96,29 @@ extension RoutedExecutor {
                     router.suspect(batch.node)
                 }
                 var reasons: Set<FollowUp.Reason> = []
+                var isSpared = false
                 let address = batch.node.configuration.address
                 let error = work.receive(outcome, of: batch.indices, from: address) { error, part in
                     let command = parts[part].command
                     // Scripts are loaded on primaries, and come to replicas late or never.
-                    if error.code == .noScript, fromReplica, command.isReadOnly { return .wait(.busy) }
+                    if error.code == .noScript, batch.fromReplica, command.isReadOnly {
+                        isSpared = true
+                        return .wait(.busy)
+                    }
                     let next = command.runsScript ? afterScripts[part] ?? .answer : followUp(error, from: batch.node)
                     if case .wait(let reason) = next { reasons.insert(reason) }
                     if case .go(let redirect) = next { batch.node.learn(from: redirect) }
                     return next
                 }
-                var isSpared = false
                 for reason in reasons {
-                    isSpared = router.turnedAway(by: batch.node, reason, fromReplica: fromReplica)
+                    isSpared = router.turnedAway(by: batch.node, reason, fromReplica: batch.fromReplica)
                 }
                 guard let error else { continue }
-                // What was lost has no reply to fall back on, so it counts before what was refused.
-                if !(latest?.error is RedisClientError) { latest = (error, batch.node, isSpared) }
+                // What was lost has no reply to fall back on, so it counts before what was refused; what another server
+                // takes at once counts last.
+                if !(latest?.error is RedisClientError), latest == nil || !isSpared {
+                    latest = (error, batch.node, isSpared)
+                }
             }
             if !work.untracked.isEmpty {
                 router.invalidations.put(work.untracked.flatMap { work.parts[$0].keys }, otherwise: .moved)
@@ -151,7 +156,7 @@ extension RoutedExecutor {
         var batches: [PipelineWork.Batch] = []
         var places: [ObjectIdentifier: Int] = [:]
         // Asked once for each place: what becomes known meanwhile must not part commands of one slot.
-        var nodes: [Place: (RedisNode, mayMove: Bool)] = [:]
+        var nodes: [Place: (RedisNode, fromReplica: Bool)] = [:]
         let writes = router.readsFromReplicas && work.rounds == 1 ? work.writes : nil
         for index in indices {
             let part = work.parts[index]
@@ -161,23 +166,22 @@ extension RoutedExecutor {
                 batches[0].indices.append(index)
                 continue
             }
-            let (node, mayMove): (RedisNode, Bool)
+            let (node, fromReplica): (RedisNode, Bool)
             if let known = nodes[place] {
-                (node, mayMove) = known
+                (node, fromReplica) = known
             } else {
                 // A replica may not know yet what is written beside the read.
-                let fromReplica = writes.map { part.command.isReadOnly && !$0.conflicts(with: part) } ?? false
+                fromReplica = writes.map { part.command.isReadOnly && !$0.conflicts(with: part) } ?? false
                 node = try await self.node(for: place, fromReplica, deadline)
-                mayMove = fromReplica || place.isOnNoNode
-                nodes[place] = (node, mayMove)
+                nodes[place] = (node, fromReplica)
             }
             let batch = places[ObjectIdentifier(node)] ?? batches.count
             if batch == batches.count {
-                batches.append(PipelineWork.Batch(node: node))
+                batches.append(PipelineWork.Batch(node: node, fromReplica: fromReplica && router.isReplica(node)))
                 places[ObjectIdentifier(node)] = batch
             }
             batches[batch].indices.append(index)
-            batches[batch].mayMove = batches[batch].mayMove && mayMove
+            batches[batch].mayMove = batches[batch].mayMove && (fromReplica || place.isOnNoNode)
         }
         return batches
     }

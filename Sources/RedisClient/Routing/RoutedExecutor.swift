@@ -26,7 +26,7 @@ struct RoutedExecutor: Sendable {
                 }
                 let replies = try await node.run([Self.asking, command], deadline: deadline)
                 return try replies[1].get()
-            } catch let error as RESPError where error.code == .noScript && fromReplica {
+            } catch let error as RESPError where error.code == .noScript && fromReplica && router.isReplica(node) {
                 // Scripts are loaded on primaries, and come to replicas late or never.
             } catch let error as RESPError {
                 var verdict = ScriptError.Verdict.refused(error)

@@ -79,6 +79,8 @@ final class SentinelRouter: NodeRouter {
         return primary
     }
 
+    func isReplica(_ node: RedisNode) -> Bool { false }
+
     var servers: [RedisNode] { state.withLockedValue { $0.primary.map { [$0] } ?? [] } }
 
     var primaries: [Primary] {

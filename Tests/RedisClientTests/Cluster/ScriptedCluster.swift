@@ -17,11 +17,11 @@ enum ScriptedCluster {
         "*\(nodes.count + 2)\r\n:\(slots.lowerBound)\r\n:\(slots.upperBound)\r\n" + nodes.joined()
     }
 
-    /// Two nodes with half of the slots each, of which the first leaves.
+    /// Two nodes with half of the slots each, of which the first leaves; a third is a replica of the second.
     static func halves(_ ports: [Int], firstHasLeft: Bool = false) -> String {
         let nodes = ports.map { node("127.0.0.1", $0) }
         if firstHasLeft { return slots(nodes[1]) }
-        return "*2\r\n" + slots(0...8191, of: [nodes[0]]) + slots(8192...16_383, of: [nodes[1]])
+        return "*2\r\n" + slots(0...8191, of: [nodes[0]]) + slots(8192...16_383, of: Array(nodes.dropFirst()))
     }
 
     static func client(

@@ -110,6 +110,60 @@ import Testing
         for server in [primary, replica] { try await server.stop() }
     }
 
+    @Test(arguments: [false, true])
+    func aScriptThatAPrimaryDoesNotKnowIsNotRunAgain(isPipeline: Bool) async throws {
+        let (port, runs) = (NIOLockedValueBox(0), NIOLockedValueBox(0))
+        let primary = try await ScriptedServer.start { command in
+            switch command.first {
+            case "READONLY": return "+OK\r\n"
+            case "CLUSTER": return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", port.withLockedValue { $0 }))
+            default:
+                runs.withLockedValue { $0 += 1 }
+                return "-NOSCRIPT No matching script.\r\n"
+            }
+        }
+        port.withLockedValue { $0 = primary.port }
+        let client = ScriptedCluster.client(primary.port, reads: .replicas)
+        let script = RESPCommand("EVALSHA_RO", "digest", 1, "a")
+        let error = await #expect(throws: RESPError.self) {
+            try await isPipeline ? client.execute(pipeline: [script])[0].get() : client.execute(script)
+        }
+        #expect(error?.code == .noScript)
+        #expect(runs.withLockedValue { $0 } == 1)
+        await client.close()
+        try await primary.stop()
+    }
+
+    @Test func aScriptThatAReplicaDoesNotKnowDoesNotHurryAnotherNode() async throws {
+        let (ports, asked) = (NIOLockedValueBox([0, 0, 0]), NIOLockedValueBox<[ContinuousClock.Instant]>([]))
+        @Sendable func answer(_ command: [String], _ own: String) -> String {
+            switch command.first {
+            case "READONLY": "+OK\r\n"
+            case "CLUSTER": ScriptedCluster.halves(ports.withLockedValue { $0 })
+            default: own
+            }
+        }
+        let first = try await ScriptedServer.start { command in
+            guard command.first == "GET" else { return answer(command, "+OK\r\n") }
+            asked.withLockedValue { $0.append(.now) }
+            return asked.withLockedValue { $0.count } == 1 ? "-TRYAGAIN soon\r\n" : "+first\r\n"
+        }
+        let second = try await ScriptedServer.start { answer($0, "+second\r\n") }
+        let replica = try await ScriptedServer.start { answer($0, "-NOSCRIPT No matching script.\r\n") }
+        ports.withLockedValue { $0 = [first.port, second.port, replica.port] }
+        let client = ScriptedCluster.client(first.port, reads: .replicas)
+        // Slots 866 and 12,182.
+        let replies = try await client.execute(pipeline: [
+            RESPCommand("GET", "hello"), RESPCommand("EVALSHA_RO", "digest", 1, "foo"),
+        ])
+        #expect(replies.map(\.string) == ["first", "second"])
+        // Half of the first pause at least.
+        let times = asked.withLockedValue { $0 }
+        #expect(times.count == 2 && times[1] - times[0] >= .milliseconds(2))
+        await client.close()
+        for server in [first, second, replica] { try await server.stop() }
+    }
+
     /// A node that answers for the other half of the slots than that which a dead one has.
     private static func halfDeadCluster() async throws -> ScriptedServer {
         let port = NIOLockedValueBox(0)
