@@ -161,9 +161,9 @@ extension RoutedExecutor {
         for index in indices {
             let part = work.parts[index]
             let place = work.targets[index].map { Place.node($0.target) } ?? part.place
-            // Whatever node is asked anyway serves for what any can answer.
-            if place == .anyPrimary, !batches.isEmpty {
-                batches[0].indices.append(index)
+            // Whatever primary is asked anyway serves for what any can answer.
+            if place == .anyPrimary, let batch = batches.firstIndex(where: { !$0.fromReplica }) {
+                batches[batch].indices.append(index)
                 continue
             }
             let (node, fromReplica): (RedisNode, Bool)

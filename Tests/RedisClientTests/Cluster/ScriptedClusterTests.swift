@@ -111,6 +111,33 @@ import Testing
     }
 
     @Test(arguments: [false, true])
+    func whatHasNoKeysIsAnsweredByAPrimary(isPipeline: Bool) async throws {
+        let ports = NIOLockedValueBox([0, 0])
+        @Sendable func answer(_ command: [String], by name: String) -> String {
+            switch command.first {
+            case "READONLY": return "+OK\r\n"
+            case "CLUSTER":
+                return ScriptedCluster.slots(ports.withLockedValue { $0 }.map { ScriptedCluster.node("127.0.0.1", $0) })
+            default: return "+\(name)\r\n"
+            }
+        }
+        let primary = try await ScriptedServer.start { answer($0, by: "primary") }
+        let replica = try await ScriptedServer.start { answer($0, by: "replica") }
+        ports.withLockedValue { $0 = [primary.port, replica.port] }
+        let client = ScriptedCluster.client(primary.port, reads: .replicas)
+        let commands = [RESPCommand("GET", "a"), RESPCommand("INFO"), RESPCommand("EVAL_RO", "script", 0)]
+        var replies: [RESPValue] = []
+        if isPipeline {
+            replies = try await client.execute(pipeline: commands)
+        } else {
+            for command in commands { replies.append(try await client.execute(command)) }
+        }
+        #expect(replies.dropFirst().map(\.string) == ["primary", "primary"])
+        await client.close()
+        for server in [primary, replica] { try await server.stop() }
+    }
+
+    @Test(arguments: [false, true])
     func aScriptThatAPrimaryDoesNotKnowIsNotRunAgain(isPipeline: Bool) async throws {
         let (port, runs) = (NIOLockedValueBox(0), NIOLockedValueBox(0))
         let primary = try await ScriptedServer.start { command in
