@@ -27,6 +27,8 @@ struct PipelineWork: Sendable {
     private(set) var untracked: [Int] = []
     /// Commands of the pipeline for which another than the primary that they speak of has answered.
     private(set) var misanswered: Set<Int> = []
+    /// Parts that go to servers in this round which are known not to track.
+    private var plain: Set<Int> = []
     /// Parts without an answer.
     private var pending: [Int]
     /// Messages that wait for what comes before them.
@@ -50,6 +52,7 @@ struct PipelineWork: Sendable {
         rounds += 1
         redirects = []
         untracked = []
+        plain = []
         let due = (pending + held).sorted()
         (pending, held) = ([], [])
         // Messages are few, and in most pipelines none.
@@ -112,11 +115,16 @@ struct PipelineWork: Sendable {
         return writes
     }
 
+    /// Leaves out what the server would refuse, where nothing depends on it.
+    mutating func sendPlain(_ batch: [Int]) {
+        if tracking == .preferred { plain.formUnion(batch) }
+    }
+
     /// What makes a server treat the next command as it should. Each holds for that one alone, so that a command that
     /// asks cannot be tracked as well.
     private func preface(ofPart index: Int) -> RESPCommand? {
         if targets[index]?.isAsk == true { return RoutedExecutor.asking }
-        return tracking != .off ? RedisTrackedExecutor.caching : nil
+        return tracking == .off || plain.contains(index) ? nil : RedisTrackedExecutor.caching
     }
 
     /// The errors that scripts of a batch were answered with, by part.

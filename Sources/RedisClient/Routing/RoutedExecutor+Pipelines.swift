@@ -1,5 +1,6 @@
 import NIOCore
 import RESP
+import Synchronization
 
 extension RoutedExecutor {
     func run(_ pipeline: [RESPCommand], deadline: NIODeadline, tracking: Tracking = .off) async throws -> [RESPValue] {
@@ -87,6 +88,7 @@ extension RoutedExecutor {
             } catch {
                 throw work.whole(error)
             }
+            for batch in batches where !batch.node.tracksKeys.load(ordering: .relaxed) { work.sendPlain(batch.indices) }
             let outcomes = await send(batches, of: work, deadline)
             let parts = work.parts
             let afterScripts = await followUps(ofScripts: outcomes, of: batches, of: &work, deadline)

@@ -110,6 +110,32 @@ import Testing
         for server in [primary, replica] { try await server.stop() }
     }
 
+    @Test func aNodeThatDoesNotTrackIsNotAskedToAtEachRead() async throws {
+        let (port, asked) = (NIOLockedValueBox(0), NIOLockedValueBox<[String]>([]))
+        let server = try await ScriptedServer.start(greets: false) { words in
+            switch words[0] {
+            case "HELLO": return "%0\r\n"
+            case "CLUSTER": return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", port.withLockedValue { $0 }))
+            case "CLIENT" where ["TRACKING", "CACHING"].contains(words[1]):
+                asked.withLockedValue { $0.append(words[1]) }
+                return "-NOPERM this user has no permissions\r\n"
+            default: return "+OK\r\n"
+            }
+        }
+        port.withLockedValue { $0 = server.port }
+        let client = ScriptedCluster.client(server.port) {
+            $0.clientSideCaching = true
+            $0.requiresClientSideCaching = false
+        }
+        try await client.connect()
+        let read = RESPCommand("GET", "a")
+        for _ in 0..<2 { #expect(try await client.tracked.execute(read).string == "OK") }
+        #expect(try await client.tracked.execute(pipeline: [read, read]).map(\.string) == ["OK", "OK"])
+        #expect(asked.withLockedValue { $0 } == ["TRACKING"])
+        await client.close()
+        try await server.stop()
+    }
+
     @Test(arguments: [false, true])
     func whatHasNoKeysIsAnsweredByAPrimary(isPipeline: Bool) async throws {
         let ports = NIOLockedValueBox([0, 0])
