@@ -171,7 +171,7 @@ final class SentinelRouter: NodeRouter {
 
     /// Hears all that answer; those that do not, only until most have.
     ///
-    /// - Returns: why one of them did not.
+    /// - Returns: why one of them did not; before others, what will not pass by itself.
     private func ask(_ sentinels: [Address]) async -> (any Error)? {
         await withTaskGroup(of: Result<SentinelView.Answer?, any Error>.self) { group in
             for address in sentinels {
@@ -187,7 +187,8 @@ final class SentinelRouter: NodeRouter {
                 switch result {
                 case .success(let answer?): update { $0.hear(answer) }
                 case .success(nil): asked = 0
-                case .failure(let error): failure = failure ?? error
+                case .failure(let error):
+                    if failure == nil || (error as? RedisClientError)?.isLasting == true { failure = error }
                 }
                 if asked == 0 { group.cancelAll() }
                 guard asked > 0, !isEnding, state.withLockedValue({ $0.view.hasMajority }) else { continue }

@@ -104,9 +104,18 @@ extension SentinelView.Answer {
     }
 
     /// - Parameter sentinel: the one that answered.
-    /// - Throws: ``RedisClientError/Code/connectFailed`` if it does not know the name; `RESPError`.
+    /// - Throws: ``RedisClientError/Code/connectFailed`` if it does not know the name,
+    ///   ``RedisClientError/Code/authenticationFailed`` if the user may not ask; `RESPError`.
     init(_ replies: [RESPValue], from sentinel: RedisClient.Configuration.Address) throws {
         guard replies.count == 3 else { throw Self.unreadable }
+        if let refusal = replies[0].error, refusal.code == .noPermission {
+            throw RedisClientError(
+                .authenticationFailed,
+                "The sentinel does not let the user run SENTINEL GET-MASTER-ADDR-BY-NAME; its ACL has to allow "
+                    + "+sentinel|get-master-addr-by-name.",
+                underlying: refusal
+            )
+        }
         let address = try replies[0].get()
         if address.isNull {
             throw RedisClientError(.connectFailed, "The sentinel watches no primary of that name.")

@@ -211,6 +211,16 @@ import Testing
         for server in [primary, sentinel.server] { try await server.stop() }
     }
 
+    /// Not that the others cannot be reached.
+    @Test(.timeLimit(.minutes(1))) func whatASentinelRefusesIsSaid() async throws {
+        let sentinel = try await ScriptedServer.start { _ in "-NOPERM this user has no permissions\r\n" }
+        // Nobody listens there.
+        let client = client([1, sentinel.port, 2])
+        #expect(try await clientError { try await client.connect() }?.code == .authenticationFailed)
+        await client.close()
+        try await sentinel.stop()
+    }
+
     /// A name, or a proxy, may lead to each of the servers in turn.
     @Test func anAddressIsConnectedToAnewWhenTheServerIsNoPrimary() async throws {
         let connections = NIOLockedValueBox(0)

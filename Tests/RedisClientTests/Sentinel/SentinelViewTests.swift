@@ -118,6 +118,11 @@ import Testing
         let secret = RESPValue.error(RESPError("NOPERM no"))
         let little = try SentinelView.Answer([list("h", "6379"), secret, secret], from: Self.host("s"))
         #expect(little.primary == .hostname("h", port: 6379) && little.epoch == 0 && little.others.isEmpty)
+        let refused = #expect(throws: RedisClientError.self) {
+            try SentinelView.Answer([secret, secret, secret], from: Self.host("s"))
+        }
+        #expect(refused?.code == .authenticationFailed)
+        #expect(refused?.hint?.contains("+sentinel|get-master-addr-by-name") == true)
         let unknown = #expect(throws: RedisClientError.self) {
             try SentinelView.Answer([.null, .error(RESPError("ERR No such master")), others], from: Self.host("s"))
         }
