@@ -80,6 +80,23 @@ import Testing
         await client.close()
     }
 
+    @Test func theConnectionEndsSomeTimeAfterTheLastSubscription() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { $0.clientName = "listener" }
+        func isConnected() throws -> Bool { try server.command("CLIENT LIST").contains("name=listener") }
+        func listen() async throws {
+            var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+            try server.command("PUBLISH news here")
+            #expect(try await payload(events.next()) == "here")
+            #expect(try isConnected())
+        }
+        for _ in 0..<2 {
+            try await listen()
+            #expect(try await eventually { try !isConnected() })
+        }
+        await client.close()
+    }
+
     /// Were each confirmation looked for among all that are to come, the time would be over long before.
     @Test func subscribesToManyChannelsAtOnce() async throws {
         let server = try await RedisServer.start()

@@ -9,6 +9,9 @@ final class SubscriptionHub {
         case ready(SubscriptionStream)
     }
 
+    /// So long the connection is kept for whoever listens next.
+    private static let idleLimit = TimeAmount.seconds(1)
+
     private let configuration: RedisClient.Configuration
     private let place: SubscriptionPlace
     /// The server of the connection, or of the attempt at it.
@@ -26,6 +29,8 @@ final class SubscriptionHub {
     private var lastFailure: RedisClientError?
     private var table = SubscriptionTable()
     private var listeners: [UInt64: SubscriptionWriter] = [:]
+    /// Listeners that there were so far.
+    private var listenerCount = 0
     /// Callers that wait for the server to confirm.
     private var waiting: [UInt64: UnsafeContinuation<Void, any Error>] = [:]
 
@@ -54,6 +59,7 @@ final class SubscriptionHub {
             return continuation.resume(throwing: RedisClientError.clientClosed)
         }
         listeners[id] = listener
+        listenerCount += 1
         let (new, isComplete) = table.add(id, targets)
         if isComplete { return continuation.resume() }
         waiting[id] = continuation
@@ -80,14 +86,33 @@ final class SubscriptionHub {
         listeners[id] = nil
         let unwanted = table.remove(id)
         if case .ready(let stream) = phase { stream.unsubscribe(from: unwanted) }
+        if listeners.isEmpty { restLater() }
+    }
+
+    /// Ends the connection if nobody comes who listens.
+    private func restLater() {
+        let before = listenerCount
+        let hub = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: Self.idleLimit) {
+            guard hub.value.listenerCount == before else { return }
+            if case .closed = hub.value.phase { return }
+            hub.value.disconnect(.idle)
+        }
+    }
+
+    /// Ends the connection, or the attempt at it; none follows by itself.
+    private func disconnect(_ next: Phase) {
+        let stream: SubscriptionStream? = if case .ready(let stream) = phase { stream } else { nil }
+        // First, so that the end of the connection is no interruption to tell of.
+        phase = next
+        attemptNumber += 1
+        stream?.close()
+        attempted?.close(.clientClosed)
+        attempted = nil
     }
 
     func close() {
-        let stream: SubscriptionStream? = if case .ready(let stream) = phase { stream } else { nil }
-        // First, so that the end of the connection is no interruption to tell of.
-        phase = .closed
-        stream?.close()
-        attempted?.close(.clientClosed)
+        disconnect(.closed)
         for id in Array(waiting.keys) { giveUp(id, RedisClientError.clientClosed) }
         for listener in listeners.values { listener.finish() }
         listeners = [:]
