@@ -219,7 +219,9 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
     public func connect() async throws {
         switch backend {
         case .one(let node): try await node.connect()
-        case .several(let executor): try await executor.router.connect()
+        case .several(let executor):
+            let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
+            try await executor.router.connect(until: deadline)
         }
     }
 

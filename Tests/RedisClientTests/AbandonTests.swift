@@ -37,7 +37,7 @@ import Testing
         let invalidations = InvalidationBroadcast()
         var subscriptionPlace: SubscriptionPlace { SubscriptionPlace(nodes[0].configuration) }
         func onChange(_ action: @escaping @Sendable (Bool) -> Void) {}
-        func connect() async throws {}
+        func connect(until deadline: NIODeadline) async throws {}
         func close() async { for node in nodes { await node.close() } }
         func abandon() {}
     }

@@ -236,6 +236,72 @@ import Testing
         for server in [first, second] { try await server.stop() }
     }
 
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+    func areTriedOnANodeThatIsConnectedToMeanwhile(takesThoseBefore: Bool) async throws {
+        let (ports, heard) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox<[String]>([]))
+        let refusal = "-WRONGPASS invalid username-password pair\r\n"
+        @Sendable func answer(_ words: [String], by name: String) -> String {
+            if words[0] == "CLUSTER" { return ScriptedCluster.halves(ports.withLockedValue { $0 }) }
+            let isNew = words.contains("new")
+            heard.withLockedValue { $0.append("\(words[0])\(isNew ? " new" : "") by \(name)") }
+            switch words[0] {
+            case "GET": return "+OK\r\n"
+            case _ where name == "second": return isNew ? refusal : ""
+            case "HELLO" where isNew, "EVAL": return ""
+            case "HELLO": return "%0\r\n"
+            default: return "+OK\r\n"
+            }
+        }
+        func isHeard(_ line: String) async -> Bool {
+            await eventually { heard.withLockedValue { $0.contains(line) } }
+        }
+        let first = try await ScriptedServer.start(greets: false) { answer($0, by: "first") }
+        let second = try await ScriptedServer.start(greets: false) { answer($0, by: "second") }
+        ports.withLockedValue { $0 = [first.port, second.port] }
+        let client = ScriptedCluster.client(first.port) { $0.password = "old" }
+        // Slots 866 and 12,182.
+        let slow = Task { try await client.execute(RESPCommand("EVAL", "slow", 1, "hello")) }
+        #expect(await isHeard("EVAL by first"))
+        async let error = clientError { try await client.authenticate(password: "new") }
+        #expect(await isHeard("HELLO new by first"))
+        async let lockedOut = clientError { try await client.execute(RESPCommand("GET", "foo")) }
+        #expect(await isHeard("HELLO by second"))
+        // For the trial and for the script.
+        first.push("%0\r\n")
+        _ = try await slow.value
+        #expect(await eventually { client.configuration.rotation.current != nil })
+        second.push(takesThoseBefore ? "%0\r\n+OK\r\n" : refusal)
+        #expect(try await error?.code == .authenticationFailed)
+        #expect(try await lockedOut?.code == (takesThoseBefore ? nil : .authenticationFailed))
+        #expect(heard.withLockedValue { $0.contains("HELLO new by second") })
+        await client.close()
+        for server in [first, second] { try await server.stop() }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aCancelledCallerWaitsForNoServer() async throws {
+        let greetings = NIOLockedValueBox<[Bool]>([])
+        let server = try await ScriptedServer.start(greets: false) { words in
+            if words[0] == "HELLO" { greetings.withLockedValue { $0.append(words.contains("new")) } }
+            if greetings.withLockedValue({ $0.count }) == 1 { return "" }
+            return words[0] == "HELLO" ? "%0\r\n" : "+OK\r\n"
+        }
+        let client = RedisClient(port: server.port) { $0.connectTimeout = .seconds(3600) }
+        let calls = (0..<2).map { _ in
+            Task.immediate { try await clientError { try await client.authenticate(password: "new") } }
+        }
+        #expect(await eventually { greetings.withLockedValue { $0 } == [true] })
+        for call in calls.reversed() {
+            call.cancel()
+            #expect(try await call.value?.code == .cancelled)
+        }
+        // The connection that is made yet has said what is not kept.
+        server.push("%0\r\n+OK\r\n")
+        #expect(await eventually { greetings.withLockedValue { $0 } == [true, false] })
+        #expect(try await client.execute(RESPCommand("GET", "a")).string == "OK")
+        await client.close()
+        try await server.stop()
+    }
+
     @Test(arguments: ["app", nil] as [String?])
     func areTheSameOnAllNodesAfterARefusal(username: String?) async throws {
         let cluster = try await RedisCluster.start(

@@ -32,6 +32,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private(set) var hasReceived = false
     /// Whether the server tracks keys.
     private(set) var isTracked = false
+    /// Who the server was told that it is, when the handshake is done.
+    private(set) var credentials: Credentials?
 
     /// - Parameter ready: succeeds when the handshake is done; fails when the connection ends before.
     init(handshake: Handshake, ready: EventLoopPromise<RESPVersion>) {
@@ -114,6 +116,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         switch handshake?.receive(value) {
         case .done(let version):
             isTracked = handshake?.isTracked ?? false
+            credentials = handshake?.credentials
             handshake = nil
             ready.succeed(version)
         case .send(let commands): send(commands)

@@ -17,38 +17,32 @@ struct Credentials: Sendable, Equatable {
 
 /// The credentials that replaced those of the configuration; shared by all connections of a client.
 final class CredentialRotation: Sendable {
-    private struct State {
-        var replacement: Credentials?
-        var isChanging = false
-        var waiting = CircularBuffer<UnsafeContinuation<Void, Never>>()
+    private struct Turn: MailboxContents {
+        var isFree = true
+
+        mutating func take() -> Bool? {
+            defer { isFree = false }
+            return isFree ? true : nil
+        }
     }
 
-    private let state = NIOLockedValueBox(State())
+    private let replacement = NIOLockedValueBox<Credentials?>(nil)
+    private let turn = Mailbox<Turn, Never>(Turn())
 
     var current: Credentials? {
-        get { state.withLockedValue { $0.replacement } }
-        set { state.withLockedValue { $0.replacement = newValue } }
+        get { replacement.withLockedValue { $0 } }
+        set { replacement.withLockedValue { $0 = newValue } }
     }
 
     /// Returns when nobody else changes them; ``endChange()`` must follow.
-    func beginChange() async {
-        await withUnsafeContinuation { continuation in
-            let isNext = state.withLockedValue { state in
-                if state.isChanging { state.waiting.append(continuation) }
-                defer { state.isChanging = true }
-                return !state.isChanging
-            }
-            if isNext { continuation.resume() }
-        }
+    ///
+    /// - Throws: ``RedisClientError/Code/cancelled``.
+    func beginChange() async throws {
+        if await turn.next() == nil { throw RedisNode.cancelled(mayHaveExecuted: false) }
     }
 
     func endChange() {
-        let next = state.withLockedValue { state in
-            let next = state.waiting.popFirst()
-            state.isChanging = next != nil
-            return next
-        }
-        next?.resume()
+        turn.change { $0.isFree = true }
     }
 }
 
@@ -64,20 +58,22 @@ extension RedisClient {
     ///
     /// No command is lost by it. Connections on lease and for subscriptions that are open stay as they are, as servers
     /// keep them; those on lease are not leased again. If there is no connection, one is made. Each server is
-    /// asked on a connection of its own first.
+    /// asked on a connection of its own first; one that cannot be reached, once it is there. Making connections takes
+    /// ``Configuration/connectTimeout`` together, at most.
     ///
     /// - Throws: ``RedisClientError/Code/authenticationFailed`` if the server refuses them, or another
     ///   ``RedisClientError`` if it does not answer; then those before are kept.
     public func authenticate(username: String? = nil, password: String) async throws {
         let rotation = configuration.rotation
-        await rotation.beginChange()
+        try await rotation.beginChange()
         defer { rotation.endChange() }
         if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
         let before = rotation.current
         // Also on failure: what was made meanwhile has said what is not kept.
         defer { for node in servers { node.leases.renew() } }
+        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
         do {
-            try await announce(Credentials(username: username, password: password))
+            try await announce(Credentials(username: username, password: password), until: deadline)
         } catch {
             if rotation.current != before {
                 rotation.current = before
@@ -99,42 +95,76 @@ extension RedisClient {
         }
     }
 
-    private func announce(_ credentials: Credentials) async throws {
-        // A server that is about to be connected is asked as well.
-        await attemptsEnd()
+    private func announce(_ credentials: Credentials, until deadline: NIODeadline) async throws {
         // Nobody else says them before a server has taken them.
-        let proven = servers.filter { $0.isConnected || $0.isLeaving }
-        try await prove(credentials, to: proven)
+        var proven = try await prove(credentials, to: servers, until: deadline)
         configuration.rotation.current = credentials
-        if !servers.contains(where: \.isConnected) {
-            do {
-                try await connect()
-            } catch let error as RedisClientError where error.code == .authenticationFailed {
-                // That attempt may have begun with what was replaced.
-                try await connect()
-            }
+        if !servers.contains(where: \.isConnected) { try await Self.twice { try await connect(until: deadline) } }
+        let others = servers.filter { node in !proven.contains { $0 === node } }
+        proven += try await prove(credentials, to: others, until: deadline)
+        try await say(credentials, to: proven.filter(\.isConnected))
+    }
+
+    private func connect(until deadline: NIODeadline) async throws {
+        switch backend {
+        case .one(let node): try await node.connect(until: deadline)
+        case .several(let executor): try await executor.router.connect(until: deadline)
         }
-        await attemptsEnd()
-        let connected = servers.filter(\.isConnected)
-        try await prove(credentials, to: connected.filter { node in !proven.contains { $0 === node } })
-        try await say(credentials, to: connected)
+    }
+
+    /// An attempt that is refused may have begun with what was replaced.
+    private static func twice(_ connect: () async throws -> Void) async throws {
+        do {
+            try await connect()
+        } catch let error as RedisClientError where error.code == .authenticationFailed {
+            try await connect()
+        }
     }
 
     /// Asks servers on connections of their own: from Redis 7.2 a refusal may go unsaid among other replies, and those
     /// behind it would be taken for others.
-    private func prove(_ credentials: Credentials, to servers: [RedisNode]) async throws {
-        let trials = servers.map { $0.trial(of: credentials) }
-        defer { for trial in trials { trial.abandon(within: .zero) } }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for trial in trials {
+    ///
+    /// - Returns: those that were there to be asked.
+    private func prove(
+        _ credentials: Credentials,
+        to servers: [RedisNode],
+        until deadline: NIODeadline
+    ) async throws -> [RedisNode] {
+        let trials = servers.map { ($0, $0.trial(of: credentials)) }
+        defer { for (_, trial) in trials { trial.abandon(within: .zero) } }
+        return try await withThrowingTaskGroup(of: RedisNode?.self) { group in
+            for (node, trial) in trials {
                 group.addTask {
-                    try await trial.connect()
+                    try await self.arrive(node, with: credentials, until: deadline)
+                    guard node.isConnected || node.isLeaving else { return nil }
+                    try await trial.connect(until: deadline)
                     // A server without a password takes any in `HELLO`, and refuses it here.
                     let deadline = NIODeadline.now() + TimeAmount(clamping: trial.configuration.commandTimeout)
                     _ = try await trial.run(credentials.command, deadline: deadline)
+                    return node
                 }
             }
-            try await group.waitForAll()
+            var proven: [RedisNode] = []
+            for try await node in group { if let node { proven.append(node) } }
+            return proven
+        }
+    }
+
+    /// Returns when an attempt under way has ended, which may say the credentials, or what they replace.
+    ///
+    /// - Throws: the server's refusal of them.
+    private func arrive(_ node: RedisNode, with credentials: Credentials, until deadline: NIODeadline) async throws {
+        guard configuration.rotation.current == credentials else {
+            // One that takes longer is made anew once it is there.
+            let patience = min(deadline, .now() + configuration.surveyPatience)
+            if node.isConnecting { try? await node.connect(until: patience) }
+            return
+        }
+        guard node.isSought else { return }
+        do {
+            try await Self.twice { try await node.connect(until: deadline) }
+        } catch let error as RedisClientError where error.code != .authenticationFailed {
+            // It is not there.
         }
     }
 
@@ -149,20 +179,11 @@ extension RedisClient {
         }
     }
 
-    /// Returns when attempts under way have ended, which may have said what was replaced. Those that begin now do not.
-    private func attemptsEnd() async {
-        let late = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
-        for node in servers where node.isConnecting { try? await node.connect(until: late) }
-    }
-
     /// Makes connections anew that have said what is not kept. A cancelled caller waits for that as well.
     private func forget() async {
-        await Task {
-            await attemptsEnd()
-            for node in servers {
-                try? await node.eventLoop.submit { node.leave(because: "Its credentials are not kept.") }.get()
-            }
-        }.value
+        for node in servers {
+            try? await node.eventLoop.submit { node.leave(because: "Its credentials are not kept.") }.get()
+        }
     }
 }
 

@@ -27,6 +27,8 @@ struct Handshake: Sendable {
     }
 
     private let configuration: RedisClient.Configuration
+    /// What the server was told.
+    private(set) var credentials: Credentials?
     private var awaited: [Step] = []
     private var version: RESPVersion
     private var fallsBack = false
@@ -47,6 +49,7 @@ struct Handshake: Sendable {
     var isTracked: Bool { mayTrack && version == .resp3 }
 
     mutating func start() -> [RESPCommand] {
+        credentials = configuration.credentials
         let said = version == .resp3 ? hello() : traditional()
         awaited = said.map(\.0).reversed()
         refusal = nil
@@ -84,7 +87,7 @@ struct Handshake: Sendable {
         // That a script keeps the server busy does not tell whether it tracks keys.
         if step == .track, configuration.tracking == .preferred, error.code != .busy { return nil }
         // Proxies do not read what it says of credentials.
-        if step == .hello, error.code == .noAuth, configuration.credentials != nil {
+        if step == .hello, error.code == .noAuth, credentials != nil {
             (fallsBack, helloRefusal) = (true, error)
             return nil
         }
@@ -128,7 +131,7 @@ struct Handshake: Sendable {
 
     private func hello() -> [(Step, RESPCommand)] {
         var hello = RESPCommand("HELLO", RESPVersion.resp3.rawValue)
-        if let credentials = configuration.credentials {
+        if let credentials {
             hello.append(contentsOf: ["AUTH", credentials.username ?? "default", credentials.password])
         }
         return [(.hello, hello)] + common()
@@ -136,7 +139,7 @@ struct Handshake: Sendable {
 
     private func traditional() -> [(Step, RESPCommand)] {
         var said: [(Step, RESPCommand)] = []
-        if let credentials = configuration.credentials {
+        if let credentials {
             let isOld = helloRefusal.map { $0.code != .noAuth } ?? false
             said.append((.authenticate, isOld ? credentials.commandWithoutDefault : credentials.command))
         }

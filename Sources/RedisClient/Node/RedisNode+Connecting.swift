@@ -20,6 +20,17 @@ extension RedisNode {
         }
     }
 
+    /// Whether the next connection is being made, or there would be one if the server had taken the credentials.
+    var isSought: Bool {
+        state.withLockedValue {
+            switch $0.phase {
+            case .connecting, .leaving: true
+            case .waitingToReconnect: $0.lastFailure?.code == .authenticationFailed
+            case .idle, .ready, .closing, .closed: false
+            }
+        }
+    }
+
     /// Whether another connection is made as soon as this one has ended.
     var isLeaving: Bool {
         state.withLockedValue {
@@ -139,12 +150,15 @@ extension RedisNode {
             if !connection.isTracked { logger.info("The server does not track keys.", metadata: metadata) }
         }
         for waiter in told { waiter.connected() }
-        for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume() }
+        // Who waits for a connection waits for the next.
+        let isOutdated = isRenewed && connection.credentials != configuration.credentials
+        if !isOutdated { for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume() } }
         logger.debug("Connected to the Redis server.", metadata: metadata)
         observers.notify(.connected)
         watch(.connected)
         // Its first write may be the end of it.
         stream.start()
+        if isOutdated { leave(because: "Its credentials were replaced.") }
     }
 
     private func attemptFailed(_ error: any Error) {

@@ -55,7 +55,7 @@ protocol NodeRouter: Sendable {
     ///   one no longer: what it published last may not have come.
     func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void)
 
-    func connect() async throws
+    func connect(until deadline: NIODeadline) async throws
     func close() async
     func abandon()
 }

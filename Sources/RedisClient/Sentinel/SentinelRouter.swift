@@ -285,8 +285,7 @@ final class SentinelRouter: NodeRouter {
         )
     }
 
-    func connect() async throws {
-        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
+    func connect(until deadline: NIODeadline) async throws {
         await refresher.find(until: deadline, isKnown: { self.isKnown }, failure: { self.lastFailure })
         while true {
             guard let node = try node(for: .anyPrimary, fromReplica: false) else {
