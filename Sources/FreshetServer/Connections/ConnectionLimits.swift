@@ -19,11 +19,15 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var owedSince: NIODeadline?
     /// The fewest bytes that an answer in the way has had waiting, and since when.
     private var backlog: (bytes: Int, since: NIODeadline)?
-    /// Requests that came and have no answer yet, and whether they are for a head, the oldest first.
-    private var unanswered = CircularBuffer<Bool>()
+    /// Requests that came and have no answer yet, the oldest first.
+    private var unanswered = CircularBuffer<(isForHead: Bool, isLast: Bool)>()
     private var isAnswering = false
     /// Whether a request has begun to come, and not ended.
     private var isReceiving = false
+    private var heads: RequestHeads?
+    private var isDraining = false
+    /// Whether the framework, which closes what is idle, has yet to be told so, since the head of a request comes.
+    private var isHoldingBack = false
     /// The service ends, and a request has had its time to come.
     private var isLate = false
     /// The time to drain is over.
@@ -38,6 +42,10 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var hasBodyTooLarge = false
     private var isRefusing = false
     private var isInputClosed = false
+    /// Whether nothing can be read behind the last request.
+    private var isBroken = false
+    /// Whether an answer has said that the connection ends with it. Who asks for more all the same is not heard.
+    private var isEnding = false
     /// Whether this side is closed, and the rest of a body is let come, to be dropped.
     private var isLingering = false
     /// Of what cannot be read as a request.
@@ -56,7 +64,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        RequestHeads.add(to: context.pipeline.syncOperations)
+        heads = RequestHeads.add(to: context.pipeline.syncOperations)
         owedSince = context.eventLoop.now
         schedule(context)
     }
@@ -77,6 +85,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             if case .body(let part) = unwrapInboundIn(data) { bodyBytes += part.readableBytes }
             return
         }
+        if isEnding, !isReceiving { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
             bodyBytes = 0
@@ -85,7 +94,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             if limits.refusalFields != nil { origin = head.headerFields[.origin] }
             // Behind others its time begins when those are answered.
             if unanswered.isEmpty, owedSince == nil { owedSince = context.eventLoop.now }
-            unanswered.append(head.method == .head)
+            unanswered.append((head.method == .head, head.headerFields[.connection] == "close"))
             if let length = head.headerFields[.contentLength],
                 UInt(length).map({ $0 > UInt(limits.maxBodyBytes) }) ?? true
             {
@@ -103,9 +112,11 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             isReceiving = false
         }
         context.fireChannelRead(data)
+        if isHoldingBack { letClose(context) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        isBroken = true
         if let error = error as? HTTPParserError { refusalOfHead = limits.refusal(ofHead: error) }
         context.fireErrorCaught(error)
     }
@@ -115,7 +126,10 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             isInputClosed = true
             if isLingering { context.close(promise: nil) } else { awaitLastAnswer(context) }
         }
-        if event is ChannelShouldQuiesceEvent { drain(context) }
+        if event is ChannelShouldQuiesceEvent {
+            drain(context)
+            if isHoldingBack { return }
+        }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -128,8 +142,15 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         if let refusalOfHead, unanswered.isEmpty, case .head = unwrapOutboundIn(data) {
             return writeRefusal(context, refusalOfHead, isHead: false, promise: promise)
         }
+        var data = data
         switch unwrapOutboundIn(data) {
-        case .head: isAnswering = true
+        case .head(var head):
+            isAnswering = true
+            isEnding = isNextLast
+            if isEnding {
+                head.headerFields[.connection] = "close"
+                data = wrapOutboundOut(.head(head))
+            }
         case .body: break
         case .end:
             isAnswering = false
@@ -146,6 +167,11 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         } else {
             letBodyCome(context)
         }
+    }
+
+    /// Whether the connection ends behind the answer to the first of what is unanswered.
+    private var isNextLast: Bool {
+        unanswered.first?.isLast == true || (unanswered.count == 1 && (isDraining || isBroken || isInputClosed))
     }
 
     /// Of a body that is too large, and waits to be refused, as much again is dropped; then its sender has to wait.
@@ -192,10 +218,13 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// The service ends: a request has so long to come, and its answer to be made. The framework closes what is idle.
     private func drain(_ context: ChannelHandlerContext) {
+        isDraining = true
+        isHoldingBack = unanswered.isEmpty && heads?.isHalfRead == true
         let loop = context.eventLoop.assumeIsolated()
         loop.scheduleTask(in: limits.lastRequestTime) {
             self.isLate = true
             if context.channel.isActive, !self.isRefusing { self.endUnfinished(context) }
+            if self.isHoldingBack { self.letClose(context) }
         }
         loop.scheduleTask(in: limits.drainTime) {
             self.isOver = true
@@ -203,6 +232,11 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             let isNext = !self.unanswered.isEmpty && !self.isAnswering
             self.refuse(context, self.limits.refusalOfRest, isNext: isNext)
         }
+    }
+
+    private func letClose(_ context: ChannelHandlerContext) {
+        isHoldingBack = false
+        context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
     }
 
     /// Ends a request that has not come to its end, once those before it are answered.
@@ -239,7 +273,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         owedSince = context.eventLoop.now
         if isAnswering { return context.close(promise: nil) }
         guard isNext else { return leave(context) }
-        writeRefusal(context, refusal, isHead: unanswered.first ?? false)
+        writeRefusal(context, refusal, isHead: unanswered.first?.isForHead ?? false)
         context.writeAndFlush(wrapOutboundOut(.end(nil))).assumeIsolated().whenComplete { _ in self.leave(context) }
     }
 

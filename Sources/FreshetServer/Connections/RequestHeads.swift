@@ -14,14 +14,28 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
     private var isUnreadable = false
     /// Whether a request has begun to come, and not ended.
     private var isReceiving = false
+    private var hasPart = false
+    /// Whether a head has begun to come, and not ended.
+    private(set) var isHalfRead = false
 
     /// Adds one where heads are still whole; a pipeline without a decoder gets none.
-    static func add(to pipeline: ChannelPipeline.SynchronousOperations) {
-        guard let decoder = try? pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self) else { return }
-        try? pipeline.addHandler(RequestHeads(), position: .after(decoder))
+    static func add(to pipeline: ChannelPipeline.SynchronousOperations) -> RequestHeads? {
+        guard let decoder = try? pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self) else {
+            return nil
+        }
+        let heads = RequestHeads()
+        return (try? pipeline.addHandler(heads, position: .after(decoder))).map { heads }
+    }
+
+    /// Something came. What made no part, and is of no body, is of a head.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isHalfRead = !hasPart && !isReceiving
+        hasPart = false
+        context.fireChannelReadComplete()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        hasPart = true
         guard !isUnreadable else { return }
         guard case .head(var head) = unwrapInboundIn(data) else {
             if case .end = unwrapInboundIn(data) { isReceiving = false }
