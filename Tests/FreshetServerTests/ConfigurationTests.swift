@@ -358,11 +358,53 @@ struct ConfigurationTests {
     @Test("$${ is the text ${, whatever follows")
     func escaped() throws {
         let configuration = try Configuration.parse(
-            "server: { host: \"$${READ-TOKEN} $${X} $${Y:-z} $$$${Z $ {} $x\" }",
+            """
+            fields:
+              a: { ttl: 1m, source: { http: { url: https://h, headers: { X: "$${A-B} $${X} $${Y:-z} $$$${Z $ {} $x" } } } }
+            """,
             file: "f",
             environment: Environment([:])
         )
-        #expect(configuration.server.host == "${READ-TOKEN} ${X} ${Y:-z} $$${Z $ {} $x")
+        let headers = ["X": "${A-B} ${X} ${Y:-z} $$${Z $ {} $x"]
+        #expect(configuration.fields.first?.source == .http(url: "https://h", headers: headers))
+    }
+
+    @Test("a section with nothing under it is as if it were not there")
+    func emptySections() throws {
+        let yaml = """
+            server:
+            l1: ~
+            notifications: null
+            fields:
+              a:
+                ttl: 1m
+                source: { http: { url: https://h, headers: } }
+                where:
+                select:
+                sort:
+            """
+        let configuration = try Configuration.parse(yaml, file: "f", environment: Environment([:]))
+        #expect(configuration.server == ServerSettings())
+        #expect(configuration.l1 == L1Settings())
+        #expect(configuration.fields.map { $0.transform } == [nil])
+        #expect(Self.problems("server: { cors: }\nfields:").isEmpty)
+    }
+
+    @Test(
+        "a host that cannot be one is found, wherever it comes from",
+        arguments: [
+            ("127.0.0.1", true), ("::1", true), ("[::1]", true), ("fe80::1%eth0", true), ("0.0.0.0", true),
+            ("db-1.my_net.internal", true), ("a b", false), ("http://a", false), ("127.0.0.1:8080", false),
+            ("a,b", false), ("café", false), ("a\tb", false), ("[]", false),
+        ]
+    )
+    func host(text: String, isHost: Bool) {
+        let ofFile = Self.problems("server:\n  host: \"\(text)\"")
+        #expect(ofFile.map { $0.hasPrefix("freshet.yaml:2:9: '\(text)' is no host") } == (isHost ? [] : [true]))
+        let ofFlag = Self.problems("", overrides: .init(host: text))
+        #expect(ofFlag.map { $0.hasPrefix("--host: '\(text)' is no host") } == (isHost ? [] : [true]))
+        let ofVariable = Self.problems("", ["FRESHET_HOST": text])
+        #expect(ofVariable.map { $0.hasPrefix("FRESHET_HOST: '\(text)' is no host") } == (isHost ? [] : [true]))
     }
 
     @Test(

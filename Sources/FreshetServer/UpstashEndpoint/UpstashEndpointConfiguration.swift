@@ -63,7 +63,7 @@ public struct UpstashEndpointConfiguration: Sendable, Hashable {
                 report("--read-only-token", "it is the same as the token", "choose another one")
             }
         }
-        if host.allSatisfy(\.isWhitespace) { report("--host", "there is no address to listen on", "write 127.0.0.1") }
+        if let problem = HostText.problem(host, origin: "--host") { problems.append(problem) }
         if !(0...65_535).contains(port) {
             report("--port", "\(port) is no port", "use 0 to 65535; 0 picks a free one")
         }

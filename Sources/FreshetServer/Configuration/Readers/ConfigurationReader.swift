@@ -54,7 +54,7 @@ private struct ConfigurationReader {
 
     mutating func read(_ yaml: String) -> Configuration {
         let root = YAMLDocument.parse(yaml, in: scope)
-        let file = root.flatMap { $0.isNull ? nil : $0.mapping() }
+        let file = root?.section()
         if let file {
             file.allow(["store", "storeTimeout", "server", "l1", "notifications", "fields"])
         }
@@ -80,9 +80,9 @@ private struct ConfigurationReader {
 
     private func readServer(_ value: YAMLValue?) -> ServerSettings {
         var server = ServerSettings()
-        if let mapping = value?.mapping() {
+        if let mapping = value?.section() {
             mapping.allow(["host", "port", "readToken", "cors"])
-            server.host = mapping["host"]?.word() ?? server.host
+            server.host = mapping["host"].flatMap(readHost) ?? server.host
             server.port = mapping["port"]?.integer(in: 0...65535) ?? server.port
             server.readToken = mapping["readToken"]?.word()
             if let token = server.readToken, !SecretText.canBeSent(token) {
@@ -90,9 +90,10 @@ private struct ConfigurationReader {
             }
             server.cors = mapping["cors"].map(readOrigins) ?? []
         }
-        if let host = overrides.host ?? scope.environment["FRESHET_HOST"] { server.host = host }
-        if server.host.allSatisfy(\.isWhitespace) {
-            scope.report(origin: "--host", "there is no address to listen on", "write 127.0.0.1")
+        if let host = overrides.host ?? scope.environment["FRESHET_HOST"] {
+            server.host = host
+            let origin = overrides.host == nil ? "FRESHET_HOST" : "--host"
+            if let problem = HostText.problem(host, origin: origin) { scope.report(problem) }
         }
         if let port = overrides.port {
             if (0...65535).contains(port) {
@@ -117,7 +118,7 @@ private struct ConfigurationReader {
         }
         if let token = server.readToken, token == server.adminToken {
             scope.warn(
-                value?.mapping()?["readToken"]?.place,
+                value?.section()?["readToken"]?.place,
                 "the token for reads is the admin token, so whoever may read may change",
                 "choose another one for reads"
             )
@@ -125,9 +126,15 @@ private struct ConfigurationReader {
         return server
     }
 
+    private func readHost(_ value: YAMLValue) -> String? {
+        guard let host = value.word() else { return nil }
+        if HostText.isHost(host) { return host }
+        value.report("'\(value.written)' is no host to listen on", HostText.advice)
+        return nil
+    }
+
     private func readOrigins(_ value: YAMLValue) -> [String] {
-        let values = !value.isList ? [value] : value.list() ?? []
-        return values.compactMap { value in
+        value.values.compactMap { value in
             guard let origin = value.word() else { return nil }
             guard origin == "*" || WebOrigin.isWritten(origin) else {
                 value.report(
@@ -142,7 +149,7 @@ private struct ConfigurationReader {
 
     private func readL1(_ value: YAMLValue?) -> L1Settings {
         var l1 = L1Settings()
-        guard let mapping = value?.mapping() else { return l1 }
+        guard let mapping = value?.section() else { return l1 }
         mapping.allow(["maxBytes", "recheck"])
         l1.maxBytes = mapping["maxBytes"]?.byteSize() ?? l1.maxBytes
         l1.recheck = mapping["recheck"]?.duration() ?? l1.recheck
@@ -167,7 +174,7 @@ private struct ConfigurationReader {
     }
 
     private func readFields(_ value: YAMLValue?) -> [FieldSettings] {
-        guard let value, !value.isNull, let mapping = value.mapping() else { return [] }
+        guard let mapping = value?.section() else { return [] }
         var names = FieldNames(scope: scope)
         return mapping.all.compactMap { member in
             names.check(member)

@@ -146,7 +146,7 @@ struct FieldReader {
             check(settings["url"]?.place, advice: "write https://host/path") { try HTTPSource.check(url: url) }
         }
         var headers: [String: String] = [:]
-        if let value = settings["headers"], !value.isNull, let mapping = value.mapping() {
+        if let mapping = settings["headers"]?.section() {
             for header in mapping.all {
                 guard let text = header.value.text() else { continue }
                 headers[header.key] = text

@@ -3,7 +3,7 @@ import Freshet
 /// Reads `notifications:`.
 enum NotificationReader {
     static func read(_ value: YAMLValue?) -> NotificationSettings? {
-        guard let value, !value.isNull, let mapping = value.mapping() else { return nil }
+        guard let value, let mapping = value.section() else { return nil }
         mapping.allow(["webhook", "quiet", "failures", "staleLimit"])
         var settings = NotificationSettings(webhook: "")
         settings.quiet = mapping["quiet"]?.duration(atLeast: .seconds(1)) ?? settings.quiet

@@ -37,8 +37,10 @@ final class ReadingScope {
 
     /// A problem of a setting that came from elsewhere.
     func report(origin: String, _ message: String, _ advice: String) {
-        problems.append(ConfigurationProblem(origin: origin, message: message, advice: advice))
+        report(ConfigurationProblem(origin: origin, message: message, advice: advice))
     }
+
+    func report(_ problem: ConfigurationProblem) { problems.append(problem) }
 
     /// - Throws: ``ConfigurationError`` with what was found, if anything was.
     func throwProblems() throws {

@@ -27,7 +27,7 @@ extension StoreLocation {
     package static func load(file: String, environment: Environment) throws -> StoreLocation {
         let scope = ReadingScope(file: file, environment: environment)
         let root = YAMLDocument.parse(try ConfigurationFile.text(file), in: scope)
-        let members = root.flatMap { $0.isNull ? nil : $0.mapping() }
+        let members = root?.section()
         let location = StoreReader.read(members?["store"], scope)
         try scope.throwProblems()
         return location

@@ -8,9 +8,9 @@ struct TransformReader {
 
     /// - Returns: nil for what no transform can be made of.
     func read() -> RecordTransform? {
-        let columns = mapping["where"]?.mapping()
+        let columns = mapping["where"]?.section()
         let conditions = columns.map(readConditions) ?? [:]
-        let select = mapping["select"]?.mapping().map(readSelections)
+        let select = mapping["select"]?.section().map(readSelections)
         let keys = mapping["sort"].map(readSort) ?? []
         let sort = keys.map(\.key)
         let locale = mapping["locale"].flatMap { $0.word() }
@@ -83,8 +83,7 @@ struct TransformReader {
     }
 
     private func readSort(_ value: YAMLValue) -> [(key: SortKey, value: YAMLValue)] {
-        let names = value.isList ? value.list() ?? [] : [value]
-        return names.compactMap { name in
+        value.values.compactMap { name in
             guard let text = name.word() else { return nil }
             do {
                 return (try SortKey(text), name)

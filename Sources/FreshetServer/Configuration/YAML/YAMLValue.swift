@@ -25,6 +25,9 @@ struct YAMLValue {
         return YAMLMapping(mapping, of: self)
     }
 
+    /// The members of a mapping, as if it were not there where nothing is under it.
+    func section() -> YAMLMapping? { isNull ? nil : mapping() }
+
     func list() -> [YAMLValue]? {
         guard let sequence = node.sequence else {
             report("\(described) is \(kind)", "write a list: [a, b]")
@@ -33,7 +36,9 @@ struct YAMLValue {
         return sequence.enumerated().map { YAMLValue(node: $1, path: "\(path)[\($0)]", scope: scope) }
     }
 
-    var isList: Bool { node.sequence != nil }
+    /// Those of a list, or a single one; none where nothing is under it.
+    var values: [YAMLValue] { isNull ? [] : node.sequence == nil ? [self] : list() ?? [] }
+
     var isMapping: Bool { node.mapping != nil }
 
     /// What the file has, variables unreplaced: they may be secrets, so problems quote this.
