@@ -15,6 +15,8 @@ public struct RedisClientError: CommandTransportError, Sendable {
         case connectFailed
         /// User or password were refused, or are missing.
         case authenticationFailed
+        /// The server has no database of that number.
+        case databaseRefused
         /// No secure connection: certificate refused, or the server does not speak TLS.
         case tlsFailed
         /// The server sent what is not RESP, or a reply that nobody waits for.

@@ -467,7 +467,7 @@ struct KeyCommandTests {
     }
 
     @Test(
-        "a refused password exits with 78, at once",
+        "a refused password or database exits with 78, at once",
         arguments: ["get k", "set k v", "del k", "ttl k", "bench", "serve --port 0", "upstash --token t --port 0"]
     )
     func refusedPassword(command: String) async throws {
@@ -482,6 +482,13 @@ struct KeyCommandTests {
             #expect(run.errors.contains(reason), "\(run.errors)")
             #expect(!run.errors.contains("hunter2"))
         }
+        let store = "redis://:sesame@127.0.0.1:\(server.port)/99"
+        let run = try await Run(
+            command.split(separator: " ").map(String.init) + ["--store", store],
+            directory: folder.url
+        )
+        #expect(run.code == 78)
+        #expect(run.errors.contains("refused the database"), "\(run.errors)")
     }
 
     @Test("the store of a configuration is used whatever else is wrong in it")

@@ -55,7 +55,7 @@ import Testing
             $0.database = 999
         }
         let error = try await clientError { try await client.connect() }
-        #expect(error?.code == .connectFailed)
+        #expect(error?.code == .databaseRefused)
         await client.close()
     }
 

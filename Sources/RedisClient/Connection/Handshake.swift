@@ -113,7 +113,7 @@ struct Handshake: Sendable {
             helloRefusal = error
             return nil
         case .select:
-            return RedisClientError(.connectFailed, "The server refused the database.", underlying: error)
+            return RedisClientError(.databaseRefused, "The server refused the database.", underlying: error)
         case .track:
             return Self.noTracking(error)
         default:

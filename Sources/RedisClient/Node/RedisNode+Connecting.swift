@@ -318,7 +318,7 @@ extension RedisClientError {
     /// Whether the next attempt will most likely fail as well, so that nobody should wait for it.
     var isLasting: Bool {
         switch code {
-        case .authenticationFailed, .tlsFailed: true
+        case .authenticationFailed, .databaseRefused, .tlsFailed: true
         default: false
         }
     }
