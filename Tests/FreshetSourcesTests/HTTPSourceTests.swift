@@ -143,7 +143,9 @@ struct HTTPSourceTests {
 
     @Test(
         "What is wrong with a body is told without the names of types",
-        arguments: [("", "empty"), ("1e400", "a number")]
+        arguments: [
+            ("", "empty"), ("1e400", "a number"), ("{\"a\":\n[1,", "it ends too soon, after 9 bytes, in line 2"),
+        ]
     )
     func wordsOfBrokenBodies(_ body: String, _ words: String) async throws {
         try await TestServer.with { _ in

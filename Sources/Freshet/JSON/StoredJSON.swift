@@ -76,7 +76,7 @@ public enum StoredJSON {
 
     /// Tells what is in strings, byte by byte.
     private struct Strings {
-        private var isOpen = false
+        private(set) var isOpen = false
         private var isEscaped = false
 
         /// Whether the next byte belongs to a string, but for the quotation mark that opens it.
@@ -105,21 +105,25 @@ public enum StoredJSON {
         let bytes = bytes.readableBytesView
         guard let first = bytes.first(where: { !" \t\r\n".utf8.contains($0) }) else { return "empty" }
         guard String(validating: bytes, as: UTF8.self) != nil else { return "not UTF-8" }
-        return "[{".utf8.contains(first) && isTooDeep(bytes) ? "nested too deeply" : nil
+        return "[{\"".utf8.contains(first) ? fault(inNestingOf: bytes) : nil
     }
 
-    private static func isTooDeep(_ bytes: ByteBufferView) -> Bool {
+    private static func fault(inNestingOf bytes: ByteBufferView) -> String? {
         var strings = Strings()
         var depth = 0
-        for byte in bytes where !strings.contain(byte) {
+        var line = 1
+        for byte in bytes {
+            if byte == UInt8(ascii: "\n") { line += 1 }
+            if strings.contain(byte) { continue }
             switch byte {
             case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
             case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
             default: break
             }
-            if depth > maxDepth { return true }
+            if depth > maxDepth { return "nested too deeply" }
         }
-        return false
+        guard depth > 0 || strings.isOpen else { return nil }
+        return "it ends too soon, after \(bytes.count) bytes, in line \(line)"
     }
 
     /// What Foundation's decoder takes.

@@ -38,7 +38,10 @@ struct StoredJSONTests {
     @Test(
         "what is no JSON is told in plain words",
         arguments: [
-            ("", "empty"), (" \n", "empty"), ("<html>", "malformed at $"), ("[1", "malformed at $"),
+            ("", "empty"), (" \n", "empty"), ("<html>", "malformed at $"), ("[1 2]", "malformed at $"),
+            ("[1", "it ends too soon, after 2 bytes, in line 1"),
+            ("{\"a\":\n[],\n\"b]", "it ends too soon, after 13 bytes, in line 3"),
+            ("\"a\\\"", "it ends too soon, after 4 bytes, in line 1"),
             (#"["\ud800"]"#, "malformed at $"),
             (nested("[", "]"), "nested too deeply"), (nested(#"{"[\"":"#, "}"), "nested too deeply"),
             ("1e400", "a number out of range or malformed at $"),
