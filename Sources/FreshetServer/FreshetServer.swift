@@ -5,6 +5,7 @@ import HummingbirdCore
 public import Logging
 import NIOCore
 import NIOPosix
+import ServiceLifecycle
 
 /// Puts a service together: store, cache, sources, fields, routes. The store must answer; the application is ready to
 /// run.
@@ -79,7 +80,7 @@ package func buildApplication(
             backlog: 1024,
             availableConnectionsDelegate: .maximum(limits.maxConnections, logger: logger)
         ),
-        services: [registry, fields],
+        services: [FieldService(fields: fields, registry: registry)],
         onServerRunning: { channel in
             state.move(to: .running)
             await onReady(channel.localAddress?.port ?? configuration.server.port)
@@ -93,6 +94,18 @@ package func buildApplication(
         state: state,
         drainTime: limits.drainTime
     )
+}
+
+/// The fields, and behind them what they stand on, however the end comes: a group whose listener fails cancels all its
+/// services at once.
+private struct FieldService: Service {
+    let fields: FieldCache
+    let registry: ServiceRegistry
+
+    func run() async throws {
+        try await fields.run()
+        try await registry.shutdown()
+    }
 }
 
 private func makeFields(
