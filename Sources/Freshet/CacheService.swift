@@ -68,7 +68,7 @@ public final class CacheService: CoreService {
     ///
     /// - Throws: ``CacheError`` with `storeUnavailable`, `storeTimedOut` or, without waiting, `storeRejected`, which
     ///   says what the store last failed with; with `shuttingDown` if it has been shut down, or is meanwhile. A store
-    ///   that refuses the credentials is not waited for.
+    ///   that refuses the credentials or the database is not waited for.
     public func initialize() async throws {
         if try isReady() { return }
         let lastFailure = NIOLockedValueBox<CacheError?>(nil)

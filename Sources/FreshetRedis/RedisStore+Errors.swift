@@ -50,6 +50,7 @@ extension Refusal {
     fileprivate init(_ obstacle: CommandObstacle) {
         switch obstacle {
         case .credentials: self = .credentials
+        case .database: self = .database
         case .quota: self = .quota
         }
     }

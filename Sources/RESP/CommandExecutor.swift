@@ -39,6 +39,8 @@ public protocol CommandTransportError: Error {
 public enum CommandObstacle: Sendable, Hashable {
     /// It does not accept the token or password.
     case credentials
+    /// It has no database of the number that it is asked for.
+    case database
     /// What was paid for is used up.
     case quota
 }

@@ -47,7 +47,13 @@ public struct RedisClientError: CommandTransportError, Sendable {
         }
     }
 
-    public var obstacle: CommandObstacle? { code == .authenticationFailed ? .credentials : nil }
+    public var obstacle: CommandObstacle? {
+        switch code {
+        case .authenticationFailed: .credentials
+        case .databaseRefused: .database
+        default: nil
+        }
+    }
 
     public init(
         _ code: Code,

@@ -2,6 +2,8 @@
 package enum Refusal: String, Sendable, Hashable {
     /// It does not accept the token or password, or that does not allow what was asked.
     case credentials
+    /// The store has no database of the number that it is asked for.
+    case database
     /// What was paid for is used up.
     case quota
 }

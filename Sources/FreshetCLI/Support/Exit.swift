@@ -3,7 +3,6 @@ import Foundation
 import Freshet
 import FreshetServer
 import RESP
-import RedisClient
 
 /// Why the program ends, in the words of sysexits(3).
 enum Exit: Int32 {
@@ -51,7 +50,7 @@ enum Exit: Int32 {
         // A refused password or database is a setting that somebody has to mend.
         let obstacle = (error.underlying as? any CommandTransportError)?.obstacle
         if error.refusal == .credentials || obstacle == .credentials { return .configuration }
-        if (error.underlying as? RedisClientError)?.code == .databaseRefused { return .configuration }
+        if error.refusal == .database || obstacle == .database { return .configuration }
         return switch error.code {
         case .storeRejected where (error.underlying as? RESPError)?.code == .wrongType: .badData
         case .configuration: .configuration

@@ -104,7 +104,7 @@ extension NotificationSettings {
         switch refusal {
         case .credentials: (.tokenRefused, "the source refuses the token")
         case .quota: (.quotaUsedUp, "the source's quota is used up")
-        case nil: (.loadsFailing, failures == 1 ? "a load failed" : "\(failures) loads in a row failed")
+        case .database, nil: (.loadsFailing, failures == 1 ? "a load failed" : "\(failures) loads in a row failed")
         }
     }
 
@@ -115,6 +115,8 @@ extension NotificationSettings {
         case .back: Notice(event: .storeBack, text: "the store is back")
         case .refused(.credentials): Notice(event: .tokenRefused, text: "the store refuses the token or password")
         case .refused(.quota): Notice(event: .quotaUsedUp, text: "the store's quota is used up")
+        // It is lost, too, and that is told.
+        case .refused(.database): nil
         }
     }
 }

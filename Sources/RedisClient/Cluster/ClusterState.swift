@@ -98,10 +98,9 @@ struct ClusterState {
 
     /// - Returns: whether that was not known.
     mutating func move(_ slot: Int, to address: Address, make: (Address) -> RedisNode) -> Bool {
-        let before = map
-        map?.move(slot, to: address)
+        let isNew = map?.move(slot, to: address) ?? false
         updateMembers(make)
-        return map != before
+        return isNew
     }
 
     struct Change {

@@ -49,15 +49,19 @@ struct SlotMap: Equatable {
     }
 
     /// A server said that a slot is elsewhere now.
-    mutating func move(_ slot: Int, to primary: Address) {
-        if let current = shard(of: slot), shards[current].primary == primary { return }
+    ///
+    /// - Returns: whether that was not known.
+    @discardableResult
+    mutating func move(_ slot: Int, to primary: Address) -> Bool {
+        if let current = shard(of: slot), shards[current].primary == primary { return false }
         let index = shards.firstIndex { $0.primary == primary } ?? shards.count
         if index == shards.count {
-            guard shards.count < HashSlot.count else { return }
+            guard shards.count < HashSlot.count else { return false }
             shards.append(Shard(primary: primary))
         }
         if owners[slot] == Self.unassigned { assignedCount += 1 }
         owners[slot] = UInt16(index)
+        return true
     }
 
     /// Whether each slot has the primary that it has in another map.
