@@ -42,7 +42,7 @@ public struct RedisClientError: CommandTransportError, Sendable {
 
     public var hint: String? {
         switch code {
-        case .authenticationFailed, .tlsFailed: message
+        case .authenticationFailed, .databaseRefused, .tlsFailed: message
         default: nil
         }
     }

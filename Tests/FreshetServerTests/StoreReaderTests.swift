@@ -77,6 +77,8 @@ struct StoreReaderTests {
         let message = "there is no store at mysql://"
         #expect(problems("store: mysql://h\nfields: {}", flag: "memory://") == ["f: \(message)"])
         #expect(problems("store: redis://h\nfields: {}", flag: "mysql://h") == ["--store: \(message)"])
+        let port = "The Redis URL cannot be understood. Its port is not between 1 and 65535."
+        #expect(problems("store: redis://h:70000\nfields: {}", flag: "memory://") == ["f: \(port)"])
         for store in ["redis://h", "upstash://", "UPSTASH:///"] {
             #expect(problems("store: \(store)\nfields: {}", flag: "memory://").isEmpty)
         }

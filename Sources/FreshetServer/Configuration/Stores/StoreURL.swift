@@ -69,7 +69,7 @@ extension StoreLocation {
             }
             return nil
         } catch {
-            return ("\(error)", "write \(form.text)")
+            return ((error as? RedisClientError)?.message ?? "\(error)", "write \(form.text)")
         }
     }
 }
