@@ -190,6 +190,7 @@ struct ConfigurationTests {
             ("refreshEvery: '0 0 30 2 *'", "never comes"),
             ("refreshEvery: '@often'", "is no cron expression"),
             ("idleAfter: 1w", "'1w' is no time for idleAfter"),
+            ("idleAfter: 500ms", "idleAfter is 500ms – make it 1s at least"),
             ("idleAfter: 36601d", "idleAfter is 36601d – make it at most 36600d"),
         ]
     )

@@ -38,8 +38,11 @@ struct FlightRunner: Sendable {
             }
             tools.note(snapshot, of: field)
             guard let stored = decoded(snapshot, held: held, askedAt: askedAt) else {
-                if let kept = keepOwn(held, in: snapshot.generation, askedAt: askedAt) { return .answered(kept) }
-                return try await replaceBadBytes()
+                guard let own = own(held, in: snapshot.generation, askedAt: askedAt) else {
+                    return try await replaceBadBytes()
+                }
+                guard believes(own, &attempts) else { continue }
+                return .answered(cached(own, in: .l1))
             }
             let (entry, tier) = latest(stored, held, in: snapshot.generation, askedAt: askedAt)
             guard believes(entry, &attempts) else { continue }
@@ -72,16 +75,11 @@ struct FlightRunner: Sendable {
 
     /// What was held goes on to its end where the store has another type's value of the same generation: two versions of a
     /// program would load against each other, and nothing has been invalidated.
-    private func keepOwn(
-        _ held: Entry?,
-        in generation: Generation?,
-        askedAt: MonotonicInstant
-    ) -> FlightAnswer? {
+    private func own(_ held: Entry?, in generation: Generation?, askedAt: MonotonicInstant) -> Entry? {
         guard let held = held?.checked(at: askedAt), held.generation != nil, held.generation == generation,
-            held.freshUntil > tools.spawner.now(), !desk.wantsMore(id, than: held),
-            desk.keepAnswer(id, of: generation, { $0.hold(held, of: field.key) })
+            held.freshUntil > tools.spawner.now(), !desk.wantsMore(id, than: held)
         else { return nil }
-        return cached(held, in: .l1)
+        return held
     }
 
     private func replaceBadBytes() async throws -> FlightOutcome {

@@ -1,7 +1,8 @@
 import BoundedCache
 
-/// The loads that a task runs inside of. A load in a task of its own takes it along, so that one that waits for itself is
-/// found out, and one that another waits for needs no place.
+/// The loads that a task runs inside of. A load in a task of its own takes along that of whoever opened it, so that one
+/// that waits for itself is found out, and one that another waits for needs no place. Of who joins it later nothing is
+/// known across fields and shared loads.
 struct LoadLineage: Sendable {
     @TaskLocal static var current = LoadLineage()
 

@@ -59,10 +59,12 @@ final class FieldSchedule: Sendable {
     }
 
     private func handle(_ event: (inout State) -> [RefreshAction]) {
-        let changes = state.withLockedValue { state in
-            let actions = event(&state)
-            return state.isRunning ? perform(actions, &state) : []
+        let (changes, timer) = state.withLockedValue { state in
+            let (actions, timer) = (event(&state), state.timer)
+            guard state.isRunning, !actions.isEmpty else { return ([Bool](), nil as SpawnedTask?) }
+            return (perform(actions, &state), timer)
         }
+        timer?.cancel()
         for isPaused in changes {
             tools.logger.info(
                 isPaused ? "scheduled refresh pauses until somebody reads the field" : "scheduled refresh goes on",
@@ -77,14 +79,12 @@ final class FieldSchedule: Sendable {
         for action in actions {
             switch action {
             case .sleep(let time):
-                state.timer?.cancel()
                 state.timer = tools.spawner.spawn {
                     guard (try? await self.clock.sleep(until: time)) != nil else { return }
                     self.tools.l1.forgetRead(self.field.key)
                     self.handle { $0.machine.wake(at: self.clock.now()) }
                 }
             case .ask(let slot):
-                state.timer?.cancel()
                 state.load = tools.spawner.spawn {
                     let answer = await self.ask(slot)
                     self.handle { $0.machine.answered(answer, at: self.clock.now()) }

@@ -116,8 +116,11 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        isBroken = true
-        if let error = error as? HTTPParserError { refusalOfHead = limits.refusal(ofHead: error) }
+        if let error = error as? HTTPParserError {
+            refusalOfHead = limits.refusal(ofHead: error)
+        } else {
+            isBroken = true
+        }
         context.fireErrorCaught(error)
     }
 

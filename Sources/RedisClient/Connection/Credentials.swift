@@ -164,7 +164,8 @@ extension RedisClient {
         do {
             try await Self.twice { try await node.connect(until: deadline) }
         } catch let error as RedisClientError where error.code != .authenticationFailed {
-            // It is not there.
+            // It is not there, or nobody waits any more.
+            if Task.isCancelled { throw error }
         }
     }
 

@@ -112,7 +112,7 @@ struct Handshake: Sendable {
             fallsBack = true
             helloRefusal = error
             return nil
-        case .select:
+        case .select where error.code == .generic:
             return RedisClientError(.databaseRefused, "The server refused the database.", underlying: error)
         case .track:
             return Self.noTracking(error)

@@ -66,6 +66,12 @@ struct FieldReader {
         policy.settle = mapping["settle"]?.duration(atLeast: .milliseconds(1))
         policy.refreshEvery = mapping["refreshEvery"].flatMap { readSchedule($0, ttl: ttl) }
         read("idleAfter", into: \.idleAfter)
+        if policy.idleAfter > .zero, policy.idleAfter < .seconds(1) {
+            mapping["idleAfter"]?.report(
+                "idleAfter is \(policy.idleAfter.configurationText)",
+                "make it 1s at least, or 0 for a refresh that never pauses"
+            )
+        }
         read("httpMaxAge", into: \.httpMaxAge)
         return policy
     }
