@@ -44,6 +44,9 @@ extension FieldPolicy {
     /// The longest that any of its times may be: 100 years.
     package static let longestTime = Duration.seconds(100 * 366 * 86_400)
 
+    /// The shortest ``idleAfter`` but zero: reads are told to the store several times in it.
+    package static let shortestIdle = Duration.seconds(1)
+
     /// What cannot be, in words.
     package var problems: [String] {
         let least = Duration.milliseconds(1)
@@ -58,7 +61,9 @@ extension FieldPolicy {
         var problems = times.compactMap { name, time, least in
             time.flatMap { Self.problem(of: $0, least: least) }.map { "\(name) \($0)" }
         }
-        if idleAfter > .zero, idleAfter < .seconds(1) { problems.append("idleAfter must be zero or at least a second") }
+        if idleAfter > .zero, idleAfter < Self.shortestIdle {
+            problems.append("idleAfter must be zero or at least a second")
+        }
         if !(0...1).contains(jitter) { problems.append("jitter must be between 0 and 1") }
         return problems
     }

@@ -29,10 +29,12 @@ struct Fleet {
     func node(
         _ store: (any CacheStore)? = nil,
         name: String = "",
+        l1Recheck: Duration = .seconds(2),
         logger: Logger = Logger(label: "test")
     ) async throws -> FieldCache {
         var configuration = FieldCache.Configuration()
         configuration.nodeName = name
+        configuration.l1Recheck = l1Recheck
         let cache = CacheService(store: store ?? self.store, spawner: spawner, logger: Logger(label: "test"))
         try await cache.initialize()
         return FieldCache(

@@ -1,6 +1,5 @@
 import Freshet
 import FreshetTesting
-import Logging
 import Testing
 
 @Suite("Durations")
@@ -28,17 +27,7 @@ struct DurationTests {
     @Test("what is held may be believed for ever")
     func recheck() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        var configuration = FieldCache.Configuration()
-        configuration.l1Recheck = .seconds(Int64.max)
-        let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: Logger(label: "test"))
-        try await cache.initialize()
-        let node = FieldCache(
-            cache: cache,
-            catalog: try FieldCatalog([fleet.field]),
-            configuration: configuration,
-            spawner: fleet.spawner,
-            logger: Logger(label: "test")
-        )
+        let node = try await fleet.node(l1Recheck: .seconds(Int64.max))
         _ = try await node.value(of: fleet.field)
         await fleet.spawner.advance(by: .seconds(59))
         #expect(try await node.read(fleet.field).tier == .l1)

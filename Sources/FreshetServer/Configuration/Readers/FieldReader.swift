@@ -66,7 +66,7 @@ struct FieldReader {
         policy.settle = mapping["settle"]?.duration(atLeast: .milliseconds(1))
         policy.refreshEvery = mapping["refreshEvery"].flatMap { readSchedule($0, ttl: ttl) }
         read("idleAfter", into: \.idleAfter)
-        if policy.idleAfter > .zero, policy.idleAfter < .seconds(1) {
+        if policy.idleAfter > .zero, policy.idleAfter < FieldPolicy.shortestIdle {
             mapping["idleAfter"]?.report(
                 "idleAfter is \(policy.idleAfter.configurationText)",
                 "make it 1s at least, or 0 for a refresh that never pauses"
