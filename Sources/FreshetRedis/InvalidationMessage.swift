@@ -2,8 +2,8 @@ public import Freshet
 
 /// What the scripts publish when they change a field's entry, so that other processes drop their copies of it.
 ///
-/// Its text is the generation, the action and the key, with one space between; the key is last because it may hold
-/// anything.
+/// Its text is the generation, the action, the mark of the lease or `-`, and the key, with one space between; the key is
+/// last because it may hold anything.
 public struct InvalidationMessage: Sendable, Hashable {
     /// The channel the messages are published on.
     public static let channel = "freshet:invalidations"
@@ -21,31 +21,35 @@ public struct InvalidationMessage: Sendable, Hashable {
     /// The generation of the key since then.
     public var generation: String
     public var action: Action
+    /// The ``Lease/mark`` of the lease under which what was stored was loaded, if it was.
+    public var leaseMark: String?
     public var key: String
 
-    public init(generation: String, action: Action, key: String) {
+    public init(generation: String, action: Action, leaseMark: String? = nil, key: String) {
         self.generation = generation
         self.action = action
+        self.leaseMark = leaseMark
         self.key = key
     }
 
     /// The message a payload is; nil if it is none, as a later version of Freshet may publish.
     public init?(payload: some StringProtocol) {
         // A key that begins with a combining mark makes one character with the space before it.
-        let parts = payload.utf8.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
+        let parts = payload.utf8.split(separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
             .map { String(decoding: $0, as: UTF8.self) }
-        guard parts.count == 3, !parts[0].isEmpty, let action = Action(rawValue: parts[1]), !parts[2].isEmpty
+        guard parts.count == 4, !parts[0].isEmpty, let action = Action(rawValue: parts[1]), !parts[2].isEmpty,
+            !parts[3].isEmpty
         else { return nil }
-        self.init(generation: parts[0], action: action, key: parts[2])
+        self.init(generation: parts[0], action: action, leaseMark: parts[2] == "-" ? nil : parts[2], key: parts[3])
     }
 
-    public var payload: String { "\(generation) \(action.rawValue) \(key)" }
+    public var payload: String { "\(generation) \(action.rawValue) \(leaseMark ?? "-") \(key)" }
 
     /// What it means to the caches of a process.
     public var event: BackplaneEvent {
         let change: BackplaneEvent.Change =
             switch action {
-            case .fill: .filled
+            case .fill: .filled(under: leaseMark)
             case .expire: .invalidated(.expire)
             case .remove: .invalidated(.remove)
             }

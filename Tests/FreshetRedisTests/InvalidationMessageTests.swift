@@ -6,12 +6,14 @@ import Testing
     @Test(arguments: [InvalidationMessage.Action.fill, .expire, .remove])
     func isReadAsItWasWritten(_ action: InvalidationMessage.Action) {
         for key in ["agents", "a b  c ", "ñ\r\n", "{eu}:x", "\u{301}x"] {
-            let message = InvalidationMessage(generation: "0f", action: action, key: key)
-            #expect(InvalidationMessage(payload: message.payload) == message)
+            for mark in [nil, "c5e"] {
+                let message = InvalidationMessage(generation: "0f", action: action, leaseMark: mark, key: key)
+                #expect(InvalidationMessage(payload: message.payload) == message)
+            }
         }
     }
 
-    @Test(arguments: ["", "x", "x fill", "x fill ", " fill key", "x burn key", "fill"])
+    @Test(arguments: ["", "x", "x fill", "x fill -", "x fill - ", "x fill  key", " fill - key", "x burn - key", "fill"])
     func whatIsNoneIsNil(_ payload: String) {
         #expect(InvalidationMessage(payload: payload) == nil)
     }
@@ -19,10 +21,10 @@ import Testing
     @Test func isAnEventOfTheBackplane() {
         let generation = Generation("g")
         let events = [InvalidationMessage.Action.fill, .expire, .remove]
-            .map { InvalidationMessage(generation: "g", action: $0, key: "k").event }
+            .map { InvalidationMessage(generation: "g", action: $0, leaseMark: "c5e", key: "k").event }
         #expect(
             events == [
-                .changed(key: "k", .filled, generation), .changed(key: "k", .invalidated(.expire), generation),
+                .changed(key: "k", .filled(under: "c5e"), generation), .changed(key: "k", .invalidated(.expire), generation),
                 .changed(key: "k", .invalidated(.remove), generation),
             ]
         )

@@ -10,7 +10,13 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct RedisStoreTests {
     private let long = Duration.seconds(1000)
 
-    private func load(_ store: RedisStore, _ key: String, _ text: String, staleFor: Duration = .zero) async throws {
+    @discardableResult
+    private func load(
+        _ store: RedisStore,
+        _ key: String,
+        _ text: String,
+        staleFor: Duration = .zero
+    ) async throws -> Lease {
         let request = LeaseRequest(purpose: .renew, holdFor: long, freshFor: long)
         guard case .granted(let lease, _) = try await store.leaseEntry(key, request) else {
             throw CacheError(.storeRejected, "no lease")
@@ -18,6 +24,7 @@ import Testing
         let bytes = ByteBuffer(string: text)
         let fill = EntryFill(content: .value(bytes, digest: bytes.sha1), freshFor: long, staleFor: staleFor)
         #expect(try await store.fillEntry(key, lease, with: fill) == .stored(lease.generation))
+        return lease
     }
 
     // MARK: Stored form
@@ -128,7 +135,7 @@ import Testing
         let subscription = try await client.subscribe(to: [InvalidationMessage.channel])
         let key = "odd key: ñ\r\n{x}"
 
-        try await load(store, key, "[1]", staleFor: long)
+        let lease = try await load(store, key, "[1]", staleFor: long)
         try await store.invalidateEntry(key, .expire)
         try await store.invalidateEntry(key, .remove)
         let force = LeaseRequest(purpose: .force(.expire, cooldown: .zero), holdFor: long, freshFor: long)
@@ -148,6 +155,7 @@ import Testing
             messages.append(received)
         }
         #expect(messages.map(\.action) == [.fill, .expire, .remove, .expire, .fill, .remove])
+        #expect(messages.map(\.leaseMark) == [lease.mark] + Array(repeating: nil, count: 5))
         #expect(messages.allSatisfy { $0.key == key })
         #expect(messages.suffix(2).map { Generation($0.generation) } == [adopted.generation, deleted.generation])
         await client.close()

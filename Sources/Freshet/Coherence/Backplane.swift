@@ -20,8 +20,9 @@ public enum BackplaneEvent: Sendable, Hashable {
     case everythingWritten
 
     public enum Change: Sendable, Hashable {
-        /// A value or an absence was stored.
-        case filled
+        /// A value or an absence was stored, under the lease with that ``Lease/mark``; nil where what another program
+        /// wrote was adopted.
+        case filled(under: String?)
         case invalidated(Invalidation)
     }
 }

@@ -213,7 +213,7 @@ extension FlightRunner {
         let entry =
             isUnchecked
             ? entry(payload, fill, basis: basis, begunAt: begunAt, at: sentAt)
-            : entry(payload, fill, generation, at: sentAt)
+            : entry(payload, fill, generation, leaseMark: lease?.mark, at: sentAt)
         // The backplane may have told of the lease's own invalidation.
         let isKept = desk.keepLoaded(id, of: generation ?? lease?.generation, isStored: generation != nil) {
             $0.hold($1 ? entry.suspected : entry, of: field.key)

@@ -87,12 +87,14 @@ extension FlightRunner {
     /// What a load has brought.
     ///
     /// - Parameters:
+    ///   - leaseMark: of the lease under which the store has taken it.
     ///   - basis: what the store, which has not taken it, showed when the load began, if it was there.
     ///   - begunAt: when that was; nil where the store has taken it.
     func entry(
         _ payload: Payload?,
         _ fill: EntryFill? = nil,
         _ generation: Generation? = nil,
+        leaseMark: String? = nil,
         basis: LoadBasis? = nil,
         begunAt: MonotonicInstant? = nil,
         at instant: MonotonicInstant
@@ -107,6 +109,7 @@ extension FlightRunner {
             freshUntil: freshUntil,
             staleUntil: freshUntil + (fill?.staleFor ?? .zero),
             checkedAt: begunAt ?? instant,
+            leaseMark: leaseMark,
             basis: basis,
             begunAt: begunAt
         )

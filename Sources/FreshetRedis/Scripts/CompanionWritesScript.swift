@@ -69,8 +69,10 @@ extension EntryScripts {
             prolong()
         end
 
-        local function publish(action)
-            redis.call('PUBLISH', '\(InvalidationMessage.channel)', entry.generation .. ' ' .. action .. ' ' .. key)
+        local function publish(action, token)
+            local mark = token and string.sub(redis.sha1hex(token), 1, 15) or '-'
+            local message = entry.generation .. ' ' .. action .. ' ' .. mark .. ' ' .. key
+            redis.call('PUBLISH', '\(InvalidationMessage.channel)', message)
         end
         """
 }

@@ -57,7 +57,7 @@ extension EntryScripts {
         -- So late that the value is stale. Not first, or a server short of memory would let the rest through.
         if content ~= 'absent' and not entry.plainUntil then redis.call('DEL', key) end
         \(isTracked ? "redis.call('EXISTS', key)" : "")
-        publish('fill')
+        publish('fill', token)
         return {'stored'}
         """
     }

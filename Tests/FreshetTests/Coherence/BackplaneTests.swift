@@ -263,7 +263,7 @@ struct BackplaneTests {
         let bytes = ByteBuffer(string: "\"v2\"")
         let fill = EntryFill(content: .value(bytes, digest: bytes.sha1), freshFor: .seconds(60))
         _ = try await fleet.store.fillEntry("agents_list", lease, with: fill)
-        node.backplane.send(.changed(key: "agents_list", .filled, lease.generation))
+        node.backplane.send(.changed(key: "agents_list", .filled(under: nil), lease.generation))
         node.store.recover()
         await fleet.spawner.advance(by: .milliseconds(100))
         #expect(try await reader.value == "v2")
@@ -357,7 +357,7 @@ struct BackplaneTests {
         fleet.source.end(1, value: "v1")
         #expect(try await loading.value == "v1")
         let asked = (node.store.calls(of: .lease), node.store.calls(of: .read))
-        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
+        node.backplane.send(.changed(key: "agents_list", .filled(under: nil), try await node.generation))
         #expect(try await waiting.value == "v1")
         #expect(node.store.calls(of: .lease) + node.store.calls(of: .read) == asked.0 + asked.1 + 1)
         #expect(fleet.source.loads == 1)
@@ -379,7 +379,7 @@ struct BackplaneTests {
         try await fleet.source.waitForLoads(2)
         fleet.source.end(2, value: "v2")
         #expect(try await loading.value == "v2")
-        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
+        node.backplane.send(.changed(key: "agents_list", .filled(under: nil), try await node.generation))
         #expect(try await waiting.value == "v2")
         fleet.source.end(1, value: "v1")
         _ = try await overtaken.value
@@ -401,7 +401,7 @@ struct BackplaneTests {
         try await waitUntil("another look") { node.store.calls(of: .lease) == 2 }
         fleet.source.end(1, value: "v1")
         #expect(try await loading.value == "v1")
-        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
+        node.backplane.send(.changed(key: "agents_list", .filled(under: nil), try await node.generation))
         #expect(try await waiting.value == "v1")
         node.run.cancel()
     }
@@ -530,7 +530,7 @@ struct BackplaneTests {
         #expect(try await forced.value.isStored)
         #expect(try await node.cache.read(node.fleet.field).tier == .l1)
         let reads = node.store.calls(of: .read)
-        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
+        node.backplane.send(.changed(key: "agents_list", .filled(under: nil), try await node.generation))
         for _ in 0..<3 { #expect(try await node.cache.read(node.fleet.field).value == "v1") }
         #expect(node.store.calls(of: .read) == reads + 1, "one look at what the message may have been about")
         #expect(node.fleet.source.loads == 1)
@@ -548,7 +548,7 @@ struct BackplaneTests {
             isForced ? try await node.cache.refresh(fleet.field) : try await node.cache.read(fleet.field)
         }
         try await fleet.source.waitForLoads(1)
-        let change: BackplaneEvent.Change = isForced ? .invalidated(.expire) : .filled
+        let change: BackplaneEvent.Change = isForced ? .invalidated(.expire) : .filled(under: nil)
         node.backplane.send(.changed(key: "agents_list", change, try await node.generation))
         node.store.inject(.fail(CacheError(.storeUnavailable, "full")), into: [.fill])
         fleet.source.end(1, value: "v1")
@@ -564,7 +564,7 @@ struct BackplaneTests {
         _ = try await node.cache.value(of: node.fleet.field)
         let other = try await node.fleet.node()
         #expect(try await other.refresh(node.fleet.field).value == "v2")
-        node.backplane.send(.changed(key: "agents_list", .filled, try await node.generation))
+        node.backplane.send(.changed(key: "agents_list", .filled(under: nil), try await node.generation))
         let reading = try await node.cache.read(node.fleet.field)
         #expect((reading.value, reading.tier) == ("v2", .l2))
         node.run.cancel()

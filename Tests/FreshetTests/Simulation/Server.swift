@@ -49,7 +49,7 @@ final class Server: ForwardingStore {
         let outcome = try await store.fillEntry(key, lease, with: fill)
         if case .stored = outcome {
             tellWritten(key)
-            await publish(key, .filled)
+            await publish(key, .filled(under: lease.mark))
         }
         watch()
         return outcome

@@ -35,8 +35,8 @@ extension FieldCache: Service {
         case .lost:
             gapCheck.stop()
             pulse.wake(isUrgent: true)
-        case .changed(let key, .filled, let generation):
-            desk.tell(key, generation, isInvalidation: false) { $0.suspect(key) }
+        case .changed(let key, .filled(let mark), let generation):
+            desk.tell(key, generation, isInvalidation: false) { $0.suspect(key, unlessLoadedUnder: mark) }
         case .changed(let key, .invalidated(let invalidation), let generation):
             record(invalidation, .backplane, of: key)
             desk.tell(key, generation, isInvalidation: true) {

@@ -7,6 +7,8 @@ final class Entry: Sendable {
     let payload: Payload?
     /// That the key had when this was last held against the store; nil where the store has not been given it.
     let generation: Generation?
+    /// Where this process has loaded and stored it: of the lease.
+    let leaseMark: String?
     /// Where the store does not hold it: what it showed when the load began, unless it was away.
     let basis: LoadBasis?
     /// Where the store was not given it: when the load began.
@@ -35,11 +37,13 @@ final class Entry: Sendable {
         staleUntil: MonotonicInstant,
         checkedAt: MonotonicInstant,
         comparedAt: MonotonicInstant = .distantPast,
+        leaseMark: String? = nil,
         basis: LoadBasis? = nil,
         begunAt: MonotonicInstant? = nil
     ) {
         self.payload = payload
         self.generation = generation
+        self.leaseMark = leaseMark
         self.basis = basis
         self.begunAt = begunAt
         self.sourceETag = sourceETag
@@ -137,6 +141,7 @@ final class Entry: Sendable {
             staleUntil: staleUntil,
             checkedAt: checkedAt,
             comparedAt: comparedAt,
+            leaseMark: leaseMark,
             basis: basis,
             begunAt: begunAt
         )

@@ -45,9 +45,10 @@ struct L1Change: ~Copyable {
         }
     }
 
-    /// Has the store asked before what is held is served.
-    mutating func suspect(_ key: String) {
-        if let entry = peek(key) { hold(entry.suspected, of: key) }
+    /// Has the store asked before what is held is served, unless that is what was stored.
+    mutating func suspect(_ key: String, unlessLoadedUnder mark: String?) {
+        guard let entry = peek(key), mark == nil || entry.leaseMark != mark else { return }
+        hold(entry.suspected, of: key)
     }
 
     /// The same, for what somebody is said to have written.

@@ -1,3 +1,5 @@
+internal import NIOCore
+
 /// Leave to load, valid while its token, generation and digest are the companion's.
 public struct Lease: Sendable, Hashable {
     public let token: String
@@ -10,4 +12,7 @@ public struct Lease: Sendable, Hashable {
         self.generation = generation
         self.digest = digest
     }
+
+    /// Names the lease to those who need not know its token: the first 15 digits of the token's SHA-1.
+    public var mark: String { String(ByteBuffer(string: token).sha1.prefix(15)) }
 }
