@@ -24,7 +24,8 @@ import Testing
             .map { InvalidationMessage(generation: "g", action: $0, leaseMark: "c5e", key: "k").event }
         #expect(
             events == [
-                .changed(key: "k", .filled(under: "c5e"), generation), .changed(key: "k", .invalidated(.expire), generation),
+                .changed(key: "k", .filled(under: "c5e"), generation),
+                .changed(key: "k", .invalidated(.expire), generation),
                 .changed(key: "k", .invalidated(.remove), generation),
             ]
         )
