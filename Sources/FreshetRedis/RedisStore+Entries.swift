@@ -46,7 +46,7 @@ extension RedisStore {
     }
 
     private func settle(_ keys: [String], _ request: EntryRead) async throws -> EntrySnapshot {
-        let arguments: [RESPArgument] = [Self.span(request.freshFor), .string(nonce())]
+        let arguments: [RESPArgument] = [Self.span(request.freshFor), Self.span(request.staleFor), .string(nonce())]
         var snapshot = try EntryReply(try await evaluate(scripts.settle, keys, arguments)).complete()
         if let known = request.known, known.generation == snapshot.generation, known.digest == snapshot.digest {
             snapshot.content = .unchanged
@@ -100,8 +100,8 @@ extension RedisStore {
         }
         let arguments: [RESPArgument] =
             [
-                .string(purpose), Self.span(request.holdFor), Self.span(request.freshFor), Self.span(cooldown),
-                .string(request.token), .string(nonce()),
+                .string(purpose), Self.span(request.holdFor), Self.span(request.freshFor), Self.span(request.staleFor),
+                Self.span(cooldown), .string(request.token), .string(nonce()),
             ] + schedule
         let reply = try await evaluate(scripts.lease, try Self.keys(key), arguments).array ?? []
         guard reply.count == 3, let outcome = reply[0].string, let digest = reply[1].string else {

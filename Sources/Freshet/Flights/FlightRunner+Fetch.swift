@@ -75,7 +75,7 @@ extension FlightRunner {
     private func storedInstead(of error: CacheError, beside kept: Entry?) async throws -> FlightOutcome? {
         let askedAt = tools.spawner.now()
         try await tools.backlog.flush(field.key)
-        let request = EntryRead(freshFor: field.policy.ttl, known: kept?.known)
+        let request = EntryRead(under: field.policy, known: kept?.known)
         let snapshot = try await tools.store.readEntry(field.key, request)
         let stored = decoded(snapshot, held: kept, askedAt: askedAt) ?? Decoded()
         let (latest, tier) = latest(stored, kept, in: snapshot.generation, askedAt: askedAt)

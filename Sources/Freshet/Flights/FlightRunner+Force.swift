@@ -105,7 +105,7 @@ extension FlightRunner {
             askedAt = tools.spawner.now()
             desk.asksStore(id)
             do {
-                snapshot = try await tools.store.readEntry(field.key, EntryRead(freshFor: field.policy.ttl))
+                snapshot = try await tools.store.readEntry(field.key, EntryRead(under: field.policy))
             } catch {
                 try Self.rethrowCancellation(error)
                 tools.noteStoreError(error, .read)

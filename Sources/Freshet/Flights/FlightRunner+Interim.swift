@@ -35,7 +35,7 @@ extension FlightRunner {
         let askedAt = tools.spawner.now()
         do {
             try await tools.backlog.flush(field.key)
-            let request = EntryRead(freshFor: field.policy.ttl, known: held.known)
+            let request = EntryRead(under: field.policy, known: held.known)
             let snapshot = try await tools.store.readEntry(field.key, request)
             // L1 is the load's to fill: what it brings is newer than this.
             let stored = decoded(snapshot, held: held, askedAt: askedAt)

@@ -75,6 +75,7 @@ extension FlightRunner {
             purpose: purpose,
             holdFor: leaseTime,
             freshFor: field.policy.ttl,
+            staleFor: field.policy.staleWindow,
             token: (tools.nodeName.isEmpty ? "" : tools.nodeName + "/") + String(tools.spawner.random(), radix: 16)
         )
         desk.asksStore(id)

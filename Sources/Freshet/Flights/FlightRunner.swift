@@ -29,7 +29,7 @@ struct FlightRunner: Sendable {
                 desk.asksStore(id)
                 snapshot = try await tools.store.readEntry(
                     field.key,
-                    EntryRead(freshFor: field.policy.ttl, known: held?.known)
+                    EntryRead(under: field.policy, known: held?.known)
                 )
             } catch {
                 try Self.rethrowCancellation(error)

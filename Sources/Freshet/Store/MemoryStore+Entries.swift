@@ -8,7 +8,7 @@ extension MemoryStore {
             snapshot = record.snapshot(at: now, held: request.known)
         } else {
             snapshot = try update(key) { record, now in
-                try record.settle(at: now, freshFor: request.freshFor, nonce: nonce())
+                try record.settle(at: now, freshFor: request.freshFor, staleFor: request.staleFor, nonce: nonce())
                 return record.snapshot(at: now, held: request.known)
             }
         }
@@ -30,7 +30,7 @@ extension MemoryStore {
     public func leaseEntry(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
         try CompanionKey.validate(key)
         return try update(key) { record, now in
-            try record.settle(at: now, freshFor: request.freshFor, nonce: nonce())
+            try record.settle(at: now, freshFor: request.freshFor, staleFor: request.staleFor, nonce: nonce())
             let time = spawner.wallTime()
             var outcome = try record.lease(request, at: now, time, nonce: nonce())
             outcome.snapshot.time = time

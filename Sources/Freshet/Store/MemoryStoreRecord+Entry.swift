@@ -7,11 +7,11 @@ extension MemoryStoreRecord {
         case deleted
     }
 
-    /// Whether ``settle(at:freshFor:nonce:)`` has nothing to do.
+    /// Whether ``settle(at:freshFor:staleFor:nonce:)`` has nothing to do.
     func isSettled(at now: MonotonicInstant) throws -> Bool {
         let expectedUntil = companion?.known?.plainUntil
         guard try string() != nil else {
-            return expectedUntil == nil || now >= companion?.known?.freshUntil ?? now
+            return now >= expectedUntil ?? now
         }
         return plain?.digest != nil && now < expectedUntil ?? now
     }
@@ -22,7 +22,7 @@ extension MemoryStoreRecord {
         guard let known = companion?.known, let plainUntil = known.plainUntil else {
             return bytes == nil ? nil : .written
         }
-        guard let bytes else { return now < known.freshUntil ? .deleted : nil }
+        guard let bytes else { return now < plainUntil ? .deleted : nil }
         // What is there longer than what was stored is not what was stored.
         guard now < plainUntil else { return .written }
         if plain?.digest == nil {
@@ -33,14 +33,15 @@ extension MemoryStoreRecord {
     }
 
     /// Adopts what another program wrote, and drops what another program deleted.
-    mutating func settle(at now: MonotonicInstant, freshFor: Duration, nonce: String) throws {
+    mutating func settle(at now: MonotonicInstant, freshFor: Duration, staleFor: Duration, nonce: String) throws {
         switch try foreignChange(at: now) {
         case nil: return
         case .deleted:
             move(to: nonce, at: now)
             companion?.known = nil
         case .written:
-            let digest = try string()?.sha1
+            let bytes = try string()
+            let digest = bytes?.sha1
             let plainUntil = plain?.deadline ?? .distantFuture
             let freshUntil = min(plainUntil, now + max(freshFor, .zero))
             move(to: nonce, at: now)
@@ -49,8 +50,9 @@ extension MemoryStoreRecord {
                 digest: digest,
                 created: now,
                 freshUntil: freshUntil,
-                staleUntil: freshUntil,
-                plainUntil: plainUntil
+                staleUntil: freshUntil + max(staleFor, .zero),
+                plainUntil: plainUntil,
+                staleCopy: staleFor > .zero ? bytes : nil
             )
         }
         keep(at: now)

@@ -73,7 +73,8 @@ extension EntryScripts {
 
         -- Where the clock has been set back by more than a moment, the end of what began before says nothing.
         local function isAhead(time) return time ~= nil and time > now + 1000 end
-        if isAhead(entry.created) then
+        local isSetBack = isAhead(entry.created)
+        if isSetBack then
             local staleFor = math.max(0, entry.staleUntil - entry.freshUntil)
             entry.created, entry.freshUntil = now, math.min(entry.freshUntil, now)
             entry.staleUntil = math.min(entry.staleUntil, now + staleFor)
@@ -83,6 +84,14 @@ extension EntryScripts {
         if isAhead(entry.forcedAt) then entry.forcedToken, entry.forcedAt, entry.cooldownUntil = nil, nil, nil end
         if entry.failureUntil and isAhead(entry.failureAt) then entry.failureUntil = math.min(entry.failureUntil, now) end
         if isAhead(entry.slot) then entry.slot, entry.slotToken = nil, nil end
+
+        -- Whether the plain key is to hold the value: if it does not, another program has deleted it. An adopted value may
+        -- be there longer than it is fresh; when that ends is known to the millisecond.
+        local function isDue()
+            if not entry.plainUntil then return false end
+            if now < entry.freshUntil then return true end
+            return not isSetBack and (entry.plainUntil == 0 or now < entry.plainUntil - 1)
+        end
 
         -- What the store knows at this moment. `value` is handed out if there is anything to hand out.
         local function snapshot(kind, value)

@@ -2,14 +2,14 @@ extension EntryScripts {
     /// Grants leave to load, or says why not: `{outcome, leased digest, snapshot}`.
     ///
     /// Arguments: purpose (`read`, `renew`, `schedule`, or a forced load's invalidation), milliseconds the lease holds,
-    /// the field's ttl, the cooldown of forced loads, the lease's token, the generation there is to be if it moves. For
-    /// a schedule also the slot's start, milliseconds since the last read (or empty), after how many without one the
+    /// the field's ttl and its stale window, the cooldown of forced loads, the lease's token, the generation there is to be
+    /// if it moves. For a schedule also the slot's start, milliseconds since the last read (or empty), after how many without one the
     /// field is idle, and how many to remember all that.
     static let leaseEntry = """
-        local purpose, holdFor, freshFor, cooldown = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-        local token, generation, forcedAt = ARGV[5], ARGV[6], nil
+        local purpose, holdFor, cooldown = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
+        local token, generation, forcedAt = ARGV[6], ARGV[7], nil
 
-        settle(freshFor, generation)
+        settle(tonumber(ARGV[3]), tonumber(ARGV[4]), generation)
         local isHeld = entry.leaseUntil ~= nil and now < entry.leaseUntil
         local isFresh = entry.content and now < entry.freshUntil and (entry.content == 'absent' or entry.plainUntil)
         -- A server that takes no writes any longer takes the holder's neither. Those who wait for a load that takes long
@@ -31,8 +31,8 @@ extension EntryScripts {
                 return {'held', '', current()}
             end
         elseif purpose == 'schedule' then
-            local slot, idleAfter, keepUntil = tonumber(ARGV[7]), tonumber(ARGV[9]), now + tonumber(ARGV[10])
-            local read, margin = ARGV[8] ~= '' and now - tonumber(ARGV[8]) or 0, math.floor(idleAfter / 8)
+            local slot, idleAfter, keepUntil = tonumber(ARGV[8]), tonumber(ARGV[10]), now + tonumber(ARGV[11])
+            local read, margin = ARGV[9] ~= '' and now - tonumber(ARGV[9]) or 0, math.floor(idleAfter / 8)
             local lastRead, kept = entry.lastRead or now, entry.scheduleUntil or 0
             if read > lastRead + margin then lastRead = read end
             if kept + margin < keepUntil then kept = keepUntil end

@@ -8,7 +8,7 @@ extension EntryScripts {
         -- What another program did to the plain value since the companion last knew it: 'written', 'deleted' or nil.
         local function foreignChange()
             if not entry.plainUntil then return plain and 'written' or nil end
-            if not plain then return now < entry.freshUntil and 'deleted' or nil end
+            if not plain then return isDue() and 'deleted' or nil end
             -- What is there longer than what was stored is not what was stored. Expiry goes by the time at which the
             -- script began, hence the margin.
             if entry.plainUntil > 0 and now > entry.plainUntil + \(clockMargin) then return 'written' end
@@ -17,7 +17,7 @@ extension EntryScripts {
         end
 
         -- Adopts what another program wrote, and drops what another program deleted.
-        local function settle(freshFor, generation)
+        local function settle(freshFor, staleFor, generation)
             local change = foreignChange()
             if not change then return end
             move(generation)
@@ -28,7 +28,8 @@ extension EntryScripts {
                 entry.plainUntil = rest < 0 and 0 or now + rest
                 -- A millisecond early: the plain key must not be missed while the value is fresh.
                 entry.freshUntil = now + math.max(0, rest < 0 and freshFor or math.min(freshFor, rest - 1))
-                entry.staleUntil = entry.freshUntil
+                entry.staleUntil = entry.freshUntil + staleFor
+                if staleFor > 0 then entry.copy = plain end
             end
             save()
             publish(change == 'written' and 'fill' or 'remove')

@@ -21,7 +21,7 @@ extension EntryScripts {
     /// where ``plainLength`` came before: hashing it here, or merely handing it through Lua, costs the server far more
     /// than GET. Where something must be written first, or cannot be told without hashing, the answer is `settle`.
     static let readEntry = """
-        if not exists and entry.plainUntil and now < entry.freshUntil then return {'settle'} end
+        if not exists and isDue() then return {'settle'} end
         if exists then
             if not entry.plainUntil then return {'settle'} end
             if entry.plainUntil > 0 and now > entry.plainUntil + \(clockMargin) then return {'settle'} end

@@ -159,5 +159,42 @@ extension StoreContract {
             try await trial.set(key, "[2]")
             try trial.expectValue(try await trial.read(key), "[2]")
         },
+        Check("an adopted value is stale after it was fresh, whoever adopted it, until it is deleted") { trial in
+            for isLeased in [false, true] {
+                let key = trial.key(isLeased ? "leased" : "read")
+                try await trial.set(key, "[1]")
+                if isLeased {
+                    _ = try await trial.lease(key, freshFor: StoreTrial.short, staleFor: StoreTrial.long)
+                } else {
+                    _ = try await trial.read(key, freshFor: StoreTrial.short, staleFor: StoreTrial.long)
+                }
+                try await trial.eventually("it is stale") { try await trial.read(key).freshFor <= .zero }
+                let stale = try await trial.read(key)
+                try trial.expectValue(stale, "[1]")
+                try trial.expectLong(stale.staleFor, StoreTrial.long, "the rest of its life")
+                try trial.expectEqual(try await trial.store.del([key]), 1, "deletions")
+                let deleted = try await trial.read(key)
+                try trial.expectValue(deleted, nil)
+                try trial.expect(deleted.generation != stale.generation, "the deletion was not noticed")
+            }
+        },
+        Check("an adopted value whose own time has come is stale, and what was loaded meanwhile takes its place") {
+            trial in
+            let key = trial.key()
+            var adopted = EntrySnapshot(content: .gone)
+            try await trial.eventually("it is adopted in time") {
+                try await trial.set(key, "[1]", CacheOptions(expiry: .after(.milliseconds(50))))
+                adopted = try await trial.read(key, staleFor: StoreTrial.long)
+                return adopted.content != .gone
+            }
+            let (lease, _) = try await trial.granted(key, .renew)
+            try await trial.eventually("its plain value is gone") { try await trial.get(key) == nil }
+            let stale = try await trial.read(key)
+            try trial.expectValue(stale, "[1]")
+            try trial.expect(stale.freshFor <= .zero, "it is still fresh")
+            try trial.expectEqual(stale.generation, adopted.generation, "the generation")
+            try trial.expectEqual(try await trial.fill(key, lease, "[2]"), .stored(lease.generation), "the fill")
+            try trial.expectValue(try await trial.read(key), "[2]")
+        },
     ]
 }

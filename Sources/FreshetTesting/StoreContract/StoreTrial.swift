@@ -60,17 +60,26 @@ struct StoreTrial: Sendable {
     static let long = Duration.seconds(600)
     static let short = Duration.milliseconds(1)
 
-    func read(_ key: String, freshFor: Duration = long, known: EntryRead.Known? = nil) async throws -> EntrySnapshot {
-        try await store.readEntry(key, EntryRead(freshFor: freshFor, known: known))
+    func read(
+        _ key: String,
+        freshFor: Duration = long,
+        staleFor: Duration = .zero,
+        known: EntryRead.Known? = nil
+    ) async throws -> EntrySnapshot {
+        try await store.readEntry(key, EntryRead(freshFor: freshFor, staleFor: staleFor, known: known))
     }
 
     func lease(
         _ key: String,
         _ purpose: LeaseRequest.Purpose = .read,
         holdFor: Duration = long,
-        freshFor: Duration = long
+        freshFor: Duration = long,
+        staleFor: Duration = .zero
     ) async throws -> LeaseOutcome {
-        try await store.leaseEntry(key, LeaseRequest(purpose: purpose, holdFor: holdFor, freshFor: freshFor))
+        try await store.leaseEntry(
+            key,
+            LeaseRequest(purpose: purpose, holdFor: holdFor, freshFor: freshFor, staleFor: staleFor)
+        )
     }
 
     func granted(

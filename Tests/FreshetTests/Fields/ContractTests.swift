@@ -329,6 +329,24 @@ struct ContractTests {
         #expect(fleet.source.loads == 2)
     }
 
+    @Test("C5: what another program wrote is stale as any other value", arguments: [true, false])
+    func staleForeign(ends: Bool) async throws {
+        let source = ControlledSource<String> { _ in .failure(SourceIsDown()) }
+        let fleet = Fleet(source: source) { $0.staleIfError = .seconds(100) }
+        let node = try await fleet.node()
+        let options = ends ? CacheOptions(expiry: .after(.seconds(30))) : CacheOptions()
+        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: options)
+        #expect(try await node.read(fleet.field).status == .hit)
+        await fleet.spawner.advance(by: .seconds(61))
+        for node in [node, try await fleet.node()] {
+            let reading = try await node.read(fleet.field)
+            #expect((reading.value, reading.status) == ("theirs", .stale))
+        }
+        // The hundred seconds count from the end of its freshness.
+        await fleet.spawner.advance(by: .seconds(ends ? 70 : 100))
+        #expect((await errorOf { try await node.value(of: fleet.field) } as? CacheError)?.code == .sourceFailed)
+    }
+
     @Test("C5: stale if the source fails, asked once a throttle period; neither age nor end moves")
     func staleIfError() async throws {
         let fleet = Fleet { $0.staleIfError = .seconds(100) }

@@ -13,7 +13,7 @@ extension FieldCache {
         if isTold,
             let snapshot = try? await tools.store.readEntry(
                 field.key,
-                EntryRead(freshFor: field.policy.ttl, known: held?.known)
+                EntryRead(under: field.policy, known: held?.known)
             )
         {
             isKnown = true

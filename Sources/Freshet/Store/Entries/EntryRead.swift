@@ -2,6 +2,8 @@
 public struct EntryRead: Sendable, Hashable {
     /// The field's ttl: how long an adopted value is fresh at most.
     public var freshFor: Duration
+    /// The field's stale window: for how long after that an adopted value may be served.
+    public var staleFor: Duration
     /// What the reader holds already; spares it the bytes if they are still the same.
     public var known: Known?
 
@@ -16,8 +18,13 @@ public struct EntryRead: Sendable, Hashable {
         }
     }
 
-    public init(freshFor: Duration, known: Known? = nil) {
+    public init(freshFor: Duration, staleFor: Duration = .zero, known: Known? = nil) {
         self.freshFor = freshFor
+        self.staleFor = staleFor
         self.known = known
+    }
+
+    init(under policy: FieldPolicy, known: Known? = nil) {
+        self.init(freshFor: policy.ttl, staleFor: policy.staleWindow, known: known)
     }
 }

@@ -20,6 +20,8 @@ public struct LeaseRequest: Sendable, Hashable {
     public var holdFor: Duration
     /// The field's ttl, as in ``EntryRead/freshFor``.
     public var freshFor: Duration
+    /// The field's stale window, as in ``EntryRead/staleFor``.
+    public var staleFor: Duration
     /// What the lease is to be known by. Chosen by the caller, who can so give up a lease whose grant got lost on the
     /// way. What stands before the last `/` in it, if there is one, names the holder to others; the rest is told to
     /// nobody.
@@ -30,11 +32,13 @@ public struct LeaseRequest: Sendable, Hashable {
         purpose: Purpose,
         holdFor: Duration,
         freshFor: Duration,
+        staleFor: Duration = .zero,
         token: String = String(SystemSpawner().random(), radix: 16)
     ) {
         self.purpose = purpose
         self.holdFor = holdFor
         self.freshFor = freshFor
+        self.staleFor = staleFor
         self.token = token
     }
 }
