@@ -86,11 +86,11 @@ extension EntryScripts {
         if isAhead(entry.slot) then entry.slot, entry.slotToken = nil, nil end
 
         -- Whether the plain key is to hold the value: if it does not, another program has deleted it. An adopted value may
-        -- be there longer than it is fresh; when that ends is known to the millisecond.
+        -- be there longer than it is fresh; when it ends is known but for the margin.
         local function isDue()
             if not entry.plainUntil then return false end
             if now < entry.freshUntil then return true end
-            return not isSetBack and (entry.plainUntil == 0 or now < entry.plainUntil - 1)
+            return not isSetBack and (entry.plainUntil == 0 or now < entry.plainUntil - \(clockMargin))
         end
 
         -- What the store knows at this moment. `value` is handed out if there is anything to hand out.
