@@ -98,7 +98,7 @@ package func buildApplication(
 
 /// The fields, and behind them what they stand on, however the end comes: a group whose listener fails cancels all its
 /// services at once.
-private struct FieldService: Service {
+struct FieldService: Service {
     let fields: FieldCache
     let registry: ServiceRegistry
 

@@ -160,23 +160,6 @@ struct ServeTests {
         try await other.close()
     }
 
-    @Test("C2: one that cannot listen leaves no lease behind that others would wait for")
-    func takenBesideALoad() async throws {
-        let (folder, server, source) = (try Folder(), try await RedisServer.start(), try await SlowSource.start())
-        try folder.write(
-            "fields: { slow: { ttl: 1h, refreshEvery: 30m, source: { http: { url: \(source.url) } } } }",
-            to: "freshet.yaml"
-        )
-        let other = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0)
-            .get()
-        let port = try #require(other.localAddress?.port)
-        let run = try await Run(["serve", "--port", "\(port)", "--store", server.url], directory: folder.url)
-        #expect(run.code == 69)
-        #expect(try server.command("HEXISTS {slow}:meta leaseToken").hasPrefix(":0"))
-        try await other.close()
-    }
-
     @Test("an address may stand in brackets, as in URLs", arguments: ["serve", "upstash --token t"])
     func brackets(command: String) async throws {
         let words = command.split(separator: " ").map(String.init)

@@ -29,6 +29,32 @@ struct BuildApplicationTests {
         #expect(isGone)
     }
 
+    @Test("C2: one that is cancelled, as where it cannot listen, gives its leases back before it closes its store")
+    func leases() async throws {
+        let server = try await RedisServer.start()
+        let logger = RecordedLogs().logger
+        let configuration = Configuration(store: StoreLocation(url: server.url, origin: .flag))
+        let sources = try SourceFactory(configuration: configuration, logger: logger)
+        let registry = try CoreServices.register(configuration, sources: sources, logger: logger)
+        try await registry.initializeCoreServices([.cache])
+        let (loads, begun) = AsyncStream.makeStream(of: Void.self)
+        let field = Field("slow", ttl: .seconds(3600)) {
+            begun.yield()
+            try await Task.sleep(for: .seconds(3600))
+            return 1
+        }
+        let cache = try await registry.service(.cache, as: CacheService.self)
+        let fields = FieldCache(cache: cache, catalog: try FieldCatalog([field]), logger: logger)
+        let running = Task { try await FieldService(fields: fields, registry: registry).run() }
+        let reading = Task { try await fields.value(of: field) }
+        for await _ in loads { break }
+        #expect(try server.command("HEXISTS {slow}:meta leaseToken").hasPrefix(":1"))
+        running.cancel()
+        try await running.value
+        #expect(try server.command("HEXISTS {slow}:meta leaseToken").hasPrefix(":0"))
+        _ = await reading.result
+    }
+
     @Test("connections beyond the limit wait until others have ended", arguments: [1, 100])
     func connections(limit: Int) async throws {
         var limits = ServerLimits()
