@@ -7,6 +7,7 @@ package struct ExactKey: Hashable, Sendable {
     @inlinable package init(_ text: String) { self.text = text }
 
     @inlinable
+    @inline(__always)
     package static func == (left: ExactKey, right: ExactKey) -> Bool {
         // Nearly always it is one string, or two that are short: then the words that hold them tell.
         if MemoryLayout<String>.size == MemoryLayout<ShortString>.size {
@@ -15,7 +16,12 @@ package struct ExactKey: Hashable, Sendable {
             )
             if one.low == other.low, one.last == other.last { return true }
         }
-        var (one, other) = (left.text, right.text)
+        return left.hasBytes(of: right)
+    }
+
+    @usableFromInline
+    func hasBytes(of other: ExactKey) -> Bool {
+        var (one, other) = (text, other.text)
         return one.withUTF8 { one in
             other.withUTF8 { other in one.count == other.count && one.elementsEqual(other) }
         }

@@ -52,7 +52,8 @@ extension OverProcesses {
         private func hearAll(_ node: Node, _ admin: RedisClient) async throws {
             let sentinel = Field("sentinel", ttl: .seconds(3600)) { 0 }
             _ = try await node.fields.value(of: sentinel)
-            try await admin.execute(RESPCommand("PUBLISH", InvalidationMessage.channel, "0 remove sentinel"))
+            let message = InvalidationMessage(generation: "0", action: .remove, key: "sentinel")
+            try await admin.execute(RESPCommand("PUBLISH", InvalidationMessage.channel, message.payload))
             #expect(await eventually { node.fields.cached(sentinel.erased) == nil })
         }
 

@@ -10,7 +10,7 @@ extension FieldCache {
     ///   `CancellationError`, which frees this caller alone.
     @inlinable
     public func value<Value>(of field: Field<Value>, forceRefresh: Bool = false) async throws -> Value {
-        if !forceRefresh, let hit = hit(field.erased, maxAge: nil) { return try field.value(in: hit.payload) }
+        if !forceRefresh, let payload = payload(of: field.erased) { return try field.value(in: payload) }
         return try await read(field, forceRefresh: forceRefresh).value
     }
 
@@ -35,12 +35,18 @@ extension FieldCache {
     /// ``Field``.
     ///
     /// - Throws: as ``value(of:forceRefresh:)``.
+    @inlinable
     public func read(
         _ field: AnyField,
         forceRefresh: Bool = false,
         maxAge: Duration? = nil
     ) async throws -> FieldReading {
         if !forceRefresh, let hit = hit(field, maxAge: maxAge) { return hit }
+        return try await readWithoutHit(field, forceRefresh: forceRefresh, maxAge: maxAge)
+    }
+
+    @usableFromInline
+    func readWithoutHit(_ field: AnyField, forceRefresh: Bool, maxAge: Duration?) async throws -> FieldReading {
         schedule.noteRead(of: field)
         if forceRefresh { return try await refresh(field) }
         let finding = finding(field, maxAge: maxAge)
@@ -56,16 +62,27 @@ extension FieldCache {
         }
     }
 
-    /// The way of nearly every read: fresh and believed, out of this process.
+    /// A ``hit(_:maxAge:)`` of which only the value is wanted.
+    @usableFromInline
+    func payload(of field: AnyField) -> Payload? {
+        guard let entry = tools.heldEntry(of: field, maxAge: nil, at: tools.now()) else { return nil }
+        note(entry, answers: field)
+        return entry.payload
+    }
+
     @usableFromInline
     func hit(_ field: AnyField, maxAge: Duration?) -> FieldReading? {
         let now = tools.now()
-        guard let entry = tools.l1.entry(field.key), now < entry.freshUntil, tools.trust.covers(entry, at: now),
-            let payload = entry.payload, maxAge.map({ entry.age(at: now) <= $0 }) ?? true
+        guard let entry = tools.heldEntry(of: field, maxAge: maxAge, at: now), let payload = entry.payload
         else { return nil }
+        note(entry, answers: field)
+        return FieldReading(entry, payload, at: now, status: .hit, tier: .l1)
+    }
+
+    @inline(__always)
+    private func note(_ entry: Entry, answers field: AnyField) {
         if entry.noteRead() { schedule.noteRead(of: field) }
         field.metrics.hits.increment()
-        return FieldReading(entry, payload, at: now, status: .hit, tier: .l1)
     }
 
     /// What this process holds of a field, fresh or stale. Never waits, never loads.
@@ -150,6 +167,19 @@ extension FieldCache {
             origin: .cached(.l1),
             sourceFailed: failure != nil && freshness == .kept
         )
+    }
+}
+
+extension FlightTools {
+    /// What answers nearly every read: a value out of this process, fresh and believed.
+    ///
+    /// A method of its own, not inlined: what an object reads of itself alone is not retained.
+    @inline(never)
+    fileprivate func heldEntry(of field: AnyField, maxAge: Duration?, at now: MonotonicInstant) -> Entry? {
+        guard let entry = l1.entry(field.key), now < entry.freshUntil, trust.covers(entry, at: now),
+            entry.payload != nil, maxAge.map({ entry.age(at: now) <= $0 }) ?? true
+        else { return nil }
+        return entry
     }
 }
 

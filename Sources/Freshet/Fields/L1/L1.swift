@@ -25,6 +25,7 @@ final class L1: Sendable {
         )
     }
 
+    @inline(never)
     func entry(_ key: String) -> Entry? { entries.get(ExactKey(key)) }
 
     /// What is held, without a say in what is evicted.
