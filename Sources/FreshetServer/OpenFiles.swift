@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 
 #if canImport(Glibc)
 private let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
@@ -20,10 +21,19 @@ package enum OpenFiles {
         _ = setrlimit(resource, &limits)
     }
 
-    /// How many connections may be taken, so that some files are left for the store, the sources and the rest.
+    /// How many connections may be taken.
     static var connections: Int {
-        let all = limits.map { Int(clamping: $0.rlim_cur) } ?? 1024
-        return all - min(all / 4, 256)
+        connections(
+            of: limits.map { Int(clamping: $0.rlim_cur) } ?? 1024,
+            loops: NIOSingletons.groupLoopCountSuggestion
+        )
+    }
+
+    /// Some files are left for the store, the sources and the rest: libdispatch ends a process that has none.
+    ///
+    /// - Parameter loops: event loops, which have three files each.
+    static func connections(of files: Int, loops: Int) -> Int {
+        max(1, files - min(files / 2, 256) - 3 * loops)
     }
 
     private static var limits: rlimit? {

@@ -13,17 +13,21 @@ public final class FreshetProcess: Sendable {
     ///   - environment: all of it; nothing of the test's own but the path is handed on.
     ///   - output: where it prints to, in place of ``standardOutput``.
     ///   - outlivesTerminal: whether it is started by `nohup`.
+    ///   - files: how many it may have open; nil leaves that to the system.
     public init(
         _ arguments: [String],
         environment: [String: String] = [:],
         directory: URL? = nil,
         output: FileHandle? = nil,
-        outlivesTerminal: Bool = false
+        outlivesTerminal: Bool = false,
+        files: Int? = nil
     ) throws {
         process = Process()
-        let executable = try Self.executable()
-        process.executableURL = outlivesTerminal ? URL(fileURLWithPath: "/usr/bin/nohup") : executable
-        process.arguments = outlivesTerminal ? [executable.path] + arguments : arguments
+        var command = [try Self.executable().path] + arguments
+        if outlivesTerminal { command.insert("/usr/bin/nohup", at: 0) }
+        if let files { command = ["/bin/sh", "-c", "ulimit -n \(files) && exec \"$0\" \"$@\""] + command }
+        process.executableURL = URL(fileURLWithPath: command[0])
+        process.arguments = Array(command.dropFirst())
         var all = environment
         all["PATH"] = ProcessInfo.processInfo.environment["PATH"]
         process.environment = all
