@@ -62,6 +62,16 @@ struct RequestHeadsTests {
         }
     }
 
+    @Test(
+        "a body comes plain or in chunks; one in another coding makes no request",
+        arguments: ["gzip", "gzip, chunked", "xchunked", "chunked, gzip", "chunked\r\nTransfer-Encoding: gzip"]
+    )
+    func codings(coding: String) throws {
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+        #expect(throws: HTTPParserError.self) { try Self.head("\(head)\(coding)") }
+        #expect(try Self.head("\(head)Chunked\r\n\r\n0")?.path == "/")
+    }
+
     @Test("a body that cannot be read, or ends too soon, is no error that the framework answers")
     func unreadableBody() throws {
         let head = "POST / HTTP/1.1\r\nHost: a\r\n"

@@ -4,8 +4,9 @@ import NIOHTTP1
 /// Sees what the shared types of HTTP leave out of a request's head: the host in its target, and its version.
 ///
 /// Clients of HTTP/1.0 are answered as they understand it: no chunks, no leave for bodies, and the connection ends with
-/// the answer. What names no host, or several, is no request (RFC 9112, section 3.2). A body that cannot be read ends
-/// the connection behind the answer to its request, which is no other one for that.
+/// the answer. What names no host, or several, is no request (RFC 9112, section 3.2), nor is what has a coding that is
+/// not known (section 6.1). A body that cannot be read ends the connection behind the answer to its request, which is no
+/// other one for that.
 final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -43,7 +44,8 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
         }
         let isOld = (head.version.major, head.version.minor) < (1, 1)
         let hosts = head.headers["Host"].count
-        guard hosts == 1 || hosts == 0 && isOld else {
+        let isKnown = head.headers["Transfer-Encoding"].allSatisfy { $0.lowercased() == "chunked" }
+        guard isKnown, hosts == 1 || hosts == 0 && isOld else {
             isUnreadable = true
             // The framework answers it as everything that cannot be read.
             return context.fireErrorCaught(HTTPParserError.unknown)
@@ -67,6 +69,8 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
 
     /// The framework answers every error of the parser, be it of a request that has its answer.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // That of such a request is told already.
+        if isUnreadable, error is HTTPParserError { return }
         context.fireErrorCaught(isReceiving && error is HTTPParserError ? UnreadableBody() : error)
     }
 
