@@ -10,7 +10,7 @@ struct PrometheusTests {
         let registry = PrometheusRegistry()
         let b = Counter(
             label: "freshet_reads_total",
-            dimensions: [("status", "miss"), ("field", "b\"\\\n")],
+            dimensions: [("status", "miss"), ("field", "b\"\\\n\"\u{301}")],
             factory: registry
         )
         let a = Counter(label: "freshet_reads_total", dimensions: [("field", "a")], factory: registry)
@@ -22,7 +22,7 @@ struct PrometheusTests {
             registry.render() == """
                 # TYPE freshet_reads_total counter
                 freshet_reads_total{field="a"} 3
-                freshet_reads_total{field="b\\"\\\\\\n",status="miss"} 1
+                freshet_reads_total{field="b\\"\\\\\\n\\"\u{301}",status="miss"} 1
 
                 """
         )
