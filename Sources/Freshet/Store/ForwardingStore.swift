@@ -9,79 +9,80 @@ package protocol ForwardingStore: CacheStore {
     ) async throws -> Value
 }
 
+// Public, as what does the duty of a public protocol has to be.
 extension ForwardingStore {
-    package func ping() async throws { try await call(.ping) { try await $0.ping() } }
+    public func ping() async throws { try await call(.ping) { try await $0.ping() } }
 
-    package func get(_ key: String) async throws -> ByteBuffer? { try await call(.get) { try await $0.get(key) } }
+    public func get(_ key: String) async throws -> ByteBuffer? { try await call(.get) { try await $0.get(key) } }
 
-    package func mget(_ keys: [String]) async throws -> [ByteBuffer?] {
+    public func mget(_ keys: [String]) async throws -> [ByteBuffer?] {
         try await call(.mget) { try await $0.mget(keys) }
     }
 
-    package func set(_ key: String, _ value: ByteBuffer, options: CacheOptions) async throws -> Bool {
+    public func set(_ key: String, _ value: ByteBuffer, options: CacheOptions) async throws -> Bool {
         try await call(.set) { try await $0.set(key, value, options: options) }
     }
 
-    package func del(_ keys: [String]) async throws -> Int { try await call(.del) { try await $0.del(keys) } }
+    public func del(_ keys: [String]) async throws -> Int { try await call(.del) { try await $0.del(keys) } }
 
-    package func exists(_ keys: [String]) async throws -> Int {
+    public func exists(_ keys: [String]) async throws -> Int {
         try await call(.exists) { try await $0.exists(keys) }
     }
 
-    package func incr(_ key: String, by amount: Int64) async throws -> Int64 {
+    public func incr(_ key: String, by amount: Int64) async throws -> Int64 {
         try await call(.incr) { try await $0.incr(key, by: amount) }
     }
 
-    package func expire(_ key: String, after time: Duration) async throws -> Bool {
+    public func expire(_ key: String, after time: Duration) async throws -> Bool {
         try await call(.expire) { try await $0.expire(key, after: time) }
     }
 
-    package func ttl(_ key: String) async throws -> TimeToLive { try await call(.ttl) { try await $0.ttl(key) } }
+    public func ttl(_ key: String) async throws -> TimeToLive { try await call(.ttl) { try await $0.ttl(key) } }
 
-    package func hget(_ key: String, _ field: String) async throws -> ByteBuffer? {
+    public func hget(_ key: String, _ field: String) async throws -> ByteBuffer? {
         try await call(.hget) { try await $0.hget(key, field) }
     }
 
-    package func hset(_ key: String, _ fields: [String: ByteBuffer]) async throws -> Int {
+    public func hset(_ key: String, _ fields: [String: ByteBuffer]) async throws -> Int {
         try await call(.hset) { try await $0.hset(key, fields) }
     }
 
-    package func hgetall(_ key: String) async throws -> [String: ByteBuffer] {
+    public func hgetall(_ key: String) async throws -> [String: ByteBuffer] {
         try await call(.hgetall) { try await $0.hgetall(key) }
     }
 
-    package func hdel(_ key: String, _ fields: [String]) async throws -> Int {
+    public func hdel(_ key: String, _ fields: [String]) async throws -> Int {
         try await call(.hdel) { try await $0.hdel(key, fields) }
     }
 }
 
 extension ForwardingStore {
-    package func readEntry(_ key: String, _ request: EntryRead) async throws -> EntrySnapshot {
+    public func readEntry(_ key: String, _ request: EntryRead) async throws -> EntrySnapshot {
         try await call(.read) { try await $0.readEntry(key, request) }
     }
 
-    package func checkEntries(_ keys: [String]) async throws -> [EntryRead.Known?] {
+    public func checkEntries(_ keys: [String]) async throws -> [EntryRead.Known?] {
         try await call(.check) { try await $0.checkEntries(keys) }
     }
 
-    package func leaseEntry(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
+    public func leaseEntry(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
         try await call(.lease) { try await $0.leaseEntry(key, request) }
     }
 
-    package func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome {
+    public func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome {
         try await call(.fill) { try await $0.fillEntry(key, lease, with: fill) }
     }
 
     @discardableResult
-    package func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
+    public func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
         try await call(.fail) { try await $0.failEntry(key, lease, with: failure) }
     }
 
-    package func releaseEntry(_ key: String, token: String) async throws {
+    public func releaseEntry(_ key: String, token: String) async throws {
         try await call(.release) { try await $0.releaseEntry(key, token: token) }
     }
 
-    package func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws {
+    public func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws {
         try await call(.invalidate) { try await $0.invalidateEntry(key, invalidation) }
     }
 }
