@@ -57,11 +57,7 @@ extension StoreContract {
                 let key = trial.key("\(index)")
                 let (lease, _) = try await trial.granted(key)
                 let fill = EntryFill(content: .value(value, digest: value.sha1), freshFor: StoreTrial.long)
-                try trial.expectEqual(
-                    try await trial.store.fillEntry(key, lease, with: fill),
-                    .stored(lease.generation),
-                    "fill"
-                )
+                try await trial.expectStored(key, lease, fill, "fill")
                 try trial.expect(try await trial.read(key).content == .value(value), "value \(index) changed")
                 try await trial.store.invalidateEntry(key, .expire)
                 try trial.expect(try await trial.read(key).content == .value(value), "stale value \(index) changed")

@@ -43,11 +43,7 @@ extension StoreContract {
         Check("an absence and a lease are nothing to compare with") { trial in
             let (lease, _) = try await trial.granted(trial.key())
             try trial.expectEqual(try await trial.store.checkEntries([trial.key()]), [nil], "what is known of a lease")
-            _ = try await trial.store.fillEntry(
-                trial.key(),
-                lease,
-                with: EntryFill(content: .absent, freshFor: StoreTrial.long)
-            )
+            try await trial.fillAbsence(trial.key(), lease)
             try trial.expectEqual(
                 try await trial.store.checkEntries([trial.key()]),
                 [nil],

@@ -19,17 +19,13 @@ extension StoreContract {
             try await trial.set(trial.key(), "1")
             try trial.expectEqual(try await trial.store.ttl(trial.key()), .unlimited, "an unlimited key's")
             try await trial.set(trial.key(), "1", CacheOptions(expiry: .after(StoreTrial.long)))
-            guard case .remaining(let rest) = try await trial.store.ttl(trial.key()) else {
-                throw Violation(message: "there is no rest", line: #line)
-            }
+            let rest = try await trial.remaining(trial.key(), "there is no rest")
             try trial.expectLong(rest, "the rest")
         },
         Check("set without expiry ends the old one, with keep it stays") { trial in
             try await trial.set(trial.key(), "1", CacheOptions(expiry: .after(StoreTrial.long)))
             try await trial.set(trial.key(), "2", CacheOptions(expiry: .keep))
-            guard case .remaining = try await trial.store.ttl(trial.key()) else {
-                throw Violation(message: "the expiry was not kept", line: #line)
-            }
+            _ = try await trial.remaining(trial.key(), "the expiry was not kept")
             try trial.expectEqual(try await trial.get(trial.key()), "2", "the value")
             try await trial.set(trial.key(), "3")
             try trial.expectEqual(try await trial.store.ttl(trial.key()), .unlimited, "the time to live")
@@ -40,9 +36,7 @@ extension StoreContract {
             try trial.expectEqual(try await trial.store.expire(trial.key(), after: .seconds(1)), false, "of nothing")
             try await trial.set(trial.key(), "1")
             try trial.expectEqual(try await trial.store.expire(trial.key(), after: StoreTrial.long), true, "of a key")
-            guard case .remaining(let rest) = try await trial.store.ttl(trial.key()) else {
-                throw Violation(message: "there is no rest", line: #line)
-            }
+            let rest = try await trial.remaining(trial.key(), "there is no rest")
             try trial.expectLong(rest, "the rest")
             _ = try await trial.store.expire(trial.key(), after: StoreTrial.short)
             try await trial.eventually("the value is gone") { try await trial.get(trial.key()) == nil }
@@ -83,9 +77,7 @@ extension StoreContract {
             _ = try await trial.store.hset(trial.key(), ["a": ByteBuffer(string: "1")])
             _ = try await trial.store.expire(trial.key(), after: StoreTrial.long)
             _ = try await trial.store.hset(trial.key(), ["b": ByteBuffer(string: "1")])
-            guard case .remaining = try await trial.store.ttl(trial.key()) else {
-                throw Violation(message: "the expiry is lost", line: #line)
-            }
+            _ = try await trial.remaining(trial.key(), "the expiry is lost")
         },
         Check("a command for another type is rejected and changes nothing") { trial in
             let (string, hash) = (trial.key("string"), trial.key("hash"))

@@ -35,11 +35,7 @@ extension StoreContract {
                     staleFor: StoreTrial.long,
                     etag: etag
                 )
-                try trial.expectEqual(
-                    try await trial.store.fillEntry(key, lease, with: fill),
-                    .stored(lease.generation),
-                    "fill"
-                )
+                try await trial.expectStored(key, lease, fill, "fill")
                 let snapshot = try await trial.read(key)
                 try trial.expectValue(snapshot, "[1]")
                 try trial.expectEqual(snapshot.etag, expected, "the ETag")
@@ -47,9 +43,7 @@ extension StoreContract {
                 try trial.expectLong(snapshot.staleFor, StoreTrial.long * 2, "the rest of its life")
                 try trial.expect(snapshot.age < .seconds(60), "the age is \(snapshot.age)")
             }
-            guard case .remaining(let rest) = try await trial.store.ttl(key) else {
-                throw Violation(message: "the plain value does not expire", line: #line)
-            }
+            let rest = try await trial.remaining(key, "the plain value does not expire")
             try trial.expectLong(rest, "the plain value's rest")
             try await trial.store.invalidateEntry(key, .expire)
             try trial.expectValue(try await trial.read(key), "[1]")
@@ -68,11 +62,7 @@ extension StoreContract {
             ]
             for (fill, ttl) in fills {
                 let (lease, _) = try await trial.granted(key, .renew)
-                try trial.expectEqual(
-                    try await trial.store.fillEntry(key, lease, with: fill),
-                    .stored(lease.generation),
-                    "fill"
-                )
+                try await trial.expectStored(key, lease, fill, "fill")
                 let told = try await trial.read(key).ttl
                 if fill.ttl == .seconds(1 << 60) {
                     try trial.expect(told ?? .zero > .seconds(1 << 32), "the longest ttl is \(told ?? .zero)")
@@ -87,11 +77,7 @@ extension StoreContract {
             try await trial.loadStale(key, "[1]", etag: "one")
             let (lease, _) = try await trial.granted(key)
             let fill = EntryFill(content: .unchanged, freshFor: StoreTrial.long)
-            try trial.expectEqual(
-                try await trial.store.fillEntry(key, lease, with: fill),
-                .stored(lease.generation),
-                "fill"
-            )
+            try await trial.expectStored(key, lease, fill, "fill")
             let snapshot = try await trial.read(key)
             try trial.expectValue(snapshot, "[1]")
             try trial.expectLong(snapshot.freshFor, "freshness")
@@ -108,11 +94,7 @@ extension StoreContract {
 
             let absence = trial.key("absence")
             let (first, _) = try await trial.granted(absence)
-            _ = try await trial.store.fillEntry(
-                absence,
-                first,
-                with: EntryFill(content: .absent, freshFor: StoreTrial.long)
-            )
+            try await trial.fillAbsence(absence, first)
             let (second, _) = try await trial.granted(absence, .renew)
             let refused = try await trial.store.fillEntry(absence, second, with: fill)
             try trial.expectEqual(refused, .refused(.invalidated), "an unchanged absence")
@@ -121,11 +103,7 @@ extension StoreContract {
             let key = trial.key()
             try await trial.load(key, "[1]", staleFor: StoreTrial.long, etag: "e")
             let (lease, _) = try await trial.granted(key, .renew)
-            _ = try await trial.store.fillEntry(
-                key,
-                lease,
-                with: EntryFill(content: .absent, freshFor: StoreTrial.long)
-            )
+            try await trial.fillAbsence(key, lease)
             try trial.expectEqual(try await trial.read(key).content, .absent, "the content")
             try trial.expectEqual(try await trial.read(key).etag, nil, "the ETag")
             try trial.expectEqual(try await trial.get(key), nil, "the plain value")
@@ -147,11 +125,7 @@ extension StoreContract {
                     staleFor: StoreTrial.long,
                     loadedAfter: .milliseconds(5)
                 )
-                try trial.expectEqual(
-                    try await trial.store.fillEntry(key, lease, with: fill),
-                    .stored(lease.generation),
-                    "fill"
-                )
+                try await trial.expectStored(key, lease, fill, "fill")
                 let snapshot = try await trial.read(key)
                 try trial.expect(snapshot.age >= .milliseconds(24), "the age is \(snapshot.age)")
                 try trial.expectLong(snapshot.freshFor, "freshness")
@@ -177,11 +151,7 @@ extension StoreContract {
                     staleFor: staleFor,
                     loadedAfter: .zero
                 )
-                try trial.expectEqual(
-                    try await trial.store.fillEntry(key, lease, with: fill),
-                    .stored(lease.generation),
-                    "fill"
-                )
+                try await trial.expectStored(key, lease, fill, "fill")
                 try trial.expectEqual(try await trial.get(key), nil, "the plain value")
                 let snapshot = try await trial.read(key)
                 try trial.expectValue(snapshot, staleFor == .zero ? nil : "[1]")
@@ -249,11 +219,7 @@ extension StoreContract {
 
             let absent = trial.key("absent")
             let (lease, _) = try await trial.granted(absent)
-            _ = try await trial.store.fillEntry(
-                absent,
-                lease,
-                with: EntryFill(content: .absent, freshFor: StoreTrial.long)
-            )
+            try await trial.fillAbsence(absent, lease)
             try await trial.set(absent, "[9]")
             try trial.expectValue(try await trial.read(absent), "[9]")
         },
@@ -288,11 +254,7 @@ extension StoreContract {
             let (lease, _) = try await trial.granted(trial.key())
             try await trial.set(trial.key(), "[9]")
             _ = try await trial.store.del([trial.key()])
-            try trial.expectEqual(
-                try await trial.fill(trial.key(), lease, "[1]"),
-                .stored(lease.generation),
-                "the fill"
-            )
+            try await trial.expectStored(trial.key(), lease, "[1]", "the fill")
         },
         Check("a foreign write after a load is what is read, and after the fill too") { trial in
             let key = trial.key()

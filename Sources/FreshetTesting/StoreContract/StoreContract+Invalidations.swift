@@ -46,11 +46,7 @@ extension StoreContract {
         Check("expire drops an absence, and what nobody has adopted") { trial in
             let absent = trial.key("absent")
             let (lease, _) = try await trial.granted(absent)
-            _ = try await trial.store.fillEntry(
-                absent,
-                lease,
-                with: EntryFill(content: .absent, freshFor: StoreTrial.long)
-            )
+            try await trial.fillAbsence(absent, lease)
             try await trial.store.invalidateEntry(absent, .expire)
             try trial.expectValue(try await trial.read(absent), nil)
 
@@ -97,14 +93,9 @@ extension StoreContract {
                     try await trial.store.invalidateEntry(key, invalidation)
                     let next = try await trial.granted(key).0
                     try trial.expectEqual(try await trial.fill(key, lease, "[2]"), .refused(.invalidated), "the fill")
-                    let failure = EntryFailure(count: 1, code: "x", message: "x", retryAfter: StoreTrial.long)
-                    try await trial.store.failEntry(key, lease, with: failure)
+                    try await trial.fail(key, lease)
                     try trial.expectEqual(try await trial.read(key).failure, nil, "the failure of the old load")
-                    try trial.expectEqual(
-                        try await trial.fill(key, next, "[3]"),
-                        .stored(next.generation),
-                        "the next fill"
-                    )
+                    try await trial.expectStored(key, next, "[3]", "the next fill")
                 }
             }
         },
@@ -166,8 +157,7 @@ extension StoreContract {
             let key = trial.key()
             try await trial.loadStale(key, "[1]")
             let (lease, _) = try await trial.granted(key)
-            let failure = EntryFailure(count: 1, code: "c", message: "m", retryAfter: StoreTrial.long)
-            try await trial.store.failEntry(key, lease, with: failure)
+            try await trial.fail(key, lease)
             let snapshot = try await trial.read(key)
             try trial.expectValue(snapshot, "[1]")
             try trial.expectEqual(snapshot.failure?.count, 1, "the failure")
@@ -178,8 +168,7 @@ extension StoreContract {
         Check("expire keeps a failure, remove forgets it") { trial in
             let key = trial.key()
             let (lease, _) = try await trial.granted(key)
-            let failure = EntryFailure(count: 1, code: "c", message: "m", retryAfter: StoreTrial.long)
-            try await trial.store.failEntry(key, lease, with: failure)
+            try await trial.fail(key, lease)
             try await trial.store.invalidateEntry(key, .expire)
             try trial.expectEqual(try await trial.read(key).failure?.count, 1, "the failure after expire")
             try await trial.store.invalidateEntry(key, .remove)

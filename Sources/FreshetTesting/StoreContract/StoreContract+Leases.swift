@@ -70,27 +70,16 @@ extension StoreContract {
         Check("a lease ends with its time, and its load is then too late") { trial in
             let key = trial.key()
             let (lost, _) = try await trial.granted(key, holdFor: StoreTrial.short)
-            var second: Lease?
-            try await trial.eventually("the lease has ended") {
-                guard case .granted(let lease, _) = try await trial.lease(key) else { return false }
-                second = lease
-                return true
-            }
-            let lease = try trial.unwrap(second, "second lease")
+            let lease = try await trial.grantedInTime(key)
             try trial.expect(lease.token != lost.token, "the tokens are the same")
             try trial.expectEqual(try await trial.fill(key, lost, "[1]"), .refused(.leaseLost), "the late fill")
-            let failure = EntryFailure(count: 1, code: "x", message: "x", retryAfter: StoreTrial.long)
-            let isNoted = try await trial.store.failEntry(key, lost, with: failure)
+            let isNoted = try await trial.fail(key, lost)
             try trial.expect(!isNoted, "the late failure was noted")
             try await trial.store.releaseEntry(key, token: lost.token)
             let snapshot = try await trial.read(key)
             try trial.expectEqual(snapshot.failure, nil, "the late failure")
             try trial.expect(snapshot.leaseFor != nil, "the late release ended the other's lease")
-            try trial.expectEqual(
-                try await trial.fill(key, lease, "[2]"),
-                .stored(lease.generation),
-                "the second's fill"
-            )
+            try await trial.expectStored(key, lease, "[2]", "the second's fill")
         },
         Check("a lease whose time is over fills if nobody took it") { trial in
             let key = trial.key()
@@ -110,11 +99,7 @@ extension StoreContract {
             let key = trial.key()
             try trial.expectEqual(try await trial.fill(key, forged, "[1]"), .refused(.leaseLost), "a fill of nothing")
             try await trial.store.releaseEntry(key, token: forged.token)
-            try await trial.store.failEntry(
-                key,
-                forged,
-                with: EntryFailure(count: 1, code: "x", message: "x", retryAfter: StoreTrial.long)
-            )
+            try await trial.fail(key, forged)
             try trial.expectNothing(try await trial.read(key))
             let (lease, _) = try await trial.granted(key)
             try trial.expectEqual(try await trial.fill(key, forged, "[1]"), .refused(.invalidated), "a forged fill")
@@ -142,11 +127,7 @@ extension StoreContract {
             try trial.expect(forced.generation != generation, "the generation did not move")
             try trial.expectEqual(try await trial.get(key), nil, "the plain value")
             try trial.expectEqual(try await trial.fill(key, renewal, "[0]"), .refused(.invalidated), "the earlier fill")
-            try trial.expectEqual(
-                try await trial.fill(key, forced, "[2]"),
-                .stored(forced.generation),
-                "the forced fill"
-            )
+            try await trial.expectStored(key, forced, "[2]", "the forced fill")
             try trial.expectValue(try await trial.read(key), "[2]")
         },
         Check("a forced lease may remove") { trial in
@@ -158,31 +139,22 @@ extension StoreContract {
         Check("a forced lease is granted over nothing, failures and other leases") { trial in
             let key = trial.key()
             let (first, _) = try await trial.granted(key)
-            let failure = EntryFailure(count: 1, code: "sourceFailed", message: "no", retryAfter: StoreTrial.long)
-            let isNoted = try await trial.store.failEntry(key, first, with: failure)
+            let isNoted = try await trial.fail(key, first)
             try trial.expect(isNoted, "a failure was not noted")
             let (second, snapshot) = try await trial.granted(key, .force(.expire, cooldown: .zero))
             try trial.expectEqual(snapshot.failure?.count, 1, "the failures before it")
             let (third, _) = try await trial.granted(key, .force(.expire, cooldown: .zero))
             try trial.expectEqual(try await trial.fill(key, second, "[2]"), .refused(.invalidated), "the second's fill")
-            try trial.expectEqual(
-                try await trial.fill(key, third, "[3]"),
-                .stored(third.generation),
-                "the third's fill"
-            )
+            try await trial.expectStored(key, third, "[3]", "the third's fill")
         },
         Check("within the cooldown a forced load answers the next, under way and done") { trial in
             let key = trial.key()
             let force = LeaseRequest.Purpose.force(.expire, cooldown: StoreTrial.long)
             let (lease, _) = try await trial.granted(key, force)
-            guard case .coolingDown(let during) = try await trial.lease(key, force) else {
-                throw Violation(message: "it did not cool down", line: #line)
-            }
+            let during = try await trial.coolingDown(key, force)
             try trial.expectLong(during.leaseFor, "the load under way")
             try trial.expectEqual(try await trial.fill(key, lease, "[1]"), .stored(lease.generation), "the fill")
-            guard case .coolingDown(let after) = try await trial.lease(key, force) else {
-                throw Violation(message: "it did not cool down", line: #line)
-            }
+            let after = try await trial.coolingDown(key, force)
             try trial.expectValue(after, "[1]")
             try trial.expectEqual(after.leaseFor, nil, "the load under way")
             _ = try await trial.granted(key, .force(.expire, cooldown: .zero))
@@ -219,11 +191,8 @@ extension StoreContract {
 
             let failed = trial.key("failed")
             let (failing, _) = try await trial.granted(failed, force)
-            let failure = EntryFailure(count: 1, code: "sourceFailed", message: "no", retryAfter: StoreTrial.long)
-            try await trial.store.failEntry(failed, failing, with: failure)
-            guard case .coolingDown(let snapshot) = try await trial.lease(failed, force) else {
-                throw Violation(message: "it did not cool down", line: #line)
-            }
+            try await trial.fail(failed, failing)
+            let snapshot = try await trial.coolingDown(failed, force)
             try trial.expectEqual(snapshot.failure?.message, "no", "the failure")
         },
         Check("it is told how long ago the last forced load began, until the key is invalidated") { trial in
@@ -232,9 +201,7 @@ extension StoreContract {
             let (lease, before) = try await trial.granted(key, force)
             try trial.expectEqual(before.lastForced, nil, "the last forced load, before the first one")
             try await trial.passTime(.milliseconds(20))
-            guard case .coolingDown(let during) = try await trial.lease(key, force) else {
-                throw Violation(message: "it did not cool down", line: #line)
-            }
+            let during = try await trial.coolingDown(key, force)
             let time = try trial.unwrap(during.lastForced, "time since the forced load")
             try trial.expect(time >= .milliseconds(10) && time < StoreTrial.long, "it began \(time) ago")
             _ = try await trial.fill(key, lease, "[1]")
@@ -248,15 +215,9 @@ extension StoreContract {
             let force = LeaseRequest.Purpose.force(.expire, cooldown: StoreTrial.long)
             let (lease, _) = try await trial.granted(key, force)
             let fill = EntryFill(content: .absent, freshFor: StoreTrial.short)
-            try trial.expectEqual(
-                try await trial.store.fillEntry(key, lease, with: fill),
-                .stored(lease.generation),
-                "the fill"
-            )
+            try await trial.expectStored(key, lease, fill, "the fill")
             try await trial.eventually("the absence is over") { try await trial.read(key).content == .gone }
-            guard case .coolingDown(let snapshot) = try await trial.lease(key, force) else {
-                throw Violation(message: "it did not cool down", line: #line)
-            }
+            let snapshot = try await trial.coolingDown(key, force)
             try trial.expectEqual(snapshot.content, .absent, "the content")
             try trial.expect(snapshot.freshFor <= .zero, "it is fresh for \(snapshot.freshFor)")
             try trial.expectEqual(snapshot.leaseFor, nil, "the load under way")
@@ -268,9 +229,7 @@ extension StoreContract {
             _ = try await trial.fill(key, forced, "[1]")
             let (renewal, _) = try await trial.granted(key, .renew)
             try await trial.store.releaseEntry(key, token: renewal.token)
-            guard case .coolingDown = try await trial.lease(key, force) else {
-                throw Violation(message: "it did not cool down", line: #line)
-            }
+            _ = try await trial.coolingDown(key, force)
         },
     ]
 }

@@ -24,9 +24,7 @@ extension StoreContract {
             let key = trial.key()
             try await trial.load(key, "[1]", staleFor: StoreTrial.long)
             try trial.expectEqual(try await trial.get(key), "[1]", "the plain value")
-            guard case .remaining(let rest) = try await trial.store.ttl(key) else {
-                throw Violation(message: "the plain value does not expire", line: #line)
-            }
+            let rest = try await trial.remaining(key, "the plain value does not expire")
             try trial.expectLong(rest, "the plain value's rest")
             try await trial.loadStale(trial.key("stale"), "[2]")
             try trial.expectEqual(try await trial.get(trial.key("stale")), nil, "the plain value of a stale one")
@@ -94,11 +92,7 @@ extension StoreContract {
             let key = trial.key()
             let (lease, _) = try await trial.granted(key)
             let fill = EntryFill(content: .absent, freshFor: StoreTrial.long, staleFor: StoreTrial.long)
-            try trial.expectEqual(
-                try await trial.store.fillEntry(key, lease, with: fill),
-                .stored(lease.generation),
-                "fill"
-            )
+            try await trial.expectStored(key, lease, fill, "fill")
             let snapshot = try await trial.read(key)
             try trial.expectEqual(snapshot.content, .absent, "the content")
             try trial.expectEqual(snapshot.digest, nil, "the digest")
@@ -108,11 +102,7 @@ extension StoreContract {
 
             let brief = trial.key("brief")
             let (second, _) = try await trial.granted(brief)
-            _ = try await trial.store.fillEntry(
-                brief,
-                second,
-                with: EntryFill(content: .absent, freshFor: StoreTrial.short)
-            )
+            try await trial.fillAbsence(brief, second, freshFor: StoreTrial.short)
             try await trial.eventually("it is gone") { try await trial.read(brief).content == .gone }
         },
     ]

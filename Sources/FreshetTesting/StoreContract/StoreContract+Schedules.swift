@@ -46,8 +46,7 @@ extension StoreContract {
             let (released, _) = try await trial.grantedSlot(key, start)
             try await trial.store.releaseEntry(key, token: released.token)
             let (failed, _) = try await trial.grantedSlot(key, start)
-            let failure = EntryFailure(count: 1, code: "sourceFailed", message: "no", retryAfter: StoreTrial.long)
-            try await trial.store.failEntry(key, failed, with: failure)
+            try await trial.fail(key, failed)
             guard case .failing(let snapshot) = try await trial.ask(key, start) else {
                 throw Violation(message: "it was not failing", line: #line)
             }
@@ -62,13 +61,8 @@ extension StoreContract {
             let key = trial.key()
             let start = try await trial.time(key)
             _ = try await trial.grantedSlot(key, start, holdFor: StoreTrial.short)
-            var second: Lease?
-            try await trial.eventually("the lease has ended") {
-                guard case .granted(let lease, _) = try await trial.lease(key) else { return false }
-                second = lease
-                return true
-            }
-            try await trial.store.releaseEntry(key, token: try trial.unwrap(second, "second lease").token)
+            let second = try await trial.grantedInTime(key)
+            try await trial.store.releaseEntry(key, token: second.token)
             _ = try await trial.grantedSlot(key, start)
         },
         Check("an invalidation refuses a scheduled load, but does not free its slot") { trial in

@@ -86,9 +86,7 @@ extension StoreContract {
         Check("incr keeps the expiry") { trial in
             try await trial.set(trial.key(), "1", CacheOptions(expiry: .after(StoreTrial.long)))
             _ = try await trial.store.incr(trial.key(), by: 1)
-            guard case .remaining(let rest) = try await trial.store.ttl(trial.key()) else {
-                throw Violation(message: "the expiry is lost", line: #line)
-            }
+            let rest = try await trial.remaining(trial.key(), "the expiry is lost")
             try trial.expectLong(rest, "the rest of its life")
         },
         Check("incr refuses what is no 64-bit integer, and overflow") { trial in

@@ -112,6 +112,69 @@ struct StoreTrial: Sendable {
         )
     }
 
+    func fillAbsence(_ key: String, _ lease: Lease, freshFor: Duration = long) async throws {
+        _ = try await store.fillEntry(key, lease, with: EntryFill(content: .absent, freshFor: freshFor))
+    }
+
+    @discardableResult
+    func fail(_ key: String, _ lease: Lease) async throws -> Bool {
+        let failure = EntryFailure(count: 1, code: "sourceFailed", message: "no", retryAfter: Self.long)
+        return try await store.failEntry(key, lease, with: failure)
+    }
+
+    func expectStored(
+        _ key: String,
+        _ lease: Lease,
+        _ fill: EntryFill,
+        _ what: String,
+        line: UInt = #line
+    ) async throws {
+        let outcome = try await store.fillEntry(key, lease, with: fill)
+        try expectEqual(outcome, .stored(lease.generation), what, line: line)
+    }
+
+    func expectStored(
+        _ key: String,
+        _ lease: Lease,
+        _ value: String,
+        _ what: String,
+        line: UInt = #line
+    ) async throws {
+        try expectEqual(try await fill(key, lease, value), .stored(lease.generation), what, line: line)
+    }
+
+    /// The lease that is granted once another one has ended.
+    func grantedInTime(_ key: String, line: UInt = #line) async throws -> Lease {
+        var granted: Lease?
+        try await eventually("the lease has ended", line: line) {
+            guard case .granted(let lease, _) = try await lease(key) else { return false }
+            granted = lease
+            return true
+        }
+        return try unwrap(granted, "second lease", line: line)
+    }
+
+    func coolingDown(
+        _ key: String,
+        _ purpose: LeaseRequest.Purpose,
+        line: UInt = #line
+    ) async throws -> EntrySnapshot {
+        guard case .coolingDown(let snapshot) = try await lease(key, purpose) else {
+            throw StoreContract.Violation(message: "it did not cool down", line: line)
+        }
+        return snapshot
+    }
+
+    /// What is left of the life of a key.
+    ///
+    /// - Parameter problem: what is wrong where it does not expire.
+    func remaining(_ key: String, _ problem: String, line: UInt = #line) async throws -> Duration {
+        guard case .remaining(let rest) = try await store.ttl(key) else {
+            throw StoreContract.Violation(message: problem, line: line)
+        }
+        return rest
+    }
+
     /// Leases and fills.
     @discardableResult
     func load(
