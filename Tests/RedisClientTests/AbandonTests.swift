@@ -38,8 +38,7 @@ import Testing
         var subscriptionPlace: SubscriptionPlace { SubscriptionPlace(nodes[0].configuration) }
         func onChange(_ action: @escaping @Sendable (Bool) -> Void) {}
         func connect(until deadline: NIODeadline) async throws {}
-        func close() async { for node in nodes { await node.close() } }
-        func abandon() {}
+        func takeNodes() -> [RedisNode] { nodes }
     }
 
     private let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
@@ -143,9 +142,7 @@ import Testing
     @Test func attemptsThatNobodyWaitsForEnd() async throws {
         let server = try await RedisServer.start()
         let proxy = try await FaultProxy.start(upstreamPort: server.port)
-        var faults = FaultProxy.Faults()
-        faults.swallowsRequests = true
-        proxy.faults = faults
+        proxy.faults.swallowsRequests = true
         let client = RedisClient(port: proxy.port) { $0.connectTimeout = .seconds(3600) }
         for accepted in 1...20 {
             let lease = Task {

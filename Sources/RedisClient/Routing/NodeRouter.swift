@@ -56,6 +56,27 @@ protocol NodeRouter: Sendable {
     func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void)
 
     func connect(until deadline: NIODeadline) async throws
-    func close() async
-    func abandon()
+
+    /// Ends, and hands over the nodes, which are connected to no more.
+    func takeNodes() -> [RedisNode]
+}
+
+extension NodeRouter {
+    func close() async {
+        let nodes = takeNodes()
+        await withTaskGroup(of: Void.self) { group in
+            for node in nodes { group.addTask { await node.close() } }
+        }
+        finish()
+    }
+
+    func abandon() {
+        for node in takeNodes() { node.abandon() }
+        finish()
+    }
+
+    private func finish() {
+        observers.finish()
+        invalidations.finish()
+    }
 }

@@ -301,22 +301,7 @@ final class SentinelRouter: NodeRouter {
         }
     }
 
-    func close() async {
-        let nodes = takeNodes()
-        await withTaskGroup(of: Void.self) { group in
-            for node in nodes { group.addTask { await node.close() } }
-        }
-        observers.finish()
-        invalidations.finish()
-    }
-
-    func abandon() {
-        for node in takeNodes() { node.abandon() }
-        observers.finish()
-        invalidations.finish()
-    }
-
-    private func takeNodes() -> [RedisNode] {
+    func takeNodes() -> [RedisNode] {
         let nodes = state.withLockedValue { state in
             state.isClosed = true
             return Array(state.sentinels.values) + (state.primary.map { [$0] } ?? [])
