@@ -49,11 +49,11 @@ public struct UpstashEndpointConfiguration: Sendable, Hashable {
         }
         if token.isEmpty {
             report("--token", "there is no token", "choose one with --token or UPSTASH_REDIS_REST_TOKEN")
-        } else if !Self.isSendable(token) {
+        } else if !SecretText.canBeSent(token) {
             report("--token", "the token cannot be sent in a header", "use printable ASCII characters without spaces")
         }
         if let readOnlyToken {
-            if !Self.isSendable(readOnlyToken) {
+            if readOnlyToken.isEmpty || !SecretText.canBeSent(readOnlyToken) {
                 report(
                     "--read-only-token",
                     "the token is empty or cannot be sent in a header",
@@ -68,10 +68,6 @@ public struct UpstashEndpointConfiguration: Sendable, Hashable {
             report("--port", "\(port) is no port", "use 0 to 65535; 0 picks a free one")
         }
         return problems
-    }
-
-    private static func isSendable(_ token: String) -> Bool {
-        !token.isEmpty && token.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 }
 
