@@ -66,13 +66,7 @@ package func buildApplication(
         responder: responder,
         server: HTTPServerBuilder { [connectionLimits] responder in
             ClientConnections(
-                HTTP1Channel(
-                    responder: responder,
-                    configuration: HTTP1Channel.Configuration(
-                        additionalChannelHandlers: [ConnectionLimits(limits: connectionLimits)],
-                        httpDecoderConfiguration: limits.decoderConfiguration
-                    )
-                )
+                HTTP1Channel(responder: responder, configuration: connectionLimits.channelConfiguration)
             )
         },
         configuration: ApplicationConfiguration(

@@ -91,11 +91,15 @@ extension ServerLimits {
             )
     }
 
-    var decoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration {
-        HTTP1Channel.Configuration.DecoderConfiguration(
-            maxHeaderFieldSize: maxHeaderBytes,
-            maxHeaderListSize: maxHeaderBytes,
-            maxHeaderFieldCount: maxHeaderFields
+    /// Of connections that have these limits.
+    var channelConfiguration: HTTP1Channel.Configuration {
+        HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionLimits(limits: self)],
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: maxHeaderBytes,
+                maxHeaderListSize: maxHeaderBytes,
+                maxHeaderFieldCount: maxHeaderFields
+            )
         )
     }
 }

@@ -86,13 +86,7 @@ package func buildUpstashEndpoint(
         responder: UpstashResponder(backend: backend, tokens: tokens, limits: limits),
         server: HTTPServerBuilder { responder in
             EventLoopConnections(
-                HTTP1Channel(
-                    responder: responder,
-                    configuration: HTTP1Channel.Configuration(
-                        additionalChannelHandlers: [ConnectionLimits(limits: serverLimits)],
-                        httpDecoderConfiguration: serverLimits.decoderConfiguration
-                    )
-                )
+                HTTP1Channel(responder: responder, configuration: serverLimits.channelConfiguration)
             )
         },
         configuration: ApplicationConfiguration(
