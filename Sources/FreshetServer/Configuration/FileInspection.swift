@@ -14,11 +14,10 @@ extension Configuration {
             } catch {
                 let reason = (error as? CacheError)?.message ?? "an internal error"
                 return ConfigurationProblem(
-                    origin: origin,
-                    line: field.sourcePlace?.line,
-                    column: field.sourcePlace?.column,
-                    message: "field '\(field.name)' has nothing to read at \(path): \(reason)",
-                    advice: "check the path, which counts from the folder of the configuration"
+                    origin,
+                    at: field.sourcePlace,
+                    "field '\(field.name)' has nothing to read at \(path): \(reason)",
+                    "check the path, which counts from the folder of the configuration"
                 )
             }
         }

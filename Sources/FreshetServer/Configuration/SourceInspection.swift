@@ -132,12 +132,6 @@ private struct SourceInspector {
     }
 
     private func problem(_ field: FieldSettings, _ message: String, _ advice: String) -> ConfigurationProblem {
-        ConfigurationProblem(
-            origin: origin,
-            line: field.sourcePlace?.line,
-            column: field.sourcePlace?.column,
-            message: message,
-            advice: advice
-        )
+        ConfigurationProblem(origin, at: field.sourcePlace, message, advice)
     }
 }

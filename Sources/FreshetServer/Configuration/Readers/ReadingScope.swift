@@ -54,6 +54,12 @@ final class ReadingScope {
     }
 
     private func problem(_ place: Place?, _ message: String, _ advice: String) -> ConfigurationProblem {
-        ConfigurationProblem(origin: file, line: place?.line, column: place?.column, message: message, advice: advice)
+        ConfigurationProblem(file, at: place, message, advice)
+    }
+}
+
+extension ConfigurationProblem {
+    init(_ origin: String, at place: Place?, _ message: String, _ advice: String) {
+        self.init(origin: origin, line: place?.line, column: place?.column, message: message, advice: advice)
     }
 }
