@@ -66,13 +66,14 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
             ),
             eventLoop: eventLoop
         )
-        subscriber = Subscriber(
+        let tools = SubscriptionTools(
             configuration: configuration,
             requests: requests,
             httpClient: httpClient ?? SharedHTTPClients.ofSubscriptions,
             eventLoop: eventLoop,
             logger: logger
         )
+        subscriber = Subscriber(tools)
     }
 
     deinit {

@@ -4,6 +4,15 @@ import NIOConcurrencyHelpers
 import NIOCore
 import RESP
 
+/// What subscriptions are made with.
+struct SubscriptionTools: Sendable {
+    let configuration: UpstashClient.Configuration
+    let requests: RequestFactory
+    let httpClient: HTTPClient
+    let eventLoop: any EventLoop
+    let logger: Logger
+}
+
 /// The subscriptions of a client.
 final class Subscriber: Sendable {
     private struct State {
@@ -12,42 +21,18 @@ final class Subscriber: Sendable {
         var keepers: [UInt64: SubscriptionKeeper.Handle] = [:]
     }
 
-    private let configuration: UpstashClient.Configuration
-    private let requests: RequestFactory
-    private let httpClient: HTTPClient
-    private let eventLoop: any EventLoop
-    private let logger: Logger
+    private let tools: SubscriptionTools
     private let state = NIOLockedValueBox(State())
 
-    init(
-        configuration: UpstashClient.Configuration,
-        requests: RequestFactory,
-        httpClient: HTTPClient,
-        eventLoop: any EventLoop,
-        logger: Logger
-    ) {
-        self.configuration = configuration
-        self.requests = requests
-        self.httpClient = httpClient
-        self.eventLoop = eventLoop
-        self.logger = logger
-    }
+    init(_ tools: SubscriptionTools) { self.tools = tools }
 
     func subscribe(to targets: [SubscriptionTarget]) async throws -> RedisSubscription {
         let (subscription, writer) = RedisSubscription.make(
-            bufferingAtMost: configuration.maxBufferedMessages,
-            bytes: configuration.maxResponseBytes
+            bufferingAtMost: tools.configuration.maxBufferedMessages,
+            bytes: tools.configuration.maxResponseBytes
         )
-        let keeper = SubscriptionKeeper(
-            targets: Set(targets),
-            writer: writer,
-            configuration: configuration,
-            requests: requests,
-            httpClient: httpClient,
-            eventLoop: eventLoop,
-            logger: logger
-        )
-        let handle = SubscriptionKeeper.Handle(keeper, eventLoop: eventLoop)
+        let keeper = SubscriptionKeeper(targets: Set(targets), writer: writer, tools)
+        let handle = SubscriptionKeeper.Handle(keeper, eventLoop: tools.eventLoop)
         let id = try add(handle)
         writer.onEnd { [state] in
             handle.close(nil)

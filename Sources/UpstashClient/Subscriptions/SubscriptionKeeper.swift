@@ -6,11 +6,7 @@ import RESP
 /// Keeps the streams of one subscription, one for each target, and makes them again when they are lost. Lives on one
 /// event loop.
 final class SubscriptionKeeper {
-    private let configuration: UpstashClient.Configuration
-    private let requests: RequestFactory
-    private let httpClient: HTTPClient
-    private let eventLoop: any EventLoop
-    private let logger: Logger
+    private let tools: SubscriptionTools
     private let writer: SubscriptionWriter
     private var links: [SubscriptionTarget: SubscriptionLink]
     /// The caller that waits for the first confirmation.
@@ -21,21 +17,9 @@ final class SubscriptionKeeper {
     private var end: (any Error)?
     private var lastFailure: (any Error)?
 
-    init(
-        targets: Set<SubscriptionTarget>,
-        writer: SubscriptionWriter,
-        configuration: UpstashClient.Configuration,
-        requests: RequestFactory,
-        httpClient: HTTPClient,
-        eventLoop: any EventLoop,
-        logger: Logger
-    ) {
+    init(targets: Set<SubscriptionTarget>, writer: SubscriptionWriter, _ tools: SubscriptionTools) {
+        self.tools = tools
         self.writer = writer
-        self.configuration = configuration
-        self.requests = requests
-        self.httpClient = httpClient
-        self.eventLoop = eventLoop
-        self.logger = logger
         links = Dictionary(uniqueKeysWithValues: targets.map { ($0, SubscriptionLink()) })
     }
 
@@ -64,7 +48,8 @@ final class SubscriptionKeeper {
         waiting = continuation
         guard !links.isEmpty else { return confirmedAll() }
         for target in links.keys { connect(target) }
-        eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(clamping: configuration.subscribeTimeout)) { [self] in
+        let limit = TimeAmount(clamping: tools.configuration.subscribeTimeout)
+        tools.eventLoop.assumeIsolated().scheduleTask(in: limit) { [self] in
             guard waiting != nil else { return }
             close(Self.late(lastFailure))
         }
@@ -94,7 +79,7 @@ final class SubscriptionKeeper {
     // MARK: Streams
 
     /// Twice what a message may have, which comes with the names of its channel and pattern.
-    private var maxEventBytes: Int { min(max(configuration.maxRequestBytes, 0), .max / 2) * 2 }
+    private var maxEventBytes: Int { min(max(tools.configuration.maxRequestBytes, 0), .max / 2) * 2 }
 
     private func connect(_ target: SubscriptionTarget) {
         guard end == nil, var link = links[target] else { return }
@@ -102,13 +87,13 @@ final class SubscriptionKeeper {
         link.lastSign = .now()
         let attempt = link.attempt
         do {
-            let keeper = NIOLoopBound(self, eventLoop: eventLoop)
-            let task = httpClient.execute(
-                request: try requests.subscription(target.path),
+            let keeper = NIOLoopBound(self, eventLoop: tools.eventLoop)
+            let task = tools.httpClient.execute(
+                request: try tools.requests.subscription(target.path),
                 delegate: EventStream(target, maxBytes: maxEventBytes) { event in
                     keeper.value.received(event, target, attempt)
                 },
-                eventLoop: .delegate(on: eventLoop)
+                eventLoop: .delegate(on: tools.eventLoop)
             )
             link.task = task
             links[target] = link
@@ -122,7 +107,7 @@ final class SubscriptionKeeper {
     /// Gives a stream up that is not confirmed in time, or of which nothing was heard for long.
     private func watch(_ target: SubscriptionTarget, _ attempt: Int) {
         guard let link = links[target], link.attempt == attempt else { return }
-        let (unconfirmed, idle) = (configuration.subscribeTimeout, configuration.subscriptionIdleTimeout)
+        let (unconfirmed, idle) = (tools.configuration.subscribeTimeout, tools.configuration.subscriptionIdleTimeout)
         let limit = link.lastSign + TimeAmount(clamping: link.isConfirmed ? idle : unconfirmed)
         guard limit > .now() else {
             link.task?.cancel()
@@ -130,7 +115,7 @@ final class SubscriptionKeeper {
         }
         // It may be confirmed meanwhile, and counts as idle from then on.
         let time = min(limit, .now() + TimeAmount(clamping: min(unconfirmed, idle)))
-        eventLoop.assumeIsolated().scheduleTask(deadline: time) { [self] in watch(target, attempt) }
+        tools.eventLoop.assumeIsolated().scheduleTask(deadline: time) { [self] in watch(target, attempt) }
     }
 
     private func received(_ event: SubscriptionTarget.Event?, _ target: SubscriptionTarget, _ attempt: Int) {
@@ -165,12 +150,12 @@ final class SubscriptionKeeper {
         if wasComplete, !isInterrupted {
             isInterrupted = true
             writer.tell(.disconnected)
-            logger.info(
+            tools.logger.info(
                 "A subscription was interrupted.",
-                metadata: ["upstash.endpoint": "\(configuration)", "error": "\(error)"]
+                metadata: ["upstash.endpoint": "\(tools.configuration)", "error": "\(error)"]
             )
         }
-        eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in connect(target) }
+        tools.eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in connect(target) }
     }
 
     /// Whether asking again would not help. A quota is filled up again, and what stands before the service may answer
