@@ -162,7 +162,6 @@ extension AirtableClient {
     /// Exponential, and anywhere in the upper half of it, so that clients that failed together do not return together.
     private func pause(before attempt: Int) -> Duration {
         let limit = configuration.backoff * (1 << min(attempt, 3))
-        let fraction = Double(limiters.spawner.random() >> 11) / Double(1 << 53)
-        return limit * (0.5 + fraction / 2)
+        return limit * (0.5 + limiters.spawner.fraction() / 2)
     }
 }

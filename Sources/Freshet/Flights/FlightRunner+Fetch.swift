@@ -172,8 +172,7 @@ extension FlightRunner {
 
     /// Chosen once a load, and stored: both tiers agree on it.
     private func jittered(_ time: Duration) -> Duration {
-        let chance = Double(tools.spawner.random() >> 11) / Double(1 << 53)
-        return max(time - time * (field.policy.jitter * chance), .milliseconds(1))
+        max(time - time * (field.policy.jitter * tools.spawner.fraction()), .milliseconds(1))
     }
 
     private func fillStore(

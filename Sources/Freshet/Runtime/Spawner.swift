@@ -26,6 +26,9 @@ extension Spawner {
     public func sleep(for duration: Duration) async throws {
         try await sleep(until: now() + duration)
     }
+
+    /// Uniformly distributed from 0 to 1, which it never is.
+    package func fraction() -> Double { Double(random() >> 11) / Double(1 << 53) }
 }
 
 extension Spawner {

@@ -198,8 +198,7 @@ extension NotificationService {
     /// Doubling, and anywhere in the upper half of it; at least what the receiver asked for, a minute at most.
     private func pause(after attempt: Int, _ retryAfter: Duration?) -> Duration {
         let limit = Duration.seconds(1) * (1 << (attempt - 1))
-        let fraction = Double(spawner.random() >> 11) / Double(1 << 53)
-        return max(limit * (0.5 + fraction / 2), min(retryAfter ?? .zero, .seconds(60)))
+        return max(limit * (0.5 + spawner.fraction() / 2), min(retryAfter ?? .zero, .seconds(60)))
     }
 
     /// Nobody was told: what is still true is told of once the pause is over.
