@@ -120,7 +120,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         guard let flight = flights[id], flight.seats.isEmpty, !flight.isBackground else {
             return (left.waiter, nil, [])
         }
-        supersede(id)
+        supersede(id, of: flight.key)
         if slots[flight.key]?.queued == id {
             slots[flight.key]?.queued = nil
             flights[id] = nil
@@ -362,10 +362,6 @@ extension FlightTable {
         let most = flight.hasBegun ? 1 : Self.mostTold
         flights[id]?.told.append(generation)
         flights[id]?.told.removeFirst(max(0, flight.told.count + 1 - most))
-    }
-
-    private mutating func supersede(_ id: FlightID) {
-        if let key = flights[id]?.key { supersede(id, of: key) }
     }
 
     private mutating func supersede(_ id: FlightID, of key: String) {
