@@ -96,13 +96,5 @@ func request(
 
 /// The `CacheError` that an operation throws.
 func cacheError(_ operation: () async throws -> some Any) async -> CacheError? {
-    do {
-        _ = try await operation()
-        Issue.record("no error was thrown")
-        return nil
-    } catch {
-        let cacheError = error as? CacheError
-        #expect(cacheError != nil, "\(error)")
-        return cacheError
-    }
+    await #expect(throws: CacheError.self) { _ = try await operation() }
 }

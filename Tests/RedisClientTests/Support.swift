@@ -25,12 +25,4 @@ extension RedisClient {
     }
 }
 
-/// Runs something and gives the client's error that it ended with.
-func clientError(_ body: () async throws -> some Any) async throws -> RedisClientError? {
-    do {
-        _ = try await body()
-        return nil
-    } catch let error as RedisClientError {
-        return error
-    }
-}
+func clientError(_ body: () async throws -> some Any) async throws -> RedisClientError? { try await thrown(by: body) }

@@ -1,24 +1,7 @@
-import NIOCore
 import RESP
-import Testing
+import TestSupport
 import UpstashClient
 
-/// Runs something and gives the client's error that it ended with.
-func upstashError(_ body: () async throws -> some Any) async throws -> UpstashError? {
-    do {
-        _ = try await body()
-        return nil
-    } catch let error as UpstashError {
-        return error
-    }
-}
+func upstashError(_ body: () async throws -> some Any) async throws -> UpstashError? { try await thrown(by: body) }
 
-/// Runs something and gives the error reply that it ended with.
-func errorReply(_ body: () async throws -> some Any) async throws -> RESPError? {
-    do {
-        _ = try await body()
-        return nil
-    } catch let error as RESPError {
-        return error
-    }
-}
+func errorReply(_ body: () async throws -> some Any) async throws -> RESPError? { try await thrown(by: body) }
