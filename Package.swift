@@ -123,8 +123,14 @@ let package = Package(
             ],
             path: "Tests/TestSupport"
         ),
-        .testTarget(name: "BoundedCacheTests", dependencies: ["BoundedCache", .nio("NIOConcurrencyHelpers")]),
-        .testTarget(name: "RESPTests", dependencies: ["RESP", .nio("NIOCore"), .nio("NIOConcurrencyHelpers")]),
+        .testTarget(
+            name: "BoundedCacheTests",
+            dependencies: ["BoundedCache", "TestSupport", .nio("NIOConcurrencyHelpers")]
+        ),
+        .testTarget(
+            name: "RESPTests",
+            dependencies: ["RESP", "TestSupport", .nio("NIOCore"), .nio("NIOConcurrencyHelpers")]
+        ),
         .testTarget(
             name: "RedisClientTests",
             dependencies: [

@@ -1,4 +1,5 @@
 import BoundedCache
+import TestSupport
 import Testing
 
 @Suite struct BoundedCacheTests {
@@ -114,7 +115,7 @@ import Testing
         for key in 0..<5000 { cache.set(key, key) }
         for key in 0..<5000 { _ = cache.get(key) }
         if change == "resize" { cache.resize(to: 10) } else { for key in 10..<5000 { cache.remove(key) } }
-        var random = SeededGenerator(state: 1)
+        var random = SplitMix64(seed: 1)
         let keys = cache.snapshot().map(\.key).shuffled(using: &random)
         #expect(keys.count == 10)
         for key in keys { _ = cache.get(key) }

@@ -1,4 +1,5 @@
 import BoundedCache
+import TestSupport
 import Testing
 
 @Suite struct HotKeyTests {
@@ -10,7 +11,7 @@ import Testing
                 if key < 0, cause == .capacity { evicted.append(key) }
             }
         )
-        var random = SeededGenerator(state: 1)
+        var random = SplitMix64(seed: 1)
         for _ in 0..<(capacity * 50) {
             if cache.get(-1) == nil { cache.set(-1, 0) }
             let key = Int(random.next() % UInt64(capacity * 3))

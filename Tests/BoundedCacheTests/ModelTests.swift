@@ -1,4 +1,5 @@
 import BoundedCache
+import TestSupport
 import Testing
 
 /// Random operations beside a dictionary that is told of every departure: at each step both must agree.
@@ -50,7 +51,7 @@ struct ModelPlay {
     let clock = ManualClock()
     let departed = Departed()
     let cache: BoundedCache<LooseKey, [Int]>
-    var random: SeededGenerator
+    var random: SplitMix64
     var model: [Int: Held] = [:]
     var serial = 0
 
@@ -70,7 +71,7 @@ struct ModelPlay {
 
     init(_ setting: ModelTests.Setting, seed: UInt64) {
         self.setting = setting
-        random = SeededGenerator(state: seed)
+        random = SplitMix64(seed: seed)
         let departed = departed
         cache = BoundedCache(
             .init(

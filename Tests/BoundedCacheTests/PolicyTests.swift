@@ -1,4 +1,5 @@
 import BoundedCache
+import TestSupport
 import Testing
 
 /// What the policy is for, on keys made for it.
@@ -93,7 +94,7 @@ import Testing
     @Test func mixedLivesCostLittle() {
         let clock = ManualClock()
         let capacity = 1000
-        var random = SeededGenerator(state: 7)
+        var random = SplitMix64(seed: 7)
         let keys = (0..<150_000).map { _ in
             let share = Double.random(in: 0..<1, using: &random)
             return Int(share * share * share * 5000)

@@ -1,6 +1,7 @@
 import BoundedCache
 import Dispatch
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct StressTests {
@@ -30,7 +31,7 @@ import Testing
             )
         )
         DispatchQueue.concurrentPerform(iterations: 8) { thread in
-            var random = SeededGenerator(state: UInt64(thread))
+            var random = SplitMix64(seed: UInt64(thread))
             for step in 0..<6000 {
                 let key = Int(random.next() % 512 * (random.next() % 16))
                 switch random.next() % 20 {

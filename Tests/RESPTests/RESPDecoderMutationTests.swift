@@ -1,5 +1,6 @@
 import NIOCore
 import RESP
+import TestSupport
 import Testing
 
 /// Hostile bytes end in values or in an error, never in a trap, and it does not matter how they were cut.
