@@ -44,8 +44,7 @@ struct AdaptiveTTLTests {
             await fleet.spawner.advance(by: .seconds(seconds))
         }
         // Without what the store knows, too.
-        let store = FaultyStore(fleet.store)
-        let alone = try await fleet.node(store)
+        let (alone, store) = try await fleet.faultyNode()
         #expect(try await alone.read(fleet.field).timeToLive == .seconds(7))
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
         await fleet.spawner.advance(by: .seconds(7))

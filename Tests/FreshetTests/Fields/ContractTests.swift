@@ -298,8 +298,7 @@ struct ContractTests {
     @Test("C4: a removal forgets the failure, on every node that knows it", arguments: [false, true])
     func removalForgetsFailures(storeIsAway: Bool) async throws {
         let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) }) { $0.errorBackoff = .seconds(60) }
-        let store = FaultyStore(fleet.store)
-        let a = try await fleet.node(store)
+        let (a, store) = try await fleet.faultyNode()
         let b = try await fleet.node()
         if storeIsAway { store.inject(.fail(CacheError(.storeUnavailable, "away"))) }
         #expect(await errorOf { try await a.value(of: fleet.field) } != nil)
@@ -575,8 +574,7 @@ struct ForcedRefreshTests {
     @Test("C1: what was removed between the look into the store and the lease is no answer when the load fails")
     func removedBeforeTheLease() async throws {
         let fleet = Fleet { $0.staleIfError = .seconds(3600) }
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         try await fleet.load(1, on: node)
         await fleet.spawner.advance(by: .seconds(61))
         store.inject(.hang, into: [.lease])
@@ -611,8 +609,7 @@ struct ForcedRefreshTests {
     @Test("while the store is away, too")
     func readersMeanwhileWithoutStore() async throws {
         let fleet = Fleet { $0.staleWhileRevalidate = .seconds(30) }
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         try await fleet.load(1, on: node)
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
         let forced = fleet.spawner.task { try await node.refresh(fleet.field).value }

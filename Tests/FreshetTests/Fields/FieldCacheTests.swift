@@ -46,6 +46,12 @@ struct Fleet {
         )
     }
 
+    /// A node, and the way to the store that it alone has.
+    func faultyNode() async throws -> (FieldCache, FaultyStore) {
+        let faulty = FaultyStore(store, spawner: spawner)
+        return (try await node(faulty), faulty)
+    }
+
     /// Has a node load a value, and waits until it has.
     func load(_ value: String, on node: FieldCache) async throws {
         let number = source.loads + 1
@@ -181,8 +187,7 @@ struct FieldCacheTests {
         let fleet = Fleet(
             source: ControlledSource { $0 == 1 ? .success(.value("v1", .init(etag: "e1"))) : .success(.value("v2")) }
         )
-        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         await fleet.spawner.advance(by: .milliseconds(59_800))
         // Less than a call to the store may take.

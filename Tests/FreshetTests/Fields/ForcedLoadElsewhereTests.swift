@@ -185,8 +185,7 @@ struct ForcedLoadElsewhereTests {
     )
     func oneForAll(fails: Bool) async throws {
         let fleet = Fleet { $0.staleIfError = .seconds(3600) }
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         let warm = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         fleet.source.end(1, value: "v1")
@@ -213,8 +212,7 @@ struct ForcedLoadElsewhereTests {
     @Test("a forced load that was given up answers nobody with a failure from before, the store away or not")
     func givenUp() async throws {
         let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) })
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = await errorOf { try await node.read(fleet.field) }
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
         fleet.source.holdFromNowOn()
@@ -260,8 +258,7 @@ struct ForcedLoadElsewhereTests {
     @Test("a load is forced, though whoever forced it has gone, as long as it answers others who do")
     func forcerLeft() async throws {
         let fleet = Fleet()
-        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         store.inject(.hang)
         let forcer = fleet.spawner.task { try await node.refresh(fleet.field) }
         try await waitUntil("the refresh") { node.waiters(of: fleet.field.erased) == 1 }
@@ -282,8 +279,7 @@ struct ForcedLoadElsewhereTests {
     @Test("an invalidation ends the cooldown, without the store, too", arguments: [Invalidation.expire, .remove])
     func invalidated(invalidation: Invalidation) async throws {
         let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) })
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
         for _ in 0..<2 { #expect(await errorOf { try await node.refresh(fleet.field) } != nil) }
         #expect(fleet.source.loads == 1)

@@ -34,8 +34,7 @@ struct MaxAgeTests {
     @Test("what was loaded long before the store takes it is no answer")
     func loadedLongAgo() async throws {
         let fleet = Fleet()
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         let first = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         store.inject(.hang, into: [.fill])

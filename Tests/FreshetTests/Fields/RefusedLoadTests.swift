@@ -51,8 +51,7 @@ struct RefusedLoadTests {
     @Test("C1: a load without a lease is believed no longer than from its beginning, and answers nobody who came later")
     func withoutLease() async throws {
         let fleet = Fleet()
-        let store = FaultyStore(fleet.store)
-        let (a, b) = (try await fleet.node(), try await fleet.node(store))
+        let (a, (b, store)) = (try await fleet.node(), try await fleet.faultyNode())
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
         let first = fleet.spawner.task { try await b.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
@@ -134,8 +133,7 @@ struct RefusedLoadTests {
     @Test("C6: what a fill took on its way counts to the value's age on every node")
     func lateFill() async throws {
         let fleet = Fleet()
-        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
-        let (a, b) = (try await fleet.node(), try await fleet.node(store))
+        let (a, (b, store)) = (try await fleet.node(), try await fleet.faultyNode())
         let loading = fleet.spawner.task { try await b.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
         store.inject(.delay(.milliseconds(400)), into: [.fill])

@@ -13,8 +13,7 @@ struct StoreOutageTests {
     @Test("C8: what this process holds is served on, whatever its trust", arguments: [true, false])
     func l1GoesOn(hangs: Bool) async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(hangs ? .hang : .fail(Self.away))
         await fleet.spawner.advance(by: .seconds(10))
@@ -30,8 +29,7 @@ struct StoreOutageTests {
     @Test("C8: what is gone is loaded from the source, once, and kept in this process", arguments: [true, false])
     func sourceGoesOn(hangs: Bool) async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         store.inject(hangs ? .hang : .fail(Self.away))
         let clock = fleet.runClock()
         defer { clock.cancel() }
@@ -48,8 +46,7 @@ struct StoreOutageTests {
     )
     func queued(hard: Bool) async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        let store = FaultyStore(fleet.store)
-        let a = try await fleet.node(store)
+        let (a, store) = try await fleet.faultyNode()
         _ = try await a.value(of: fleet.field)
         store.inject(.fail(Self.away))
         #expect(try await (hard ? a.remove(fleet.field) : a.expire(fleet.field)) == .queued)
@@ -65,8 +62,7 @@ struct StoreOutageTests {
     @Test("C8: the catalogue calls nothing fresh of which the store has yet to be told", arguments: [true, false])
     func stateWhilePending(hard: Bool) async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.fail(Self.away), into: [.invalidate])
         #expect(try await (hard ? node.remove(fleet.field) : node.expire(fleet.field)) == .queued)
@@ -82,8 +78,7 @@ struct StoreOutageTests {
     @Test("C8: the invalidation goes first even if a read comes before the replay")
     func flushedByRead() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.fail(Self.away), into: [.invalidate])
         #expect(try await node.remove(fleet.field) == .queued)
@@ -94,8 +89,7 @@ struct StoreOutageTests {
     @Test("C2: a removal is sent once, though a reader comes meanwhile who needs it sent, and costs one load")
     func sentOnce() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.hang, into: [.invalidate])
         let remover = fleet.spawner.task { try await node.remove(fleet.field) }
@@ -113,8 +107,7 @@ struct StoreOutageTests {
     @Test("C8: an invalidation whose answer was lost is sent again, and done")
     func answerLost() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.failAfterwards(Self.away), into: [.invalidate])
         #expect(try await node.remove(fleet.field) == .queued)
@@ -128,8 +121,7 @@ struct StoreOutageTests {
     @Test("a forced refresh works without the store, and within its cooldown too")
     func forced() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.fail(Self.away))
         #expect(try await node.refresh(fleet.field).value == "v2")
@@ -150,8 +142,7 @@ struct StoreOutageTests {
             $0.staleIfError = .seconds(600)
             $0.minRefreshInterval = .zero
         }
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         await fleet.spawner.advance(by: .seconds(5))
         store.inject(.fail(Self.away), into: [.invalidate, .lease, .fill])
@@ -189,8 +180,7 @@ struct StoreOutageTests {
     @Test("the catalogue tells what readers get of what the store does not take")
     func stateOfWhatIsNotTaken() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }) { $0.staleIfError = .seconds(600) }
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         await fleet.spawner.advance(by: .seconds(61))
         store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease, .fill, .release])
@@ -267,8 +257,7 @@ struct StoreOutageTests {
     @Test("a store that goes away during the load loses nothing for who waits")
     func awayDuringLoad() async throws {
         let fleet = Fleet()
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
         store.inject(.fail(Self.away))
@@ -288,8 +277,7 @@ struct StoreOutageTests {
                 operation == .fail && number == 1 ? .failure(SourceIsDown()) : .success(.value("v\(number)"))
             }
         )
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         store.inject(isDone ? .failAfterwards(Self.away) : .fail(Self.away), into: [operation, .release])
         _ = try? await node.value(of: fleet.field)
         store.recover()
@@ -310,8 +298,7 @@ struct StoreOutageTests {
     @Test("C4: a source that fails is left alone also where the store reads but refuses to write")
     func readOnlyStore() async throws {
         let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) }) { $0.errorBackoff = .seconds(4) }
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease, .fill, .fail, .release])
         for _ in 0..<5 { #expect(await errorOf { try await node.value(of: fleet.field) } != nil) }
         #expect(fleet.source.loads == 1)
@@ -333,8 +320,7 @@ struct StoreOutageTests {
     @Test("C6: L1 counts from when the fill was sent, and so never outlives the store's value")
     func slowFill() async throws {
         let fleet = Fleet(source: ControlledSource { _ in .success(.value("v")) })
-        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         store.inject(.delay(.milliseconds(300)), into: [.fill])
         let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         let clock = fleet.runClock()
@@ -351,8 +337,7 @@ struct StoreOutageTests {
     @Test("C8: an invalidation that the store refuses for good does not hold up the others")
     func refusedInvalidation() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         let hash = Field("hash", ttl: .seconds(9)) { "x" }
         _ = try await fleet.store.hset("hash", ["a": ByteBuffer(string: "b")])
@@ -383,8 +368,7 @@ struct StoreOutageTests {
     )
     func refusedForNow(text: String) async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.fail(CacheError(.storeRejected, text)), into: [.invalidate, .lease])
         #expect(try await node.remove(fleet.field) == .queued)
@@ -401,8 +385,7 @@ struct StoreOutageTests {
     @Test("what a store refuses is asked again less and less often, one thing a round")
     func refusedOften() async throws {
         let fleet = Fleet()
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.invalidate])
         for number in 0..<5 { #expect(try await node.remove(Field("key\(number)", ttl: .seconds(9)) { 1 }) == .queued) }
         #expect(store.calls(of: .invalidate) == 5)
@@ -424,8 +407,7 @@ struct StoreOutageTests {
     )
     func refusedLease(_ error: CacheError) async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         store.inject(.fail(error), into: [.lease, .release])
         for _ in 0..<10 {
             #expect(try await node.value(of: fleet.field) == "v1")
@@ -438,8 +420,7 @@ struct StoreOutageTests {
     @Test("what the store never knew is loaded again before the store could forget its removal")
     func neverKnown() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease])
         for seconds in stride(from: 0, to: 70, by: 10) {
             #expect(try await node.value(of: fleet.field) == (seconds < 50 ? "v1" : "v2"))
@@ -455,8 +436,7 @@ struct StoreOutageTests {
     )
     func keptWithoutFill(refused: [StoreOperation], isKnown: Bool) async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         // The key has a generation before the load, or none.
         if isKnown { try await fleet.store.invalidateEntry("agents_list", .remove) }
         store.inject(.fail(CacheError(.storeRejected, "OOM")), into: refused)
@@ -478,8 +458,7 @@ struct StoreOutageTests {
     @Test("what the store gave no leave to load, it gets once it does")
     func storedLater() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease, .release])
         #expect(try await node.value(of: fleet.field) == "v1")
         store.recover()
@@ -494,8 +473,7 @@ struct StoreOutageTests {
     @Test("C8: whoever waits for a load whose store hangs by then waits for one time limit of the store, not for two")
     func hangsAtTheEnd() async throws {
         let fleet = Fleet()
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(1)
         store.inject(.hang)
@@ -509,8 +487,7 @@ struct StoreOutageTests {
     @Test("a store that comes back is not told of leases that it was never asked for")
     func leasesNeverAskedFor() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         #expect(try await node.refresh(fleet.field).value == "v1")
         store.inject(.fail(Self.away))
         for _ in 0..<100 { #expect(try await node.refresh(fleet.field).detail == .cooldown) }
@@ -523,8 +500,7 @@ struct StoreOutageTests {
     @Test("C5: what ends while a slow store is told of a failure is not served after it")
     func endsMeanwhile() async throws {
         let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(2) }
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
+        let (node, store) = try await fleet.faultyNode()
         try await fleet.load("v1", on: node)
         await fleet.spawner.advance(by: .milliseconds(2900))
         let reader = fleet.spawner.task { try await node.read(fleet.field) }
