@@ -31,9 +31,42 @@ struct ConnectionLimitsTests {
         return .head(head)
     }
 
-    private static func answer(_ channel: EmbeddedChannel) throws {
+    private static func request(_ channel: EmbeddedChannel) throws {
+        try channel.writeInbound(head())
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+    }
+
+    private static func writeAnswer(_ channel: EmbeddedChannel) throws {
         try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
         try channel.writeOutbound(HTTPResponsePart.end(nil))
+    }
+
+    private static func setWritable(_ channel: EmbeddedChannel, _ isWritable: Bool) {
+        channel.isWritable = isWritable
+        channel.pipeline.fireChannelWritabilityChanged()
+    }
+
+    /// The head of an answer, which comes next.
+    private static func head(_ channel: EmbeddedChannel) throws -> HTTPResponse {
+        let part = try channel.readOutbound(as: HTTPResponsePart.self)
+        return try #require(part.flatMap { if case .head(let head) = $0 { head } else { nil } })
+    }
+
+    private static func body(_ channel: EmbeddedChannel) throws -> ByteBuffer {
+        let part = try channel.readOutbound(as: HTTPResponsePart.self)
+        return try #require(part.flatMap { if case .body(let body) = $0 { body } else { nil } })
+    }
+
+    /// The connection ends then, and not before.
+    private static func expectEnd(of channel: EmbeddedChannel, after time: TimeAmount) {
+        channel.embeddedEventLoop.advanceTime(by: time - .milliseconds(1))
+        #expect(channel.isActive)
+        channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
+        #expect(!channel.isActive)
+    }
+
+    private static func answer(_ channel: EmbeddedChannel) throws {
+        try writeAnswer(channel)
         while try channel.readOutbound(as: HTTPResponsePart.self) != nil {}
     }
 
@@ -41,14 +74,10 @@ struct ConnectionLimitsTests {
     func silence(afterOne: Bool) throws {
         let channel = try Self.channel()
         if afterOne {
-            try channel.writeInbound(Self.head())
-            try channel.writeInbound(HTTPRequestPart.end(nil))
+            try Self.request(channel)
             try Self.answer(channel)
         }
-        channel.embeddedEventLoop.advanceTime(by: .seconds(29))
-        #expect(channel.isActive)
-        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
-        #expect(!channel.isActive)
+        Self.expectEnd(of: channel, after: .seconds(30))
     }
 
     @Test("so is one whose request was answered before its end")
@@ -59,10 +88,7 @@ struct ConnectionLimitsTests {
         try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "12345")))
         channel.embeddedEventLoop.advanceTime(by: .seconds(10))
         try channel.writeInbound(HTTPRequestPart.end(nil))
-        channel.embeddedEventLoop.advanceTime(by: .seconds(29))
-        #expect(channel.isActive)
-        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
-        #expect(!channel.isActive)
+        Self.expectEnd(of: channel, after: .seconds(30))
     }
 
     @Test("the time is counted from the answer before, and of a request under way from its beginning")
@@ -70,15 +96,11 @@ struct ConnectionLimitsTests {
         let channel = try Self.channel()
         for wait in [10, 29] {
             channel.embeddedEventLoop.advanceTime(by: .seconds(Int64(wait)))
-            try channel.writeInbound(Self.head())
-            try channel.writeInbound(HTTPRequestPart.end(nil))
+            try Self.request(channel)
             channel.embeddedEventLoop.advanceTime(by: .seconds(7))
             try Self.answer(channel)
         }
-        channel.embeddedEventLoop.advanceTime(by: .seconds(29))
-        #expect(channel.isActive)
-        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
-        #expect(!channel.isActive)
+        Self.expectEnd(of: channel, after: .seconds(30))
     }
 
     @Test("a body that drips is cut off, an answer that takes its time is not")
@@ -92,8 +114,7 @@ struct ConnectionLimitsTests {
         #expect(!slow.isActive)
 
         let waiting = try Self.channel()
-        try waiting.writeInbound(Self.head())
-        try waiting.writeInbound(HTTPRequestPart.end(nil))
+        try Self.request(waiting)
         waiting.embeddedEventLoop.advanceTime(by: .seconds(600))
         #expect(waiting.isActive)
         _ = try waiting.finish(acceptAlreadyClosed: true)
@@ -106,14 +127,11 @@ struct ConnectionLimitsTests {
     func large(length: String) throws {
         let channel = try Self.channel()
         try channel.writeInbound(Self.head(length: length))
-        let part = try channel.readOutbound(as: HTTPResponsePart.self)
-        guard case .head(let head) = part else { return #expect(Bool(false)) }
+        let head = try Self.head(channel)
         #expect(head.status == .contentTooLarge)
         #expect(head.headerFields[.connection] == "close")
         #expect(head.headerFields[.accessControlAllowOrigin] == "https://app.example")
-        guard case .body(let body) = try channel.readOutbound(as: HTTPResponsePart.self) else {
-            return #expect(Bool(false))
-        }
+        let body = try Self.body(channel)
         #expect(String(buffer: body).contains("a body of 10 bytes"))
         #expect(!channel.isActive)
         #expect(try channel.readInbound(as: HTTPRequestPart.self) == nil)
@@ -172,24 +190,17 @@ struct ConnectionLimitsTests {
             }
             return statuses
         }
-        func answer(_ channel: EmbeddedChannel) throws {
-            try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
-            try channel.writeOutbound(HTTPResponsePart.end(nil))
-        }
         for isTooLarge in [true, false] {
             let channel = try Self.channel()
-            for _ in 0..<2 {
-                try channel.writeInbound(Self.head())
-                try channel.writeInbound(HTTPRequestPart.end(nil))
-            }
+            for _ in 0..<2 { try Self.request(channel) }
             guard case .head(var head) = Self.head(length: !hasLength ? nil : isTooLarge ? "11" : "10") else { return }
             if !isTooLarge { head.headerFields[.expect] = "100-continue" }
             try channel.writeInbound(HTTPRequestPart.head(head))
             if isTooLarge { try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "0123456789x"))) }
             #expect(channel.isActive)
-            try answer(channel)
+            try Self.writeAnswer(channel)
             #expect(try statuses(channel) == [200])
-            try answer(channel)
+            try Self.writeAnswer(channel)
             #expect(try statuses(channel) == [200, isTooLarge ? 413 : 100])
             #expect(channel.isActive != isTooLarge)
             _ = try channel.finish(acceptAlreadyClosed: true)
@@ -206,14 +217,10 @@ struct ConnectionLimitsTests {
             HTTPResponsePart.head(HTTPResponse(status: .badRequest, headerFields: [.contentLength: "0"]))
         )
         try channel.writeOutbound(HTTPResponsePart.end(nil))
-        guard case .head(let head)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
-            return #expect(Bool(false))
-        }
+        let head = try Self.head(channel)
         #expect(head.status == (isTooLong ? .requestHeaderFieldsTooLarge : .badRequest))
         #expect(head.headerFields[.accessControlAllowOrigin] == "*")
-        guard case .body(let body)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
-            return #expect(Bool(false))
-        }
+        let body = try Self.body(channel)
         #expect(head.headerFields[.contentLength] == String(body.readableBytes))
         #expect(String(buffer: body).contains(isTooLong ? "32768 bytes" : "one Host"))
         guard case .end? = try channel.readOutbound(as: HTTPResponsePart.self) else { return #expect(Bool(false)) }
@@ -223,33 +230,25 @@ struct ConnectionLimitsTests {
     @Test("what is not answered when the time to drain is over gets 503, and the connection is closed")
     func drained() throws {
         let channel = try Self.channel()
-        for _ in 0..<2 {
-            try channel.writeInbound(Self.head())
-            try channel.writeInbound(HTTPRequestPart.end(nil))
-        }
+        for _ in 0..<2 { try Self.request(channel) }
         channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
         channel.embeddedEventLoop.advanceTime(by: .seconds(9))
         #expect(channel.isActive)
         #expect(try channel.readOutbound(as: HTTPResponsePart.self) == nil)
         channel.embeddedEventLoop.advanceTime(by: .seconds(1))
         #expect(!channel.isActive)
-        guard case .head(let head)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
-            return #expect(Bool(false))
-        }
+        let head = try Self.head(channel)
         #expect(head.status == .serviceUnavailable)
         #expect(head.headerFields[.retryAfter] == "1")
         #expect(head.headerFields[.connection] == "close")
-        guard case .body(let body)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
-            return #expect(Bool(false))
-        }
+        let body = try Self.body(channel)
         #expect(String(buffer: body).contains("Shutting down"))
     }
 
     @Test("an answer in the way when the time to drain is over is ended, and gets no other one behind it")
     func drainedInAnswer() throws {
         let channel = try Self.channel()
-        try channel.writeInbound(Self.head())
-        try channel.writeInbound(HTTPRequestPart.end(nil))
+        try Self.request(channel)
         try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
         _ = try channel.readOutbound(as: HTTPResponsePart.self)
         channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
@@ -275,17 +274,13 @@ struct ConnectionLimitsTests {
     @Test("one that does not come to its end takes no answer from those before it")
     func unfinishedBehindOthers() throws {
         let channel = try Self.channel()
-        for _ in 0..<2 {
-            try channel.writeInbound(Self.head())
-            try channel.writeInbound(HTTPRequestPart.end(nil))
-        }
+        for _ in 0..<2 { try Self.request(channel) }
         try channel.writeInbound(Self.head(length: "5"))
         channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
         channel.embeddedEventLoop.advanceTime(by: .seconds(5))
         for _ in 0..<2 {
             #expect(channel.isActive)
-            try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
-            try channel.writeOutbound(HTTPResponsePart.end(nil))
+            try Self.writeAnswer(channel)
             #expect(try Self.status(channel) == .ok)
         }
         #expect(!channel.isActive)
@@ -298,9 +293,7 @@ struct ConnectionLimitsTests {
         var head = HTTPRequest(method: .head, scheme: nil, authority: nil, path: "/")
         head.headerFields[.contentLength] = "11"
         try channel.writeInbound(HTTPRequestPart.head(head))
-        guard case .head(let answer)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
-            return #expect(Bool(false))
-        }
+        let answer = try Self.head(channel)
         #expect(answer.status == .contentTooLarge)
         #expect(answer.headerFields[.cacheControl] == "no-store")
         guard case .end? = try channel.readOutbound(as: HTTPResponsePart.self) else { return #expect(Bool(false)) }
@@ -311,8 +304,7 @@ struct ConnectionLimitsTests {
         for isAnswered in [true, false] {
             let channel = try Self.channel()
             if !isAnswered {
-                try channel.writeInbound(Self.head())
-                try channel.writeInbound(HTTPRequestPart.end(nil))
+                try Self.request(channel)
             }
             try channel.writeInbound(
                 HTTPRequestPart.head(HTTPRequest(method: .head, scheme: nil, authority: nil, path: "/"))
@@ -360,24 +352,17 @@ struct ConnectionLimitsTests {
     @Test("a client that leaves its answer unread is cut off")
     func unread() throws {
         let channel = try Self.channel()
-        try channel.writeInbound(Self.head())
-        try channel.writeInbound(HTTPRequestPart.end(nil))
-        channel.isWritable = false
-        channel.pipeline.fireChannelWritabilityChanged()
-        channel.embeddedEventLoop.advanceTime(by: .seconds(19))
-        #expect(channel.isActive)
-        channel.embeddedEventLoop.advanceTime(by: .seconds(1))
-        #expect(!channel.isActive)
+        try Self.request(channel)
+        Self.setWritable(channel, false)
+        Self.expectEnd(of: channel, after: .seconds(20))
     }
 
     @Test("a client that reads its answer slowly is not cut off until it stops")
     func slow() throws {
         var unread = 500
         let channel = try Self.channel { _ in unread }
-        try channel.writeInbound(Self.head())
-        try channel.writeInbound(HTTPRequestPart.end(nil))
-        channel.isWritable = false
-        channel.pipeline.fireChannelWritabilityChanged()
+        try Self.request(channel)
+        Self.setWritable(channel, false)
         for _ in 0..<4 {
             unread -= 1
             channel.embeddedEventLoop.advanceTime(by: .seconds(20))
@@ -391,8 +376,7 @@ struct ConnectionLimitsTests {
     func slowBehindEnd(isLong: Bool) throws {
         var unread = 500
         let channel = try Self.channel { _ in unread }
-        try channel.writeInbound(Self.head())
-        try channel.writeInbound(HTTPRequestPart.end(nil))
+        try Self.request(channel)
         if isLong { channel.isWritable = false }
         channel.pipeline.fireChannelWritabilityChanged()
         try Self.answer(channel)
@@ -408,8 +392,7 @@ struct ConnectionLimitsTests {
     @Test("a client that closes its side is cut off, unless it is answered at once", arguments: [true, false])
     func halfClosed(isAnswered: Bool) throws {
         let channel = try Self.channel()
-        try channel.writeInbound(Self.head())
-        try channel.writeInbound(HTTPRequestPart.end(nil))
+        try Self.request(channel)
         channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         channel.embeddedEventLoop.advanceTime(by: .milliseconds(249))
         #expect(channel.isActive)
@@ -422,29 +405,21 @@ struct ConnectionLimitsTests {
     @Test("a client that closes its side gets an answer in the way to its end, unless it is not gone on with")
     func halfClosedInAnswer() throws {
         let channel = try Self.channel()
-        try channel.writeInbound(Self.head())
-        try channel.writeInbound(HTTPRequestPart.end(nil))
+        try Self.request(channel)
         try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
-        channel.isWritable = false
-        channel.pipeline.fireChannelWritabilityChanged()
+        Self.setWritable(channel, false)
         channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         channel.embeddedEventLoop.advanceTime(by: .seconds(10))
         #expect(channel.isActive)
-        channel.isWritable = true
-        channel.pipeline.fireChannelWritabilityChanged()
-        channel.embeddedEventLoop.advanceTime(by: .milliseconds(499))
-        #expect(channel.isActive)
-        channel.embeddedEventLoop.advanceTime(by: .milliseconds(1))
-        #expect(!channel.isActive)
+        Self.setWritable(channel, true)
+        Self.expectEnd(of: channel, after: .milliseconds(500))
     }
 
     @Test("a client that closes its side and does not read is cut off")
     func halfClosedUnread() throws {
         let channel = try Self.channel()
-        try channel.writeInbound(Self.head())
-        try channel.writeInbound(HTTPRequestPart.end(nil))
-        channel.isWritable = false
-        channel.pipeline.fireChannelWritabilityChanged()
+        try Self.request(channel)
+        Self.setWritable(channel, false)
         channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         channel.embeddedEventLoop.advanceTime(by: .seconds(49))
         #expect(!channel.isActive)
@@ -453,10 +428,7 @@ struct ConnectionLimitsTests {
     @Test("a client that closes its side behind several requests waits for each as long")
     func halfClosedBehindSeveral() throws {
         let channel = try Self.channel()
-        for _ in 0..<3 {
-            try channel.writeInbound(Self.head())
-            try channel.writeInbound(HTTPRequestPart.end(nil))
-        }
+        for _ in 0..<3 { try Self.request(channel) }
         channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         for _ in 0..<2 {
             channel.embeddedEventLoop.advanceTime(by: .milliseconds(249))
