@@ -82,9 +82,7 @@ extension OverProcesses {
             for field in catalog { _ = try await b.fields.value(of: field) }
             #expect(b.fields.believed(catalog) == catalog.count)
 
-            var faults = proxy.faults
-            faults.refuses = true
-            proxy.faults = faults
+            proxy.faults.refuses = true
             proxy.cut()
             #expect(try await eventually { try await listeners(admin) == 1 })
             for field in catalog.prefix(5) { #expect(try await a.fields.remove(field) == .done) }

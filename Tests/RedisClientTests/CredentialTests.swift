@@ -133,9 +133,7 @@ import Testing
     @Test func areNotAcceptedByAConnectionThatSaidTheOldOnes() async throws {
         let server = try await RedisServer.start(arguments: ["--user", "app", "on", ">old", "~*", "+@all"])
         let proxy = try await FaultProxy.start(upstreamPort: server.port)
-        var faults = FaultProxy.Faults()
-        faults.delay = .milliseconds(200)
-        proxy.faults = faults
+        proxy.faults.delay = .milliseconds(200)
         let client = RedisClient(port: proxy.port) {
             $0.username = "app"
             $0.password = "old"

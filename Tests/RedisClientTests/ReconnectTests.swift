@@ -20,9 +20,7 @@ import Testing
         )
         try await node.connect()
         #expect(!node.isFailing)
-        var faults = FaultProxy.Faults()
-        faults.swallowsRequests = true
-        proxy.faults = faults
+        proxy.faults.swallowsRequests = true
         proxy.cut()
         let isTrying = await eventually {
             node.state.withLockedValue { if case .connecting = $0.phase { true } else { false } }
@@ -134,9 +132,7 @@ import Testing
         let proxy = try await FaultProxy.start(upstreamPort: server.port)
         let client = RedisClient(port: proxy.port) { $0.keepAliveInterval = .seconds(3600) }
         try await client.connect()
-        var faults = FaultProxy.Faults()
-        faults.swallowsRequests = true
-        proxy.faults = faults
+        proxy.faults.swallowsRequests = true
         // On the event loop itself both are there before it takes what was submitted.
         try await withTaskExecutorPreference(client.taskExecutor) {
             await Task.yield()

@@ -51,9 +51,7 @@ import Testing
         let elements = (0..<5000).map { "element \($0)" }
         try await client.execute(RESPCommand("RPUSH", arguments: ["list"] + elements))
         #expect(try await client.execute(RESPCommand("GET", "large")).bytes == bytes)
-        var faults = FaultProxy.Faults()
-        faults.dripSize = 7
-        proxy.faults = faults
+        proxy.faults.dripSize = 7
         #expect(try await client.execute(RESPCommand("LRANGE", "list", 0, -1)).array?.map(\.string) == elements)
         await client.close()
         try await proxy.stop()

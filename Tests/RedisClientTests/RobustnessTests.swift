@@ -174,9 +174,7 @@ import Testing
         let proxy = try await FaultProxy.start(upstreamPort: server.port)
         let client = RedisClient(port: proxy.port) { $0.maxBufferedBytes = 4 << 20 }
         try await client.connect()
-        var faults = FaultProxy.Faults()
-        faults.stopsReading = true
-        proxy.faults = faults
+        proxy.faults.stopsReading = true
         let value = ByteBuffer(repeating: 1, count: 100_000)
         let codes = await withTaskGroup(of: RedisClientError.Code?.self) { group in
             for index in 0..<400 {
@@ -240,9 +238,7 @@ import Testing
         let proxy = try await FaultProxy.start(upstreamPort: server.port)
         let client = RedisClient(port: proxy.port)
         try await client.execute(RESPCommand("SET", "n", 0))
-        var faults = FaultProxy.Faults()
-        faults.swallowsReplies = true
-        proxy.faults = faults
+        proxy.faults.swallowsReplies = true
         async let reading = client.execute(RESPCommand("GET", "n"))
         async let writing = clientError { try await client.execute(RESPCommand("INCR", "n")) }
         let direct = RedisClient(server)
@@ -268,10 +264,8 @@ import Testing
             $0.connectTimeout = .milliseconds(300)
         }
         #expect(await eventually { (try? await client.connect()) != nil })
-        var faults = FaultProxy.Faults()
-        faults.swallowsReplies = true
-        faults.swallowsRequests = true
-        proxy.faults = faults
+        proxy.faults.swallowsReplies = true
+        proxy.faults.swallowsRequests = true
         let error = try await clientError { try await client.execute(RESPCommand("PING")) }
         #expect(error?.code == .timedOut)
         // The connection is still open, but given up; the next one works.
@@ -296,9 +290,7 @@ import Testing
             $0.keepAliveInterval = .seconds(1)
         }
         #expect(await eventually { (try? await client.connect()) != nil })
-        var faults = FaultProxy.Faults()
-        faults.pauseOfReading = .milliseconds(80)
-        proxy.faults = faults
+        proxy.faults.pauseOfReading = .milliseconds(80)
         let upload = RESPCommand("SET", "large", ByteBuffer(repeating: 1, count: 10 << 20))
         async let outcome = clientError { try await client.execute(upload, timeout: timeout) }
         // Whose turn comes before and whose behind it is not known.
@@ -320,9 +312,7 @@ import Testing
         let proxy = try await FaultProxy.start(upstreamPort: server.port)
         let client = RedisClient(port: proxy.port) { $0.commandTimeout = .milliseconds(50) }
         #expect(await eventually { (try? await client.connect()) != nil })
-        var faults = FaultProxy.Faults()
-        faults.stopsReading = true
-        proxy.faults = faults
+        proxy.faults.stopsReading = true
         let upload = RESPCommand("SET", "large", ByteBuffer(repeating: 1, count: 10 << 20))
         #expect(try await clientError { try await client.execute(upload) }?.code == .timedOut)
         let isGivenUp = try await eventually {
@@ -342,9 +332,7 @@ import Testing
             $0.keepAliveInterval = .milliseconds(50)
         }
         try await client.connect()
-        var faults = FaultProxy.Faults()
-        faults.swallowsReplies = true
-        proxy.faults = faults
+        proxy.faults.swallowsReplies = true
         #expect(await eventually { proxy.acceptedCount > 1 })
         await client.close()
         try await proxy.stop()
@@ -362,9 +350,7 @@ import Testing
         let proxy = try await FaultProxy.start(upstreamPort: server.port)
         let client = RedisClient(port: proxy.port) { $0.keepAliveInterval = .milliseconds(20) }
         try await client.connect()
-        var faults = FaultProxy.Faults()
-        faults.delay = .milliseconds(500)
-        proxy.faults = faults
+        proxy.faults.delay = .milliseconds(500)
         for _ in 0..<5 {
             let error = try await clientError {
                 try await client.execute(RESPCommand("PING"), timeout: .milliseconds(20))

@@ -214,9 +214,7 @@ import Testing
             $0.commandTimeout = .milliseconds(100)
         }
         var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
-        var faults = FaultProxy.Faults()
-        faults.swallowsReplies = true
-        proxy.faults = faults
+        proxy.faults.swallowsReplies = true
         #expect(try await events.next() == .disconnected)
         proxy.faults = .init()
         proxy.cut()

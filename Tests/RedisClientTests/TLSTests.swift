@@ -131,9 +131,7 @@ import Testing
         let certificates = try await TestCertificates()
         let server = try await RedisServer.start(certificates: certificates)
         let proxy = try await FaultProxy.start(upstreamPort: try #require(server.tlsPort))
-        var faults = FaultProxy.Faults()
-        faults.swallowsReplies = true
-        proxy.faults = faults
+        proxy.faults.swallowsReplies = true
         let client = RedisClient(port: proxy.port) {
             $0.tls = .init(trust: .file(certificates.authority))
             // Enough for the connection itself on a busy machine.
@@ -165,9 +163,7 @@ import Testing
     @Test func anEndOfTheConnectionIsNoFailureOfTLS() async throws {
         let server = try await RedisServer.start()
         let proxy = try await FaultProxy.start(upstreamPort: server.port)
-        var faults = FaultProxy.Faults()
-        faults.refuses = true
-        proxy.faults = faults
+        proxy.faults.refuses = true
         let client = RedisClient(port: proxy.port) { $0.tls = .init() }
         #expect(try await clientError { try await client.connect() }?.code == .connectFailed)
         await client.close()
