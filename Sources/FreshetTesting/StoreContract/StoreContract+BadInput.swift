@@ -36,13 +36,10 @@ extension StoreContract {
             let lease = Lease(token: "t", generation: Generation("g"), digest: "")
             for key in ["", trial.key("{}"), trial.key("{"), trial.key("}"), trial.key("}{"), trial.key("{a}{"), "{}x"]
             {
-                let failure = EntryFailure(count: 1, code: "c", message: "m", retryAfter: .zero)
                 try await trial.expectError(.invalidArgument, "a read") { try await trial.read(key) }
                 try await trial.expectError(.invalidArgument, "a lease") { try await trial.lease(key) }
                 try await trial.expectError(.invalidArgument, "a fill") { try await trial.fill(key, lease, "[1]") }
-                try await trial.expectError(.invalidArgument, "a failure") {
-                    try await trial.store.failEntry(key, lease, with: failure)
-                }
+                try await trial.expectError(.invalidArgument, "a failure") { try await trial.fail(key, lease) }
                 try await trial.expectError(.invalidArgument, "a release") {
                     try await trial.store.releaseEntry(key, token: lease.token)
                 }
