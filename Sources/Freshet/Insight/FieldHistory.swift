@@ -52,7 +52,6 @@ struct FieldHistory: Sendable {
 
     mutating func invalidate() { held = nil }
 
-    /// A load begins.
     mutating func beginLoad(ttl: Duration, at now: MonotonicInstant) {
         guard let held, held.freshUntil <= now else { return }
         self.held = nil

@@ -31,7 +31,6 @@ extension AirtableStandIn {
             self.records = records
         }
 
-        /// The column of a name or id.
         func column(_ nameOrID: String) -> Column? {
             columns.first { $0.name == nameOrID || $0.id == nameOrID }
         }
