@@ -61,11 +61,6 @@ actor Endpoint {
         port: Int,
         _ change: (inout UpstashClient.Configuration) -> Void = { _ in }
     ) throws -> UpstashClient {
-        var configuration = try UpstashClient.Configuration(url: "http://127.0.0.1:\(port)", token: token)
-        // Tests are not about haste, and the machine may be busy.
-        configuration.commandTimeout = .seconds(30)
-        configuration.subscribeTimeout = .seconds(30)
-        change(&configuration)
-        return try UpstashClient(configuration)
+        try .patient("http://127.0.0.1:\(port)", change)
     }
 }

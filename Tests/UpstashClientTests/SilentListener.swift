@@ -33,12 +33,7 @@ final class SilentListener: Sendable {
 
     func client(_ change: (inout UpstashClient.Configuration) -> Void = { _ in }) throws -> UpstashClient {
         let port = state.withLockedValue { $0.listener?.localAddress?.port } ?? 0
-        var configuration = try UpstashClient.Configuration(url: "https://127.0.0.1:\(port)", token: "sesame")
-        // Patient, because test machines are busy.
-        configuration.commandTimeout = .seconds(30)
-        configuration.subscribeTimeout = .seconds(30)
-        change(&configuration)
-        return try UpstashClient(configuration)
+        return try .patient("https://127.0.0.1:\(port)", change)
     }
 
     func stop() async throws {

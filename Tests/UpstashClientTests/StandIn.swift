@@ -128,15 +128,12 @@ final class StandIn: Sendable {
     }
 
     func client(_ change: (inout UpstashClient.Configuration) -> Void = { _ in }) throws -> UpstashClient {
-        var configuration = try UpstashClient.Configuration(url: "http://127.0.0.1:\(port)", token: "sesame")
-        // Patient, because test machines are busy.
-        configuration.commandTimeout = .seconds(30)
-        configuration.subscribeTimeout = .seconds(30)
-        configuration.retryBackoff = .milliseconds(1)...Duration.milliseconds(5)
-        // Requests go one at a time unless a test wants otherwise.
-        configuration.overlapAfter = .seconds(60)
-        change(&configuration)
-        return try UpstashClient(configuration)
+        try .patient("http://127.0.0.1:\(port)") {
+            $0.retryBackoff = .milliseconds(1)...Duration.milliseconds(5)
+            // Requests go one at a time unless a test wants otherwise.
+            $0.overlapAfter = .seconds(60)
+            change(&$0)
+        }
     }
 }
 
