@@ -25,6 +25,14 @@ struct ServeTests {
         return folder
     }
 
+    /// Takes connections, and says nothing on them.
+    private static func listener() async throws -> (any Channel, port: Int) {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0)
+            .get()
+        return (channel, try #require(channel.localAddress?.port))
+    }
+
     /// A service with one field `slow`, once it is ready.
     static func slowService() async throws -> (FreshetProcess, url: String, SlowSource) {
         let folder = try folder()
@@ -134,10 +142,7 @@ struct ServeTests {
     @Test("C10: a store that accepts and never answers ends it with 69 within ten seconds")
     func hung() async throws {
         let folder = try Self.folder()
-        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0)
-            .get()
-        let port = try #require(silent.localAddress?.port)
+        let (silent, port) = try await Self.listener()
         let run = try await Run(
             ["serve", "--port", "0", "--store", "redis://127.0.0.1:\(port)"],
             directory: folder.url,
@@ -150,10 +155,7 @@ struct ServeTests {
     @Test("a port that is taken ends it with 69")
     func taken() async throws {
         let folder = try Self.folder()
-        let other = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0)
-            .get()
-        let port = try #require(other.localAddress?.port)
+        let (other, port) = try await Self.listener()
         let run = try await Run(["serve", "--port", "\(port)"], directory: folder.url)
         #expect(run.code == 69)
         #expect(run.errors.hasSuffix("freshet: cannot listen on http://127.0.0.1:\(port): Address already in use\n"))
