@@ -86,6 +86,20 @@ import Testing
         await client.close()
     }
 
+    /// As where the disk is full. It refuses even `PING` for that.
+    @Test(arguments: RESPVersion.allCases)
+    func aServerWhoseSnapshotFailedIsReadFrom(version: RESPVersion) async throws {
+        let server = try await RedisServer.start()
+        try server.command("SET a 1")
+        try await server.failSnapshot()
+        let client = RedisClient(server) {
+            $0.version = version
+            $0.commandTimeout = .seconds(5)
+        }
+        #expect(try await client.execute(RESPCommand("GET", "a")).string == "1")
+        await client.close()
+    }
+
     @Test func trackingIsRefusedWithItsReason() async throws {
         let server = try await RedisServer.start(arguments: ["--rename-command", "HELLO", ""])
         let client = RedisClient(server) { $0.clientSideCaching = true }

@@ -122,6 +122,16 @@ public final class RedisServer: Sendable {
     /// Ends a ``pause()``.
     public func resume() { signal(SIGCONT) }
 
+    /// Has a snapshot fail, after which it takes no writes and no `PING`.
+    public func failSnapshot() async throws {
+        try command("CONFIG SET save \"3600 1\"")
+        try FileManager.default.removeItem(at: directory)
+        try command("BGSAVE")
+        guard await eventually({ (try? command("PING")) == nil }) else {
+            throw StartError(description: "The snapshot did not fail.")
+        }
+    }
+
     private func signal(_ signal: Int32) {
         if let processID = processID.withLockedValue({ $0 }) { _ = Foundation.kill(processID, signal) }
     }

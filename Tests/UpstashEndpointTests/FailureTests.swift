@@ -107,6 +107,18 @@ struct FailureTests {
         #expect(error?.code == .storeUnavailable)
     }
 
+    @Test("a Redis whose snapshot failed is read from")
+    func failedSnapshot() async throws {
+        let server = try await RedisServer.start()
+        try server.command("SET k v")
+        try await server.failSnapshot()
+        try await Endpoint.serving(server.url) { endpoint in
+            #expect(try await endpoint.ask(.POST, "/", #"["GET","k"]"#).body == #"{"result":"v"}"#)
+            let refusal = try await endpoint.ask(.POST, "/", #"["SET","k","w"]"#)
+            #expect(refusal.error?.hasPrefix("MISCONF ") == true)
+        }
+    }
+
     @Test("a command that is too large is refused with its size; beside others, alone")
     func largeCommand() async throws {
         var limits = UpstashEndpointLimits()

@@ -92,8 +92,9 @@ struct Handshake: Sendable {
             return nil
         }
         if step == .role, isPrimary != nil, error.code == .noPermission { return nil }
-        // A server that knows who asks, and is there; a script may keep it busy, its primary be away.
-        if step == .ping, [.noPermission, .busy, .masterDown].contains(error.code) { return nil }
+        // A server that knows who asks, and is there; a script may keep it busy, its primary be away, its snapshot have
+        // failed.
+        if step == .ping, [.noPermission, .busy, .masterDown, .misconfigured].contains(error.code) { return nil }
         if error.code == .noAuth || error.code == .wrongPassword || error.code == .noPermission || step == .authenticate
         {
             let reason =

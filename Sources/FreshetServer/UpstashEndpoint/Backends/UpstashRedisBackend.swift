@@ -28,6 +28,8 @@ final class UpstashRedisBackend: UpstashBackend {
         do {
             try await client.connect()
             try await client.execute(RESPCommand("PING"), timeout: .seconds(4))
+        } catch let error as RESPError where error.code == .misconfigured {
+            // A server whose snapshot failed refuses this as it does writes, and answers reads.
         } catch {
             throw CacheError(.storeUnavailable, "store: \(error)", underlying: error)
         }
