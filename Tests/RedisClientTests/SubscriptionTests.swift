@@ -223,6 +223,55 @@ import Testing
         try await proxy.stop()
     }
 
+    /// What still comes of a subscription that is being ended is followed by what nobody hears.
+    @Test func hearsNothingBeforeItIsConfirmed() async throws {
+        let confirmation = ">3\r\n+subscribe\r\n+news\r\n:1\r\n"
+        let subscribed = NIOLockedValueBox(0)
+        let server = try await ScriptedServer.start { words in
+            if words[0] == "UNSUBSCRIBE" { return ">3\r\n+unsubscribe\r\n+news\r\n:0\r\n" }
+            return subscribed.withLockedValue { count in
+                count += 1
+                return count == 1 ? confirmation : ""
+            }
+        }
+        let client = RedisClient(port: server.port)
+        _ = try await client.subscribe(to: ["news"])
+        let subscription = Task { try await client.subscribe(to: ["news"]) }
+        #expect(await eventually { subscribed.withLockedValue { $0 } == 2 })
+        let message = ">3\r\n+message\r\n+news\r\n+"
+        server.push("\(message)before\r\n\(confirmation)\(message)after\r\n")
+        var events = try await subscription.value.makeAsyncIterator()
+        #expect(try await events.next() == .message(.init(channel: "news", payload: ByteBuffer(string: "after"))))
+        await client.close()
+        try await server.stop()
+    }
+
+    /// Of several channels some may be confirmed, and heard, before the connection is lost.
+    @Test func hearsNothingOfAConnectionThatIsLostBeforeItIsConfirmed() async throws {
+        let asked = NIOLockedValueBox(0)
+        let server = try await ScriptedServer.start { words in
+            let isFirst = asked.withLockedValue { count in
+                count += 1
+                return count <= 3
+            }
+            if isFirst, words[1] == "b" { return "" }
+            return ">3\r\n+subscribe\r\n+\(words[1])\r\n:1\r\n>3\r\n+message\r\n+a\r\n+\(words[1])\r\n"
+        }
+        let client = RedisClient(port: server.port)
+        let subscription = Task { try await client.subscribe(to: ["a", "b", "c"]) }
+        #expect(await eventually { asked.withLockedValue { $0 } == 3 })
+        server.cut()
+        var events = try await subscription.value.makeAsyncIterator()
+        server.push(">3\r\n+message\r\n+a\r\n+last\r\n")
+        var heard: [String] = []
+        while heard.last != "last", case .message(let message)? = try await events.next() {
+            heard.append(String(buffer: message.payload))
+        }
+        #expect(heard.count <= 2)
+        await client.close()
+        try await server.stop()
+    }
+
     @Test(.timeLimit(.minutes(1))) func whoFallsBehindAMonitorByTooManyBytesSeesItEnd() async throws {
         let server = try await ScriptedServer.start { _ in "+OK\r\n" }
         let client = RedisClient(port: server.port) { $0.maxBufferedBytes = 100 }

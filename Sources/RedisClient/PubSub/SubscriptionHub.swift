@@ -239,7 +239,7 @@ final class SubscriptionHub {
     }
 
     func deliver(_ message: RedisMessage, to target: SubscriptionTarget) {
-        for id in table.listeners(of: target) {
+        for id in table.listeners(of: target) where table.isComplete(id) {
             listeners[id]?.deliver(message)
         }
     }

@@ -25,6 +25,11 @@ struct SubscriptionTable {
         listeners[target] ?? []
     }
 
+    /// Whether this connection has confirmed all that it listens to. Before, what it would hear may have gaps.
+    func isComplete(_ id: UInt64) -> Bool {
+        subscriptions[id]?.missing.isEmpty == true
+    }
+
     /// - Returns: what must be subscribed to for it, and whether everything is already.
     mutating func add(_ id: UInt64, _ targets: Set<SubscriptionTarget>) -> (new: [SubscriptionTarget], isComplete: Bool)
     {
