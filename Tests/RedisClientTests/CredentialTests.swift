@@ -276,6 +276,22 @@ import Testing
         for server in [first, second] { try await server.stop() }
     }
 
+    @Test func whoeverBringsThemWaitsForNoServerOfAClientThatCloses() async throws {
+        let isSilent = NIOLockedValueBox(false)
+        let server = try await ScriptedServer.start(greets: false) { words in
+            if words[0] == "CLIENT" { return "+OK\r\n" }
+            return isSilent.withLockedValue { $0 } ? "" : "%0\r\n"
+        }
+        let client = RedisClient(port: server.port)
+        try await client.connect()
+        isSilent.withLockedValue { $0 = true }
+        let change = Task { try await clientError { try await client.authenticate(password: "new") } }
+        #expect(await eventually { server.acceptedCount == 2 })
+        await client.close()
+        #expect(try await change.value?.code == .closed)
+        try await server.stop()
+    }
+
     @Test(.timeLimit(.minutes(1))) func aCancelledCallerWaitsForNoServer() async throws {
         let greetings = NIOLockedValueBox<[Bool]>([])
         let server = try await ScriptedServer.start(greets: false) { words in

@@ -88,6 +88,16 @@ import Testing
         await client.close()
     }
 
+    @Test func isNotWaitedForByAClientThatCloses() async throws {
+        let server = try await ScriptedServer.start { _ in "" }
+        let client = RedisClient(port: server.port)
+        let kill = Task { try await clientError { try await client.execute(RESPCommand("SCRIPT", "KILL")) } }
+        #expect(await eventually { server.acceptedCount == 1 })
+        await client.close()
+        #expect(try await kill.value?.code == .closed)
+        try await server.stop()
+    }
+
     /// - Parameter second: what the second node says, which may be nothing.
     private func kill(first: String, second: String, timeout: Duration) async throws -> RESPValue {
         let ports = NIOLockedValueBox<[Int]>([])

@@ -272,6 +272,26 @@ import Testing
         try await server.stop()
     }
 
+    @Test(.timeLimit(.minutes(1))) func aMonitorEndsWithItsClient() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        let lines = try await client.monitor()
+        await client.close()
+        for await _ in lines {}
+        #expect(try await clientError { try await client.monitor() }?.code == .closed)
+    }
+
+    @Test func aMonitorThatIsCancelledIsWaitedForNoLonger() async throws {
+        let server = try await ScriptedServer.start { _ in "" }
+        let client = RedisClient(port: server.port)
+        let monitor = Task { try await clientError { try await client.monitor() } }
+        #expect(await eventually { server.acceptedCount == 1 })
+        monitor.cancel()
+        #expect(try await monitor.value?.code == .cancelled)
+        await client.close()
+        try await server.stop()
+    }
+
     @Test(.timeLimit(.minutes(1))) func whoFallsBehindAMonitorByTooManyBytesSeesItEnd() async throws {
         let server = try await ScriptedServer.start { _ in "+OK\r\n" }
         let client = RedisClient(port: server.port) { $0.maxBufferedBytes = 100 }

@@ -130,17 +130,22 @@ extension RedisClient {
         to servers: [RedisNode],
         until deadline: NIODeadline
     ) async throws -> [RedisNode] {
-        let trials = servers.map { ($0, $0.trial(of: credentials)) }
-        defer { for (_, trial) in trials { trial.abandon(within: .zero) } }
-        return try await withThrowingTaskGroup(of: RedisNode?.self) { group in
-            for (node, trial) in trials {
+        try await withThrowingTaskGroup(of: RedisNode?.self) { group in
+            for node in servers {
                 group.addTask {
                     try await self.arrive(node, with: credentials, until: deadline)
                     guard node.isConnected || node.isLeaving else { return nil }
-                    try await trial.connect(until: deadline)
-                    // A server without a password takes any in `HELLO`, and refuses it here.
-                    let deadline = NIODeadline.now() + TimeAmount(clamping: trial.configuration.commandTimeout)
-                    _ = try await trial.run(credentials.command, deadline: deadline)
+                    let trial = node.trial(of: credentials)
+                    do {
+                        try await node.withConnection(beside: trial) {
+                            try await trial.connect(until: deadline)
+                            // A server without a password takes any in `HELLO`, and refuses it here.
+                            let deadline = NIODeadline.now() + TimeAmount(clamping: trial.configuration.commandTimeout)
+                            _ = try await trial.run(credentials.command, deadline: deadline)
+                        }
+                    } catch is RedisClientError where node.isLeft {
+                        return nil
+                    }
                     return node
                 }
             }

@@ -1,4 +1,3 @@
-import NIOConcurrencyHelpers
 import NIOCore
 import RESP
 
@@ -60,13 +59,6 @@ extension RedisNode {
     /// Runs a command that a server takes which is busy with a script: on a new connection, and without what else is
     /// said on one, which it would refuse.
     fileprivate func runAside(_ command: RESPCommand, deadline: NIODeadline) async throws -> RESPValue {
-        let refusal = state.withLockedValue { state -> RedisClientError? in
-            switch state.phase {
-            case .closing, .closed: state.refusalWhenClosed
-            case .idle, .connecting, .ready, .leaving, .waitingToReconnect: nil
-            }
-        }
-        if let refusal { throw refusal }
         var configuration = configuration
         configuration.database = 0
         configuration.peer = .any
@@ -74,7 +66,6 @@ extension RedisNode {
         let patience = Duration.nanoseconds((deadline - .now()).nanoseconds)
         configuration.connectTimeout = max(configuration.connectTimeout, patience)
         let node = RedisNode(configuration: configuration, eventLoop: eventLoop, logger: logger, isRenewed: false)
-        defer { node.abandon() }
-        return try await node.run(command, deadline: deadline)
+        return try await withConnection(beside: node) { try await node.run(command, deadline: deadline) }
     }
 }

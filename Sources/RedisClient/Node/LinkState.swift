@@ -26,6 +26,8 @@ struct LinkState {
     var attemptBegan: NIODeadline?
     /// What the attempt under way is to make a connection of.
     var attempted: NIOLoopBound<ConnectionHandler>?
+    /// What ends connections beside it, on the event loop.
+    var besides: [ObjectIdentifier: @Sendable (RedisClientError) -> Void] = [:]
     /// Those who wait for the outcome of an attempt.
     var connectWaiters: [UInt64: UnsafeContinuation<Void, any Error>] = [:]
     var closeWaiters: [UnsafeContinuation<Void, Never>] = []

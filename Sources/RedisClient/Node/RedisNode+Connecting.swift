@@ -31,6 +31,9 @@ extension RedisNode {
         }
     }
 
+    /// Whether the client has turned from the server for good.
+    var isLeft: Bool { state.withLockedValue { $0.ending }?.code == RedisClientError.serverLeft.code }
+
     /// Whether another connection is made as soon as this one has ended.
     var isLeaving: Bool {
         state.withLockedValue {
@@ -293,6 +296,7 @@ extension RedisNode {
                 return (nil, false, [])
             }
         }
+        for end in link.withLockedValue({ $0.besides }).values { end(reason) }
         for waiter in stranded { waiter.fail(reason) }
         for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume(throwing: reason) }
         if waits {

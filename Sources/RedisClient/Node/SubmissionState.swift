@@ -72,6 +72,14 @@ struct SubmissionState {
         return lastToken
     }
 
+    /// Why it takes no more commands.
+    var ending: RedisClientError? {
+        switch phase {
+        case .closing, .closed: refusalWhenClosed
+        case .idle, .connecting, .ready, .leaving, .waitingToReconnect: nil
+        }
+    }
+
     mutating func submit(_ command: RESPCommand, _ waiter: Waiter) -> Action {
         guard case .ready = phase else {
             return queue(.init(waiter: waiter, commands: [command], byteCount: command.byteCount))
@@ -140,10 +148,7 @@ struct SubmissionState {
     }
 
     private mutating func queue(_ entry: OfflineQueue.Entry) -> Action {
-        switch phase {
-        case .closing, .closed: return .refuse(refusalWhenClosed)
-        case .idle, .connecting, .ready, .leaving, .waitingToReconnect: break
-        }
+        if let ending { return .refuse(ending) }
         guard offline.append(entry) else {
             return .refuse(RedisClientError(.overloaded, "Too many commands are waiting for a connection."))
         }

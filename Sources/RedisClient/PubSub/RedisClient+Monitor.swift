@@ -6,7 +6,7 @@ extension RedisClient {
     ///
     /// Returns when the server has confirmed. The lines end with the connection, and where the reader has fallen behind
     /// by ``Configuration/maxBufferedMessages`` or ``Configuration/maxBufferedBytes``; the connection ends with the
-    /// reader.
+    /// reader, and with the client.
     ///
     /// - Throws: `RESPError` if the server refuses; ``RedisClientError``, ``RedisClientError/Code/unsupportedCommand``
     ///   for a cluster, whose nodes know their own commands only.
@@ -25,21 +25,40 @@ extension RedisClient {
             bufferingAtMost: configuration.maxBufferedMessages,
             bytes: configuration.maxBufferedBytes
         )
-        let (connector, eventLoop) = (node.connector, node.eventLoop)
-        let patience = configuration.patience
-        try await eventLoop.flatSubmit {
-            connector.connect(on: eventLoop).assumeIsolated().flatMap { connection in
-                let confirmed = eventLoop.makePromise(of: Void.self)
-                MonitorReceiver(connection.value, writer, confirmed).start(eventLoop, patience)
-                return confirmed.futureResult
-            }.nonisolated()
-        }.get()
+        try await withTaskCancellationHandler {
+            try await node.eventLoop.flatSubmit { node.monitor(writer) }.get()
+        } onCancel: {
+            writer.finish()
+        }
         return AsyncStream(unfolding: {
             var events = lines.makeAsyncIterator()
             // Where lines were dropped it ends.
             guard case .message(let line)? = try? await events.next() else { return nil }
             return String(buffer: line.payload)
         })
+    }
+}
+
+extension RedisNode {
+    /// On the event loop.
+    fileprivate func monitor(_ lines: SubscriptionWriter) -> EventLoopFuture<Void> {
+        let connected = connector.connect(on: eventLoop) { connection in
+            let id = ObjectIdentifier(connection.value)
+            do throws(RedisClientError) {
+                try attach(id) { connection.value.close($0) }
+            } catch {
+                connection.value.close(error)
+            }
+            lines.onEnd {
+                self.detach(id)
+                self.eventLoop.execute { connection.value.close(Self.cancelled(mayHaveExecuted: false)) }
+            }
+        }
+        return connected.assumeIsolated().flatMap { connection in
+            let confirmed = self.eventLoop.makePromise(of: Void.self)
+            MonitorReceiver(connection.value, lines, confirmed).start(self.eventLoop, self.configuration.patience)
+            return confirmed.futureResult
+        }.nonisolated()
     }
 }
 
@@ -71,10 +90,6 @@ private final class MonitorReceiver: ConnectionReceiver {
             if !receiver.value.isConfirmed { receiver.value.end(late) }
         }
         confirmed.futureResult.whenComplete { _ in timer.cancel() }
-        let connection = NIOLoopBound(connection, eventLoop: eventLoop)
-        lines.onEnd {
-            eventLoop.execute { connection.value.close(RedisClientError(.closed, "Nobody reads any longer.")) }
-        }
     }
 
     func received(_ values: [RESPValue]) {
