@@ -342,6 +342,12 @@ import Testing
         await client.close()
     }
 
+    /// How often `AUTH` was run.
+    private func authentications(at server: RedisServer) throws -> Int {
+        let calls = try server.command("INFO commandstats").firstMatch(of: /cmdstat_auth:calls=(\d+)/)?.1
+        return calls.flatMap { Int($0) } ?? 0
+    }
+
     @Test func areToldToAllNodesAtOnce() async throws {
         let cluster = try await RedisCluster.start(replicas: 0)
         let client = RedisClient(port: cluster.servers[0].port) { configuration in
@@ -350,11 +356,12 @@ import Testing
         try await client.execute(RESPCommand("DBSIZE"))
         for (round, frozen) in cluster.servers.enumerated() {
             for server in cluster.servers { try server.command("ACL SETUSER user\(round) on >new +@all ~*") }
+            let others = try cluster.servers.filter { $0 !== frozen }.map { ($0, try authentications(at: $0)) }
             frozen.pause()
             async let error = clientError { try await client.authenticate(username: "user\(round)", password: "new") }
             // While one says nothing, the others have heard.
-            for server in cluster.servers where server !== frozen {
-                #expect(try await eventually { try server.command("CLIENT LIST").contains("user=user\(round)") })
+            for (server, before) in others {
+                #expect(try await eventually { try authentications(at: server) > before })
             }
             frozen.resume()
             #expect(try await error == nil)
