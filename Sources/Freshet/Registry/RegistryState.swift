@@ -161,20 +161,39 @@ struct RegistryState {
 
     /// What to do next in shutting down; nil when all is done.
     ///
-    /// - Parameter call: whose services; nil for all.
-    mutating func nextToStop(_ call: CallID?) -> StopStep? {
+    /// - Parameters:
+    ///   - call: whose services, but for those that others' depend on; nil for all.
+    ///   - parent: the service that has made the call.
+    mutating func nextToStop(_ call: CallID?, of parent: ServiceKey? = nil) -> StopStep? {
+        let kept = call.map { needed(beside: $0, of: parent) } ?? []
         for key in registeredKeys {
-            guard let slot = slots[key], call == nil || slot.call == call else { continue }
+            guard let slot = slots[key], call == nil || slot.call == call, !kept.contains(key) else { continue }
             switch slot.phase {
             case .starting, .stopping: return .settle(key)
             case .idle, .started: continue
             }
         }
-        guard let index = order.lastIndex(where: { call == nil || slots[$0]?.call == call }) else { return nil }
+        let index = order.lastIndex { call == nil || slots[$0]?.call == call && !kept.contains($0) }
+        guard let index else { return nil }
         let key = order.remove(at: index)
-        guard case .started(let service)? = slots[key]?.phase else { return nextToStop(call) }
+        guard case .started(let service)? = slots[key]?.phase else { return nextToStop(call, of: parent) }
         slots[key]?.phase = .stopping
         return .stop(key, service)
+    }
+
+    /// What services depend on that are not of a call, or not of it alone; but for what a parent has asked for by it.
+    private func needed(beside call: CallID, of parent: ServiceKey?) -> Set<ServiceKey> {
+        var open = registeredKeys.filter { key in
+            guard let slot = slots[key], slot.call != call else { return false }
+            if case .idle = slot.phase { return false }
+            return true
+        }
+        var needed: Set<ServiceKey> = []
+        while let key = open.popLast() {
+            guard key != parent, let slot = slots[key] else { continue }
+            open += slot.discovered.union(slot.dependencies).filter { needed.insert($0).inserted }
+        }
+        return needed
     }
 
     /// Ends a shutdown.

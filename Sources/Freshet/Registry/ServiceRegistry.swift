@@ -80,7 +80,7 @@ public final class ServiceRegistry: Service {
         do {
             try await startAll(keys, for: parent?.key, call: call)
         } catch {
-            _ = await shutDown(only: call, givesUpStarts: Task.isCancelled)
+            _ = await shutDown(only: call, of: parent?.key, givesUpStarts: Task.isCancelled)
             throw error
         }
     }
@@ -201,13 +201,19 @@ extension ServiceRegistry {
 
     /// Shuts down everything, or what one call has started and nobody else has asked for.
     ///
-    /// - Parameter givesUpStarts: cancels what is being started, rather than wait for it.
+    /// - Parameters:
+    ///   - parent: the service that has made the call.
+    ///   - givesUpStarts: cancels what is being started, rather than wait for it.
     /// - Returns: the first failure. Those after it are logged.
-    private func shutDown(only call: CallID?, givesUpStarts: Bool = false) async -> (any Error)? {
+    private func shutDown(
+        only call: CallID?,
+        of parent: ServiceKey? = nil,
+        givesUpStarts: Bool = false
+    ) async -> (any Error)? {
         let failure = NIOLockedValueBox<(any Error)?>(nil)
         // A task of its own, which the caller's cancellation does not reach.
         await spawner.spawn { [self] in
-            while let step = state.withLockedValue({ $0.nextToStop(call) }) {
+            while let step = state.withLockedValue({ $0.nextToStop(call, of: parent) }) {
                 switch step {
                 case .settle(let key):
                     if givesUpStarts { starts.withLockedValue { $0[key] }?.cancel() }

@@ -98,6 +98,52 @@ import Testing
         #expect(journal.count("stop a") == 1)
     }
 
+    @Test func soDoesWhatThatDependsOn() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let gate = Gate()
+        try register("a", in: registry)
+        try register("b", in: registry, dependsOn: ["a"])
+        try register("bad", in: registry, start: { _ = try await gate.run() })
+        let start = Task { try await registry.initializeCoreServices(["b", "bad"]) }
+        try await waitUntil("the starts") { gate.started == 1 && journal.count("started b") == 1 }
+        _ = try await registry.service("b", as: RecordingService.self)
+        gate.fail(1)
+        await #expect(throws: Gate.Broken.self) { try await start.value }
+        #expect(journal.events.filter { $0.hasPrefix("stop") }.isEmpty)
+        try await registry.shutdown()
+        #expect(journal.isOrdered("stopped b", "stop a"))
+    }
+
+    @Test func aCallThatIsCancelledGivesUpNoStartThatSomebodyElseNeeds() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let gate = Gate()
+        try register("a", in: registry, start: { _ = try await gate.run() })
+        try register("b", in: registry, dependsOn: ["a"])
+        let start = Task { try await registry.initializeCoreServices(["b"]) }
+        try await waitUntil("the start") { gate.started == 1 }
+        let asking = Task { try await registry.service("b", as: RecordingService.self) }
+        try await waitUntil("the one who asks") { registry.waiters(for: "b") == 2 }
+        start.cancel()
+        await #expect(throws: CancellationError.self) { try await start.value }
+        gate.finish(1, with: 1)
+        _ = try await asking.value
+        #expect(journal.events.last == "started b")
+        try await registry.shutdown()
+    }
+
+    @Test func aCallThatAServiceMakesTakesBackWhatItHasStartedToo() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        try register("a", in: registry)
+        try register("bad", in: registry, dependsOn: ["a"], start: { throw RecordingService.Broken(name: "bad") })
+        try registry.register("b") { [journal] registry in
+            try? await registry.initializeCoreServices(["bad"])
+            return RecordingService(name: "b", journal: journal)
+        }
+        _ = try await registry.service("b", as: RecordingService.self)
+        #expect(journal.events == ["start a", "started a", "start bad", "stop a", "stopped a", "start b", "started b"])
+        try await registry.shutdown()
+    }
+
     @Test func askingWhileItIsShutDownAfterAPartialFailureStartsItAgain() async throws {
         let registry = ServiceRegistry(logger: logs.logger)
         let stop = Gate()
