@@ -9,7 +9,7 @@ final class FlightDesk: Sendable {
     typealias Waiter = UnsafeContinuation<FlightOutcome, Never>
 
     struct State {
-        var table = FlightTable<Waiter>()
+        var table = FlightTable<Waiter>(hasLeases: true)
         var runs: [FlightID: Run] = [:]
         var lastSeat: SeatID = 0
         var lone: [SeatID: Lone] = [:]

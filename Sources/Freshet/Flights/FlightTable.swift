@@ -68,10 +68,15 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// More invalidations than that while a lease is on its way, and the fill is left to the store to refuse.
     private static var mostTold: Int { 16 }
 
+    /// Whether a flight that has not begun its load may wait for the lease of another one of its key, overtaken or not: a
+    /// forced refresh that cools down overtakes a load, and leaves it its lease.
+    private let hasLeases: Bool
     private var flights: [FlightID: Flight] = [:]
     private var slots: [ExactKey: Slot] = [:]
     private var flightOfSeat: [SeatID: FlightID] = [:]
     private var lastID: FlightID = 0
+
+    init(hasLeases: Bool = false) { self.hasLeases = hasLeases }
 
     /// Joins the flight of a key, or opens one.
     ///
@@ -289,13 +294,13 @@ extension FlightTable {
         return slot.queued.map { ($0, false) }
     }
 
-    /// What a new flight would wait for: those that run if it has to queue behind them, and a load on schedule that
-    /// holds the lease it wants to read under.
+    /// What a new flight may wait for: those that run if it has to queue behind them, or if they may hold the lease that
+    /// it wants, and a load on schedule that does.
     private func blockers(_ key: String, _ want: FlightWant) -> [FlightID] {
         guard let slot = slots[key] else { return [] }
-        let isQueued = slot.running.count >= Self.mostRunning || isForced(slot.current)
-        let aside = want.isForced ? nil : slot.aside
-        return (isQueued ? Array(slot.running) : []) + [aside].compactMap(\.self)
+        let waits = hasLeases || slot.running.count >= Self.mostRunning || isForced(slot.current)
+        let aside = want.isForced && !hasLeases ? nil : slot.aside
+        return (waits ? Array(slot.running) : []) + [aside].compactMap(\.self)
     }
 
     /// Joins the flight that was found, or makes one.
@@ -400,8 +405,9 @@ extension FlightTable {
             if next == target { return true }
             guard seen.insert(next).inserted, let flight = flights[next] else { continue }
             open += flight.waitsFor.keys
-            // What is queued waits for what runs.
-            if let slot = slots[flight.key], slot.queued == next { open += slot.running }
+            // What is queued waits for what runs, and so may what has no lease yet.
+            let hasNoLease = hasLeases && !flight.hasBegun
+            if let slot = slots[flight.key], slot.queued == next || hasNoLease { open += slot.running }
             // So does what is read while a load on schedule holds the lease, if there is nothing to be read.
             if let aside = slots[flight.key]?.aside { open.append(aside) }
         }

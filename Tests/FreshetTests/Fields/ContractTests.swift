@@ -234,6 +234,23 @@ struct ContractTests {
         #expect((await errorOf { try await shared() } as? CacheError)?.code == .circularLoad)
     }
 
+    @Test("C3: also where a forced refresh would wait for the load that asks for it", .timeLimit(.minutes(1)))
+    func circleAroundACooldown() async throws {
+        let spawner = TestSpawner()
+        let cache = CacheService(store: MemoryStore(spawner: spawner), spawner: spawner, logger: .init(label: "test"))
+        try await cache.initialize()
+        let node = FieldCache(cache: cache, catalog: try FieldCatalog(), spawner: spawner, logger: .init(label: "test"))
+        @Sendable func field() -> Field<String> {
+            Field("a", policy: FieldPolicy(ttl: .seconds(60))) { context in
+                .value(context.isForced ? "forced" : try await node.refresh(field()).value)
+            }
+        }
+        #expect(try await node.refresh(field()).value == "forced")
+        await spawner.advance(by: .seconds(1))
+        let error = await errorOf { try await node.read(field(), maxAge: .milliseconds(1)) } as? CacheError
+        #expect(error?.code == .circularLoad)
+    }
+
     @Test("C3: a load inherits nothing from the reader that started it")
     func taskLocals() async throws {
         let fleet = Fleet()

@@ -196,6 +196,21 @@ struct FlightTableTests {
         #expect(table.land(4, at: at(1)).starts == [.init(id: 5, purpose: .read)], "nor has it been hardened")
     }
 
+    @Test("C3: a load that waits for a flight which waits for its lease is found out")
+    mutating func leasedCircle() {
+        table = Table(hasLeases: true)
+        _ = join()
+        _ = table.begin(1, under: Generation("g"), at: at(0))
+        #expect(join(force(), parent: 1) == .circular, "it may be cooling down")
+        #expect(join(force()) == .opened(2, .force(.expire)))
+        _ = table.land(2, at: at(1))
+        #expect(join() == .opened(3, .read))
+        #expect(join(key: "b", parent: 1) == .opened(4, .read))
+        #expect(join(parent: 4) == .circular, "the forced one may have cooled down")
+        _ = table.begin(3, under: Generation("g"), at: at(1))
+        #expect(join(parent: 4) == .joined(3, isCooldown: false), "it has a lease of its own")
+    }
+
     @Test("C1: a load that began without a lease is overtaken by any invalidation told of since")
     mutating func withoutLease() {
         _ = join()
