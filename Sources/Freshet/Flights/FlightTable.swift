@@ -62,6 +62,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         var queued: FlightID?
         /// Loads on schedule, beside the readers, who go on with what there is.
         var aside: FlightID?
+        /// That one, and such as have been overtaken and may still have their leases.
+        var asides: Set<FlightID> = []
     }
 
     private static var mostRunning: Int { 2 }
@@ -109,6 +111,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         let id = add(key, .read, at: now)
         flights[id]?.isBackground = true
         slots[key, default: Slot()].aside = id
+        slots[key]?.asides.insert(id)
         return id
     }
 
@@ -171,6 +174,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
             unlink(seat, from: id)
         }
         slots[flight.key]?.running.remove(id)
+        slots[flight.key]?.asides.remove(id)
         supersede(id, of: flight.key)
         return (Array(flight.seats.values), startQueued(flight.key, at: now))
     }
@@ -181,7 +185,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// The flights of its key that a flight may have to wait for.
     func ahead(of id: FlightID) -> [FlightID] {
         guard let slot = flights[id].flatMap({ slots[$0.key] }) else { return [] }
-        return (Array(slot.running) + [slot.aside].compactMap(\.self)).filter { $0 != id }
+        return slot.running.union(slot.asides).filter { $0 != id }
     }
 
     /// Whether no invalidation has overtaken the flight.
@@ -299,8 +303,8 @@ extension FlightTable {
     private func blockers(_ key: String, _ want: FlightWant) -> [FlightID] {
         guard let slot = slots[key] else { return [] }
         let waits = hasLeases || slot.running.count >= Self.mostRunning || isForced(slot.current)
-        let aside = want.isForced && !hasLeases ? nil : slot.aside
-        return (waits ? Array(slot.running) : []) + [aside].compactMap(\.self)
+        let asides = want.isForced && !hasLeases ? [] : slot.asides
+        return Array(waits ? slot.running.union(asides) : asides)
     }
 
     /// Joins the flight that was found, or makes one.
@@ -388,7 +392,7 @@ extension FlightTable {
             begin(id)
             return [Start(id: id, purpose: flight.purpose)]
         }
-        if slot.current == nil, slot.queued == nil, slot.aside == nil, slot.running.isEmpty { slots[key] = nil }
+        if slot.current == nil, slot.queued == nil, slot.asides.isEmpty, slot.running.isEmpty { slots[key] = nil }
         return []
     }
 
@@ -409,7 +413,7 @@ extension FlightTable {
             let hasNoLease = hasLeases && !flight.hasBegun
             if let slot = slots[flight.key], slot.queued == next || hasNoLease { open += slot.running }
             // So does what is read while a load on schedule holds the lease, if there is nothing to be read.
-            if let aside = slots[flight.key]?.aside { open.append(aside) }
+            if let asides = slots[flight.key]?.asides { open += asides }
         }
         return false
     }

@@ -211,6 +211,23 @@ struct FlightTableTests {
         #expect(join(parent: 4) == .joined(3, isCooldown: false), "it has a lease of its own")
     }
 
+    @Test("C3: also where that was granted to a load on schedule which has been overtaken")
+    mutating func leasedCircleAside() {
+        table = Table(hasLeases: true)
+        let aside = table.openAside("k", at: at(0))
+        _ = table.begin(aside, under: Generation("g"), at: at(0))
+        #expect(join(force()) == .opened(2, .force(.expire)))
+        _ = table.land(2, at: at(1))
+        #expect(!table.isCurrent(aside))
+        #expect(join() == .opened(3, .read))
+        #expect(table.ahead(of: 3) == [aside])
+        #expect(join(key: "b", parent: aside) == .opened(4, .read))
+        #expect(join(parent: 4) == .circular)
+        _ = table.land(aside, at: at(1))
+        #expect(table.ahead(of: 3).isEmpty)
+        #expect(join(parent: 4) == .joined(3, isCooldown: false))
+    }
+
     @Test("C1: a load that began without a lease is overtaken by any invalidation told of since")
     mutating func withoutLease() {
         _ = join()
