@@ -37,6 +37,7 @@ struct ExplainTests {
         let fleet = Fleet()
         let node = try await fleet.node()
         let readers = (0..<1000).map { _ in fleet.spawner.task { try await node.value(of: fleet.field) } }
+        try await fleet.source.waitForLoads(1)
         try await waitUntil("the readers") { node.waiters(of: fleet.field.erased) == 1000 }
         fleet.source.end(1, value: "v")
         for reader in readers { _ = try await reader.value }
