@@ -30,6 +30,21 @@ import Testing
         #expect(cache.totalWeight == 1000)
     }
 
+    /// What is over makes room for what is not, however much it was used.
+    @Test func theUsesOfWhatIsOverCountForNothing() {
+        let clock = ManualClock()
+        let cache = BoundedCache<Int, Int>(.init(capacity: .entries(3), clock: CacheClock(clock)))
+        cache.set(1, 1, timeToLive: .seconds(1))
+        cache.set(2, 2)
+        cache.set(3, 3)
+        for _ in 0..<5 { _ = cache.get(1) }
+        clock.advance(by: .seconds(1))
+        cache.resize(to: 2)
+        #expect(cache.peek(2) == 2)
+        #expect(cache.peek(3) == 3)
+        #expect(cache.statistics.departures.expired == 1)
+    }
+
     /// What weighs nothing goes for nobody, until it weighs something.
     @Test func entriesThatTakeNoRoomStay() {
         let cache = BoundedCache<Int, Int>(.init(capacity: .weight(1000) { $1 }))
@@ -45,6 +60,19 @@ import Testing
         #expect(cache.peek(5001) == 0)
         cache.removeAll()
         #expect(cache.count == 0)
+    }
+
+    /// The last entry may end with a read, and nobody come by once more.
+    @Test func memoryComesBackWithTheReadThatFindsTheLastOneOver() {
+        let clock = ManualClock()
+        let cache = BoundedCache<Int, Int>(.init(capacity: .entries(5000), clock: CacheClock(clock)))
+        cache.set(0, 0, timeToLive: .seconds(1))
+        for key in 1..<5000 { cache.set(key, key) }
+        for key in 1..<5000 { cache.remove(key) }
+        clock.advance(by: .seconds(1))
+        #expect(cache.core.pointee.allocator.hasSeveralSegments)
+        #expect(cache.get(0) == nil)
+        #expect(!cache.core.pointee.allocator.hasSeveralSegments)
     }
 }
 

@@ -75,6 +75,16 @@ import Testing
         }
     }
 
+    /// Where there is room, new entries fill the main queue, which scans pass by.
+    @Test func aCacheThatWasMadeLargerFillsAsANewOne() {
+        let cache = BoundedCache<Int, Int>(capacity: 100)
+        for key in 0..<1000 { cache.set(-1 - key, 1) }
+        cache.resize(to: 1000)
+        for key in 0..<900 { cache.set(key, 1) }
+        for key in 10_000..<12_000 { cache.set(key, 1) }
+        #expect((0..<900).count { cache.peek($0) != nil } > 700)
+    }
+
     /// 800 keys three times, then 2000 that do not come again, and so on.
     private let scans = (0..<60).flatMap { round -> [Int] in
         let start = 1_000_000_000 + round * 2000
