@@ -42,6 +42,53 @@ struct LoadLimitTests {
         return Field(name, policy: policy, load: source.load)
     }
 
+    @Test("a place that comes free for a load that has been given up is the next one's")
+    func givenUpBefore() async throws {
+        let limiter = LoadLimiter(limit: 1)
+        let (late, next) = (LoadPermit(limiter), LoadPermit(limiter))
+        late.giveBack()
+        await #expect(throws: CancellationError.self) { try await late.acquire(for: nil) }
+        let waiting = fleet.spawner.task { try await next.acquire(for: nil) }
+        await fleet.spawner.settle()
+        #expect(!next.isWanted)
+        waiting.cancel()
+    }
+
+    @Test("the place of a load that others wait for, beyond the limit, is nobody's after it")
+    func beyondTheLimit() async throws {
+        let limiter = LoadLimiter(limit: 1)
+        let (first, hurried, last) = (LoadPermit(limiter), LoadPermit(limiter), LoadPermit(limiter))
+        try await first.acquire(for: nil)
+        limiter.hurry(7)
+        try await hurried.acquire(for: 7)
+        let waiting = fleet.spawner.task { try await last.acquire(for: nil) }
+        await fleet.spawner.settle()
+        hurried.giveBack()
+        await fleet.spawner.settle()
+        #expect(last.isWanted)
+        first.giveBack()
+        try await waiting.value
+    }
+
+    @Test("a load that another waits for and that is given up before it has begun leaves nothing behind")
+    func givenUpInQueue() async throws {
+        let inner = field("inner", fleet.source, hardDeadline: .seconds(60))
+        let node = try await node(limit: 9)
+        let outer = Field("outer", ttl: .seconds(9)) { try await node.refresh(inner).value }
+        let first = fleet.spawner.task { try await node.refresh(inner) }
+        try await fleet.source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(6))
+        let reader = fleet.spawner.task { try await node.read(outer) }
+        await fleet.spawner.settle()
+        #expect(node.waiters(of: inner.erased) == 2)
+        reader.cancel()
+        await fleet.spawner.settle()
+        fleet.source.end(1, value: "v1")
+        _ = try await first.value
+        await fleet.spawner.settle()
+        #expect(!(1...9).contains(where: node.tools.limiter.isHurried))
+    }
+
     @Test("loads are bounded in number, over all fields")
     func bounded() async throws {
         let node = try await node(limit: 2)

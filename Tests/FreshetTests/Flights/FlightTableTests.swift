@@ -129,6 +129,15 @@ struct FlightTableTests {
         #expect(table.land(1, at: at(0)).seats.map(\.waiter) == ["w2"])
     }
 
+    @Test("what readers were answered during goes on though those who want more leave")
+    mutating func earlyAndLeft() {
+        _ = join()
+        _ = join(.younger(at(5)))
+        #expect(table.answerReaders(1, loadedAt: at(4), isFresh: true) == ["w1"])
+        #expect(table.leave(2, at: at(0))?.abandoned == nil)
+        #expect(table.isCurrent(1))
+    }
+
     @Test("a flight is not kept for readers that there are none of")
     mutating func nobodyEarly() {
         _ = join(force())
