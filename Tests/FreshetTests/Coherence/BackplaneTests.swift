@@ -613,6 +613,18 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    @Test("what was told of before the store was given what was loaded is no reason to ask it again")
+    func writtenBefore() async throws {
+        let node = try await Node(Fleet())
+        let reader = node.fleet.spawner.task { try await node.cache.value(of: node.fleet.field) }
+        try await node.fleet.source.waitForLoads(1)
+        node.backplane.send(.written(key: "agents_list"))
+        node.fleet.source.end(1, value: "v1")
+        #expect(try await reader.value == "v1")
+        #expect(try await node.cache.read(node.fleet.field).tier == .l1)
+        node.run.cancel()
+    }
+
     @Test("that a value has come to its end is no reason for readers of the stale one to wait")
     func ended() async throws {
         let node = try await Node(Fleet { $0.staleWhileRevalidate = .seconds(600) })

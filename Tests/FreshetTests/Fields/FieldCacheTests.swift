@@ -432,6 +432,27 @@ extension FieldCacheTests {
         #expect(!held.replaces(try entry("v2", loadedAt: 10)), "the same, checked anew")
     }
 
+    @Test("the store's stale value gives way to what was loaded since, if it is older however long its answer took")
+    func successor() throws {
+        func at(_ seconds: Double) -> MonotonicInstant { MonotonicInstant(nanoseconds: 0) + .seconds(seconds) }
+        func json(_ text: String) -> ByteBuffer { ByteBuffer(string: "\"\(text)\"") }
+        let snapshot = EntrySnapshot(content: .value(json("v1")), age: .seconds(5), staleFor: .seconds(60))
+        let field = Field("f", ttl: .seconds(60)) { "x" }.erased
+        let stored = try #require(try Entry.from(snapshot, of: field, held: nil, askedAt: at(14)))
+        let own = Entry(
+            payload: Payload(bytes: json("v2"), digest: json("v2").sha1),
+            generation: nil,
+            sourceETag: nil,
+            loadedAt: at(11),
+            freshUntil: at(71),
+            staleUntil: at(71),
+            checkedAt: at(10),
+            begunAt: at(10)
+        )
+        #expect(own.successor(of: stored, in: Generation("g"), askedAt: at(14), now: at(14.9)) != nil)
+        #expect(own.successor(of: stored, in: Generation("g"), askedAt: at(14), now: at(15)) == nil)
+    }
+
     @Test("an invalidation that cannot be sent once the shutdown has begun is an error, and what is lost is counted")
     func invalidationAfterShutdown() async throws {
         let fleet = Fleet()
@@ -446,6 +467,48 @@ extension FieldCacheTests {
         let error = await errorOf { try await node.remove(fleet.field) } as? CacheError
         #expect(error?.code == .shuttingDown)
         clock.cancel()
+    }
+
+    @Test("what the store could not be told of while the shutdown waits for a fetcher, it is told of after that")
+    func invalidationDuringShutdown() async throws {
+        let fleet = Fleet()
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        let shutdown = fleet.spawner.task { await node.shutdown() }
+        await fleet.spawner.settle()
+        store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.invalidate])
+        let error = await errorOf { try await node.remove(fleet.field) } as? CacheError
+        #expect(error?.code == .shuttingDown)
+        store.recover()
+        fleet.source.end(1, value: "v1")
+        try await shutdown.value
+        #expect(store.calls(of: .invalidate) == 2)
+        _ = await errorOf { try await reader.value }
+    }
+
+    @Test("once a load for one caller alone has failed, those who come share one")
+    func afterFailureAlone() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        var details = LoadDetails()
+        details.isCacheable = false
+        let first = fleet.spawner.task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, .success(.value("v1", details)))
+        _ = try await first.value
+        let lone = fleet.spawner.task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, .failure(SourceIsDown()))
+        #expect((await errorOf { try await lone.value } as? CacheError)?.code == .sourceFailed)
+        await fleet.spawner.advance(by: .seconds(2))
+        let readers = (0..<2).map { _ in fleet.spawner.task { try await node.value(of: fleet.field) } }
+        try await fleet.source.waitForLoads(3)
+        await fleet.spawner.settle()
+        try #require(fleet.source.loads == 3)
+        fleet.source.end(3, value: "v3")
+        for reader in readers { #expect(try await reader.value == "v3") }
     }
 
     @Test("shutting down cancels a load for one caller alone, and refuses the next")

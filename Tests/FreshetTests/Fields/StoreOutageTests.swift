@@ -295,6 +295,22 @@ struct StoreOutageTests {
         await node.shutdown()
     }
 
+    @Test("a lease that comes to its end while the store is away is not given up once it is back")
+    func leaseThatEnded() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }) { $0.hardDeadline = .seconds(5) }
+        let store = FaultyStore(fleet.store)
+        let node = try await fleet.node(store)
+        store.inject(.failAfterwards(Self.away), into: [.lease])
+        store.inject(.fail(Self.away), into: [.release])
+        _ = try await node.value(of: fleet.field)
+        await fleet.spawner.advance(by: .seconds(30))
+        store.recover()
+        let calls = store.calls(of: .release)
+        #expect(calls > 0)
+        await fleet.spawner.advance(by: .seconds(30))
+        #expect(store.calls(of: .release) == calls)
+    }
+
     @Test("C4: a source that fails is left alone also where the store reads but refuses to write")
     func readOnlyStore() async throws {
         let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) }) { $0.errorBackoff = .seconds(4) }
