@@ -68,6 +68,26 @@ private struct SteppedClock: Spawner {
         #expect(without.bytes == with.bytes)
     }
 
+    @Test func theStaleCopyWeighsOnceItIsAllThereIs() async throws {
+        let store = MemoryStore()
+        try await Self.load(store, "field", ByteBuffer(repeating: 1, count: 100_000), staleFor: Self.hour)
+        try await store.invalidateEntry("field", .expire)
+        #expect(store.bytes > 100_000)
+    }
+
+    @Test func howOftenTheSourceHasFailedIsKnownBeyondItsPause() async throws {
+        let spawner = TestSpawner()
+        let store = MemoryStore(spawner: spawner)
+        let request = LeaseRequest(purpose: .read, holdFor: .seconds(60), freshFor: Self.hour)
+        guard case .granted(let lease, _) = try await store.leaseEntry("field", request) else {
+            throw CacheError(.storeRejected, "no lease")
+        }
+        let failure = EntryFailure(count: 3, code: "sourceFailed", message: "no", retryAfter: .seconds(600))
+        #expect(try await store.failEntry("field", lease, with: failure))
+        await spawner.advance(by: .seconds(659))
+        #expect(try await store.readEntry("field", EntryRead(freshFor: Self.hour)).failure?.count == 3)
+    }
+
     @Test func aSlotThatIsYetToComeHasNotHadItsLoad() async throws {
         let clock = SteppedClock()
         let store = MemoryStore(spawner: clock)
