@@ -30,6 +30,25 @@ import Testing
         #expect(try counts() == [2, 1])
     }
 
+    @Test("a read that fails is an error, and so is a forced refresh")
+    func errors() async throws {
+        let factory = TestMetrics()
+        let field = AnyField(
+            name: "agents",
+            key: "agents_list",
+            policy: FieldPolicy(ttl: .seconds(60)),
+            decode: { _, _ in throw CacheError(.invalidValue, "none") },
+            load: { _ in throw CacheError(.sourceFailed, "no") },
+            metrics: factory
+        )
+        let node = try await Fleet().node()
+        let errors = try factory.expectCounter("freshet_reads_total", [("field", "agents"), ("status", "error")])
+        _ = await errorOf { try await node.read(field) }
+        #expect(errors.totalValue == 1)
+        _ = await errorOf { try await node.refresh(field) }
+        #expect(errors.totalValue == 2)
+    }
+
     @Test("each end of a load counts as itself, and one that was given up as none")
     func loads() throws {
         let factory = TestMetrics()
