@@ -103,6 +103,26 @@ import UpstashClient
         try await standIn.stop()
     }
 
+    @Test("the token of a write is kept, though a read that was sent later has been answered before")
+    func keepsTheTokenOfTheWrite() async throws {
+        let gate = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)
+        let standIn = try await StandIn.start { request, _ in
+            let name = request.commands.first?.first ?? ""
+            let reply = StandIn.Reply.json(StandIn.results(["1"]), headers: [("Upstash-Sync-Token", name)])
+            return name == "INCR" ? .later(gate.futureResult, reply) : reply
+        }
+        let client = try standIn.client { $0.overlapAfter = .milliseconds(1) }
+        let write = Task { try await client.execute(RESPCommand("INCR", "a")) }
+        #expect(await eventually { standIn.requests.count == 1 })
+        try await client.execute(RESPCommand("GET", "b"))
+        gate.succeed()
+        _ = try await write.value
+        try await client.execute(RESPCommand("GET", "b"))
+        #expect(standIn.requests.last?.headers["upstash-sync-token"] == ["INCR"])
+        await client.close()
+        try await standIn.stop()
+    }
+
     @Test func failsOneCommandAlone() async throws {
         let standIn = try await StandIn.start { _, _ in
             .json("[{\"result\":1},{\"error\":\"WRONGTYPE no\"},{\"result\":null}]")

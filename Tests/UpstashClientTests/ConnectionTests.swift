@@ -70,6 +70,29 @@ import Testing
         }
     }
 
+    @Test("what no connection could be made for has not been sent, though it was to be tried again")
+    func tellsWhatWasNotSent() async throws {
+        var configuration = try UpstashClient.Configuration(
+            url: "http://127.0.0.1:\(LoopbackSocket.freePort())",
+            token: "sesame"
+        )
+        configuration.overlapAfter = .seconds(60)
+        configuration.retryBackoff = .seconds(60)...Duration.seconds(60)
+        let client = try UpstashClient(configuration)
+        let write = Task {
+            try await upstashError { try await client.execute(RESPCommand("INCR", "a"), timeout: .seconds(300)) }
+        }
+        #expect(await eventually { client.waitingCount == 1 })
+        // It leaves with the other or after it, and has no time to be tried again.
+        let read = try await upstashError { try await client.execute(RESPCommand("GET", "b"), timeout: .seconds(20)) }
+        #expect(read?.code == .connectFailed)
+        write.cancel()
+        let error = try await write.value
+        #expect(error?.code == .cancelled && error?.mayHaveExecuted == false)
+        // It would wait for the pause between the attempts.
+        Task { await client.close() }
+    }
+
     @Test("C10: closing does not wait long for a service that never answers", arguments: [true, false])
     func closesInTime(isSent: Bool) async throws {
         let listener = try await SilentListener.start()
