@@ -177,6 +177,7 @@ struct SettleTests {
             _ = try await node.refresh(fleet.field)
             await fleet.spawner.advance(by: .seconds(10))
         }
+        #expect(fleet.spawner.sleepers == 1)
         #expect(fleet.source.loads == 3)
         await fleet.spawner.advance(by: .seconds(20))
         #expect(fleet.source.loads == 4)
