@@ -32,6 +32,17 @@ struct EventQueueTests {
         for _ in 0..<3 { #expect(next.put(event)) }
     }
 
+    @Test("where all are full and as much waits for two, it is the one that wants more")
+    func tie() {
+        for _ in 0..<20 {
+            let queues = UpstashEventQueues(maxEvents: 100, maxBytes: 100, maxBytesInAll: 20)
+            let (queue, other) = (queues.add(), queues.add())
+            #expect(queue.put(event) && other.put(event))
+            #expect(!queue.put(event))
+            #expect(other.put(event))
+        }
+    }
+
     @Test("where all are full, those end for whom most waits, not who keeps up")
     func crowd() {
         let queues = UpstashEventQueues(maxEvents: 100, maxBytes: 100, maxBytesInAll: 100)

@@ -1,5 +1,6 @@
 import Foundation
 import Freshet
+import HTTPTypes
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -11,6 +12,15 @@ import Testing
 
 @Suite("Failures and limits")
 struct FailureTests {
+    @Test("what may be sent again may not once a part of it was run")
+    func afterAPart() {
+        let refusal = UpstashRefusal.unavailable("too much is under way")
+        #expect(refusal.status == .serviceUnavailable && refusal.isTransient)
+        #expect(refusal.afterwards.status == .badGateway && !refusal.afterwards.isTransient)
+        #expect(refusal.afterwards.mayHaveRun)
+        #expect(UpstashRefusal.emptyBody.afterwards == UpstashRefusal.emptyBody)
+    }
+
     @Test("a Redis that is away is an error that says so, and recovers by itself")
     func away() async throws {
         var limits = UpstashEndpointLimits()

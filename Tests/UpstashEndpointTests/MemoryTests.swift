@@ -108,6 +108,15 @@ struct MemoryTests {
         await server.stop()
     }
 
+    @Test("TTL is told to the nearest second")
+    func roundedTimes() async throws {
+        let backend = UpstashMemoryBackend(maxBytes: 10_000, spawner: TestSpawner())
+        for (milliseconds, seconds) in [("1499", 1), ("1500", 2)] {
+            let commands = [RESPCommand("SET", "k", "v", "PX", milliseconds), RESPCommand("TTL", "k")]
+            #expect(try await backend.execute(commands, hasScripts: false)[1] == .integer(seconds))
+        }
+    }
+
     @Test("writes that are refused do not look through the whole store each")
     func sweeps() async throws {
         let spawner = TestSpawner()
