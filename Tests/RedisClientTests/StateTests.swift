@@ -8,6 +8,67 @@ import Testing
 
 @testable import RedisClient
 
+@Suite struct InFlightTests {
+    /// Replies to one that was given up, before and after that, are none of the next one's.
+    @Test func aPipelineGetsItsOwnReplies() async throws {
+        let queue = NIOLockedValueBox(ReplyQueue())
+        func receive(_ value: Int) {
+            _ = queue.withLockedValue { $0.receive([.integer(value)], counter: ReplyCounter()) { _ in } }
+        }
+        func pipeline(_ token: UInt64, of count: Int) async -> Task<[RESPValue], any Error> {
+            let task = Task {
+                try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<[RESPValue], any Error>) in
+                    queue.withLockedValue {
+                        $0.append(
+                            Waiter(
+                                token: token,
+                                deadline: .distantFuture,
+                                replies: count,
+                                completion: .pipeline(continuation)
+                            )
+                        )
+                    }
+                }
+            }
+            #expect(await eventually { !queue.withLockedValue { $0.isEmpty } })
+            return task
+        }
+        let first = await pipeline(1, of: 2)
+        receive(1)
+        queue.withLockedValue { $0.detach(token: 1, throwing: RedisClientError(.timedOut, "late")) }
+        await #expect(throws: RedisClientError.self) { try await first.value }
+        receive(2)
+        let second = await pipeline(2, of: 1)
+        receive(3)
+        #expect(try await second.value == [.integer(3)])
+    }
+
+    @Test func whatWasLostWithAConnectionIsInFlightNoMore() async throws {
+        let server = try await ScriptedServer.start { $0[0] == "SET" ? nil : "+OK\r\n" }
+        var configuration = RedisClient.configuration(port: server.port)
+        configuration.maxInFlight = 1
+        let client = RedisClient(configuration, logger: Logger(label: "test"))
+        await #expect(throws: RedisClientError.self) { try await client.execute(RESPCommand("SET", "a", "1")) }
+        for _ in 0..<2 { #expect(try await client.execute(RESPCommand("GET", "a")).string == "OK") }
+        await client.close()
+        try await server.stop()
+    }
+}
+
+@Suite struct ConnectionCleannessTests {
+    /// Whose `EXEC` ended whose `MULTI` is known only where one waits for the other.
+    @Test(arguments: [true, false]) func aTransactionAmongOthersSpoils(isAlone: Bool) {
+        var cleanness = ConnectionCleanness()
+        let other = CommandKinds([RESPCommand("GET", "a")])
+        let transaction = CommandKinds([RESPCommand("MULTI"), RESPCommand("EXEC")])
+        if !isAlone { cleanness.send(other) }
+        cleanness.send(transaction)
+        if !isAlone { cleanness.receive([.null], for: other) }
+        cleanness.receive([.simpleString("OK"), .array([])], for: transaction)
+        #expect(cleanness.isClean == isAlone)
+    }
+}
+
 @Suite struct BackoffTests {
     @Test func doublesUpToItsBoundWithJitter() {
         var backoff = Backoff(.milliseconds(100)...Duration.seconds(1))

@@ -423,6 +423,27 @@ import Testing
         try await server.stop()
     }
 
+    @Test func whereASlotHasGoneIsRemembered() async throws {
+        let new = try await ScriptedServer.start { $0[0] == "CLUSTER" ? "-ERR not now\r\n" : "+new\r\n" }
+        let (port, looks, asked) = (NIOLockedValueBox(0), NIOLockedValueBox(0), NIOLockedValueBox(0))
+        let old = try await ScriptedServer.start { command in
+            if command[0] == "CLUSTER" {
+                looks.withLockedValue { $0 += 1 }
+                return looks.withLockedValue { $0 } > 1
+                    ? "-ERR not now\r\n"
+                    : ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", port.withLockedValue { $0 }))
+            }
+            asked.withLockedValue { $0 += 1 }
+            return "-MOVED 15495 127.0.0.1:\(new.port)\r\n"
+        }
+        port.withLockedValue { $0 = old.port }
+        let client = ScriptedCluster.client(old.port)
+        for _ in 0..<3 { #expect(try await client.execute(RESPCommand("GET", "a")).string == "new") }
+        #expect(asked.withLockedValue { $0 } == 1)
+        await client.close()
+        for server in [old, new] { try await server.stop() }
+    }
+
     @Test func aLeaseLearnsFromWhatItsCallerIsAnswered() async throws {
         let new = try await ScriptedServer.start { command in
             command[0] == "CLUSTER" ? "-ERR not now\r\n" : "+new\r\n"
