@@ -5,6 +5,14 @@ import Testing
 
 @Suite("Parts of HTTP")
 struct HTTPPartsTests {
+    @Test("a request that is refused takes no place")
+    func gate() {
+        let gate = RequestGate(limit: 1)
+        #expect([gate.enter(), gate.enter(), gate.enter()] == [true, false, false])
+        gate.leave()
+        #expect(gate.enter())
+    }
+
     @Test(
         "If-None-Match",
         arguments: [
