@@ -77,6 +77,17 @@ import Testing
         }
     }
 
+    @Test func aDeletionIsNoticed() async throws {
+        let client = try await RedisFixture.shared.executor(.resp3)
+        let (store, key) = (RedisStore(client), "back-deletion")
+        _ = try await store.set(key, ByteBuffer(string: "[1]"), options: CacheOptions())
+        _ = try await store.readEntry(key, EntryRead(freshFor: long, staleFor: long))
+        try await setBack(client, key)
+        #expect(try await store.readEntry(key, EntryRead(freshFor: long)).content == .value(ByteBuffer(string: "[1]")))
+        _ = try await store.del([key])
+        #expect(try await store.readEntry(key, EntryRead(freshFor: long)).content == .gone)
+    }
+
     @Test func aFailureForbidsNothing() async throws {
         let client = try await RedisFixture.shared.executor(.resp3)
         let (store, key) = (RedisStore(client), "back-failure")

@@ -42,7 +42,7 @@ import Testing
 extension StoreOperation {
     /// The same read by somebody who holds what this store told.
     fileprivate func knowing(_ known: EntryRead.Known?) -> StoreOperation {
-        guard case .read(_?, let freshFor) = self else { return self }
-        return .read(known, freshFor: freshFor)
+        guard case .read(_?, let freshFor, let staleFor) = self else { return self }
+        return .read(known, freshFor: freshFor, staleFor: staleFor)
     }
 }

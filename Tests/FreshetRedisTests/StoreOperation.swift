@@ -10,7 +10,7 @@ enum StoreOperation: Sendable {
     case expire(Duration)
     case hset([String: String])
     case hdel([String])
-    case read(EntryRead.Known?, freshFor: Duration)
+    case read(EntryRead.Known?, freshFor: Duration, staleFor: Duration)
     /// Of this key and one that there never is.
     case check
     case lease(LeaseRequest)
@@ -27,10 +27,10 @@ enum StoreOperation: Sendable {
         switch self {
         case .set(_, let options): options.expiry == .after(Self.short)
         case .expire(let time): time == Self.short
-        case .read(_, let freshFor): freshFor == Self.short
+        case .read(_, let freshFor, let staleFor): freshFor == Self.short || staleFor == Self.short
         case .lease(let request):
             // What a schedule notes is compared to the moment.
-            request.holdFor == Self.short || request.freshFor == Self.short || request.purpose.isScheduled
+            request.purpose.isScheduled || [request.holdFor, request.freshFor, request.staleFor].contains(Self.short)
         case .fill(_, let fill): fill.freshFor == Self.short || fill.staleFor == Self.short
         case .fail(_, let failure): failure.retryAfter == Self.short
         default: false
@@ -56,8 +56,9 @@ struct StoreOperationGenerator {
         case 17: .hgetall
         case 18: .exists
         case 19..<22: .check
-        case 22..<40: .read(Bool.random(using: &random) ? known : nil, freshFor: time())
-        case 40..<64: .lease(LeaseRequest(purpose: purpose(), holdFor: time(), freshFor: time()))
+        case 22..<40: .read(Bool.random(using: &random) ? known : nil, freshFor: time(), staleFor: window())
+        case 40..<64:
+            .lease(LeaseRequest(purpose: purpose(), holdFor: time(), freshFor: time(), staleFor: window()))
         case 64..<84 where leases > 0: .fill(lease: lease(of: leases), fill())
         case 84..<89 where leases > 0:
             .fail(
@@ -76,6 +77,10 @@ struct StoreOperationGenerator {
 
     private mutating func time() -> Duration {
         pick([.seconds(1000), .seconds(1000), .seconds(5000), StoreOperation.short])
+    }
+
+    private mutating func window() -> Duration {
+        pick([.zero, .seconds(1000), .seconds(5000), StoreOperation.short])
     }
 
     private mutating func expiry() -> CacheOptions.Expiry {
@@ -110,7 +115,7 @@ struct StoreOperationGenerator {
         return EntryFill(
             content: pick([value, value, value, .unchanged, .absent]),
             freshFor: time(),
-            staleFor: pick([.zero, .seconds(1000), .seconds(5000), StoreOperation.short]),
+            staleFor: window(),
             etag: pick([nil, "one", "two"]),
             ttl: pick([nil, .seconds(1000), .seconds(5000)]),
             loadedAfter: pick([nil, .zero, .seconds(1000)])

@@ -44,8 +44,9 @@ struct StoreWalker {
             case .remaining(let rest): return words(rest)
             case let other: return "\(other)"
             }
-        case .read(let known, let freshFor):
-            return words(try await store.readEntry(key, EntryRead(freshFor: freshFor, known: known)), key)
+        case .read(let known, let freshFor, let staleFor):
+            let request = EntryRead(freshFor: freshFor, staleFor: staleFor, known: known)
+            return words(try await store.readEntry(key, request), key)
         case .check:
             return try await store.checkEntries([key, "\(key)-never"])
                 .map { $0.map { "\(words($0.generation)) \($0.digest)" } ?? "-" }

@@ -70,6 +70,14 @@ struct ConnectionLimitsTests {
         while try channel.readOutbound(as: HTTPResponsePart.self) != nil {}
     }
 
+    @Test(
+        "of the files some are left, and three for each event loop",
+        arguments: [(128, 16, 16), (1024, 4, 756), (64, 16, 1)]
+    )
+    func files(files: Int, loops: Int, connections: Int) {
+        #expect(OpenFiles.connections(of: files, loops: loops) == connections)
+    }
+
     @Test("a client that sends no request is cut off", arguments: [true, false])
     func silence(afterOne: Bool) throws {
         let channel = try Self.channel()

@@ -165,6 +165,23 @@ import Testing
         try await standIn.stop()
     }
 
+    @Test func hearsNothingOfAStreamThatIsLostBeforeAllAreConfirmed() async throws {
+        let standIn = try await StandIn.start { request, earlier in
+            let name = request.target.split(separator: "/").last ?? ""
+            guard earlier < 2 else { return .stream("data: subscribe,\(name),1\n\n") }
+            return .stream(name == "a" ? "data: subscribe,a,1\n\ndata: message,a,early\n\n" : ": patience\n\n")
+        }
+        let client = try standIn.client()
+        let subscription = Task { try await client.subscribe(to: ["a", "b"]) }
+        #expect(await eventually { standIn.requests.count == 2 })
+        standIn.cut()
+        var events = try await subscription.value.makeAsyncIterator()
+        standIn.push("data: message,a,late\n\n")
+        #expect(try await payload(events.next()) == "late")
+        await client.close()
+        try await standIn.stop()
+    }
+
     @Test(arguments: [1, 3, 1 << 20])
     func boundsALine(pieceSize: Int) throws {
         for (text, isTooLong) in [

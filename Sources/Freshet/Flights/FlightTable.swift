@@ -94,7 +94,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     ) -> Joined {
         let found = find(key, want)
         let parent = seat?.parent.flatMap { flights[$0] == nil ? nil : $0 }
-        if let parent, (found.map { [$0.id] } ?? blockers(key, want)).contains(where: { waits($0, for: parent) }) {
+        if let parent, (found.map { [$0.id] } ?? blockers(key)).contains(where: { waits($0, for: parent) }) {
             return .circular
         }
         let (id, joined) = place(key, want, found, at: now)
@@ -298,13 +298,12 @@ extension FlightTable {
         return slot.queued.map { ($0, false) }
     }
 
-    /// What a new flight may wait for: those that run if it has to queue behind them, or if they may hold the lease that
-    /// it wants, and a load on schedule that does.
-    private func blockers(_ key: String, _ want: FlightWant) -> [FlightID] {
+    /// What a new flight may wait for: those that run, if it has to queue behind them or they may hold the lease that it
+    /// wants, loads on schedule among them.
+    private func blockers(_ key: String) -> Set<FlightID> {
         guard let slot = slots[key] else { return [] }
         let waits = hasLeases || slot.running.count >= Self.mostRunning || isForced(slot.current)
-        let asides = want.isForced && !hasLeases ? [] : slot.asides
-        return Array(waits ? slot.running.union(asides) : asides)
+        return waits ? slot.running.union(slot.asides) : []
     }
 
     /// Joins the flight that was found, or makes one.
@@ -409,11 +408,10 @@ extension FlightTable {
             if next == target { return true }
             guard seen.insert(next).inserted, let flight = flights[next] else { continue }
             open += flight.waitsFor.keys
-            // What is queued waits for what runs, and so may what has no lease yet.
+            // What is queued waits for what runs, and so may what has no lease yet, be it for a load on schedule.
             let hasNoLease = hasLeases && !flight.hasBegun
-            if let slot = slots[flight.key], slot.queued == next || hasNoLease { open += slot.running }
-            // So does what is read while a load on schedule holds the lease, if there is nothing to be read.
-            if let asides = slots[flight.key]?.asides { open += asides }
+            guard let slot = slots[flight.key], slot.queued == next || hasNoLease else { continue }
+            open += slot.running.union(slot.asides)
         }
         return false
     }

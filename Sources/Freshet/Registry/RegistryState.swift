@@ -50,6 +50,8 @@ struct RegistryState {
         /// Who waits for the end of a start or a shutdown.
         var waiters: [WaiterID: Waiter] = [:]
 
+        var isIdle: Bool { if case .idle = phase { true } else { false } }
+
         mutating func takeWaiters() -> [Waiter] {
             defer { waiters = [:] }
             return Array(waiters.values)
@@ -181,16 +183,13 @@ struct RegistryState {
         return .stop(key, service)
     }
 
-    /// What services depend on that are not of a call, or not of it alone; but for what a parent has asked for by it.
+    /// What services depend on that are not of the call, or not of it alone; but for what the parent has asked for by it.
     private func needed(beside call: CallID, of parent: ServiceKey?) -> Set<ServiceKey> {
-        var open = registeredKeys.filter { key in
-            guard let slot = slots[key], slot.call != call else { return false }
-            if case .idle = slot.phase { return false }
-            return true
-        }
+        var open = registeredKeys.filter { slots[$0]?.call != call }
         var needed: Set<ServiceKey> = []
         while let key = open.popLast() {
-            guard key != parent, let slot = slots[key] else { continue }
+            // What has failed may still be asked for by name.
+            guard key != parent, let slot = slots[key], !slot.isIdle else { continue }
             open += slot.discovered.union(slot.dependencies).filter { needed.insert($0).inserted }
         }
         return needed

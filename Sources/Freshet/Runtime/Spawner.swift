@@ -27,7 +27,7 @@ extension Spawner {
         try await sleep(until: now() + duration)
     }
 
-    /// Uniformly distributed from 0 to 1, which it never is.
+    /// Uniformly distributed in `0..<1`.
     package func fraction() -> Double { Double(random() >> 11) / Double(1 << 53) }
 }
 

@@ -9,7 +9,7 @@ package protocol ForwardingStore: CacheStore {
     ) async throws -> Value
 }
 
-// Public, as what does the duty of a public protocol has to be.
+// Public since they are witnesses of a public protocol.
 extension ForwardingStore {
     public func ping() async throws { try await call(.ping) { try await $0.ping() } }
 

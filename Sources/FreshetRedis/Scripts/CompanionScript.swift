@@ -90,7 +90,7 @@ extension EntryScripts {
         local function isDue()
             if not entry.plainUntil then return false end
             if now < entry.freshUntil then return true end
-            return not isSetBack and (entry.plainUntil == 0 or now < entry.plainUntil - \(clockMargin))
+            return entry.plainUntil == 0 or not isSetBack and now < entry.plainUntil - \(clockMargin)
         end
 
         -- What the store knows at this moment. `value` is handed out if there is anything to hand out.

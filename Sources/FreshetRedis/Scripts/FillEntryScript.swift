@@ -22,7 +22,7 @@ extension EntryScripts {
         local change = foreignChange()
         local isAsLeased = (plain and entry.digest or '-') == leasedDigest
         -- The plain value may have ended as it was bound to.
-        if not plain and entry.plainUntil and entry.plainUntil > 0 and now >= entry.plainUntil then isAsLeased = true end
+        if not plain and entry.plainUntil and not isDue() then isAsLeased = true end
         if change or not isAsLeased then
             save(true)
             return {'refused', 'foreignWrite'}

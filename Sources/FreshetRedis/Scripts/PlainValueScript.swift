@@ -26,8 +26,9 @@ extension EntryScripts {
                 local rest = redis.call('PTTL', key)
                 entry.content, entry.digest, entry.created = 'value', redis.sha1hex(plain), now
                 entry.plainUntil = rest < 0 and 0 or now + rest
-                -- A millisecond early: the plain key must not be missed while the value is fresh.
-                entry.freshUntil = now + math.max(0, rest < 0 and freshFor or math.min(freshFor, rest - 1))
+                -- Early: the plain key must not be missed while the value is fresh.
+                if rest >= 0 then freshFor = math.max(0, math.min(freshFor, rest - \(clockMargin))) end
+                entry.freshUntil = now + freshFor
                 entry.staleUntil = entry.freshUntil + staleFor
                 if staleFor > 0 then entry.copy = plain end
             end

@@ -4,9 +4,9 @@ import NIOHTTP1
 /// Sees what the shared types of HTTP leave out of a request's head: the host in its target, and its version.
 ///
 /// Clients of HTTP/1.0 are answered as they understand it: no chunks, no leave for bodies, and the connection ends with
-/// the answer. What names no host, or several, is no request (RFC 9112, section 3.2), nor is what has a coding that is
-/// not known (section 6.1). A body that cannot be read ends the connection behind the answer to its request, which is no
-/// other one for that.
+/// the answer. What names no host, or several, is no request (RFC 9112, section 3.2), nor is what has another coding than
+/// chunks. A body that cannot be read ends the connection behind the answer to its request, which is no other one for
+/// that.
 final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -44,7 +44,7 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
         }
         let isOld = (head.version.major, head.version.minor) < (1, 1)
         let hosts = head.headers["Host"].count
-        let isKnown = head.headers["Transfer-Encoding"].allSatisfy { $0.lowercased() == "chunked" }
+        let isKnown = head.headers[canonicalForm: "Transfer-Encoding"].allSatisfy { $0.lowercased() == "chunked" }
         guard isKnown, hosts == 1 || hosts == 0 && isOld else {
             isUnreadable = true
             // The framework answers it as everything that cannot be read.

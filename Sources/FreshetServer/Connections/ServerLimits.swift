@@ -57,8 +57,8 @@ extension ServerLimits {
 
     /// What a request must have; which of it lacks is not known.
     static let syntax =
-        "a request needs a method of HTTP, one Host, fields without control characters, a target in ASCII, else as %XX, "
-        + "and no Transfer-Encoding but chunked"
+        "a request needs a method of HTTP, one Host, fields without control characters, and a target in ASCII, else as %XX; "
+        + "its Transfer-Encoding may only be chunked"
 
     private var refusalOfSyntax: Refusal {
         Refusal(.badRequest, ownRefusalOfSyntax ?? ErrorResponse.body("Bad request", Self.syntax))

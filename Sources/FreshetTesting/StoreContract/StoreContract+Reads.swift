@@ -150,9 +150,9 @@ extension StoreContract {
             try trial.expectValue(try await trial.read(key), "[2]")
         },
         Check("an adopted value is stale after it was fresh, whoever adopted it, until it is deleted") { trial in
-            for isLeased in [false, true] {
-                let key = trial.key(isLeased ? "leased" : "read")
-                try await trial.set(key, "[1]")
+            for (isLeased, expiry) in [(false, nil), (true, nil), (false, StoreTrial.long)] {
+                let key = trial.key("\(isLeased) \(expiry == nil)")
+                try await trial.set(key, "[1]", CacheOptions(expiry: expiry.map { .after($0) } ?? .never))
                 if isLeased {
                     _ = try await trial.lease(key, freshFor: StoreTrial.short, staleFor: StoreTrial.long)
                 } else {

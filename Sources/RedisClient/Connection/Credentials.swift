@@ -143,7 +143,7 @@ extension RedisClient {
                             let deadline = NIODeadline.now() + TimeAmount(clamping: trial.configuration.commandTimeout)
                             _ = try await trial.run(credentials.command, deadline: deadline)
                         }
-                    } catch is RedisClientError where node.isLeft {
+                    } catch  where node.isLeft {
                         return nil
                     }
                     return node

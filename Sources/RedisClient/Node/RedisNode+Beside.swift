@@ -26,7 +26,7 @@ extension RedisNode {
             detach(id)
             other.abandon(within: .zero)
         }
-        try attach(id) { other.abandon(within: .zero, because: $0) }
+        try attach(id) { other.abandon(because: $0) }
         return try await body()
     }
 }

@@ -6,7 +6,7 @@ extension RedisClient {
     ///
     /// Returns when the server has confirmed. The lines end with the connection, and where the reader has fallen behind
     /// by ``Configuration/maxBufferedMessages`` or ``Configuration/maxBufferedBytes``; the connection ends with the
-    /// reader, and with the client.
+    /// reader, with the client, and where the client turns to another primary.
     ///
     /// - Throws: `RESPError` if the server refuses; ``RedisClientError``, ``RedisClientError/Code/unsupportedCommand``
     ///   for a cluster, whose nodes know their own commands only.

@@ -123,7 +123,8 @@ final class SubscriptionKeeper {
         links[target]?.received(event, at: .now())
         switch event {
         case .message(let message):
-            writer.deliver(message)
+            // Before, what is heard may have gaps of which nothing tells.
+            if wasComplete { writer.deliver(message) }
         case .confirmed:
             if links.values.allSatisfy(\.isConfirmed) { confirmedAll() }
         case nil:

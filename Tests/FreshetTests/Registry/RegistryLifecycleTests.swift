@@ -140,7 +140,13 @@ import Testing
             return RecordingService(name: "b", journal: journal)
         }
         _ = try await registry.service("b", as: RecordingService.self)
-        #expect(journal.events == ["start a", "started a", "start bad", "stop a", "stopped a", "start b", "started b"])
+        let attempt = ["start a", "started a", "start bad", "stop a", "stopped a"]
+        #expect(journal.events == attempt + ["start b", "started b"])
+        await #expect(throws: RecordingService.Broken.self) { try await registry.initializeCoreServices(["bad"]) }
+        #expect(
+            journal.events == attempt + ["start b", "started b"] + attempt,
+            "nobody needs it though b asked for it"
+        )
         try await registry.shutdown()
     }
 
