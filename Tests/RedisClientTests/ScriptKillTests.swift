@@ -88,8 +88,8 @@ import Testing
         await client.close()
     }
 
-    @Test func isNotWaitedForByAClientThatCloses() async throws {
-        let server = try await ScriptedServer.start { _ in "" }
+    @Test func isNotConnectedForByAClientThatCloses() async throws {
+        let server = try await ScriptedServer.start(greets: false) { _ in "" }
         let client = RedisClient(port: server.port)
         let kill = Task { try await clientError { try await client.execute(RESPCommand("SCRIPT", "KILL")) } }
         #expect(await eventually { server.acceptedCount == 1 })
