@@ -590,6 +590,19 @@ struct ConfigurationTests {
         #expect(!problems.joined().contains("s3cret"))
     }
 
+    @Test("a webhook that is far away and not encrypted is warned of")
+    func exposedWebhook() throws {
+        func warnings(_ url: String) throws -> [String] {
+            let yaml = "notifications: { webhook: '\(url)' }\nfields: {}"
+            return try Configuration.parse(yaml, file: "freshet.yaml", environment: Environment([:]))
+                .warnings.map(\.description).filter { $0.contains("in plain text") }
+        }
+        let found = try warnings("http://hooks.example/s3cret")
+        #expect(found.count == 1)
+        #expect(!found.joined().contains("s3cret"))
+        for url in ["https://hooks.example/s3cret", "http://chat:8080/s3cret"] { #expect(try warnings(url).isEmpty) }
+    }
+
     @Test("an Airtable token does not go far without encryption")
     func exposedToken() {
         func problems(_ endpoint: String) -> [String] {

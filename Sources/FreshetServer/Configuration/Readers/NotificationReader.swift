@@ -15,6 +15,13 @@ enum NotificationReader {
         }
         guard let url = webhook.word() else { return nil }
         settings.webhook = url
+        if NearbyHost.isExposed(url) {
+            value.scope.warn(
+                webhook.place,
+                "the webhook's URL, with which anybody can post, crosses the network in plain text",
+                "write https:// for a host that is far away"
+            )
+        }
         do {
             _ = try Webhook(url)
         } catch {
