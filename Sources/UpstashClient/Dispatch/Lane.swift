@@ -21,6 +21,8 @@ final class Lane {
     private var syncToken = SyncToken()
     private var requestCount = 0
     private var underWay: [WaitingLine.Ticket: HTTPClient.Task<Exchange.Reply>] = [:]
+    /// Those that are to be sent again.
+    private var pauses: [WaitingLine.Ticket: (jobs: [Job], timer: Scheduled<Void>)] = [:]
     /// Whether a request of commands is under way that the next one waits for.
     private var isTaken = false
     private var turn: UInt64 = 0
@@ -75,6 +77,7 @@ final class Lane {
             job.fail(UpstashError(.closed, "The client was closed.", mayHaveExecuted: job.mayArrive))
         }
         for task in underWay.values { task.cancel() }
+        for ticket in pauses.keys { endPause(ticket) }
         line.reconsider(jobs)
         send()
     }
@@ -270,13 +273,19 @@ final class Lane {
             }
         }
         guard !again.isEmpty else { return }
-        let survivors = again
-        let ticket = line.depart(survivors)
-        eventLoop.scheduleTask(deadline: time) { [self] in
-            line.arrive(ticket)
-            line.putBack(survivors)
+        let ticket = line.depart(again)
+        let timer = eventLoop.scheduleTask(deadline: time) { [self] in
+            endPause(ticket)
             send()
         }
+        pauses[ticket] = (again, timer)
+    }
+
+    private func endPause(_ ticket: WaitingLine.Ticket) {
+        guard let (jobs, timer) = pauses.removeValue(forKey: ticket) else { return }
+        timer.cancel()
+        line.arrive(ticket)
+        line.putBack(jobs)
     }
 
     /// Of a refused request each job is sent by itself, and of a refused job each command, so that only the one at
