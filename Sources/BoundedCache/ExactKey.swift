@@ -9,7 +9,8 @@ package struct ExactKey: Hashable, Sendable {
     @inlinable
     @inline(__always)
     package static func == (left: ExactKey, right: ExactKey) -> Bool {
-        // Nearly always it is one string, or two that are short: then the words that hold them tell.
+        // Nearly always it is one string, or two that are short: then the words that hold them tell. Inlined, it compares
+        // keys where they are, and retains none.
         if MemoryLayout<String>.size == MemoryLayout<ShortString>.size {
             let (one, other) = (
                 unsafeBitCast(left.text, to: ShortString.self), unsafeBitCast(right.text, to: ShortString.self)

@@ -60,6 +60,16 @@ struct Fleet {
         source.end(number, value: value)
         #expect(try await reader.value.value == value)
     }
+
+    /// Has a node make a load, by number, whose value is not to be kept.
+    func loadUncacheable(_ number: Int, on node: FieldCache) async throws {
+        var details = LoadDetails()
+        details.isCacheable = false
+        let reader = spawner.task { try await node.value(of: field) }
+        try await source.waitForLoads(number)
+        source.end(number, .success(.value("v\(number)", details)))
+        #expect(try await reader.value == "v\(number)")
+    }
 }
 
 @Suite("Field cache")
@@ -492,12 +502,7 @@ extension FieldCacheTests {
     func afterFailureAlone() async throws {
         let fleet = Fleet()
         let node = try await fleet.node()
-        var details = LoadDetails()
-        details.isCacheable = false
-        let first = fleet.spawner.task { try await node.value(of: fleet.field) }
-        try await fleet.source.waitForLoads(1)
-        fleet.source.end(1, .success(.value("v1", details)))
-        _ = try await first.value
+        try await fleet.loadUncacheable(1, on: node)
         let lone = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(2)
         fleet.source.end(2, .failure(SourceIsDown()))
@@ -515,12 +520,7 @@ extension FieldCacheTests {
     func shutdownOfLoneLoads() async throws {
         let fleet = Fleet()
         let node = try await fleet.node()
-        var details = LoadDetails()
-        details.isCacheable = false
-        let first = fleet.spawner.task { try await node.value(of: fleet.field) }
-        try await fleet.source.waitForLoads(1)
-        fleet.source.end(1, .success(.value("v1", details)))
-        #expect(try await first.value == "v1")
+        try await fleet.loadUncacheable(1, on: node)
         let lone = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await fleet.source.waitForLoads(2)
         #expect(node.waiters(of: fleet.field.erased) == 0)

@@ -5,17 +5,24 @@ import Testing
 @testable import Freshet
 
 @Suite struct FieldMetricsTests {
-    @Test("a read that finds out from the source that there is no value is a miss; one that knows it is a hit")
-    func absence() async throws {
-        let factory = TestMetrics()
-        let field = AnyField(
+    private func field(
+        _ factory: TestMetrics,
+        load: @escaping @Sendable () throws -> LoadResult<Payload>
+    ) -> AnyField {
+        AnyField(
             name: "agents",
             key: "agents_list",
             policy: FieldPolicy(ttl: .seconds(60)),
             decode: { _, _ in throw CacheError(.invalidValue, "none") },
-            load: { _ in .absent },
+            load: { _ in try load() },
             metrics: factory
         )
+    }
+
+    @Test("a read that finds out from the source that there is no value is a miss; one that knows it is a hit")
+    func absence() async throws {
+        let factory = TestMetrics()
+        let field = self.field(factory) { .absent }
         let node = try await Fleet().node()
         func counts() throws -> [Int64] {
             try ["miss", "hit"].map {
@@ -33,14 +40,7 @@ import Testing
     @Test("a read that fails is an error, and so is a forced refresh")
     func errors() async throws {
         let factory = TestMetrics()
-        let field = AnyField(
-            name: "agents",
-            key: "agents_list",
-            policy: FieldPolicy(ttl: .seconds(60)),
-            decode: { _, _ in throw CacheError(.invalidValue, "none") },
-            load: { _ in throw CacheError(.sourceFailed, "no") },
-            metrics: factory
-        )
+        let field = self.field(factory) { throw CacheError(.sourceFailed, "no") }
         let node = try await Fleet().node()
         let errors = try factory.expectCounter("freshet_reads_total", [("field", "agents"), ("status", "error")])
         _ = await errorOf { try await node.read(field) }

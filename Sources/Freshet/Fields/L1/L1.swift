@@ -25,6 +25,7 @@ final class L1: Sendable {
         )
     }
 
+    /// Not inlined, so that the cache is read of itself and not retained.
     @inline(never)
     func entry(_ key: String) -> Entry? { entries.get(ExactKey(key)) }
 

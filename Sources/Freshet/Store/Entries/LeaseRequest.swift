@@ -24,7 +24,7 @@ public struct LeaseRequest: Sendable, Hashable {
     public var staleFor: Duration
     /// What the lease is to be known by. Chosen by the caller, who can so give up a lease whose grant got lost on the
     /// way. What stands before the last `/` in it, if there is one, names the holder to others; the rest is told to
-    /// nobody.
+    /// nobody, but for ``Lease/mark`` once the lease has ended.
     public var token: String
 
     /// - Parameter token: must be unique and not to be guessed; random unless given.
