@@ -74,7 +74,7 @@ extension FlightRunner {
 
     /// The answer of a forced load that found no value, which readers may not be told any more.
     private func absence(in outcome: LeaseOutcome, askedAt: MonotonicInstant) -> FlightOutcome? {
-        guard case .coolingDown(let snapshot) = outcome, snapshot.leaseFor == nil, snapshot.content == .absent,
+        guard case .coolingDown(let snapshot) = outcome, snapshot.content == .absent,
             let entry = decoded(snapshot, held: nil, askedAt: askedAt)?.entry
         else { return nil }
         return .answered(FlightAnswer(entry: entry, origin: .cached(.l2), isCooldown: true))
@@ -93,14 +93,17 @@ extension FlightRunner {
         // Those of loads before the one that is waited for.
         let failures = snapshot.leaseFor == nil ? 0 : snapshot.failure?.count ?? 0
         while true {
-            if snapshot.leaseFor != nil {
-                guard try await wait.again() else { return .failed(tools.timedOut(field), kept: kept(last)) }
-            } else {
+            // What is fresh has been brought since, whoever has a lease by now.
+            if let entry = last, entry.freshUntil > tools.spawner.now() {
                 tools.note(snapshot, of: field)
-                guard let entry = last, entry.freshUntil > tools.spawner.now() else { break }
                 if believes(entry, &attempts) {
                     return .answered(FlightAnswer(entry: entry, origin: .cached(.l2), isCooldown: true))
                 }
+            } else if snapshot.leaseFor != nil {
+                guard try await wait.again() else { return .failed(tools.timedOut(field), kept: kept(last)) }
+            } else {
+                tools.note(snapshot, of: field)
+                break
             }
             askedAt = tools.spawner.now()
             desk.asksStore(id)

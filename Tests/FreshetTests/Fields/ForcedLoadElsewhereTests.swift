@@ -47,11 +47,11 @@ struct ForcedLoadElsewhereTests {
         #expect(fleet.source.loads == 1)
     }
 
-    @Test("C1: where nothing answers it after all, what readers were given while it waited is not fresh any more")
+    @Test("C1: where nothing answers it after all, it loads, and an invalidation overtakes that load as any other")
     func invalidatedMeanwhile() async throws {
         let fleet = Fleet()
         let (a, b, c) = (try await fleet.node(), try await fleet.node(), try await fleet.node())
-        let waiting = try await Self.waitBesideALoad(fleet, a, b, c)
+        let waiting = try await Self.waitForAForcedLoad(fleet, a, b, c)
         try await a.expire(fleet.field)
         await fleet.spawner.advance(by: .seconds(1))
         try await fleet.source.waitForLoads(3)
@@ -70,7 +70,7 @@ struct ForcedLoadElsewhereTests {
         let fleet = Fleet()
         let store = FaultyStore(fleet.store)
         let (a, b, c) = (try await fleet.node(), try await fleet.node(), try await fleet.node(store))
-        let waiting = try await Self.waitBesideALoad(fleet, a, b, c)
+        let waiting = try await Self.waitForAForcedLoad(fleet, a, b, c)
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
         await fleet.spawner.advance(by: .seconds(1))
         try await fleet.source.waitForLoads(3)
@@ -105,26 +105,48 @@ struct ForcedLoadElsewhereTests {
         #expect(try await fleet.store.readEntry("agents_list", EntryRead(freshFor: .seconds(60))).content == .gone)
     }
 
-    /// All hold "v1" of a forced load. One loads again, so that another's forced refresh, within the cooldown, waits.
-    private static func waitBesideALoad(
+    /// Two hold "v1". A third one forces a load, for which the second's forced refresh waits.
+    private static func waitForAForcedLoad(
         _ fleet: Fleet,
         _ a: FieldCache,
         _ b: FieldCache,
         _ c: FieldCache
     ) async throws -> Task<FieldRead<String>, any Error> {
-        let first = fleet.spawner.task { try await a.refresh(fleet.field) }
-        try await fleet.source.waitForLoads(1)
-        fleet.source.end(1, value: "v1")
-        _ = try await first.value
+        try await fleet.load("v1", on: a)
         #expect(try await c.value(of: fleet.field) == "v1")
-        await fleet.spawner.advance(by: .seconds(1))
-        _ = fleet.spawner.task { try await b.read(fleet.field, maxAge: .milliseconds(1)) }
+        _ = fleet.spawner.task { try await b.refresh(fleet.field) }
         try await fleet.source.waitForLoads(2)
         let sleepers = fleet.spawner.sleepers
         let waiting = fleet.spawner.task { try await c.refresh(fleet.field) }
         try await waitUntil("the wait for the lease") { fleet.spawner.sleepers > sleepers }
-        #expect(try await c.value(of: fleet.field) == "v1")
         return waiting
+    }
+
+    @Test("within the cooldown what a forced load brought answers, though another load has the lease by then")
+    func besideALoad() async throws {
+        for answer in [LoadResult.value("v1"), .absent] {
+            let fleet = Fleet { $0.negativeTTL = .seconds(60) }
+            let (a, b, c) = (try await fleet.node(), try await fleet.node(), try await fleet.node())
+            let first = fleet.spawner.task { try await a.refresh(fleet.field) }
+            try await fleet.source.waitForLoads(1)
+            fleet.source.end(1, .success(answer))
+            _ = await first.result
+            await fleet.spawner.advance(by: .seconds(1))
+            let reader = fleet.spawner.task { try await b.read(fleet.field, maxAge: .milliseconds(1)) }
+            try await fleet.source.waitForLoads(2)
+            let second = fleet.spawner.task { try await c.refresh(fleet.field) }
+            await fleet.spawner.settle()
+            #expect(c.waiters(of: fleet.field.erased) == 0, "the other load is not waited for")
+            fleet.source.end(2, value: "v2")
+            #expect(try await reader.value.value == "v2")
+            await fleet.spawner.advance(by: .seconds(1))
+            if case .value = answer {
+                let reading = try await second.value
+                #expect((reading.value, reading.detail) == ("v1", .cooldown))
+            } else {
+                #expect((await errorOf { try await second.value } as? CacheError)?.code == .absent)
+            }
+        }
     }
 
     @Test("within the cooldown an absence answers on every node, though readers are not told of it")
