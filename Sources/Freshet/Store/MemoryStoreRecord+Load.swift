@@ -5,7 +5,7 @@ extension MemoryStoreRecord {
     /// Whether a forced load began so lately that it answers for another; not if its lease ran out without a result.
     private func isCoolingDown(at now: MonotonicInstant, _ cooldown: Duration) -> Bool {
         guard let forced = companion?.forced, now < forced.start + cooldown else { return false }
-        return companion?.lease.map { now < $0.until } ?? true
+        return companion?.lease.map { now < $0.until || $0.token != forced.token } ?? true
     }
 
     /// For those whom the last forced load answers: an absence that it found holds for them though it is over.

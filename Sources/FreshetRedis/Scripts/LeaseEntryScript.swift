@@ -50,7 +50,7 @@ extension EntryScripts {
             entry.slot, entry.slotToken = slot, token
         else
             -- A forced load that did not end in its time answers nobody.
-            local isLost = entry.leaseUntil ~= nil and not isHeld
+            local isLost = entry.leaseToken == entry.forcedToken and not isHeld
             if entry.forcedAt and now < entry.forcedAt + cooldown and not isLost then
                 if isHeld then touch() end
                 local isAbsent = entry.content == 'absent' and entry.created >= entry.forcedAt

@@ -222,13 +222,16 @@ extension StoreContract {
             try trial.expect(snapshot.freshFor <= .zero, "it is fresh for \(snapshot.freshFor)")
             try trial.expectEqual(snapshot.leaseFor, nil, "the load under way")
         },
-        Check("a release of another lease keeps the cooldown") { trial in
+        Check("a release of another lease, or the loss of one, keeps the cooldown") { trial in
             let key = trial.key()
             let force = LeaseRequest.Purpose.force(.expire, cooldown: StoreTrial.long)
             let (forced, _) = try await trial.granted(key, force)
             _ = try await trial.fill(key, forced, "[1]")
             let (renewal, _) = try await trial.granted(key, .renew)
             try await trial.store.releaseEntry(key, token: renewal.token)
+            _ = try await trial.coolingDown(key, force)
+            _ = try await trial.granted(key, .renew, holdFor: StoreTrial.short)
+            try await trial.eventually("the lease is lost") { try await trial.read(key).leaseFor == nil }
             _ = try await trial.coolingDown(key, force)
         },
     ]
