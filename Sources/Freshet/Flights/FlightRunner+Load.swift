@@ -80,18 +80,20 @@ extension FlightRunner {
         )
         desk.asksStore(id)
         do {
-            let outcome = try await tools.store.leaseEntry(field.key, request)
+            // Whoever cancels it waits for the answer: a release might overtake the request.
+            let outcome = try await tools.spawner.outliving {
+                try await tools.store.leaseEntry(field.key, request)
+            }.get()
             note(outcome)
             return outcome
         } catch {
             note(noLease: error)
-            if !(error is CancellationError) { tools.noteStoreError(error, .lease) }
-            if let error = error as? CacheError,
-                error.isUnsent || error.code == .storeRejected || error.refusal != nil
-            {
-                throw error
+            tools.noteStoreError(error, .lease)
+            let known = error as? CacheError
+            if known.map({ !$0.isUnsent && $0.code != .storeRejected && $0.refusal == nil }) ?? true {
+                tools.backlog.giveUpMeanwhile(request.token, of: field.key, heldFor: leaseTime)
             }
-            tools.backlog.giveUpMeanwhile(request.token, of: field.key, heldFor: leaseTime)
+            try Task.checkCancellation()
             throw error
         }
     }

@@ -63,7 +63,6 @@ extension FlightRunner {
     }
 
     func note(noLease error: any Error) {
-        guard !(error is CancellationError) else { return }
         var event = FieldEvent(
             .lease(.storeAway((error as? CacheError)?.code ?? .storeUnavailable)),
             at: tools.spawner.now()

@@ -513,6 +513,25 @@ struct StoreOutageTests {
         await node.shutdown()
     }
 
+    @Test("C3: a lease that is granted after its flight was given up is given back then, not before")
+    func grantedLate() async throws {
+        let fleet = Fleet()
+        let (node, store) = try await fleet.faultyNode()
+        store.inject(.hang, into: [.lease])
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
+        try await waitUntil("the request") { store.hangingCalls == 1 }
+        reader.cancel()
+        #expect(await errorOf { try await reader.value } is CancellationError)
+        await fleet.spawner.settle()
+        store.recover()
+        await fleet.spawner.settle()
+        let other = try await fleet.node()
+        let next = fleet.spawner.task { try await other.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "v1")
+        #expect(try await next.value == "v1")
+    }
+
     @Test("C5: what ends while a slow store is told of a failure is not served after it")
     func endsMeanwhile() async throws {
         let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(2) }

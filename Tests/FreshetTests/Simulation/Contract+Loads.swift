@@ -16,6 +16,19 @@ extension Contract {
         }
     }
 
+    /// Nobody waits for long while nobody loads: no lease is left behind.
+    func checkWaits() throws {
+        let loads = loads.filter { $0.end != nil }.sorted { $0.begin < $1.begin }
+        for (number, call) in calls.enumerated() {
+            guard let end = call.end else { continue }
+            var last = call.begin.time
+            for load in loads where load.begin < end && load.begin.time <= last + Self.storeTime {
+                last = max(last, load.end?.time ?? last)
+            }
+            if end.time > last + Self.storeTime { throw breach("C3: call \(number) waits for nobody", call.begin, end) }
+        }
+    }
+
     /// A source that has failed is left alone for a while.
     func checkPatience() throws {
         for (number, load) in loads.enumerated() where load.result == .failed {

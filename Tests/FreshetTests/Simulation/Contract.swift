@@ -61,6 +61,7 @@ struct Contract {
         }
         guard isCalm else { return }
         try checkOneLoad()
+        try checkWaits()
         try checkPatience()
         try checkStaleIfError()
     }

@@ -2,8 +2,9 @@ import NIOConcurrencyHelpers
 
 @testable import Freshet
 
-/// One node's connection to the store. What is sent arrives in its order, late; a connection that breaks may lose
-/// commands on their way, replies on theirs, or deliver either once the next one is there.
+/// One node's connection to the store. What is sent arrives in its order, late, or in any order where each command is a
+/// request of its own; a connection that breaks may lose commands on their way, replies on theirs, or deliver either once
+/// the next one is there.
 final class Link: ForwardingStore {
     enum Condition: Sendable, Equatable {
         case good
@@ -30,9 +31,11 @@ final class Link: ForwardingStore {
     private let channel: Channel
     private let spawner: any Spawner
     private let chance: Chance
+    private let isOrdered: Bool
     private let state = NIOLockedValueBox(State())
 
-    init(to server: Server, beside channel: Channel, on spawner: any Spawner) {
+    init(to server: Server, beside channel: Channel, on spawner: any Spawner, isOrdered: Bool) {
+        self.isOrdered = isOrdered
         self.server = server
         self.channel = channel
         self.spawner = spawner
@@ -100,8 +103,12 @@ final class Link: ForwardingStore {
             try? await spawner.sleep(for: chance.time(upTo: .seconds(1)))
             return
         }
-        var latency = chance.time(upTo: .milliseconds(3))
+        var latency = chance.time(upTo: .milliseconds(isOrdered ? 3 : 100))
         if case .slow(let longest) = condition { latency = chance.time(upTo: longest) }
+        guard isOrdered else {
+            try? await spawner.sleep(for: latency)
+            return
+        }
         let arrival = state.withLockedValue { state in
             state.lastArrival = max(state.lastArrival + .nanoseconds(1), spawner.now() + latency)
             return state.lastArrival

@@ -30,6 +30,7 @@ struct World {
     /// Whether hardly anybody but readers comes, so that values grow old.
     let isQuiet: Bool
     let hasBackplane: Bool
+    let isOrdered: Bool
     private let running = NIOLockedValueBox<[Node]>([])
 
     init(seed: UInt64) {
@@ -44,6 +45,7 @@ struct World {
         hasTrouble = !isCalm && (!hasOthers || chance.percent(50))
         isQuiet = chance.percent(30)
         hasBackplane = chance.percent(80)
+        isOrdered = chance.percent(70)
     }
 
     private static func policy(_ chance: Chance) -> FieldPolicy {
@@ -102,7 +104,7 @@ struct World {
         let number = history.nextNode()
         let clock = NodeClock(spawner, chance)
         let channel = Channel(on: spawner)
-        let link = Link(to: server, beside: channel, on: spawner)
+        let link = Link(to: server, beside: channel, on: spawner, isOrdered: isOrdered)
         let logger = Logger(label: "node") { _ in SwiftLogNoOpLogHandler() }
         let field = Field<Int>("agents", key: Self.key, policy: policy) { try await source.load($0, on: number) }
         let cache = CacheService(store: link, spawner: clock, logger: logger)
