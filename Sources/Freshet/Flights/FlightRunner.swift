@@ -34,7 +34,7 @@ struct FlightRunner: Sendable {
             } catch {
                 try Self.rethrowCancellation(error)
                 tools.noteStoreError(error, .read)
-                return try await goOnWithoutStore()
+                return try await goOnWithoutStore(isTaken: (error as? CacheError)?.isOfKey ?? false)
             }
             tools.note(snapshot, of: field)
             guard let stored = decoded(snapshot, held: held, askedAt: askedAt) else {
@@ -62,7 +62,11 @@ struct FlightRunner: Sendable {
     }
 
     /// The store is away: what L1 holds by now goes on, since it has heard what was invalidated meanwhile.
-    private func goOnWithoutStore() async throws -> FlightOutcome {
+    ///
+    /// - Parameter isTaken: whether it is not away, but holds something else under the key by now. What it held is gone,
+    ///   as if it had been deleted.
+    private func goOnWithoutStore(isTaken: Bool) async throws -> FlightOutcome {
+        if isTaken, tools.l1.entry(field.key)?.generation != nil { desk.keep(id) { $0.drop(field.key) } }
         let now = tools.spawner.now()
         let held = tools.l1.entry(field.key)
         let unverified = held?.unverified(at: now)

@@ -513,6 +513,24 @@ struct StoreOutageTests {
         await node.shutdown()
     }
 
+    @Test("what another program has put something of another type in place of is gone, and is loaded by each process")
+    func anotherType() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let nodes = [try await fleet.node(), try await fleet.node()]
+        for node in nodes { #expect(try await node.value(of: fleet.field) == "v1") }
+        _ = try await fleet.store.del(["agents_list"])
+        _ = try await fleet.store.hset("agents_list", ["a": ByteBuffer(string: "b")])
+        for _ in 0..<3 {
+            await fleet.spawner.advance(by: .seconds(3))
+            #expect(try await nodes[0].value(of: fleet.field) == "v2")
+            #expect(try await nodes[1].value(of: fleet.field) == "v3")
+        }
+        #expect(try await fleet.store.hget("agents_list", "a") != nil)
+        _ = try await fleet.store.del(["agents_list"])
+        await fleet.spawner.advance(by: .seconds(3))
+        for node in nodes { #expect(try await node.value(of: fleet.field) == "v4") }
+    }
+
     @Test("C3: a lease that is granted after its flight was given up is given back then, not before")
     func grantedLate() async throws {
         let fleet = Fleet()
