@@ -481,6 +481,7 @@ struct StoreOutageTests {
         await fleet.spawner.advance(by: .seconds(3))
         #expect(try await node.value(of: fleet.field) == "v1", "nobody waits for that")
         try await waitUntil("the store's value") { try await fleet.store.get("agents_list") != nil }
+        await fleet.spawner.settle()
         #expect(try await node.value(of: fleet.field) == "v2")
         #expect(fleet.source.loads == 2)
         await node.shutdown()
