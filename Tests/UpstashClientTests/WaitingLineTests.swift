@@ -76,10 +76,20 @@ import Testing
         #expect(line.next(sharing: true).map { $0 === jobs[2] } == [true])
     }
 
+    @Test("a request may be as large as is allowed, and not a byte larger", arguments: [0, 1])
+    func fillsRequests(missing: Int) throws {
+        let jobs = try (0..<3).map { _ in try job(RESPCommand("GET", "a")) }
+        // With two commas and two brackets.
+        let size = jobs.reduce(4) { $0 + $1.piece.body.readableBytes }
+        var line = try line(jobs) { $0.maxRequestBytes = size - missing }
+        #expect(line.next(sharing: true).count == 3 - missing)
+    }
+
     @Test("the parts of a pipeline that are still to come keep others waiting")
     func countsWhatIsStillToCome() throws {
         let binary = ByteBuffer(bytes: [0xFF])
         let pipeline = try job(RESPCommand("SET", "a", binary), RESPCommand("SET", "b", "1"))
+        for failures in 0..<2 { #expect(pipeline.countFailure() == failures) }
         let read = try job(RESPCommand("GET", "b"))
         var line = try self.line([pipeline])
         let ticket = line.depart(line.next(sharing: true))
@@ -87,6 +97,7 @@ import Testing
         #expect(line.next(sharing: true).isEmpty)
         line.arrive(ticket)
         #expect(pipeline.advance([.simpleString("OK")]) == nil)
+        #expect(pipeline.countFailure() == 0, "they are counted for each part")
         line.putBack([pipeline])
         #expect(line.next(sharing: true).map { $0 === pipeline } == [true, false])
         #expect(pipeline.advance([.integer(1)]) == [.simpleString("OK"), .integer(1)])

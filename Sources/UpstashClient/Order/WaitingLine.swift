@@ -136,7 +136,7 @@ struct WaitingLine {
             guard shares else { return [takeFirst(job)] }
             let piece = job.piece
             let isFull =
-                bytes + piece.body.readableBytes + 3 > configuration.maxRequestBytes
+                bytes + piece.body.readableBytes + 2 > configuration.maxRequestBytes
                 || count + piece.commands.count > configuration.maxCommandsPerRequest
             if isFull, !batch.isEmpty { break }
             batch.append(takeFirst(job))
