@@ -35,8 +35,7 @@ struct CronUnit: Sendable {
 
     /// - Parameter isOpen: whether a single number means itself and all behind it.
     private func span(_ text: Substring, isOpen: Bool) throws(CacheError) -> ClosedRange<Int> {
-        // Sunday twice would disturb the steps.
-        if text == "*" { return range.lowerBound...(range == 0...7 ? 6 : range.upperBound) }
+        if text == "*" { return range }
         let ends = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
         let low = try number(ends[0])
         let high = ends.count == 2 ? try number(ends[1]) : isOpen ? range.upperBound : low

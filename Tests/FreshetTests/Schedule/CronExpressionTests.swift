@@ -48,7 +48,7 @@ struct CronExpressionTests {
             ("60 * * * *", "minute"), ("-1 * * * *", "minute"), ("+1 * * * *", "minute"), ("* 24 * * *", "hour"),
             ("* * 0 * *", "day of the month"), ("* * 32 * *", "day of the month"), ("* * * 13 * ", "month"),
             ("* * * jam *", "month"), ("* * * * 8", "day of the week"), ("*/0 * * * *", "step"),
-            ("*/ * * * *", "step"), ("1,,2 * * * *", "minute"), ("5-1 * * * *", "backwards"),
+            ("*/60 * * * *", "step"), ("*/ * * * *", "step"), ("1,,2 * * * *", "minute"), ("5-1 * * * *", "backwards"),
             ("1-2-3 * * * *", "minute"), ("* * 30 2 *", "never"), ("* * 31 4,6,9,11 *", "never"),
             ("99999999999999999999 * * * *", "minute"), ("１ * * * *", "minute"),
         ]
@@ -60,6 +60,13 @@ struct CronExpressionTests {
         } catch {
             #expect(error.code == .configuration && error.message.contains(reason), "\(error)")
         }
+    }
+
+    @Test("a day of the past is looked at up to its last second")
+    func lastSecond() throws {
+        let expression = try CronExpression("59 59 23 * * *")
+        let last = expression.last(notAfter: try Self.time("2026-02-03T04:05:06Z"))
+        #expect(last == (try Self.time("2026-02-02T23:59:59Z")))
     }
 
     @Test("the same times as a scan of every minute finds, forwards and backwards", arguments: 0..<40)
