@@ -8,11 +8,7 @@ import Testing
 @Suite(.serialized) struct LeaseTests {
     @Test func aBlockedConnectionHoldsNobodyUp() async throws {
         let server = try await RedisServer.start()
-        let client = RedisClient(server) {
-            // Longer than a silent server is left in peace.
-            $0.keepAliveInterval = .milliseconds(20)
-            $0.commandTimeout = .seconds(20)
-        }
+        let client = RedisClient(server) { $0.commandTimeout = .seconds(20) }
         async let popped = client.withConnection { connection in
             try await connection.execute(RESPCommand("BLPOP", "jobs", 0)).array?.last?.string
         }
@@ -22,6 +18,18 @@ import Testing
         }
         try await client.execute(RESPCommand("RPUSH", "jobs", "work"))
         #expect(try await popped == "work")
+        await client.close()
+    }
+
+    @Test func aServerThatBlocksIsNotTakenForDead() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) {
+            $0.keepAliveInterval = .milliseconds(20)
+            $0.commandTimeout = .seconds(1)
+        }
+        // Longer than a silent server is left in peace.
+        let popped = try await client.withConnection { try await $0.execute(RESPCommand("BLPOP", "none", "1.5")) }
+        #expect(popped.isNull)
         await client.close()
     }
 
@@ -45,6 +53,8 @@ import Testing
             #expect(try await isKept(after: clean), "\(clean)")
             #expect(try await isKept(after: clean, inOneWrite: true), "\(clean)")
         }
+        let aborted = [RESPCommand("MULTI"), RESPCommand("NOSUCH"), RESPCommand("EXEC")]
+        #expect(try await isKept(after: aborted, inOneWrite: true))
         for dirty in [
             [RESPCommand("WATCH", "a")], [RESPCommand("MULTI")], [RESPCommand("SELECT", 1)],
             [RESPCommand("CLIENT", "SETNAME", "x")],
@@ -107,6 +117,22 @@ import Testing
         #expect(late?.code == .closed)
     }
 
+    @Test func whoHasAConnectionAloneMaySendAsMuchAsHeLikes() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server) { ($0.maxInFlight, $0.maxQueuedOffline) = (1, 1) }
+        // Before there is a connection, and on it.
+        try await client.withConnection { connection in
+            for _ in 0..<2 {
+                async let popped = connection.execute(RESPCommand("BLPOP", "jobs", 0))
+                async let replies = connection.execute(pipeline: [RESPCommand("PING"), RESPCommand("PING")])
+                #expect(try await eventually { try await client.info("blocked_clients") == 1 })
+                try await client.execute(RESPCommand("RPUSH", "jobs", "work"))
+                #expect(try await (popped.array?.count, replies.count) == (2, 2))
+            }
+        }
+        await client.close()
+    }
+
     @Test func waitingForAConnectionEnds() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) {
@@ -123,7 +149,10 @@ import Testing
             let late = try await clientError { try await client.withConnection { _ in } }
             #expect(late?.code == .timedOut)
             #expect(late?.mayHaveExecuted == false)
-            let task = Task { try await client.withConnection { _ in } }
+            let task = Task {
+                while !Task.isCancelled { await Task.yield() }
+                try await client.withConnection { _ in }
+            }
             task.cancel()
             #expect(try await clientError { try await task.value }?.code == .cancelled)
         }

@@ -43,6 +43,12 @@ import Testing
         #expect(try await second.value == [.integer(3)])
     }
 
+    @Test func theAnswerToAQuestionIsDueAtOnce() {
+        var queue = ReplyQueue()
+        queue.append(Waiter(token: 1, deadline: .distantFuture, completion: .probe))
+        #expect(queue.isOverdue(at: .now()))
+    }
+
     @Test func whatWasLostWithAConnectionIsInFlightNoMore() async throws {
         let server = try await ScriptedServer.start { $0[0] == "SET" ? nil : "+OK\r\n" }
         var configuration = RedisClient.configuration(port: server.port)
@@ -176,6 +182,12 @@ import Testing
             #expect(liveness.nextCheck == now + .seconds(1))
             #expect(liveness.check(at: liveness.nextCheck, hasOverdue: isOverdue) == .dead)
         }
+    }
+
+    @Test func whatTalksIsNotAskedThoughAnAnswerMayTakeLongerThanTheInterval() {
+        var liveness = Liveness(interval: .milliseconds(400), patience: .seconds(1), now: start)
+        liveness.received()
+        #expect(liveness.check(at: liveness.nextCheck, hasOverdue: false) == .alive)
     }
 
     @Test func anIntervalOfNothingKeepsNobodyBusy() {

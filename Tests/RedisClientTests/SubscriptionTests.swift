@@ -97,6 +97,19 @@ import Testing
         await client.close()
     }
 
+    @Test func theConnectionStaysForWhoComesMeanwhile() async throws {
+        let server = try await RedisServer.start()
+        let clients = ["again", "once"].map { name in RedisClient(server) { $0.clientName = name } }
+        func isConnected(_ name: String) throws -> Bool { try server.command("CLIENT LIST").contains("name=\(name) ") }
+        _ = try await clients[0].subscribe(to: ["news"])
+        let events = try await clients[0].subscribe(to: ["news"])
+        _ = try await clients[1].subscribe(to: ["news"])
+        #expect(try await eventually { try !isConnected("once") })
+        #expect(try isConnected("again"))
+        withExtendedLifetime(events) {}
+        for client in clients { await client.close() }
+    }
+
     /// Were each confirmation looked for among all that are to come, the time would be over long before.
     @Test func subscribesToManyChannelsAtOnce() async throws {
         let server = try await RedisServer.start()

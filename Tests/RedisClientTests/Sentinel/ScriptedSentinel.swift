@@ -67,8 +67,8 @@ struct ScriptedSentinel {
     }
 
     /// Tells those who listen of a failover.
-    func tell(from old: Int, to new: Int) {
-        let text = "main 127.0.0.1 \(old) 127.0.0.1 \(new)"
+    func tell(of name: String = "main", from old: Int, to new: Int) {
+        let text = "\(name) 127.0.0.1 \(old) 127.0.0.1 \(new)"
         server.push(">3\r\n+message\r\n++switch-master\r\n+\(text)\r\n")
     }
 

@@ -1,5 +1,7 @@
+import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOPosix
 import RESP
 import TestSupport
 import Testing
@@ -190,6 +192,26 @@ import Testing
         setup.failOver(toldBy: [0, 1, 2])
         #expect(try await setup.isAt("first"))
         await setup.end()
+    }
+
+    @Test func theFailoverOfAnotherPrimaryIsNoNews() async throws {
+        let sentinel = try await ScriptedSentinel.start { 1 }
+        let configuration = RedisClient.configuration(port: sentinel.server.port)
+        let alarm = FailoverAlarm(
+            configuration: configuration,
+            primaryName: "main",
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: .init(label: "test")
+        )
+        let notices = NIOLockedValueBox<[FailoverAlarm.Notice]>([])
+        alarm.listen(to: [configuration.address]) { notice in notices.withLockedValue { $0.append(notice) } }
+        #expect(await eventually { sentinel.counts.subscriptions == 1 })
+        sentinel.tell(of: "other", from: 1, to: 2)
+        sentinel.tell(from: 1, to: 3)
+        #expect(await eventually { !notices.withLockedValue { $0.isEmpty } })
+        #expect(notices.withLockedValue { $0 } == [.switched(to: .hostname("127.0.0.1", port: 3))])
+        alarm.close()
+        try await sentinel.server.stop()
     }
 
     /// - Parameter ports: of the sentinels.
