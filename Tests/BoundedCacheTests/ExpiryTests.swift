@@ -64,6 +64,16 @@ import Testing
         #expect(cache.peekEntry(1)?.timeToLive == nil)
     }
 
+    @Test func anUpdateKeepsATimeToLiveThatIsNotTheDefault() throws {
+        let cache = cache(timeToLive: .seconds(5))
+        cache.set(1, "one", timeToLive: .seconds(20))
+        try cache.update(1) { $0.value = "two" }
+        clock.advance(by: .seconds(19))
+        #expect(cache.get(1) == "two")
+        clock.advance(by: .seconds(1))
+        #expect(cache.get(1) == nil)
+    }
+
     @Test func idleEntriesExpireUnlessRead() {
         let cache = cache(timeToLive: .seconds(25), timeToIdle: .seconds(10))
         cache.set(1, "read")

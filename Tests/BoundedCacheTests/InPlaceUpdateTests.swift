@@ -32,6 +32,25 @@ import Testing
         #expect(told.all.isEmpty)
     }
 
+    /// Though it is the first that anything has here, and though reads put the end of idle entries off.
+    @Test(arguments: [nil, .seconds(10)] as [Duration?]) func aTimeToLiveThatIsSetIsKept(idle: Duration?) throws {
+        let clock = ManualClock()
+        let cache = BoundedCache<String, [Int]>(
+            .init(capacity: .entries(10), timeToIdle: idle, clock: CacheClock(clock))
+        )
+        cache.set("a", [1])
+        try cache.update("a") { draft in
+            draft.value?.append(2)
+            draft.timeToLive = .seconds(15)
+        }
+        for _ in 0..<2 {
+            clock.advance(by: .seconds(7))
+            #expect(cache.get("a") == [1, 2])
+        }
+        clock.advance(by: .seconds(1))
+        #expect(cache.get("a") == nil)
+    }
+
     /// Not even by an update that begins while the last one's listener is still being told.
     @Test func nothingIsCopiedForAnUpdateThatFollows() throws {
         let (isTold, mayGoOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
