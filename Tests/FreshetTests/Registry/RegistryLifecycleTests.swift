@@ -150,6 +150,33 @@ import Testing
         try await registry.shutdown()
     }
 
+    @Test func suchACallKeepsNothingForTheServiceThatMakesIt() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        try register("a", in: registry)
+        try register("bad", in: registry, dependsOn: ["a"], start: { throw RecordingService.Broken(name: "bad") })
+        try registry.register("b") { [journal] registry in
+            try? await registry.initializeCoreServices(["a", "bad"])
+            return RecordingService(name: "b", journal: journal)
+        }
+        _ = try await registry.service("b", as: RecordingService.self)
+        #expect(journal.isOrdered("stopped a", "start b"))
+        try await registry.shutdown()
+    }
+
+    @Test func theSameNameInAnotherRegistryIsAnotherService() async throws {
+        let (inner, outer) = (ServiceRegistry(logger: logs.logger), ServiceRegistry(logger: logs.logger))
+        let gate = Gate()
+        try register("a", in: inner, start: { _ = try await gate.run() })
+        try register("b", in: inner, dependsOn: ["a"])
+        try outer.register("a") { _ in try await inner.service("b", as: RecordingService.self) }
+        let first = Task { try await inner.service("a", as: RecordingService.self) }
+        try await waitUntil("the start") { gate.started == 1 }
+        let second = Task { try await outer.service("a", as: RecordingService.self) }
+        try await waitUntil("the one who asks") { inner.waiters(for: "b") == 1 }
+        gate.finish(1, with: 1)
+        #expect(try await [first.value, second.value].map(\.name) == ["a", "b"])
+    }
+
     @Test func askingWhileItIsShutDownAfterAPartialFailureStartsItAgain() async throws {
         let registry = ServiceRegistry(logger: logs.logger)
         let stop = Gate()

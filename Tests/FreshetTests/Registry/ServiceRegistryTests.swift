@@ -64,6 +64,12 @@ import Testing
         try await waitUntil("the start") { gate.started == 1 }
         caller.cancel()
         await #expect(throws: CancellationError.self) { try await caller.value }
+        let late = Task { [registry] in
+            while !Task.isCancelled { await Task.yield() }
+            return try await registry.service("a", as: RecordingService.self)
+        }
+        late.cancel()
+        await #expect(throws: CancellationError.self) { try await late.value }
         #expect(gate.cancelled == 0)
         gate.finish(1, with: 1)
         _ = try await registry.service("a", as: RecordingService.self)
@@ -128,6 +134,23 @@ import Testing
             #expect(failure?.code == .configuration)
             #expect(failure?.message.contains("in a circle: ") == true)
         }
+    }
+
+    @Test func whatAFailedStartHadAskedForIsForgotten() async throws {
+        try registry.register("a") { [journal] registry in
+            if journal.count("stopped b") == 0 {
+                _ = try await registry.service("b", as: RecordingService.self)
+                throw RecordingService.Broken(name: "a")
+            }
+            return RecordingService(name: "a", journal: journal)
+        }
+        try registry.register("b") { [journal] registry in
+            if journal.count("stopped b") == 1 { _ = try await registry.service("a", as: RecordingService.self) }
+            return RecordingService(name: "b", journal: journal)
+        }
+        await #expect(throws: RecordingService.Broken.self) { try await registry.initializeCoreServices(["a"]) }
+        _ = try await registry.service("b", as: RecordingService.self)
+        #expect(journal.isOrdered("stopped b", "started a"))
     }
 
     @Test func whatAStartedServiceAsksForLaterIsNone() async throws {

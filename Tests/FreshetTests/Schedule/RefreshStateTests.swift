@@ -36,6 +36,7 @@ struct RefreshStateTests {
         arguments: [
             (SlotAnswer.loaded, Duration.seconds(10)), (.notDue, .seconds(10)), (.idle, .seconds(10)),
             (.held(for: .seconds(2)), .seconds(6)), (.held(for: .seconds(60)), .seconds(10)),
+            (.held(for: .zero), .milliseconds(4001)),
             (.failed(pause: .seconds(3)), .seconds(7)), (.failed(pause: .seconds(30)), .seconds(34)),
             (.failed(pause: .zero), .seconds(5)), (.unavailable, .seconds(9)),
         ]
@@ -45,6 +46,13 @@ struct RefreshStateTests {
         let actions = state.answered(answer, at: Self.time(0, .seconds(4)))
         #expect(actions.last == .sleep(until: Self.time(0, wakeUp)))
         #expect(slot(of: state.wake(at: Self.time(0, wakeUp)))?.start == Self.grid.slot(at: Self.time(0, wakeUp)))
+    }
+
+    @Test("a store that does not answer is given a second, however near the next slot is")
+    func nearSlot() {
+        var state = started()
+        let actions = state.answered(.unavailable, at: Self.time(0, .milliseconds(9500)))
+        #expect(actions == [.sleep(until: Self.time(0, .milliseconds(10_500)))])
     }
 
     @Test("slots that pass while a load goes on are left out")

@@ -261,6 +261,23 @@ struct ScheduleTests {
         #expect(fleet.source.loads == loads + 1)
     }
 
+    @Test("they do, too, where slots are far apart")
+    func hitsBetweenSlots() async throws {
+        let fleet = ScheduledFleet {
+            $0.refreshEvery = .every(.seconds(1000))
+            $0.idleAfter = .seconds(80)
+            $0.ttl = .seconds(20_000)
+        }
+        let node = try await fleet.node(l1Recheck: .seconds(20_000))
+        await fleet.spawner.advance(by: .seconds(5))
+        for _ in 0..<250 {
+            _ = try await node.cache.read(fleet.field)
+            await fleet.spawner.advance(by: .seconds(10))
+        }
+        #expect((3...4).contains(fleet.source.loads))
+        #expect(!fleet.logs.entries.contains { $0.message.contains("scheduled refresh pauses") })
+    }
+
     @Test("that nobody reads is remembered over a restart of all nodes")
     func idleOverRestart() async throws {
         let fleet = ScheduledFleet {
