@@ -168,7 +168,7 @@ struct ForcedLoadElsewhereTests {
         #expect(fleet.source.loads == 3, "a reader asks the source")
     }
 
-    @Test("an absence answers those, too, who came while it was loaded")
+    @Test("an absence answers those, too, who came while it was loaded; but not those of them who only read")
     func absenceMeanwhile() async throws {
         let fleet = Fleet()
         let nodes = [try await fleet.node(), try await fleet.node(), try await fleet.node()]
@@ -176,12 +176,16 @@ struct ForcedLoadElsewhereTests {
         try await fleet.source.waitForLoads(1)
         for node in nodes.dropFirst() { refreshes.append(fleet.spawner.task { try await node.refresh(fleet.field) }) }
         try await waitUntil("the waits for the lease") { fleet.spawner.sleepers == 3 }
+        let reader = fleet.spawner.task { try await nodes[1].read(fleet.field) }
+        try await waitUntil("the reader") { nodes[1].waiters(of: fleet.field.erased) == 2 }
         fleet.source.end(1, .success(.absent))
         for (number, refresh) in refreshes.enumerated() {
             if number == 1 { await fleet.spawner.advance(by: .seconds(1)) }
             #expect((await errorOf { try await refresh.value } as? CacheError)?.code == .absent)
         }
-        #expect(fleet.source.loads == 1)
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        #expect(try await reader.value.value == "v2")
     }
 
     @Test("however long that took")
