@@ -111,6 +111,17 @@ struct ConnectionLimitsTests {
         Self.expectEnd(of: channel, after: .seconds(30))
     }
 
+    @Test("the time of a request behind another begins when that is answered")
+    func behindAnother() throws {
+        let channel = try Self.channel()
+        try Self.request(channel)
+        try channel.writeInbound(Self.head())
+        channel.embeddedEventLoop.advanceTime(by: .seconds(60))
+        #expect(channel.isActive)
+        try Self.answer(channel)
+        Self.expectEnd(of: channel, after: .seconds(30))
+    }
+
     @Test("a body that drips is cut off, an answer that takes its time is not")
     func drip() throws {
         let slow = try Self.channel()
@@ -164,8 +175,9 @@ struct ConnectionLimitsTests {
 
     @Test("a body whose sender waits for leave is let come, unless it is too large or not next in line")
     func expectation() throws {
-        func head(length: String) -> HTTPRequestPart {
+        func head(length: String, method: HTTPRequest.Method = .post) -> HTTPRequestPart {
             guard case .head(var head) = Self.head(length: length) else { return .end(nil) }
+            head.method = method
             head.headerFields[.expect] = "100-Continue"
             return .head(head)
         }
@@ -180,8 +192,16 @@ struct ConnectionLimitsTests {
         try channel.writeInbound(HTTPRequestPart.end(nil))
         try channel.writeInbound(head(length: "10"))
         #expect(try status(channel) == nil)
-        try Self.answer(channel)
+        // It does not wait after all.
+        try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "0")))
+        try Self.writeAnswer(channel)
+        #expect(try (0..<3).map { _ in try status(channel) } == [200, nil, nil])
         _ = try channel.finish()
+
+        let get = try Self.channel()
+        try get.writeInbound(head(length: "10", method: .get))
+        #expect(try status(get) == nil)
+        _ = try get.finish()
 
         let refused = try Self.channel()
         try refused.writeInbound(head(length: "11"))
@@ -213,6 +233,30 @@ struct ConnectionLimitsTests {
             #expect(channel.isActive != isTooLarge)
             _ = try channel.finish(acceptAlreadyClosed: true)
         }
+    }
+
+    private final class Reads: ChannelOutboundHandler {
+        typealias OutboundIn = HTTPResponsePart
+        var count = 0
+
+        func read(context: ChannelHandlerContext) {
+            count += 1
+            context.read()
+        }
+    }
+
+    @Test("behind other requests, as much again of a body that is too large is let come, and no more")
+    func holdsBack() throws {
+        let (channel, reads) = (try Self.channel(), Reads())
+        try channel.pipeline.syncOperations.addHandler(reads, position: .first)
+        for length in [nil, "11"] { try channel.writeInbound(Self.head(length: length)) }
+        for (bytes, isLetCome) in [(10, true), (10, true), (1, false)] {
+            try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(repeating: 0, count: bytes)))
+            let before = reads.count
+            channel.read()
+            #expect((reads.count > before) == isLetCome)
+        }
+        _ = try channel.finish(acceptAlreadyClosed: true)
     }
 
     @Test("heads that cannot be read are answered with words: 431 if too long, else 400", arguments: [true, false])

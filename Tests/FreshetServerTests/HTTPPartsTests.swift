@@ -1,3 +1,6 @@
+import Freshet
+import HTTPTypes
+import Hummingbird
 import NIOCore
 import Testing
 
@@ -80,6 +83,15 @@ struct HTTPPartsTests {
     @Test("a % that begins no escape", arguments: ["/%", "/%6", "/%6g", "/%+1", "/%é"])
     func badEscape(path: String) {
         #expect(PercentEncoding.normalPath(path[...]) == nil)
+    }
+
+    @Test("a 503 that knows no better asks for another try in a second; other answers ask for none")
+    func retryAfter() {
+        let codes: [CacheError.Code: String?] = [.shuttingDown: "1", .storeUnavailable: "1", .sourceFailed: nil]
+        for (code, pause) in codes {
+            let answer = ErrorResponse.make(CacheError(code, "no"), "load", field: "agents")
+            #expect(answer.headers[.retryAfter] == pause)
+        }
     }
 
     @Test("gzip makes smaller, or nothing")

@@ -221,6 +221,7 @@ struct DoorTests {
         #expect(allowed["Access-Control-Allow-Origin"] == "https://app.example")
         #expect(allowed["Access-Control-Expose-Headers"]?.contains("ETag") == true)
         #expect(allowed["Vary"] == "Accept-Encoding, Origin")
+        #expect(try await fixture.send(.get, "/api/fields/agents")["Vary"] == "Accept-Encoding, Origin")
         let other = try await fixture.send(.get, "/api/fields/agents", [.origin: "https://other.example"])
         #expect(other.status == 200)
         #expect(other["Access-Control-Allow-Origin"] == nil)

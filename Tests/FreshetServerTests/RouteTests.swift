@@ -187,6 +187,17 @@ struct RouteTests {
         #expect(stale["Age"] == "130")
     }
 
+    @Test("what is left of the freshness is told anew though the age in seconds is the same")
+    func timeToLive() async throws {
+        let fixture = try await RouteFixture { $0.ttl = .milliseconds(1500) }
+        _ = try await fixture.send()
+        for ttl in [2, 1] {
+            let hit = try await fixture.send()
+            #expect([hit["Age"], hit["Cache-Status"]] == ["0", "freshet; hit; ttl=\(ttl)"])
+            await fixture.spawner.advance(by: .milliseconds(600))
+        }
+    }
+
     @Test("a matching If-None-Match gets 304 with the headers that belong to it")
     func notModified() async throws {
         let fixture = try await RouteFixture()

@@ -122,6 +122,10 @@ struct NotificationServiceTests {
         }
         #expect(fixture.webhook.bodies.count == (status == 403 ? 1 : 6))
         #expect(logs.entries.contains { $0.metadata["webhook.problem"] == "status \(status)" })
+        await spawner.advance(by: .seconds(100))
+        _ = try? await fixture.fields.value(of: fixture.field)
+        try await fixture.service.shutdown()
+        #expect(fixture.webhook.bodies.count == (status == 403 ? 1 : 7), "who refuses is asked once a quiet period")
         #expect(!logs.entries.contains { $0.text.contains("s3cret") })
     }
 
