@@ -16,7 +16,7 @@ struct LimiterStateTests {
         #expect(state.enter(2, at: at(0)) == .wait(timer: at(215)))
         #expect(state.enter(3, at: at(1)) == .wait(timer: nil))
         #expect(state.timerRang(at: at(215)) == (2, at(430)))
-        #expect(state.enter(4, at: at(300)) == .wait(timer: nil))
+        #expect(state.enter(4, at: at(435)) == .wait(timer: nil), "the timer is late")
         #expect(state.timerRang(at: at(440)) == (3, at(655)))
         #expect(state.timerRang(at: at(655)) == (4, nil))
         #expect(state.enter(5, at: at(700)) == .wait(timer: at(870)))

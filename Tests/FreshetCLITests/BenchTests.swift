@@ -29,6 +29,8 @@ import Testing
         #expect(lines.map(\.tasks) == [1, 4, 1, 4])
         #expect(lines.allSatisfy { $0.operations > 0 && $0.errors == 0 && $0.bytes == 64 && $0.ops_per_second > 0 })
         #expect(lines.allSatisfy { $0.p50_ms > 0 && $0.p50_ms <= $0.p999_ms && $0.p999_ms <= $0.max_ms })
+        // A median is no more than two means.
+        #expect(lines.allSatisfy { $0.p50_ms <= 2020 * Double($0.tasks) / $0.ops_per_second })
         let table = try await Run(arguments)
         #expect(table.output.split(separator: "\n").count == 5)
         #expect(try await Run(["get", "any", "--store", server.url]).code == 0)
@@ -45,6 +47,7 @@ import Testing
             try JSONDecoder().decode(Line.self, from: Data($0.utf8))
         }
         #expect(lines.map { $0.errors > 0 } == [true, false], "\(run.errors)")
+        #expect(lines.map { $0.ops_per_second > 0 } == [false, true], "of those that did not")
         #expect(lines.first?.first_error?.contains("permission") == true)
         let table = try await Run(arguments)
         #expect(table.output.contains("The first error: ") && table.output.contains("permission"))

@@ -56,7 +56,9 @@ struct HTTPPartsTests {
     func noValidators() {
         let limit = "\"\(String(repeating: "x", count: 1022))\""
         #expect(HTTPValidator(["ETag": limit])?.value == limit)
-        for text in ["", "unquoted", "\"", "W/\"", "w/\"a\"", "date:x", "\"a\"b\"", "\"a b\"", limit + "x\""] {
+        for text in [
+            "", "unquoted", "\"", "W/\"", "w/\"a\"", "date:x", "\"a\"b\"", "\"a b\"", "\"\u{7F}\"", limit + "x\"",
+        ] {
             #expect(HTTPValidator(["ETag": text]) == nil, "\(text)")
             #expect(HTTPValidator(["ETag": text, "Last-Modified": "today"])?.stored == "date:today", "\(text)")
             if text != "date:x" { #expect(HTTPValidator(stored: text) == nil, "\(text)") }
