@@ -3,7 +3,8 @@ public import Freshet
 /// What the scripts publish when they change a field's entry, so that other processes drop their copies of it.
 ///
 /// Its text is the generation, the action, the mark of the lease or `-`, and the key, with one space between; the key is
-/// last because it may hold anything.
+/// last because it may hold anything. Its line ends are written otherwise: over REST a message comes line by line, and all
+/// kinds of them look alike.
 public struct InvalidationMessage: Sendable, Hashable {
     /// The channel the messages are published on.
     public static let channel = "freshet:invalidations"
@@ -40,10 +41,11 @@ public struct InvalidationMessage: Sendable, Hashable {
         guard parts.count == 4, !parts[0].isEmpty, let action = Action(rawValue: parts[1]), !parts[2].isEmpty,
             !parts[3].isEmpty
         else { return nil }
-        self.init(generation: parts[0], action: action, leaseMark: parts[2] == "-" ? nil : parts[2], key: parts[3])
+        let mark = parts[2] == "-" ? nil : parts[2]
+        self.init(generation: parts[0], action: action, leaseMark: mark, key: Self.unescaped(parts[3]))
     }
 
-    public var payload: String { "\(generation) \(action.rawValue) \(leaseMark ?? "-") \(key)" }
+    public var payload: String { "\(generation) \(action.rawValue) \(leaseMark ?? "-") \(Self.escaped(key))" }
 
     /// What it means to the caches of a process.
     public var event: BackplaneEvent {
@@ -54,5 +56,24 @@ public struct InvalidationMessage: Sendable, Hashable {
             case .remove: .invalidated(.remove)
             }
         return .changed(key: key, change, Generation(generation))
+    }
+}
+
+extension InvalidationMessage {
+    /// What a key has no longer, and what it has instead behind the first of them. The scripts do likewise.
+    private static let escapes: [(byte: UInt8, letter: UInt8)] = [
+        (0x1B, UInt8(ascii: "e")), (0x0D, UInt8(ascii: "r")), (0x0A, UInt8(ascii: "n")),
+    ]
+
+    private static func escaped(_ key: String) -> String {
+        let bytes = escapes.reduce(Array(key.utf8)) { $0.replacing([$1.byte], with: [escapes[0].byte, $1.letter]) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func unescaped(_ text: String) -> String {
+        let bytes = escapes.reversed().reduce(Array(text.utf8)) {
+            $0.replacing([escapes[0].byte, $1.letter], with: [$1.byte])
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -54,7 +54,7 @@ struct UpstashStoreTests {
             """
             store: upstash://
             l1: { recheck: 1h }
-            fields: { a: { ttl: 1h, source: { file: { path: a.json } } } }
+            fields: { a: { key: "odd\\r\\nkey", ttl: 1h, source: { file: { path: a.json } } } }
             """,
             to: "freshet.yaml"
         )

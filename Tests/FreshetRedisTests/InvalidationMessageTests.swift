@@ -5,10 +5,11 @@ import Testing
 @Suite struct InvalidationMessageTests {
     @Test(arguments: [InvalidationMessage.Action.fill, .expire, .remove])
     func isReadAsItWasWritten(_ action: InvalidationMessage.Action) {
-        for key in ["agents", "a b  c ", "ñ\r\n", "{eu}:x", "\u{301}x"] {
+        for key in ["agents", "a b  c ", "ñ\r\n", "{eu}:x", "\u{301}x", "\u{1B}r\r\u{301}\u{1B}"] {
             for mark in [nil, "c5e"] {
                 let message = InvalidationMessage(generation: "0f", action: action, leaseMark: mark, key: key)
                 #expect(InvalidationMessage(payload: message.payload) == message)
+                #expect(!message.payload.utf8.contains { $0 == 0x0D || $0 == 0x0A })
             }
         }
     }

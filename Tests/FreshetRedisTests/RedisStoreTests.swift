@@ -133,7 +133,7 @@ import Testing
         let client = RedisFixture.client(port: server.port)
         let store = RedisStore(client)
         let subscription = try await client.subscribe(to: [InvalidationMessage.channel])
-        let key = "odd key: ñ\r\n{x}"
+        let key = "odd key: ñ\r\n{x}\u{1B}r"
 
         let lease = try await load(store, key, "[1]", staleFor: long)
         try await store.invalidateEntry(key, .expire)
@@ -151,6 +151,7 @@ import Testing
         var messages: [InvalidationMessage] = []
         for try await case .message(let message) in subscription {
             let received = try #require(InvalidationMessage(payload: String(buffer: message.payload)))
+            #expect(String(buffer: message.payload) == received.payload)
             if received.key == "last" { break }
             messages.append(received)
         }

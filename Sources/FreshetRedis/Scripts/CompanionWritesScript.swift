@@ -71,7 +71,9 @@ extension EntryScripts {
 
         local function publish(action, token)
             local mark = token and string.sub(redis.sha1hex(token), 1, 15) or '-'
-            local message = entry.generation .. ' ' .. action .. ' ' .. mark .. ' ' .. key
+            local escapes = {['\\27'] = '\\27e', ['\\r'] = '\\27r', ['\\n'] = '\\27n'}
+            local name = string.gsub(key, '[\\27\\r\\n]', escapes)
+            local message = entry.generation .. ' ' .. action .. ' ' .. mark .. ' ' .. name
             redis.call('PUBLISH', '\(InvalidationMessage.channel)', message)
         end
         """
