@@ -171,7 +171,7 @@ let package = Package(
         .testTarget(
             name: "FreshetSourcesTests",
             dependencies: [
-                "Freshet", "FreshetSources", "TestSupport", .hummingbird, .nio("NIOCore"),
+                "Freshet", "FreshetSources", "SourceHTTP", "TestSupport", .hummingbird, .nio("NIOCore"),
                 .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .logging,
             ],
             exclude: ["locale_order.js"]

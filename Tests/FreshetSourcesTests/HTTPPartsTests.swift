@@ -1,6 +1,7 @@
 import Foundation
 import Freshet
 import NIOHTTP1
+import SourceHTTP
 import Testing
 
 @testable import FreshetSources
@@ -16,9 +17,9 @@ struct HTTPPartsTests {
             ("Sun, 06 Nov 1994 08:00:00 GMT", .zero), ("Fri, 31 Dec 1999 23:59:59 GMT", .seconds(86_400)),
         ]
         for (text, expected) in samples {
-            #expect(HTTPRefusal.retryAfter(["Retry-After": text], now: now) == expected, "\(text)")
+            #expect(SourceHTTP.retryAfter(["Retry-After": text], now: now) == expected, "\(text)")
         }
-        #expect(HTTPRefusal.retryAfter([:], now: now) == nil)
+        #expect(SourceHTTP.retryAfter([:], now: now) == nil)
     }
 
     @Test("https does not redirect to http")

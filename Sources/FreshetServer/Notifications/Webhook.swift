@@ -49,7 +49,7 @@ struct Webhook: Sendable {
         request.body = .bytes(body)
         do {
             let response = try await Self.client.execute(request, timeout: .seconds(10))
-            return Self.outcome(Int(response.status.code), response.headers.first(name: "retry-after"))
+            return Self.outcome(Int(response.status.code), SourceHTTP.retryAfter(response.headers, now: Date()))
         } catch {
             if Task.isCancelled { throw CancellationError() }
             return .failed(
@@ -59,11 +59,11 @@ struct Webhook: Sendable {
         }
     }
 
-    private static func outcome(_ status: Int, _ retryAfter: String?) -> Outcome {
+    private static func outcome(_ status: Int, _ retryAfter: Duration?) -> Outcome {
         switch status {
         case 200..<300: .delivered
         case 408, 425, 429, 500...:
-            .failed("status \(status)", retryAfter: retryAfter.flatMap(UInt16.init).map { .seconds($0) })
+            .failed("status \(status)", retryAfter: retryAfter)
         default: .refused("status \(status)")
         }
     }

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import Freshet
 import NIOHTTP1
+import SourceHTTP
 
 /// An answer that brings no value.
 struct HTTPRefusal {
@@ -18,7 +19,7 @@ struct HTTPRefusal {
             case 304: "says that nothing has changed, but was not asked that"
             default: "gave an answer that has no meaning here"
             }
-        let wait = [429, 503].contains(status) ? Self.retryAfter(response.headers, now: Date()) : nil
+        let wait = [429, 503].contains(status) ? SourceHTTP.retryAfter(response.headers, now: Date()) : nil
         error = CacheError(
             status == 429 ? .overloaded : .sourceFailed,
             "\(target.name) \(said) (\(status))",
@@ -33,18 +34,5 @@ struct HTTPRefusal {
         case 402: .quota
         default: nil
         }
-    }
-
-    /// `Retry-After` as seconds or as a date, a day at most (RFC 9110, 10.2.3).
-    static func retryAfter(_ headers: HTTPHeaders, now: Date) -> Duration? {
-        guard let text = headers.first(name: "retry-after")?.trimmingCharacters(in: .whitespaces) else { return nil }
-        let day = 86_400.0
-        if let seconds = Double(text), seconds.isFinite, seconds >= 0 { return .seconds(min(seconds, day)) }
-        let formatter = DateFormatter()
-        formatter.locale = Locale(identifier: "en_US_POSIX")
-        formatter.timeZone = TimeZone(secondsFromGMT: 0)
-        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-        guard let date = formatter.date(from: text) else { return nil }
-        return .seconds(min(max(0, date.timeIntervalSince(now)), day))
     }
 }

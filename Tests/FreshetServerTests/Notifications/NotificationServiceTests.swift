@@ -96,14 +96,17 @@ struct NotificationServiceTests {
 
     @Test("a webhook that fails is tried again after longer and longer, and holds up no read")
     func retries() async throws {
-        let fixture = try await Fixture(answers: [.status(500), .status(429, retryAfter: 7)])
+        let fixture = try await Fixture(
+            answers: [.status(500), .status(429, retryAfter: 7), .status(503, retryAfter: 100_000)]
+        )
         await fixture.fail(3)
         _ = try await fixture.bodies(1)
-        for (count, pause) in [(2, 1), (3, 7)] {
+        for (count, pause) in [(2, 1), (3, 7), (4, 60)] {
             try await fixture.spawner.waitForSleepers(1)
+            if pause > 1 { await fixture.spawner.advance(by: .seconds(pause - 1)) }
             // Nothing is sent before its time.
             #expect(fixture.webhook.bodies.count == count - 1)
-            await fixture.spawner.advance(by: .seconds(pause))
+            await fixture.spawner.advance(by: .seconds(1))
             _ = try await fixture.bodies(count)
         }
         let logs = fixture.logs

@@ -1,0 +1,17 @@
+package import Foundation
+package import NIOHTTP1
+
+extension SourceHTTP {
+    /// `Retry-After` as seconds or as a date, a day at most (RFC 9110, 10.2.3).
+    package static func retryAfter(_ headers: HTTPHeaders, now: Date) -> Duration? {
+        guard let text = headers.first(name: "retry-after")?.trimmingCharacters(in: .whitespaces) else { return nil }
+        let day = 86_400.0
+        if let seconds = Double(text), seconds.isFinite, seconds >= 0 { return .seconds(min(seconds, day)) }
+        let formatter = DateFormatter()
+        formatter.locale = Locale(identifier: "en_US_POSIX")
+        formatter.timeZone = TimeZone(secondsFromGMT: 0)
+        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        guard let date = formatter.date(from: text) else { return nil }
+        return .seconds(min(max(0, date.timeIntervalSince(now)), day))
+    }
+}
