@@ -39,7 +39,7 @@ extension AirtableClient {
             throw PageFailure.final(
                 CacheError(
                     .sourceFailed,
-                    "Airtable answered for \(list.name) with \(type.hiding(token)), not with JSON"
+                    "Airtable answered for \(list.name) with \(type.hiding(token).printable(100)), not with JSON"
                 )
             )
         }

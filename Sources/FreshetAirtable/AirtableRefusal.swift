@@ -98,7 +98,7 @@ extension String {
     func hiding(_ token: String) -> String { replacingOccurrences(of: token, with: "…", options: .caseInsensitive) }
 
     /// Without control characters, and no longer than that: fit for a log line.
-    fileprivate func printable(_ limit: Int) -> String {
+    func printable(_ limit: Int) -> String {
         let characters = unicodeScalars.lazy.map { $0.properties.generalCategory == .control ? " " : Character($0) }
         return String(characters.prefix(limit))
     }

@@ -117,6 +117,7 @@ struct HTTPSourceTests {
             ("application/json", true), ("application/json; charset=utf-8", true), ("application/ld+json", true),
             ("application/vnd.api+json;v=1", true), ("text/json", true), ("text/plain", true), (nil, true),
             ("APPLICATION/JSON", true), ("text/html", false), ("application/xml", false), ("application/jsonp", false),
+            (String(repeating: "x", count: 9000), false),
         ]
     )
     func contentTypes(_ type: String?, _ isTaken: Bool) async throws {
@@ -127,7 +128,9 @@ struct HTTPSourceTests {
                 let loaded = try value(try await load(server.url))
                 #expect(loaded == [1])
             } else {
-                #expect(await cacheError { try await load(server.url) }?.code == .sourceFailed)
+                let error = await cacheError { try await load(server.url) }
+                #expect(error?.code == .sourceFailed)
+                #expect(error.map { $0.message.utf8.count < 200 } == true)
             }
         }
     }

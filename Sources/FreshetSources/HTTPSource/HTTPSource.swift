@@ -149,7 +149,8 @@ extension HTTPSource {
         let type = (response.headers.first(name: "content-type") ?? "").prefix { $0 != ";" && $0 != " " }.lowercased()
         // Many servers of plain files call JSON text.
         guard ["", "application/json", "text/json", "text/plain"].contains(type) || type.hasSuffix("+json") else {
-            throw CacheError(.sourceFailed, "\(asked.name) answered with \(type), not with JSON")
+            let shown = String(type.unicodeScalars.prefix(100))
+            throw CacheError(.sourceFailed, "\(asked.name) answered with \(shown), not with JSON")
         }
         let body: ByteBuffer
         do {
