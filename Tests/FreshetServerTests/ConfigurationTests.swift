@@ -704,6 +704,12 @@ struct ConfigurationTests {
         #expect(problems.first?.contains("AIRTABLE_TOKEN is not set") == true)
     }
 
+    @Test("what has dots in its name is called by all of it")
+    func dottedNames() {
+        let problems = Self.problems("fields: { v1.2: { ttl: 1m, source: { file: { path: x } }, no: 1 }, w.3: 5 }")
+        #expect(problems.map { $0.contains("under 'v1.2'") || $0.contains("'w.3' is a single value") } == [true, true])
+    }
+
     @Test("a value of a secret is never repeated")
     func secrets() {
         let problems = Self.problems(

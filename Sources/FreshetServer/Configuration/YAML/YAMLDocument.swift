@@ -17,7 +17,7 @@ enum YAMLDocument {
                 var aliases = Aliases(bytes: text.utf8.count)
                 // Anchors live as long as the parser.
                 let root = try withExtendedLifetime(parser) { () throws(Aliases.Problem) in try aliases.follow(node) }
-                return YAMLValue(node: root, path: "", scope: scope)
+                return YAMLValue(node: root, name: "", scope: scope)
             } catch let problem as Aliases.Problem {
                 report(problem, in: scope)
                 return nil

@@ -5,14 +5,11 @@ import Yams
 /// kind.
 struct YAMLValue {
     let node: Node
-    /// Where it is in the document: `fields.agents.ttl`.
-    let path: String
+    /// The key it has, with its place in lists: `ttl`, `cors[0]`; empty for the whole file.
+    let name: String
     let scope: ReadingScope
 
     var place: Place? { node.mark.map(Place.init) }
-
-    /// The last part of the path.
-    var name: String { String(path.split(separator: ".").last ?? "") }
 
     func report(_ message: String, _ advice: String) { scope.report(place, message, advice) }
 
@@ -33,7 +30,7 @@ struct YAMLValue {
             report("\(described) is \(kind)", "write a list: [a, b]")
             return nil
         }
-        return sequence.enumerated().map { YAMLValue(node: $1, path: "\(path)[\($0)]", scope: scope) }
+        return sequence.enumerated().map { YAMLValue(node: $1, name: "\(name)[\($0)]", scope: scope) }
     }
 
     /// Those of a list, or a single one; none where nothing is under it.
@@ -189,7 +186,7 @@ struct YAMLValue {
         return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
     }
 
-    private var described: String { path.isEmpty ? "the file" : "'\(name)'" }
+    private var described: String { name.isEmpty ? "the file" : "'\(name)'" }
 
     private var kind: String {
         switch node {
@@ -221,16 +218,11 @@ struct YAMLMapping {
                 return nil
             }
             guard !YAMLDocument.isDuplicate(name) else { return nil }
-            let key = Member(
+            return Member(
                 key: VariableSubstitution.reveal(name),
                 keyPlace: key.mark.map(Place.init),
-                value: YAMLValue(
-                    node: member,
-                    path: value.path.isEmpty ? name : "\(value.path).\(name)",
-                    scope: value.scope
-                )
+                value: YAMLValue(node: member, name: name, scope: value.scope)
             )
-            return key
         }
     }
 
@@ -242,7 +234,7 @@ struct YAMLMapping {
     /// Reports every key that is not among those.
     func allow(_ keys: [String]) {
         for member in all where !keys.contains(member.key) {
-            let place = value.path.isEmpty ? "here" : "under '\(value.name)'"
+            let place = value.name.isEmpty ? "here" : "under '\(value.name)'"
             let nearest = NearestName.of(member.key, among: keys)
             value.scope.report(
                 member.keyPlace,
