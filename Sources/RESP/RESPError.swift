@@ -43,16 +43,28 @@ public struct RESPError: Error, Sendable, Hashable {
     }
 
     /// The leading word in capitals; ``Code/generic`` where the server sent none.
+    ///
+    /// For a script it is that of the command which ended it; before Redis 7 that stands behind the place in the script.
     public var code: Code {
-        let word = text.utf8.prefix { $0 != UInt8(ascii: " ") }
+        let word = answer.utf8.prefix { $0 != UInt8(ascii: " ") }
         let isCode = !word.isEmpty && word.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x5F || $0 == 0x2D }
         return isCode ? Code(rawValue: String(Substring(word))) : .generic
     }
 
     /// What follows the code.
     public var message: String {
-        guard text.hasPrefix(code.rawValue + " ") else { return text }
-        return String(text.dropFirst(code.rawValue.count + 1))
+        let (answer, head) = (answer, code.rawValue + " ")
+        return String(answer.hasPrefix(head) ? answer.dropFirst(head.count) : answer)
+    }
+
+    /// The line, from the answer to a command within a script on.
+    private var answer: Substring {
+        let place = "@user_script: "
+        guard text.hasPrefix("ERR Error running script (call to ") || text.hasPrefix(place),
+            let start = text.ranges(of: place).last?.upperBound
+        else { return text[...] }
+        let rest = text[start...].drop { $0.isWholeNumber }
+        return rest.hasPrefix(": -") ? rest.dropFirst(3) : text[...]
     }
 }
 

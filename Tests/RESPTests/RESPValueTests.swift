@@ -39,6 +39,17 @@ import Testing
         #expect(throws: error) { try RESPValue.error(error).get() }
     }
 
+    /// As Redis 6.2 answers to `EVAL`: called, or called for the script to look at the error and give it out.
+    @Test(arguments: ["ERR Error running script (call to f_897afd): @user_script:12: ", ""])
+    func knowsWhatEndedAScriptOfRedis6(head: String) {
+        let error = RESPError("\(head)@user_script: 12: -OOM command not allowed when used memory > 'maxmemory'.")
+        #expect(error.code == .outOfMemory)
+        #expect(error.message == "command not allowed when used memory > 'maxmemory'.")
+        let own = RESPError("\(head)@user_script: 12: Script attempted to access nonexistent global variable 'a'")
+        #expect(own.code == .generic)
+        #expect(own.text.hasSuffix(own.message))
+    }
+
     @Test func errorsDoNotRepeatArguments() {
         let error = RESPError("ERR unknown command 'AUHT', with args beginning with: 'secret' ")
         #expect(error.description == "ERR unknown command 'AUHT'")

@@ -120,6 +120,19 @@ import Testing
         try await proxy.stop()
     }
 
+    @Test func whatAScriptOfRedis6IsRefusedIsHeard() async throws {
+        let server = try await ScriptedServer.start { words in
+            if words[0] == "ROLE" { return "*1\r\n$5\r\nslave\r\n" }
+            let place = "@user_script:1: @user_script: 1: -"
+            return "-ERR Error running script (call to f_897afd): \(place)\(Self.refusal)\r\n"
+        }
+        let client = RedisClient(port: server.port)
+        #expect(try await code { try await client.execute(RESPCommand("EVAL", "script", 0)) } == .readOnly)
+        #expect(await eventually { server.acceptedCount == 2 })
+        await client.close()
+        try await server.stop()
+    }
+
     @Test func whatAScriptMakesUpEndsNoConnection() async throws {
         let client = RedisClient(port: proxy.port)
         let id = try await client.execute(RESPCommand("CLIENT", "ID")).integer
