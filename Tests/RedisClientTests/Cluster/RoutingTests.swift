@@ -398,6 +398,15 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
         #expect(times.count == 16)
         #expect(times.prefix(3).allSatisfy { $0 == .zero } && times.dropFirst(3).allSatisfy { $0 > .zero })
     }
+
+    /// `ASK` by the one node, `TRYAGAIN` by the other, until the last key has moved.
+    @Test func redirectionsBetweenWaitsAreNotCounted() {
+        var budget = RetryBudget()
+        for _ in 0..<50 {
+            #expect(budget.wait() > .zero)
+            #expect(budget.move() == .zero)
+        }
+    }
 }
 
 @Suite struct SlotMapTests {
