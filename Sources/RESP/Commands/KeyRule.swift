@@ -3,8 +3,9 @@ package enum KeyRule: Sendable, Equatable {
     case none
     /// Every `step`-th from the first to the last; a last below 0 counts from the end.
     case range(first: Int, last: Int, step: Int = 1)
-    /// Their number stands at a position, they behind it; there may be a destination as first argument.
-    case counted(at: Int, hasDestination: Bool = false)
+    /// Their number stands at a position, they behind it as every `step`-th; there may be a destination as first
+    /// argument.
+    case counted(at: Int, step: Int = 1, hasDestination: Bool = false)
     /// The first half of what follows `STREAMS`, which is looked for behind so many arguments.
     case streams(behind: Int)
     /// The first, and those behind `STORE` or `STOREDIST`.
@@ -25,10 +26,10 @@ package enum KeyRule: Sendable, Equatable {
         add(
             .none,
             """
-            ACL ASKING AUTH BGREWRITEAOF BGSAVE CLIENT CLUSTER COMMAND CONFIG DBSIZE DISCARD ECHO EXEC FAILOVER FLUSHALL
-            FLUSHDB FUNCTION HELLO INFO KEYS LASTSAVE LATENCY LOLWUT MODULE MONITOR MULTI PING PSUBSCRIBE PSYNC PUBLISH
-            PUBSUB PUNSUBSCRIBE QUIT RANDOMKEY READONLY READWRITE REPLICAOF RESET ROLE SAVE SCAN SCRIPT SELECT SHUTDOWN
-            SLAVEOF SLOWLOG SUBSCRIBE SWAPDB SYNC TIME UNSUBSCRIBE UNWATCH WAIT WAITAOF
+            ACL ASKING AUTH BGREWRITEAOF BGSAVE CLIENT CLUSTER COMMAND COMMANDLOG CONFIG DBSIZE DISCARD ECHO EXEC
+            FAILOVER FLUSHALL FLUSHDB FUNCTION HELLO INFO KEYS LASTSAVE LATENCY LOLWUT MODULE MONITOR MULTI PING
+            PSUBSCRIBE PSYNC PUBLISH PUBSUB PUNSUBSCRIBE QUIT RANDOMKEY READONLY READWRITE REPLICAOF RESET ROLE SAVE
+            SCAN SCRIPT SELECT SHUTDOWN SLAVEOF SLOWLOG SUBSCRIBE SWAPDB SYNC TIME UNSUBSCRIBE UNWATCH WAIT WAITAOF
             """
         )
         add(
@@ -42,7 +43,7 @@ package enum KeyRule: Sendable, Equatable {
         add(.range(first: 0, last: -1, step: 3), "JSON.MSET")
         add(.range(first: 0, last: -2), "BLPOP BRPOP BZPOPMAX BZPOPMIN JSON.MGET")
         add(.range(first: 1, last: -1), "BITOP")
-        add(.range(first: 1, last: 1), "MEMORY OBJECT XGROUP XINFO")
+        add(.range(first: 1, last: 1), "DEBUG MEMORY OBJECT XGROUP XINFO")
         add(.range(first: 2, last: 2), "MIGRATE")
         add(
             .range(first: 0, last: 1),
@@ -51,6 +52,7 @@ package enum KeyRule: Sendable, Equatable {
             """
         )
         add(.counted(at: 0), "LMPOP SINTERCARD ZDIFF ZINTER ZINTERCARD ZMPOP ZUNION")
+        add(.counted(at: 0, step: 2), "MSETEX")
         add(.counted(at: 1), "BLMPOP BZMPOP EVAL EVALSHA EVALSHA_RO EVAL_RO FCALL FCALL_RO")
         add(.counted(at: 1, hasDestination: true), "ZDIFFSTORE ZINTERSTORE ZUNIONSTORE")
         add(.streams(behind: 0), "XREAD")
@@ -75,10 +77,10 @@ package enum KeyRule: Sendable, Equatable {
         case .range(let first, let last, let step):
             let end = min(last < 0 ? count + last : last, count - 1)
             for position in stride(from: first, through: end, by: step) { body(position) }
-        case .counted(let place, let hasDestination):
+        case .counted(let place, let step, let hasDestination):
             if hasDestination, count > 0 { body(0) }
             let keys = command.argument(at: place).flatMap { $0.string.flatMap { Int($0) } } ?? 0
-            for position in (place + 1)..<(place + 1 + max(0, min(keys, count - place - 1))) { body(position) }
+            for position in stride(from: place + 1, to: count, by: step).prefix(max(0, keys)) { body(position) }
         case .streams(let start):
             guard let word = (start..<max(start, count)).first(where: { command.hasWord("STREAMS", at: $0) })
             else { return }
