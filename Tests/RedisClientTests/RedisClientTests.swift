@@ -119,7 +119,8 @@ import Testing
             RESPCommand("XREADGROUP", "GROUP\0", "g", "c", "block\0 1", 0, "STREAMS", "a", ">"),
             RESPCommand("XREAD", ByteBuffer(bytes: Array("BLOCK\0".utf8) + [0xFF]), 0, "STREAMS", "a", "$"),
             RESPCommand("CLIENT", "REPLY\0 1", "OFF"), RESPCommand("SCRIPT", "DEBUG\0", "YES"),
-            RESPCommand("POST", "/"), RESPCommand("host:", "a"),
+            RESPCommand("POST", "/"), RESPCommand("host:", "a"), RESPCommand("CLIENT", "CAPA", "REDIRECT"),
+            RESPCommand("CLIENT", "import-source", "ON"),
         ] {
             let error = try await clientError { try await client.execute(command) }
             #expect(error?.code == .unsupportedCommand, "\(command)")

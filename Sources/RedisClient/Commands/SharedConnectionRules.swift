@@ -56,11 +56,13 @@ enum SharedConnectionRules {
         return CommandKind(of: first) == .multi && CommandKind(of: last) == .exec
     }
 
+    private static let changesOfClients = ["CAPA", "IMPORT-SOURCE", "NO-TOUCH", "REPLY", "TRACKING"]
+
     private static func isRefused(_ command: RESPCommand, _ kind: CommandKind) -> Bool {
         switch kind {
         case .ordinary: false
         case .blocking: BlockingCommand.limit(of: command) != nil
-        case .client: ["NO-TOUCH", "REPLY", "TRACKING"].contains { command.hasWord($0, at: 0) }
+        case .client: changesOfClients.contains { command.hasWord($0, at: 0) }
         case .script: command.hasWord("DEBUG", at: 0)
         case .watch, .unwatch, .multi, .exec, .discard, .changing, .unanswered, .misnamed: true
         }
