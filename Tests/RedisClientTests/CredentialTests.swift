@@ -234,6 +234,43 @@ import Testing
         for server in [first, second] { try await server.stop() }
     }
 
+    /// The third is the replica of the second.
+    @Test(.timeLimit(.minutes(1)), arguments: ["HELLO", "AUTH"])
+    func doNotNeedANodeThatLeaves(unanswered: String) async throws {
+        let (ports, heard) = (NIOLockedValueBox<[Int]>([]), NIOLockedValueBox<[String]>([]))
+        @Sendable func answer(_ words: [String], by node: Int) -> String {
+            let ports = ports.withLockedValue { $0 }
+            if words[0] == "CLUSTER" { return ScriptedCluster.halves(ports) }
+            if words[0] == "SET", node == 0 { return "-MOVED 866 127.0.0.1:\(ports[1])\r\n" }
+            guard node == 2, words.contains("new") else { return words[0] == "HELLO" ? "%0\r\n" : "+OK\r\n" }
+            let heard = heard.withLockedValue { heard in
+                heard.append(words[0])
+                return heard
+            }
+            // The first `AUTH` is the trial's.
+            return heard == ["HELLO"] && unanswered == "HELLO" || heard == ["HELLO", "AUTH", "AUTH"] ? "" : "+OK\r\n"
+        }
+        var servers: [ScriptedServer] = []
+        for node in 0..<3 {
+            servers.append(try await ScriptedServer.start(greets: false) { answer($0, by: node) })
+        }
+        ports.withLockedValue { $0 = servers.map(\.port) }
+        let client = ScriptedCluster.client(servers[0].port, reads: .replicas) { $0.password = "old" }
+        guard case .several(let executor) = client.backend else { return #expect(Bool(false)) }
+        // Slots 866 and 12,182.
+        for key in ["hello", "foo"] { #expect(try await client.execute(RESPCommand("GET", key)).string == "OK") }
+        async let done: Void = client.authenticate(password: "new")
+        #expect(await eventually { heard.withLockedValue { $0.count } == (unanswered == "HELLO" ? 1 : 3) })
+        ports.withLockedValue { _ = $0.removeLast() }
+        // It moves, so that there is news.
+        #expect(try await client.execute(RESPCommand("SET", "hello", 1)).string == "OK")
+        #expect(await eventually { executor.router.servers.count == 2 })
+        servers[2].cut()
+        try await done
+        await client.close()
+        for server in servers { try await server.stop() }
+    }
+
     @Test(.timeLimit(.minutes(1)), arguments: [true, false])
     func areTriedOnANodeThatIsConnectedToMeanwhile(takesThoseBefore: Bool) async throws {
         let (ports, heard) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox<[String]>([]))

@@ -179,7 +179,9 @@ extension RedisClient {
         let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.commandTimeout)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for node in servers {
-                group.addTask { _ = try await node.run(credentials.command, deadline: deadline) }
+                group.addTask {
+                    do { _ = try await node.run(credentials.command, deadline: deadline) } catch  where node.isLeft {}
+                }
             }
             try await group.waitForAll()
         }
