@@ -99,6 +99,5 @@ struct AccessListTests {
         #expect(refusal?.refusal == .credentials)
         listening.cancel()
         await listening.value
-        await client.close()
     }
 }

@@ -71,7 +71,6 @@ struct CommandCountTests {
         #expect(leased == "eval get hmget hset pexpireat time")
         let filled = try await bench.commands { try await bench.fill("key", lease, "[1]") }
         #expect(filled == "eval get hdel hmget hset pexpireat publish set time")
-        await bench.client.close()
     }
 
     @Test("a load ahead of time, and one of what is stale")
@@ -89,7 +88,6 @@ struct CommandCountTests {
         try await bench.store.invalidateEntry("key", .expire)
         let stale = try await bench.commands { _ = try await bench.lease("key", .read) }
         #expect(stale == "eval get hget hmget hset pexpireat time")
-        await bench.client.close()
     }
 
     @Test("a read of what is fresh, held already or not, small or large", arguments: [10, 100_000])
@@ -110,7 +108,6 @@ struct CommandCountTests {
             #expect(content == .unchanged)
         }
         #expect(again == "eval get hmget time")
-        await bench.client.close()
     }
 
     @Test("an invalidation, and what is left of it")
@@ -129,7 +126,6 @@ struct CommandCountTests {
         #expect(held == "eval get hmget time")
         let removed = try await bench.commands { try await bench.store.invalidateEntry("key", .remove) }
         #expect(removed == "del eval get hdel hmget hset pexpireat publish time")
-        await bench.client.close()
     }
 
     @Test("what a load brings of what is stale: that it has not changed, or nothing; and an invalidation meanwhile")
@@ -151,7 +147,6 @@ struct CommandCountTests {
         let failure = EntryFailure(count: 1, code: "sourceFailed", message: "down", retryAfter: .seconds(1))
         let failed = try await bench.commands { try await bench.store.failEntry("key", lease, with: failure) }
         #expect(failed == "eval hdel hmget hset pexpireat time")
-        await bench.client.close()
     }
 
     @Test("a slot of a schedule, with a read to be noted")
@@ -160,7 +155,6 @@ struct CommandCountTests {
         let slot = ScheduledSlot(start: .zero, lastRead: .zero, idleAfter: Bench.long, keepFor: Bench.long)
         let granted = try await bench.commands { _ = try await bench.lease("key", .scheduled(slot)) }
         #expect(granted == "eval get hmget hset hset pexpireat pexpireat time")
-        await bench.client.close()
     }
 
     @Test("a comparison after a gap: one a key", arguments: [RedisStore.Dialect.redis, .upstash])
@@ -169,7 +163,6 @@ struct CommandCountTests {
         #expect(try await bench.commands { _ = try await bench.store.checkEntries(["a"]) } == "hmget")
         let many = try await bench.commands { _ = try await bench.store.checkEntries(["a", "b", "c"]) }
         #expect(many == "hmget hmget hmget")
-        await bench.client.close()
     }
 
     @Test("a look at the store, and a plain value")
@@ -177,6 +170,5 @@ struct CommandCountTests {
         let bench = try await Bench()
         #expect(try await bench.commands { try await bench.store.ping() } == "ping")
         #expect(try await bench.commands { _ = try await bench.store.mget(["a", "b"]) } == "mget")
-        await bench.client.close()
     }
 }

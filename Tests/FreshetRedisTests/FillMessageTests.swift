@@ -80,6 +80,5 @@ struct FillMessageTests {
         #expect(try await nodes[0].reads { try await caches[0].value(of: field) } == (2, 1))
 
         for run in runs { run.cancel() }
-        for node in nodes { await node.client.close() }
     }
 }

@@ -153,6 +153,5 @@ struct ForeignWriteTests {
         #expect(try await store.fillEntry("key", lease, with: fill) == .stored(lease.generation))
         try server.command("SET key 2")
         #expect(await invalidations.next() == .keys(["key"]))
-        await client.close()
     }
 }

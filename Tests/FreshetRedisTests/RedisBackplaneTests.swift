@@ -87,7 +87,6 @@ struct RedisBackplaneTests {
         }
         listening.cancel()
         await listening.value
-        await client.close()
     }
 
     /// Counts how often all primaries were asked.

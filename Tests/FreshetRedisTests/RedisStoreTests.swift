@@ -81,7 +81,6 @@ import Testing
         let after = try await client.execute(RESPCommand("INFO", "persistence")).string ?? ""
         #expect(changes(before) != nil)
         #expect(changes(before) == changes(after))
-        await client.close()
     }
 
     private func changes(_ info: String) -> Substring? {
@@ -106,7 +105,6 @@ import Testing
         #expect(
             try await store.readEntry("key", EntryRead(freshFor: long)).content == .value(ByteBuffer(string: "[2]"))
         )
-        await client.close()
     }
 
     @Test func aServerShortOfMemoryStillInvalidates() async throws {
@@ -123,7 +121,6 @@ import Testing
         try await store.invalidateEntry("key", .remove)
         #expect(try await store.get("key") == nil)
         #expect(try await store.readEntry("key", EntryRead(freshFor: long)).content == .gone)
-        await client.close()
     }
 
     // MARK: Messages
@@ -159,6 +156,5 @@ import Testing
         #expect(messages.map(\.leaseMark) == [lease.mark] + Array(repeating: nil, count: 5))
         #expect(messages.allSatisfy { $0.key == key })
         #expect(messages.suffix(2).map { Generation($0.generation) } == [adopted.generation, deleted.generation])
-        await client.close()
     }
 }

@@ -78,7 +78,6 @@ struct RefusedWritesTests {
         #expect(try await node.value(of: bench.field) == 3)
         #expect(try await bench.node().value(of: bench.field) == 3)
         await node.shutdown()
-        await bench.client.close()
     }
 
     @Test("C8: an invalidation that the server refuses is replayed once it does not")
@@ -92,7 +91,6 @@ struct RefusedWritesTests {
         let client = bench.client
         try await waitUntil("the replay") { try await client.execute(RESPCommand("EXISTS", "agents")).integer == 0 }
         await node.shutdown()
-        await client.close()
     }
 
     @Test("C8: an invalidation that the server refused is sent by the shutdown if it does not any more")
@@ -105,7 +103,6 @@ struct RefusedWritesTests {
         try bench.set("min-replicas-to-write", "0")
         await node.shutdown()
         #expect(try await client.execute(RESPCommand("EXISTS", "agents")).integer == 0)
-        await client.close()
     }
 
     @Test("C8: a server whose snapshot failed goes on answering reads, and is not taken for lost")
@@ -127,7 +124,6 @@ struct RefusedWritesTests {
         #expect(node.isStoreAvailable)
         #expect(try await bench.node().read(bench.field).tier == .l2)
         await node.shutdown()
-        await client.close()
     }
 
     @Test("C3: a server without memory holds no reader of a cold key up")
@@ -139,7 +135,6 @@ struct RefusedWritesTests {
         for node in nodes { #expect(try await node.value(of: bench.field) == 1) }
         #expect(ContinuousClock.now - begun < .seconds(20))
         for node in nodes { await node.shutdown() }
-        await bench.client.close()
     }
 
     @Test("C3: a server that runs out of memory during a load lets its lease be given up", arguments: [true, false])
@@ -165,7 +160,6 @@ struct RefusedWritesTests {
         let snapshot = try await store.readEntry("agents", EntryRead(freshFor: .seconds(60)))
         #expect(snapshot.leaseFor == nil)
         #expect((snapshot.failure != nil) == fails)
-        await bench.client.close()
     }
 
     @Test("C3: a lease whose fill and release a server refused is given up once it takes writes again")
@@ -184,7 +178,6 @@ struct RefusedWritesTests {
             try await store.readEntry("slow", EntryRead(freshFor: .seconds(60))).leaseFor == nil
         }
         await node.shutdown()
-        await bench.client.close()
     }
 
     @Test("C3: nobody waits for another node's load whose end a server would refuse")
@@ -210,6 +203,5 @@ struct RefusedWritesTests {
         #expect(await bench.source.loads == 1)
         try bench.set("min-replicas-to-write", "0")
         await node.shutdown()
-        await bench.client.close()
     }
 }

@@ -83,6 +83,5 @@ import Testing
             #expect(error.code == .authenticationFailed)
             #expect(!"\(error)".contains("another"))
         }
-        await client.close()
     }
 }

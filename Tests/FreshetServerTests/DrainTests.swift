@@ -82,7 +82,6 @@ struct DrainTests {
         _ = try await redis.execute(RESPCommand("CONFIG", "SET", "min-replicas-to-write", "0"))
         try await running
         #expect(try await redis.execute(RESPCommand("EXISTS", "slow")).integer == 0)
-        await redis.close()
     }
 
     /// One field `slow`, and little time to drain.

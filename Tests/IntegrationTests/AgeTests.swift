@@ -23,7 +23,6 @@ extension OverProcesses {
             #expect(isGone)
             for node in fleet.nodes { #expect(try await node.version() == 2) }
             #expect(fleet.source.loads == 2)
-            await redis.close()
         }
 
         @Test("C6: the age that a node tells counts from the load on another; maxAge asks for less, on any")

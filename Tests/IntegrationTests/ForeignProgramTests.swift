@@ -22,7 +22,6 @@ extension OverProcesses {
             try await redis.execute(RESPCommand("DEL", "value"))
             for node in fleet.nodes { #expect(try await eventually { try await node.version() == 1 }) }
             #expect(fleet.source.loads == 1)
-            await redis.close()
         }
 
         @Test("C1: what it sets during a load is not overwritten by it, on whatever node")
@@ -40,7 +39,6 @@ extension OverProcesses {
             for node in fleet.nodes { #expect(try await node.version() == 900) }
             #expect(try await redis.execute(RESPCommand("GET", "value")).string == theirs)
             #expect(fleet.source.loads == 1)
-            await redis.close()
         }
 
         @Test("C1: what it deletes during a load does not come back by it", arguments: [true, false])
@@ -61,7 +59,6 @@ extension OverProcesses {
             if let late { #expect(try await late.value.version == 2) }
             for node in fleet.nodes { #expect(try await eventually { try await node.version() == 2 }) }
             #expect(fleet.source.loads == 3)
-            await redis.close()
         }
 
         @Test("C1: what it sets or deletes after a load is noticed within L1's trust")
@@ -75,7 +72,6 @@ extension OverProcesses {
             try await redis.execute(RESPCommand("DEL", "value"))
             for node in fleet.nodes { #expect(try await eventually { try await node.version() == 2 }) }
             #expect(fleet.source.loads == 2)
-            await redis.close()
         }
     }
 }

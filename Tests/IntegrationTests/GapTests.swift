@@ -102,8 +102,6 @@ extension OverProcesses {
             for field in catalog.prefix(10) { #expect(try await b.fields.value(of: field) == 2, "not trusted") }
             await a.stop()
             await b.stop()
-            await admin.close()
-            try await proxy.stop()
         }
 
         @Test("C9: a changed replication id makes L1 suspect though the messages go on; the same one does not")
@@ -131,7 +129,6 @@ extension OverProcesses {
             #expect(try await listeners(admin) == 1)
             #expect(await eventually { node.fields.believed([field]) == 1 })
             await node.stop()
-            await admin.close()
         }
 
         private func awaitConnection(_ events: AsyncStream<RedisConnectionEvent>, of client: RedisClient) async throws {

@@ -55,7 +55,6 @@ extension OverProcesses {
             isOver.withLockedValue { $0 = true }
             for reader in readers { #expect(try await reader.value > 0) }
             #expect(await fleet.stop() == [0, 0])
-            await redis.close()
         }
 
         @Test(

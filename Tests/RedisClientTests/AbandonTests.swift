@@ -160,6 +160,5 @@ import Testing
         #expect(try await connecting.value?.code == .closed)
         #expect(try await subscribing.value?.code == .closed)
         #expect(await eventually { proxy.openCount == 0 })
-        try await proxy.stop()
     }
 }

@@ -67,8 +67,6 @@ import Testing
         let error = try await clientError { try await client.authenticate(username: "app", password: "typo") }
         #expect(error?.code == .authenticationFailed)
         for word in ["a", "b"] { #expect(try await client.execute(RESPCommand("ECHO", word)).string == word) }
-        await client.close()
-        try await server.stop()
     }
 
     /// However often in a row.
@@ -102,8 +100,6 @@ import Testing
         }
         server.push(">3\r\n+message\r\n+news\r\n+here\r\n")
         #expect(try await events.next() == .message(RedisMessage(channel: "news", payload: ByteBuffer(string: "here"))))
-        await client.close()
-        try await server.stop()
     }
 
     @Test func connectionsOnLeaseAreNotLeasedAgain() async throws {
@@ -147,8 +143,6 @@ import Testing
         // Only `HELLO` said them, on a connection of its own.
         #expect(try !server.command("INFO commandstats").contains("cmdstat_auth"))
         #expect(try await client.execute(whoAmI).string == "app")
-        await client.close()
-        try await proxy.stop()
     }
 
     /// The next connection would say them, and whoever waits for it be told that they were refused.
@@ -179,8 +173,6 @@ import Testing
         server.push("+slow\r\n")
         #expect(try await slow.value == "slow")
         #expect(try await waiting.value == "OK")
-        await client.close()
-        try await server.stop()
     }
 
     @Test func areReplacedByOneCallAfterTheOther() async throws {
@@ -198,7 +190,6 @@ import Testing
         try await admin.execute(RESPCommand("ACL", "SETUSER", "app", "<old"))
         try await admin.execute(RESPCommand("CLIENT", "KILL", "USER", "app"))
         #expect(try await client.execute(whoAmI).string == "app")
-        for client in [client, admin] { await client.close() }
     }
 
     /// With those before, while others were asked.
@@ -230,8 +221,6 @@ import Testing
         _ = try await slow.value
         #expect(try await error?.code == .authenticationFailed)
         #expect(heard.withLockedValue { $0.suffix(2) } == ["AUTH by first", "HELLO by second"])
-        await client.close()
-        for server in [first, second] { try await server.stop() }
     }
 
     /// The third is the replica of the second.
@@ -309,8 +298,6 @@ import Testing
         #expect(try await error?.code == .authenticationFailed)
         #expect(try await lockedOut?.code == (takesThoseBefore ? nil : .authenticationFailed))
         #expect(heard.withLockedValue { $0.contains("HELLO new by second") })
-        await client.close()
-        for server in [first, second] { try await server.stop() }
     }
 
     @Test func whoeverBringsThemWaitsForNoServerOfAClientThatCloses() async throws {
@@ -326,7 +313,6 @@ import Testing
         #expect(await eventually { server.acceptedCount == 2 })
         await client.close()
         #expect(try await change.value?.code == .closed)
-        try await server.stop()
     }
 
     @Test(.timeLimit(.minutes(1))) func aCancelledCallerWaitsForNoServer() async throws {
@@ -349,8 +335,6 @@ import Testing
         server.push("%0\r\n+OK\r\n")
         #expect(await eventually { greetings.withLockedValue { $0 } == [true, false] })
         #expect(try await client.execute(RESPCommand("GET", "a")).string == "OK")
-        await client.close()
-        try await server.stop()
     }
 
     @Test(arguments: ["app", nil] as [String?])
@@ -376,7 +360,6 @@ import Testing
                 #expect(try await eventually { try !server.command("CLIENT LIST").contains("user=other") })
             }
         }
-        await client.close()
     }
 
     /// How often `AUTH` was run.
@@ -404,7 +387,6 @@ import Testing
             #expect(try await error == nil)
             try await client.authenticate(username: "default", password: "any")
         }
-        await client.close()
     }
 
     /// As before Redis 6.
@@ -426,8 +408,6 @@ import Testing
         try await client.authenticate(password: "new")
         let error = try await clientError { try await client.authenticate(password: "typo") }
         #expect(error?.code == .authenticationFailed)
-        await client.close()
-        try await server.stop()
     }
 
     @Test func bringBackAClientThatWasLockedOut() async throws {

@@ -59,8 +59,6 @@ import Testing
         #expect(try await write() == .readOnly)
         #expect(try await eventually { try await write() == nil })
         #expect(try next.command("EXISTS key").hasPrefix(":1"))
-        await client.close()
-        try await proxy.stop()
     }
 
     /// The former primary hears no more of what is published, but its connections stay.
@@ -75,8 +73,6 @@ import Testing
         #expect(try next.command("PUBLISH news here").hasPrefix(":1"))
         let message = RedisMessage(channel: "news", payload: ByteBuffer(string: "here"))
         #expect(try await events.next() == .message(message))
-        await client.close()
-        try await proxy.stop()
     }
 
     @Test func nobodyElseFails() async throws {
@@ -103,8 +99,6 @@ import Testing
             return try await group.reduce(0, +)
         }
         #expect(wrong == 0)
-        await client.close()
-        try await proxy.stop()
     }
 
     @Test func aReplicaOnPurposeIsNotLeftAgainAndAgain() async throws {
@@ -116,8 +110,6 @@ import Testing
             try await client.execute(RESPCommand("PING"))
         }
         #expect(proxy.acceptedCount == 2)
-        await client.close()
-        try await proxy.stop()
     }
 
     @Test func whatAScriptOfRedis6IsRefusedIsHeard() async throws {
@@ -141,7 +133,5 @@ import Testing
         // The server was asked what it is.
         #expect(try await eventually { try former.command("INFO commandstats").contains("cmdstat_role") })
         #expect(try await client.execute(RESPCommand("CLIENT", "ID")).integer == id)
-        await client.close()
-        try await proxy.stop()
     }
 }

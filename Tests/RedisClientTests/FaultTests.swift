@@ -66,8 +66,6 @@ import Testing
                 (try? await client.execute(RESPCommand("ECHO", "well")))?.string == "well"
             }
         )
-        await client.close()
-        try await proxy.stop()
     }
 
     /// Those too whose deadline comes just after the connection is given up, when TLS still waits for the peer.
@@ -162,7 +160,5 @@ import Testing
             }
         }
         #expect(error?.code == (fault == .cut ? .connectionLost : .timedOut))
-        await client.close()
-        try await proxy.stop()
     }
 }

@@ -26,7 +26,6 @@ import Testing
         #expect(try await withUser.execute(RESPCommand("ACL", "WHOAMI")).string == "app")
         #expect(try await withUser.execute(RESPCommand("CLIENT", "GETNAME")).string == "tester")
         #expect(try await withUser.execute(RESPCommand("CLIENT", "INFO")).string?.contains(" db=3 ") == true)
-        for client in [withPassword, withUser] { await client.close() }
     }
 
     @Test(arguments: RESPVersion.allCases)
@@ -43,7 +42,6 @@ import Testing
             let onCommand = try await clientError { try await client.execute(RESPCommand("GET", "a")) }
             #expect(onCommand?.code == .authenticationFailed)
             #expect(onCommand?.mayHaveExecuted == false)
-            await client.close()
         }
     }
 
@@ -56,7 +54,6 @@ import Testing
         }
         let error = try await clientError { try await client.connect() }
         #expect(error?.code == .databaseRefused)
-        await client.close()
     }
 
     /// `HELLO` with such a name is an error.
@@ -70,7 +67,6 @@ import Testing
             return #expect(Bool(false), "RESP3 was not spoken")
         }
         #expect(try await client.execute(RESPCommand("CLIENT", "GETNAME")).string ?? "" == "")
-        await client.close()
     }
 
     @Test(arguments: RESPVersion.allCases)
@@ -83,7 +79,6 @@ import Testing
             $0.clientName = "app"
         }
         #expect(try await client.execute(RESPCommand("GET", "a")).isNull)
-        await client.close()
     }
 
     /// As where the disk is full. It refuses even `PING` for that.
@@ -97,7 +92,6 @@ import Testing
             $0.commandTimeout = .seconds(5)
         }
         #expect(try await client.execute(RESPCommand("GET", "a")).string == "1")
-        await client.close()
     }
 
     @Test func trackingIsRefusedWithItsReason() async throws {
@@ -106,7 +100,6 @@ import Testing
         let error = try await clientError { try await client.connect() }
         #expect(error?.code == .connectFailed)
         #expect((error?.underlying as? RESPError)?.text.contains("HELLO") == true)
-        await client.close()
     }
 
     /// A server that does not know `HELLO`, as before Redis 6.
@@ -124,7 +117,6 @@ import Testing
             return #expect(Bool(false), "RESP2 was not spoken")
         }
         #expect(try await client.execute(RESPCommand("CLIENT", "GETNAME")).string == "old")
-        await client.close()
     }
 
     /// As proxies do that ask for a password of their own.
@@ -136,8 +128,6 @@ import Testing
         }
         let client = RedisClient(port: server.port) { $0.password = "secret" }
         #expect(try await client.execute(RESPCommand("GET", "a")).string == "OK")
-        await client.close()
-        try await server.stop()
     }
 
     @Test func aRefusalAfterHelloDidNotAuthenticateIsTold() async throws {
@@ -148,8 +138,6 @@ import Testing
         let error = try await clientError { try await client.connect() }
         #expect(error?.code == .authenticationFailed)
         #expect((error?.underlying as? RESPError)?.message == "invalid password")
-        await client.close()
-        try await server.stop()
     }
 
     /// In RESP2 nothing else tells what the server is.
@@ -187,7 +175,6 @@ import Testing
             let error = try await clientError { try await client.connect() }
             #expect((error == nil) == isPrimary)
             #expect(error == nil || error?.message == "The server is not a primary.")
-            await client.close()
         }
     }
 }

@@ -18,7 +18,6 @@ import Testing
         }
         try await client.execute(RESPCommand("RPUSH", "jobs", "work"))
         #expect(try await popped == "work")
-        await client.close()
     }
 
     @Test func aServerThatBlocksIsNotTakenForDead() async throws {
@@ -68,7 +67,6 @@ import Testing
         // What is refused may be misunderstood here.
         let refused = [RESPCommand("MULTI"), RESPCommand("MULTI"), RESPCommand("EXEC")]
         #expect(try await !isKept(after: refused, inOneWrite: true))
-        await client.close()
     }
 
     @Test func aConnectionIsDroppedAfterATimeoutOrACancellation() async throws {
@@ -86,7 +84,6 @@ import Testing
         task.cancel()
         #expect(try await clientError { try await task.value }?.code == .cancelled)
         #expect(try await eventually { try await client.info("connected_clients") == 1 })
-        await client.close()
     }
 
     @Test func thereAreNoMoreThanAllowed() async throws {
@@ -158,7 +155,6 @@ import Testing
         }
         let after = try await client.withConnection { try await $0.execute(RESPCommand("ECHO", "free")).string }
         #expect(after == "free")
-        await client.close()
     }
 
     @Test func aConnectionIsOfNoUseAfterItsScope() async throws {
@@ -169,7 +165,6 @@ import Testing
             return connection
         }
         #expect(try await clientError { try await kept.execute(RESPCommand("PING")) }?.code == .closed)
-        await client.close()
     }
 
     @Test func whatIsNotAnsweredOnceIsRefused() async throws {
@@ -183,7 +178,6 @@ import Testing
             let error = try await clientError { try await client.withConnection { try await $0.execute(command) } }
             #expect(error?.code == .unsupportedCommand)
         }
-        await client.close()
     }
 
     @Test func aLostConnectionIsNotMadeAgainUnderItsOwner() async throws {
@@ -200,7 +194,6 @@ import Testing
         }
         let after = try await client.withConnection { try await $0.execute(RESPCommand("ECHO", "next")).string }
         #expect(after == "next")
-        await client.close()
     }
 
     @Test func allConnectionsAreClosedAtOnce() async throws {
@@ -217,7 +210,6 @@ import Testing
         // A second each, one after the other, would be eight.
         #expect(ContinuousClock.now - start < .seconds(5))
         for task in blocked { #expect(try await clientError { try await task.value }?.code == .closed) }
-        await observer.close()
     }
 
     /// A question that the connection asks on its own account would be queued among the caller's commands.
@@ -246,7 +238,6 @@ import Testing
             return replies
         }
         #expect(replies == [.array([.integer(1)]), .array([.integer(2)])])
-        await client.close()
     }
 
     @Test func aLongPipelineGoesApart() async throws {
@@ -256,7 +247,6 @@ import Testing
         let replies = try await client.execute(pipeline: (0..<50_000).map { RESPCommand("ECHO", $0) })
         #expect(replies.enumerated().allSatisfy { $0.offset == $0.element.integer })
         #expect(try await client.info("connected_clients") == 2)
-        await client.close()
     }
 }
 

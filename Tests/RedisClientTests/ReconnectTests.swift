@@ -33,7 +33,6 @@ import Testing
         #expect(await eventually { (try? await node.connect()) != nil })
         #expect(!node.isFailing)
         await node.close()
-        try await proxy.stop()
     }
 
     @Test func aLongPipelineWaitsForTheFirstConnection() async throws {
@@ -41,7 +40,6 @@ import Testing
         let client = RedisClient(server) { $0.maxQueuedOffline = 5 }
         let replies = try await client.execute(pipeline: (0..<50).map { RESPCommand("ECHO", $0) })
         #expect(replies.map(\.integer) == Array(0..<50))
-        await client.close()
     }
 
     /// Such as the first of a client, and one that is sent again after the connection was lost.
@@ -62,7 +60,6 @@ import Testing
         try await server.restart()
         let second = try await waiting.value
         #expect(try await client.execute(RESPCommand("CLIENT", "ID")).integer != second)
-        await client.close()
     }
 
     @Test func aLongPipelineWaitsNoLongerThanOthers() async throws {
@@ -93,10 +90,8 @@ import Testing
             async let first = client.execute(RESPCommand("PING"))
             async let second = client.execute(RESPCommand("PING"))
             _ = try await (connecting, first, second)
-            await client.close()
         }
         #expect(try await observer.info("total_connections_received") == before.map { $0 + 300 })
-        await observer.close()
     }
 
     /// Bytes that wait for the socket must not be overtaken, or all replies go to the wrong callers.
@@ -124,7 +119,6 @@ import Testing
         server.resume()
         for (key, get) in zip(keys, gets) { #expect(try await get.value == "value of \(key)") }
         #expect(try await client.execute(RESPCommand("ECHO", "after")).string == "after")
-        await client.close()
     }
 
     @Test func theEarliestDeadlineOfABatchCounts() async throws {
@@ -148,7 +142,5 @@ import Testing
             let reply = try await patient
             #expect(reply.string == "patient")
         }
-        await client.close()
-        try await proxy.stop()
     }
 }

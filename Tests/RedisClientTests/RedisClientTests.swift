@@ -21,7 +21,6 @@ import Testing
             guard case .map = hash else { return #expect(Bool(false), "RESP3 was not spoken") }
         }
         await #expect(throws: RESPError.self) { try await client.execute(RESPCommand("INCR", "hash")) }
-        await client.close()
     }
 
     @Test func keepsErrorsOfAPipelineInTheirPlace() async throws {
@@ -38,7 +37,6 @@ import Testing
             RESPCommand("MULTI"), RESPCommand("INCR", "a"), RESPCommand("INCR", "a"), RESPCommand("EXEC"),
         ])
         #expect(transaction.last?.array?.map(\.integer) == [2, 3])
-        await client.close()
     }
 
     @Test func carriesLargeValuesInPieces() async throws {
@@ -53,8 +51,6 @@ import Testing
         #expect(try await client.execute(RESPCommand("GET", "large")).bytes == bytes)
         proxy.faults.dripSize = 7
         #expect(try await client.execute(RESPCommand("LRANGE", "list", 0, -1)).array?.map(\.string) == elements)
-        await client.close()
-        try await proxy.stop()
     }
 
     @Test func answersEveryoneTheirOwn() async throws {
@@ -81,7 +77,6 @@ import Testing
             }
             for try await wrong in group { #expect(wrong == 0) }
         }
-        await client.close()
     }
 
     @Test func speaksOverAUnixSocket() async throws {
@@ -93,7 +88,6 @@ import Testing
         try await client.execute(RESPCommand("SET", "a", "1"))
         #expect(try await RedisClient(server) { $0.database = 2 }.execute(RESPCommand("GET", "a")).string == "1")
         #expect(try await RedisClient(server).execute(RESPCommand("GET", "a")).isNull)
-        await client.close()
     }
 
     @Test func evaluatesScripts() async throws {
@@ -105,7 +99,6 @@ import Testing
             #expect(reply.array?.map(\.string) == ["k", "7"])
             try await client.execute(RESPCommand("SCRIPT", "FLUSH"))
         }
-        await client.close()
     }
 
     @Test func refusesWhatWouldHarmOthers() async throws {
@@ -149,7 +142,6 @@ import Testing
         ] {
             #expect(refused?.code == .unsupportedCommand)
         }
-        await client.close()
     }
 
     @Test func tasksRunOnTheEventLoop() async throws {
@@ -164,6 +156,5 @@ import Testing
             }
         }
         #expect(sum == 4950)
-        await client.close()
     }
 }

@@ -22,7 +22,6 @@ import Testing
         // The late reply was dropped, not given to somebody else.
         #expect(try await client.execute(RESPCommand("ECHO", "next")).string == "next")
         #expect(try await client.execute(RESPCommand("CLIENT", "LIST")).string?.split(separator: "\n").count == 1)
-        await client.close()
     }
 
     /// The server may be at work on what was sent first, and answers nothing else meanwhile.
@@ -45,7 +44,6 @@ import Testing
         server.resume()
         #expect(try await patient[0].value.integer == 5)
         #expect(try await patient[1].value.integer == 11)
-        await client.close()
     }
 
     @Test func cancellationFreesOneOfThousands() async throws {
@@ -69,7 +67,6 @@ import Testing
             return try await group.reduce(into: 0) { $0 += $1.1 ? 1 : 0 }
         }
         #expect(outcomes == count)
-        await client.close()
     }
 
     @Test func cancellationOfThousandsFreesAllOfThem() async throws {
@@ -90,7 +87,6 @@ import Testing
         #expect(codes == [.cancelled: 2000])
         server.resume()
         #expect(try await client.execute(RESPCommand("ECHO", "after"), timeout: .seconds(30)).string == "after")
-        await client.close()
     }
 
     @Test func strangeRepliesOfScriptsHarmNobodyElse() async throws {
@@ -115,7 +111,6 @@ import Testing
         #expect(replies[4].double?.isNaN == true)
         #expect(replies[5].string == "x")
         #expect(try await client.execute(RESPCommand("CLIENT", "ID")).integer == id)
-        await client.close()
     }
 
     @Test func bothLimitsRefuseWithAnError() async throws {
@@ -193,8 +188,6 @@ import Testing
         )
         proxy.faults = .init()
         #expect(await eventually { (try? await client.execute(RESPCommand("ECHO", "again")))?.string == "again" })
-        await client.close()
-        try await proxy.stop()
     }
 
     @Test func survivesKillsUnderLoad() async throws {
@@ -230,7 +223,6 @@ import Testing
             return try await group.reduce(0, +)
         }
         #expect(wrong == 0)
-        await client.close()
     }
 
     @Test func repeatsOnlyWhatIsSafe() async throws {
@@ -252,8 +244,6 @@ import Testing
         #expect(error?.code == .connectionLost)
         #expect(error?.mayHaveExecuted == true)
         #expect(try await direct.execute(RESPCommand("GET", "n")).integer == 1)
-        for client in [client, direct] { await client.close() }
-        try await proxy.stop()
     }
 
     @Test func noticesAPeerThatVanished() async throws {
@@ -276,8 +266,6 @@ import Testing
                 (try? await client.execute(RESPCommand("ECHO", "back"), timeout: .seconds(2)))?.string == "back"
             }
         )
-        await client.close()
-        try await proxy.stop()
     }
 
     /// Its answer comes behind all that it still has to read.
@@ -302,8 +290,6 @@ import Testing
         let length = try await client.execute(RESPCommand("STRLEN", "large"), timeout: .seconds(60))
         #expect(length.integer == 10 << 20)
         #expect(proxy.acceptedCount == 1)
-        await client.close()
-        try await proxy.stop()
     }
 
     /// Whatever is submitted meanwhile, and accepted by the system of the other side.
@@ -320,8 +306,6 @@ import Testing
             return proxy.acceptedCount > 1
         }
         #expect(isGivenUp)
-        await client.close()
-        try await proxy.stop()
     }
 
     @Test func noticesAnIdlePeerThatVanished() async throws {
@@ -334,15 +318,12 @@ import Testing
         try await client.connect()
         proxy.faults.swallowsReplies = true
         #expect(await eventually { proxy.acceptedCount > 1 })
-        await client.close()
-        try await proxy.stop()
     }
 
     @Test func aServerMayBeLeftAloneForDays() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) { $0.keepAliveInterval = .seconds(7 * 24 * 3600) }
         try await client.connect()
-        await client.close()
     }
 
     @Test func keepsASlowServer() async throws {
@@ -360,8 +341,6 @@ import Testing
         proxy.faults = .init()
         #expect(try await client.execute(RESPCommand("ECHO", "slow")).string == "slow")
         #expect(proxy.acceptedCount == 1)
-        await client.close()
-        try await proxy.stop()
     }
 
     @Test func tellsWhenNobodyListens() async throws {
@@ -373,7 +352,6 @@ import Testing
         #expect(error?.code == .timedOut)
         #expect(error?.mayHaveExecuted == false)
         #expect((error?.underlying as? RedisClientError)?.code == .connectFailed)
-        await client.close()
     }
 
     @Test func givesUpOnAServerThatSaysNothing() async throws {
@@ -386,7 +364,6 @@ import Testing
         #expect(try await clientError { try await task.value } != nil)
         server.resume()
         #expect(try await client.execute(RESPCommand("ECHO", "awake")).string == "awake")
-        await client.close()
     }
 
     @Test func closesAfterTheLastReply() async throws {
@@ -410,8 +387,6 @@ import Testing
         await closing.value
         #expect(try await clientError { try await client.execute(RESPCommand("PING")) }?.code == .closed)
         #expect(try await clientError { try await client.connect() }?.code == .closed)
-        await client.close()
-        await other.close()
     }
 
     @Test func tellsOfConnectionsMadeAndLost() async throws {
@@ -440,6 +415,5 @@ import Testing
             #expect(try await connections() == 2)
         }
         #expect(try await eventually { try await connections() == 1 })
-        await observer.close()
     }
 }

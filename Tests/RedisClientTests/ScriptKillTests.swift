@@ -46,7 +46,6 @@ import Testing
         #expect(await isBusy(cluster.servers[2]))
         #expect(try await client.execute(RESPCommand("FUNCTION", "KILL")).string == "OK")
         await #expect(throws: RESPError.self) { try await script.value }
-        await client.close()
     }
 
     /// What is said on a new connection is refused as well: another database, tracking, whether it is a primary.
@@ -75,8 +74,6 @@ import Testing
         await #expect(throws: RESPError.self) { try await script.value }
         #expect(await eventually { (try? await client.execute(RESPCommand("SET", "a", 1))) != nil })
         #expect(try server.command("EXISTS a") == (hasSentinel ? ":1\r\n" : ":0\r\n"))
-        for client in [first, client] { await client.close() }
-        try await sentinel.server.stop()
     }
 
     /// A server that runs a script hears nothing at first.
@@ -85,7 +82,6 @@ import Testing
         let client = RedisClient(server) { $0.connectTimeout = .nanoseconds(1) }
         let idle = await #expect(throws: RESPError.self) { try await client.execute(RESPCommand("SCRIPT", "KILL")) }
         #expect(idle?.code == "NOTBUSY")
-        await client.close()
     }
 
     @Test func isNotConnectedForByAClientThatCloses() async throws {
@@ -95,7 +91,6 @@ import Testing
         #expect(await eventually { server.acceptedCount == 1 })
         await client.close()
         #expect(try await kill.value?.code == .closed)
-        try await server.stop()
     }
 
     /// - Parameter second: what the second node says, which may be nothing.
@@ -151,6 +146,5 @@ import Testing
             let error = try await clientError { try await client.execute(pipeline: pipeline) }
             #expect(error?.code == .unsupportedCommand)
         }
-        await client.close()
     }
 }

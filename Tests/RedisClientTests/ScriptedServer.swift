@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 import RESP
 
-/// A server that says what a test tells it to, for what a real one does not do.
+/// A server that says what a test tells it to, for what a real one does not do. It ends when it is stopped or released.
 final class ScriptedServer: Sendable {
     private struct State {
         var accepted = 0
@@ -31,9 +31,10 @@ final class ScriptedServer: Sendable {
         _ script: @escaping Script
     ) async throws -> ScriptedServer {
         let server = ScriptedServer()
+        let state = server.state
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
-                server.state.withLockedValue { state in
+                state.withLockedValue { state in
                     state.accepted += 1
                     state.links.append(channel)
                 }
@@ -42,8 +43,13 @@ final class ScriptedServer: Sendable {
                 }
             }
             .bind(host: host, port: port).get()
-        server.state.withLockedValue { $0.listener = listener }
+        state.withLockedValue { $0.listener = listener }
         return server
+    }
+
+    deinit {
+        cut()
+        state.withLockedValue { $0.listener }?.close(promise: nil)
     }
 
     /// Says something on all connections that no command asked for.

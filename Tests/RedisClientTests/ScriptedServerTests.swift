@@ -16,8 +16,6 @@ import Testing
         let error = try await clientError { try await client.execute(RESPCommand("INCR", "n")) }
         #expect(error?.code == .protocolViolation)
         #expect(error?.mayHaveExecuted == true)
-        await client.close()
-        try await server.stop()
     }
 
     @Test func aReplyToNoCommandEndsTheConnection() async throws {
@@ -33,7 +31,6 @@ import Testing
         let reason = node.state.withLockedValue { $0.refusalWhenClosed }
         #expect(reason.code == .protocolViolation)
         await node.close()
-        try await server.stop()
     }
 
     /// The deadline passes before, while or after the caller begins to wait.
@@ -48,7 +45,6 @@ import Testing
             try #require(await clientError { try await node.connect(until: .now()) }?.code == .timedOut)
         }
         await node.close()
-        try await server.stop()
     }
 
     @Test func aTransactionThatIsDroppedIsNoSuccess() async throws {
@@ -59,8 +55,6 @@ import Testing
         }
         #expect(error?.code == .protocolViolation)
         #expect(error?.mayHaveExecuted == false)
-        await client.close()
-        try await server.stop()
     }
 
     @Test func whatTheServerDoesNotTrackIsNotAnswered() async throws {
@@ -69,8 +63,6 @@ import Testing
         let refusal = await #expect(throws: RESPError.self) { try await client.tracked.get("a") }
         #expect(refusal?.code == .noPermission)
         #expect(try await client.execute(RESPCommand("GET", "a")).string == "value")
-        await client.close()
-        try await server.stop()
     }
 
     @Test func aServerThatHasTooManyConnectionsIsToldAsSuch() async throws {
@@ -81,8 +73,6 @@ import Testing
         let error = try await clientError { try await client.connect() }
         #expect(error?.code == .connectFailed)
         #expect((error?.underlying as? RESPError)?.message == "max number of clients reached")
-        await client.close()
-        try await server.stop()
     }
 
     @Test func aLongPipelineThatGetsNoConnectionOfItsOwnGoesWithTheOthers() async throws {
@@ -99,8 +89,6 @@ import Testing
         let replies = try await client.execute(pipeline: Array(repeating: RESPCommand("PING"), count: 3000))
         #expect(replies.count == 3000)
         #expect(handshakes.withLockedValue { $0 } == 2)
-        await client.close()
-        try await server.stop()
     }
 
     /// Shaking hands is not enough for a server to be turned to again at once.
@@ -128,6 +116,5 @@ import Testing
         #expect(await eventually { server.acceptedCount > 4 })
         #expect(nextPause() <= .milliseconds(2))
         await node.close()
-        try await server.stop()
     }
 }

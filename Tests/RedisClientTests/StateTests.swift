@@ -56,8 +56,6 @@ import Testing
         let client = RedisClient(configuration, logger: Logger(label: "test"))
         await #expect(throws: RedisClientError.self) { try await client.execute(RESPCommand("SET", "a", "1")) }
         for _ in 0..<2 { #expect(try await client.execute(RESPCommand("GET", "a")).string == "OK") }
-        await client.close()
-        try await server.stop()
     }
 }
 

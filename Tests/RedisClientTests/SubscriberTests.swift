@@ -46,7 +46,6 @@ import Testing
         #expect(try await events.next() == .message(RedisMessage(channel: "news", payload: ByteBuffer(string: "here"))))
         #expect(right.acceptedCount == 1)
         subscriber.close()
-        for server in [silent, right] { try await server.stop() }
     }
 
     @Test func anAttemptThatWasMadeEarlierIsNotMadeAgain() async throws {

@@ -52,7 +52,6 @@ import Testing
             #expect(await eventually { (try? await client.execute(publish)) != nil })
             #expect(try await payload(events.next()) == "after \(round)")
         }
-        await client.close()
     }
 
     @Test func unsubscribesWhenNobodyReads() async throws {
@@ -77,7 +76,6 @@ import Testing
         var again = try await client.subscribe(to: ["news"]).makeAsyncIterator()
         try await client.execute(RESPCommand("PUBLISH", "news", "again"))
         #expect(try await payload(again.next()) == "again")
-        await client.close()
     }
 
     @Test func theConnectionEndsSomeTimeAfterTheLastSubscription() async throws {
@@ -94,7 +92,6 @@ import Testing
             try await listen()
             #expect(try await eventually { try !isConnected() })
         }
-        await client.close()
     }
 
     @Test func theConnectionStaysForWhoComesMeanwhile() async throws {
@@ -118,7 +115,6 @@ import Testing
         var events = try await client.subscribe(to: channels).makeAsyncIterator()
         try await client.execute(RESPCommand("PUBLISH", "channel:19999", "here"))
         #expect(try await payload(events.next()) == "here")
-        await client.close()
     }
 
     @Test(arguments: RESPVersion.allCases)
@@ -129,7 +125,6 @@ import Testing
         try await client.execute(RESPCommand("PUBLISH", ByteBuffer(bytes: [0x61, 0xFF]), "heard"))
         let message = RedisMessage(channel: "a\u{FFFD}", pattern: "*", payload: ByteBuffer(string: "heard"))
         #expect(try await events.next() == .message(message))
-        await client.close()
     }
 
     @Test func tellsASlowReaderWhatItMissed() async throws {
@@ -149,7 +144,6 @@ import Testing
         var next = try await payload(events.next())
         if next == "24" { next = try await payload(events.next()) }
         #expect(next == "later")
-        await client.close()
     }
 
     @Test func tellsWhyThereIsNoSubscription() async throws {
@@ -173,7 +167,6 @@ import Testing
         #expect(try await clientError { try await task.value } != nil)
         await absent.close()
         #expect(try await clientError { try await absent.subscribe(to: ["a"]) }?.code == .closed)
-        await client.close()
     }
 
     @Test func aServerThatIsBusyIsAskedAgain() async throws {
@@ -195,8 +188,6 @@ import Testing
         #expect(try await events.next() == .disconnected)
         #expect(try await events.next() == .resubscribed)
         #expect(server.acceptedCount == 3)
-        await client.close()
-        try await server.stop()
     }
 
     @Test func aUserWhoMayNotPingKeepsTheConnection() async throws {
@@ -216,7 +207,6 @@ import Testing
         #expect(isAsked)
         try server.command("PUBLISH news still")
         #expect(try await payload(events.next()) == "still")
-        await client.close()
     }
 
     @Test func noticesThatTheServerVanished() async throws {
@@ -232,8 +222,6 @@ import Testing
         proxy.faults = .init()
         proxy.cut()
         #expect(try await events.next() == .resubscribed)
-        await client.close()
-        try await proxy.stop()
     }
 
     /// What still comes of a subscription that is being ended is followed by what nobody hears.
@@ -255,8 +243,6 @@ import Testing
         server.push("\(message)before\r\n\(confirmation)\(message)after\r\n")
         var events = try await subscription.value.makeAsyncIterator()
         #expect(try await events.next() == .message(.init(channel: "news", payload: ByteBuffer(string: "after"))))
-        await client.close()
-        try await server.stop()
     }
 
     /// Of several channels some may be confirmed, and heard, before the connection is lost.
@@ -282,8 +268,6 @@ import Testing
         }
         // The first came behind the last confirmation.
         #expect(heard.count == 2 && heard.last == "last")
-        await client.close()
-        try await server.stop()
     }
 
     @Test(.timeLimit(.minutes(1))) func aMonitorEndsWithItsClient() async throws {
@@ -302,8 +286,6 @@ import Testing
         #expect(await eventually { server.acceptedCount == 1 })
         monitor.cancel()
         #expect(try await monitor.value?.code == .cancelled)
-        await client.close()
-        try await server.stop()
     }
 
     @Test(.timeLimit(.minutes(1))) func whoFallsBehindAMonitorByTooManyBytesSeesItEnd() async throws {
@@ -316,7 +298,5 @@ import Testing
         for await line in lines { read.append(line) }
         #expect(read.allSatisfy { $0 == line })
         #expect((1..<1000).contains(read.count))
-        await client.close()
-        try await server.stop()
     }
 }

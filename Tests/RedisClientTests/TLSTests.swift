@@ -24,7 +24,6 @@ import Testing
         for host in ["127.0.0.1", "localhost"] {
             let client = try client(server, certificates, host: host)
             #expect(try await client.execute(RESPCommand("ECHO", "safe")).string == "safe")
-            await client.close()
         }
         let url = "rediss://127.0.0.1:\(try #require(server.tlsPort))?cacert=\(certificates.authority)"
         let byURL = RedisClient(try .init(url: url))
@@ -44,7 +43,6 @@ import Testing
             let error = try await clientError { try await client.connect() }
             #expect(error?.code == .tlsFailed)
             #expect(error?.message == "The server's certificate is not trusted.")
-            await client.close()
         }
     }
 
@@ -56,7 +54,6 @@ import Testing
         #expect(error?.code == .tlsFailed)
         #expect(error?.message == "The server's certificate has expired.")
         #expect(error?.mayHaveExecuted == false)
-        await client.close()
     }
 
     @Test func tellsWhatIsWrongWithACertificatesTime() {
@@ -84,7 +81,6 @@ import Testing
             let error = try await clientError { try await client.connect() }
             #expect(error?.code == (identity === certificates ? nil : .tlsFailed))
             if let error { #expect(error.message.contains("a client's certificate"), "\(error)") }
-            await client.close()
         }
     }
 
@@ -97,7 +93,6 @@ import Testing
         #expect(error?.message == "The server's certificate was made for another host.")
         let lenient = try client(server, certificates, verification: .certificateOnly)
         try await lenient.connect()
-        for client in [strict, lenient] { await client.close() }
     }
 
     @Test func tellsOfANameThatNoCertificateCanHave() async throws {
@@ -109,7 +104,6 @@ import Testing
         let error = try await clientError { try await client.execute(RESPCommand("GET", "a")) }
         #expect(error?.code == .tlsFailed)
         #expect(error?.message.contains("serverName") == true)
-        await client.close()
     }
 
     @Test func tellsOfAServerWithoutTLS() async throws {
@@ -121,7 +115,6 @@ import Testing
         }
         let error = try await clientError { try await client.connect() }
         #expect(error?.code == .tlsFailed || error?.message == Self.silence)
-        await client.close()
     }
 
     private static let silence = "The server did not answer over TLS in time; does it speak it here?"
@@ -143,8 +136,6 @@ import Testing
         #expect(error?.message == Self.silence)
         proxy.faults = .init()
         #expect(try await reply.string == "back")
-        await client.close()
-        try await proxy.stop()
     }
 
     @Test func certificatesMayBeReplaced() async throws {
@@ -156,7 +147,6 @@ import Testing
         try Data(contentsOf: URL(fileURLWithPath: certificates.authority))
             .write(to: URL(fileURLWithPath: trusted.authority), options: .atomic)
         #expect(await eventually { (try? await client.connect()) != nil })
-        await client.close()
     }
 
     /// As a balancer does whose servers are away, so that it may be another in a moment.
@@ -166,14 +156,11 @@ import Testing
         proxy.faults.refuses = true
         let client = RedisClient(port: proxy.port) { $0.tls = .init() }
         #expect(try await clientError { try await client.connect() }?.code == .connectFailed)
-        await client.close()
-        try await proxy.stop()
     }
 
     @Test func tellsOfUnreadableCertificates() async throws {
         let client = RedisClient(port: 1) { $0.tls = .init(trust: .file("/nonexistent/ca.pem")) }
         let error = try await clientError { try await client.connect() }
         #expect(error?.code == .tlsFailed)
-        await client.close()
     }
 }

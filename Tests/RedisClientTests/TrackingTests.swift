@@ -7,7 +7,7 @@ import Testing
 @testable import RedisClient
 
 @Suite(.timeLimit(.minutes(3))) struct TrackingTests {
-    /// A client that caches, another one, and the server that ends with them.
+    /// A client that caches, another one, and their server.
     private struct Setup {
         let server: RedisServer
         let client: RedisClient
@@ -17,11 +17,6 @@ import Testing
             server = try await RedisServer.start()
             client = RedisClient(server) { $0.clientSideCaching = true }
             other = RedisClient(server)
-        }
-
-        func close() async {
-            await client.close()
-            await other.close()
         }
     }
 
@@ -41,7 +36,7 @@ import Testing
         #expect(try await client.tracked.get("c") == nil)
         try await other.set("c", to: 1)
         #expect(await invalidations.next() == .keys(["c"]))
-        await setup.close()
+        await client.close()
         #expect(await invalidations.next() == .everything(.disconnected))
         #expect(await invalidations.next() == nil)
     }
@@ -54,7 +49,6 @@ import Testing
         try await client.set("mine", to: 1)
         try await other.set("theirs", to: 1)
         #expect(await invalidations.next() == .keys(["theirs"]))
-        await setup.close()
     }
 
     @Test func whatAScriptReadsIsTracked() async throws {
@@ -68,7 +62,6 @@ import Testing
             #expect(await invalidations.next() == .keys(["a"]))
             try await other.execute(RESPCommand("SCRIPT", "FLUSH"))
         }
-        await setup.close()
     }
 
     @Test func aFlushIsEverything() async throws {
@@ -78,7 +71,6 @@ import Testing
         _ = try await client.tracked.get("a")
         try await other.execute(RESPCommand("FLUSHALL"))
         #expect(await invalidations.next() == .everything(.flushed))
-        await setup.close()
     }
 
     @Test func aLostConnectionIsEverythingAndIsTrackedAgain() async throws {
@@ -91,7 +83,6 @@ import Testing
         #expect(await eventually { (try? await client.tracked.execute(RESPCommand("GET", "b"))) != nil })
         try await other.set("b", to: 1)
         #expect(await invalidations.next() == .keys(["b"]))
-        await setup.close()
     }
 
     @Test func aSlowReaderLosesTheDetailsOnly() async throws {
@@ -107,7 +98,6 @@ import Testing
         // Whatever the server sent for the others is here before this.
         #expect(try await eventually { try await client.info("tracking_total_keys") == 0 })
         #expect(await invalidations.next() == .everything(.overflowed))
-        for client in [client, other] { await client.close() }
     }
 
     @Test func nothingDoesNotEndAReader() async {
@@ -221,7 +211,6 @@ import Testing
             try await admin.set("a", to: 1)
             #expect(await invalidations.next() == .keys(["a"]))
         }
-        for client in [client, admin] { await client.close() }
     }
 
     @Test func isNotDoneWithoutBecauseTheServerIsBusy() async throws {
@@ -241,7 +230,5 @@ import Testing
         #expect(try await clientError { try await client.connect() }?.code == .connectFailed)
         #expect(await eventually { (try? await client.tracked.execute(RESPCommand("GET", "a"))) != nil })
         #expect(heard.withLockedValue { $0.last } == "CACHING")
-        await client.close()
-        try await server.stop()
     }
 }

@@ -14,7 +14,6 @@ import Testing
         #expect(replies?[1].error?.code == .wrongType)
         #expect(replies?[2].integer == 2)
         #expect(try await client.withTransaction { _ in [] } == [])
-        await client.close()
     }
 
     @Test func aWatchedKeyThatChangedDiscardsThem() async throws {
@@ -27,7 +26,6 @@ import Testing
         }
         #expect(discarded == nil)
         #expect(try await client.execute(RESPCommand("GET", "a")).isNull)
-        await client.close()
     }
 
     @Test func nothingIsLostBetweenMany() async throws {
@@ -49,7 +47,6 @@ import Testing
             try await group.waitForAll()
         }
         #expect(try await client.execute(RESPCommand("GET", "n")).integer == 20)
-        await client.close()
     }
 
     @Test func whatWasRunOneByOneIsToldAsSuch() async throws {
@@ -72,7 +69,6 @@ import Testing
             try await client.withTransaction { _ in [RESPCommand("GET")] }
         }
         #expect(refusal?.code == .noPermission)
-        await client.close()
     }
 
     @Test func anErrorLeavesNothingBehind() async throws {
@@ -94,6 +90,5 @@ import Testing
         // Not watched any longer.
         let after = try await client.withTransaction { _ in [RESPCommand("GET", "a")] }
         #expect(after?.map(\.integer) == [1])
-        await client.close()
     }
 }

@@ -32,7 +32,6 @@ import Testing
         #expect(try await client.hdel("h", "x", "z") == 1)
         #expect(try await client.publish("hello", to: "nobody") == 0)
         await #expect(throws: RESPError.self) { try await client.get("h") }
-        await client.close()
     }
 
     @Test func fieldsWhoseNamesAreNoTextAreNotLeftOut() async throws {
@@ -40,7 +39,6 @@ import Testing
         let client = RedisClient(server)
         try await client.execute(RESPCommand("HSET", "h", ByteBuffer(bytes: [0xFF]), 1))
         await #expect(throws: UnexpectedReplyError.self) { try await client.hgetall("h") }
-        await client.close()
     }
 
     @Test func scanFindsEveryKey() async throws {
@@ -58,7 +56,6 @@ import Testing
         var raw = 0
         for try await key in client.scan() where key.string == nil { raw += key.bytes?.readableBytes ?? 0 }
         #expect(raw == 2)
-        await client.close()
     }
 
     @Test func aReplyOfAnotherTypeIsAnError() async throws {

@@ -2,7 +2,8 @@ import NIOConcurrencyHelpers
 public import NIOCore
 import NIOPosix
 
-/// A TCP proxy on the loopback interface that does to a connection what networks do.
+/// A TCP proxy on the loopback interface that does to a connection what networks do. It ends when it is stopped or
+/// released.
 public final class FaultProxy: Sendable {
     /// What is done to the bytes that pass. Takes effect at once, on open connections too.
     public struct Faults: Sendable {
@@ -24,7 +25,7 @@ public final class FaultProxy: Sendable {
         public init() {}
     }
 
-    private struct State {
+    fileprivate struct State {
         var faults = Faults()
         var links: [ObjectIdentifier: any Channel] = [:]
         var accepted = 0
@@ -52,6 +53,11 @@ public final class FaultProxy: Sendable {
         state = NIOLockedValueBox(State(upstreamPort: upstreamPort))
     }
 
+    deinit {
+        cut()
+        state.withLockedValue { $0.listener }?.close(promise: nil)
+    }
+
     public static func start(upstreamPort: Int) async throws -> FaultProxy {
         let proxy = FaultProxy(upstreamPort: upstreamPort)
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -59,7 +65,7 @@ public final class FaultProxy: Sendable {
             // Small buffers, so that a client notices soon that nobody reads.
             .childChannelOption(.socketOption(.so_rcvbuf), value: 64 << 10)
             .childChannelOption(.autoRead, value: false)
-            .childChannelInitializer { proxy.accept($0) }
+            .childChannelInitializer { [state = proxy.state] in accept($0, state) }
             .bind(host: "127.0.0.1", port: 0).get()
         proxy.state.withLockedValue { $0.listener = listener }
         return proxy
@@ -76,8 +82,6 @@ public final class FaultProxy: Sendable {
         }
     }
 
-    fileprivate func swallow(_ count: Int) { state.withLockedValue { $0.swallowed += count } }
-
     /// Closes all connections, as a router that restarts does.
     public func cut() {
         for link in state.withLockedValue({ Array($0.links.values) }) { link.close(promise: nil) }
@@ -89,21 +93,19 @@ public final class FaultProxy: Sendable {
         try await listener?.close().get()
     }
 
-    private func accept(_ client: any Channel) -> EventLoopFuture<Void> {
-        let faults = state.withLockedValue { state in
+    private static func accept(_ client: any Channel, _ state: NIOLockedValueBox<State>) -> EventLoopFuture<Void> {
+        let (faults, upstreamPort) = state.withLockedValue { state in
             state.accepted += 1
             state.links[ObjectIdentifier(client)] = client
-            return state.faults
+            return (state.faults, state.upstreamPort)
         }
-        client.closeFuture.whenComplete { _ in
-            self.state.withLockedValue { $0.links[ObjectIdentifier(client)] = nil }
-        }
+        client.closeFuture.whenComplete { _ in state.withLockedValue { $0.links[ObjectIdentifier(client)] = nil } }
         if faults.refuses { return client.close() }
         return ClientBootstrap(group: client.eventLoop)
             .channelInitializer { server in
                 server.eventLoop.makeCompletedFuture {
                     try server.pipeline.syncOperations.addHandler(
-                        Forwarder(proxy: self, peer: client, carriesReplies: true)
+                        Forwarder(state: state, peer: client, carriesReplies: true)
                     )
                 }
             }
@@ -111,7 +113,7 @@ public final class FaultProxy: Sendable {
             .flatMap { server in
                 client.eventLoop.makeCompletedFuture {
                     try client.pipeline.syncOperations.addHandler(
-                        Forwarder(proxy: self, peer: server, carriesReplies: false)
+                        Forwarder(state: state, peer: server, carriesReplies: false)
                     )
                 }.flatMap { client.setOption(.autoRead, value: !faults.stopsReading) }
             }
@@ -123,25 +125,25 @@ public final class FaultProxy: Sendable {
 private final class Forwarder: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let proxy: FaultProxy
+    private let state: NIOLockedValueBox<FaultProxy.State>
     private let peer: any Channel
     private let carriesReplies: Bool
     private var lastDue = NIODeadline.uptimeNanoseconds(0)
     /// Pieces that are held back.
     private var heldBack = 0
 
-    init(proxy: FaultProxy, peer: any Channel, carriesReplies: Bool) {
-        self.proxy = proxy
+    init(state: NIOLockedValueBox<FaultProxy.State>, peer: any Channel, carriesReplies: Bool) {
+        self.state = state
         self.peer = peer
         self.carriesReplies = carriesReplies
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let faults = proxy.faults
+        let faults = state.withLockedValue { $0.faults }
         var bytes = unwrapInboundIn(data)
         if !carriesReplies, let pause = faults.pauseOfReading { rest(pause, context.channel) }
         if carriesReplies ? faults.swallowsReplies : faults.swallowsRequests {
-            return proxy.swallow(bytes.readableBytes)
+            return state.withLockedValue { $0.swallowed += bytes.readableBytes }
         }
         let size = carriesReplies ? faults.dripSize ?? bytes.readableBytes : bytes.readableBytes
         while let piece = bytes.readSlice(length: min(size, bytes.readableBytes)), piece.readableBytes > 0 {
@@ -151,8 +153,9 @@ private final class Forwarder: ChannelInboundHandler {
 
     private func rest(_ pause: TimeAmount, _ client: any Channel) {
         client.setOption(.autoRead, value: false).whenComplete { _ in }
-        client.eventLoop.scheduleTask(in: pause) { [proxy] in
-            client.setOption(.autoRead, value: !proxy.faults.stopsReading).whenComplete { _ in }
+        client.eventLoop.scheduleTask(in: pause) { [state] in
+            let isOpen = state.withLockedValue { !$0.faults.stopsReading }
+            client.setOption(.autoRead, value: isOpen).whenComplete { _ in }
         }
     }
 

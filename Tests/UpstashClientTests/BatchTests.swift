@@ -25,7 +25,6 @@ import UpstashClient
         #expect(standIn.acceptedCount < 3)
         await client.close()
         #expect(try await upstashError { try await client.execute(RESPCommand("PING")) }?.code == .closed)
-        try await standIn.stop()
     }
 
     private static func expectEcho(_ number: Int, _ client: UpstashClient) async {
@@ -61,8 +60,6 @@ import UpstashClient
         #expect(commands.sorted() == Array(0..<210))
         let start = try #require(commands.firstIndex(of: 200))
         #expect(Array(commands[start..<start + 10]) == Array(200..<210))
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("64 callers cost less than one request in twenty commands")
@@ -82,8 +79,6 @@ import UpstashClient
         let commands = standIn.requests.reduce(0) { $0 + $1.commands.count }
         #expect(commands == 3200)
         #expect(Double(standIn.requests.count) / Double(commands) < 0.05, "\(standIn.requests.count) requests")
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("a request that takes long lets others go beside it")
@@ -99,8 +94,6 @@ import UpstashClient
         #expect(try await client.execute(RESPCommand("GET", "quick")).integer == 1)
         gate.succeed()
         #expect(try await slow.value.integer == 1)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("the token of a write is kept, though a read that was sent later has been answered before")
@@ -119,8 +112,6 @@ import UpstashClient
         _ = try await write.value
         try await client.execute(RESPCommand("GET", "b"))
         #expect(standIn.requests.last?.headers["upstash-sync-token"] == ["INCR"])
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test func failsOneCommandAlone() async throws {
@@ -130,8 +121,6 @@ import UpstashClient
         let client = try standIn.client()
         let replies = try await client.execute(pipeline: ["A", "B", "C"].map { RESPCommand($0) })
         #expect(replies == [.integer(1), .error(RESPError("WRONGTYPE no")), .null])
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("of a pipeline what cannot be sent fails alone")
@@ -151,8 +140,6 @@ import UpstashClient
         #expect(standIn.requests.map(\.commands) == [[["INCR", "k"], ["INCR", "k"]]])
         #expect(try await client.execute(pipeline: [large, binary]).allSatisfy { $0.error != nil })
         #expect(standIn.requests.count == 1)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test func runsTransactions() async throws {
@@ -177,8 +164,6 @@ import UpstashClient
         #expect(try await client.execute(pipeline: whole) == [.simpleString("OK"), queued, queued, .array(expected)])
         let bad = try await client.execute(pipeline: [RESPCommand("MULTI"), RESPCommand("BAD"), RESPCommand("EXEC")])
         #expect(bad.last?.error?.code == .executionAborted)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test func sendsBytesAsABody() async throws {
@@ -193,8 +178,6 @@ import UpstashClient
         #expect(reply == [.integer(1), .simpleString("OK"), .integer(1)])
         #expect(standIn.requests.map(\.target) == ["/pipeline", "/SET/k?PX=5", "/pipeline"])
         #expect(standIn.requests[1].body == bytes)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("a cancelled command leaves its neighbours alone, and is not sent if it was not yet")
@@ -219,8 +202,6 @@ import UpstashClient
         gate.succeed()
         #expect(try await other.value.integer == 1)
         #expect(standIn.requests.map(\.commands) == [[["SET", "k", "sent"]], [["GET", "k"]]])
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test func refusesMoreThanMayWait() async throws {
@@ -232,7 +213,5 @@ import UpstashClient
         #expect(error?.code == .overloaded && error?.mayHaveExecuted == false)
         first.cancel()
         standIn.cut()
-        await client.close()
-        try await standIn.stop()
     }
 }

@@ -82,8 +82,6 @@ import Testing
         let replies = try? await client.execute(pipeline: pipeline, timeout: .seconds(limit))
         if limit == .max { #expect(replies?.map(\.integer) == [1, 1]) }
         _ = try? await client.subscribe(to: ["news"])
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test func readsAURLWithItsToken() throws {

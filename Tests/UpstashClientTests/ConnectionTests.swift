@@ -22,10 +22,8 @@ import Testing
         }
         command.cancel()
         subscription.cancel()
-        try await listener.stop()
         #expect(try await command.value?.code == .cancelled)
         #expect(try await subscription.value?.code == .cancelled)
-        await client.close()
     }
 
     @Test("idle connections are closed here before the endpoint closes them")
@@ -47,8 +45,6 @@ import Testing
             let error = try await task.value
             #expect(error?.code == .cancelled && error?.mayHaveExecuted == mayHaveExecuted)
         }
-        try await listener.stop()
-        await client.close()
     }
 
     @Test("so may what is overdue")
@@ -64,8 +60,6 @@ import Testing
             #expect(error?.code == .timedOut)
             let wasAskedFor = !listener.greetings.isEmpty
             #expect(error?.mayHaveExecuted == true || !wasAskedFor)
-            try await listener.stop()
-            await client.close()
             if wasAskedFor { return }
         }
     }
@@ -92,7 +86,6 @@ import Testing
         write.cancel()
         let error = try await write.value
         #expect(error?.code == .cancelled && error?.mayHaveExecuted == false)
-        await client.close()
     }
 
     @Test("C10: closing does not wait long for a service that never answers", arguments: [true, false])
@@ -116,8 +109,6 @@ import Testing
         #expect(try await first.value?.code == .closed)
         let error = try await queued.value
         #expect(error?.code == .closed && error?.mayHaveExecuted == false)
-        try await listener.stop()
-        try await standIn.stop()
     }
 
     @Test func knowsWhatWasNeverSent() throws {
@@ -135,7 +126,5 @@ import Testing
         let standIn = try await StandIn.start(answering: "1")
         let client = try standIn.client { $0.maxConcurrentRequests = 0 }
         #expect(try await client.execute(RESPCommand("GET", "k")).integer == 1)
-        await client.close()
-        try await standIn.stop()
     }
 }

@@ -99,7 +99,6 @@ import UpstashClient
         let value = String(repeating: "x", count: 1000)
         let pipeline = (0..<50).map { RESPCommand("RPUSH", key, "\($0)-\(value)") }
         #expect(try await client.execute(pipeline: pipeline).map(\.integer) == Array(1...50))
-        await client.close()
     }
 
     @Test func subscribes() async throws {
@@ -123,7 +122,6 @@ import UpstashClient
         #expect(error?.code == .unauthorized)
         #expect(error?.description.contains("UPSTASH_REDIS_REST_TOKEN") == true)
         #expect(try await upstashError { try await client.subscribe(to: ["a"]) }?.code == .unauthorized)
-        await client.close()
     }
 
     @Test(
@@ -162,8 +160,6 @@ import UpstashClient
         let left = try await client.execute(pipeline: writes)
         #expect(left.map { $0.error == nil } == [true, true, false, true])
         #expect(left[3].integer == 1)
-        await client.close()
-        await server.stop()
     }
 
     @Test("a Redis that goes away is an error, never a miss; then it works again")
@@ -176,6 +172,5 @@ import UpstashClient
         await #expect(throws: (any Error).self) { try await client.execute(RESPCommand("GET", "k")) }
         try await server.restart()
         #expect(await eventually { (try? await client.execute(RESPCommand("GET", "k")))?.isNull == true })
-        await client.close()
     }
 }

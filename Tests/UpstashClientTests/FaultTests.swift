@@ -52,8 +52,6 @@ import UpstashClient
         #expect(error?.mayHaveExecuted == true)
         #expect(error?.isRefusal == false)
         #expect(standIn.requests.count == 5)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test(arguments: Fault.allCases)
@@ -62,8 +60,6 @@ import UpstashClient
         let client = try standIn.client { $0.maxRetries = 2 }
         #expect(try await upstashError { try await client.execute(RESPCommand("GET", "k")) }?.code == fault.code)
         #expect(standIn.requests.count == 3)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("what was never sent is sent again, writes too")
@@ -84,8 +80,6 @@ import UpstashClient
         let error = try await upstashError { try await absent.execute(RESPCommand("INCR", "k")) }
         #expect(error?.code == .connectFailed)
         #expect(error?.mayHaveExecuted == false)
-        await client.close()
-        await absent.close()
     }
 
     @Test("writes that the service rejects for a while were not run")
@@ -103,10 +97,6 @@ import UpstashClient
         let replies = try await other.execute(pipeline: [RESPCommand("INCR", "a"), RESPCommand("INCR", "b")])
         #expect(replies.last?.error?.code == .readOnly)
         #expect(lasting.requests.count == 1)
-        await client.close()
-        await other.close()
-        try await standIn.stop()
-        try await lasting.stop()
     }
 
     @Test("a message behind a write that was rejected keeps it from nothing")
@@ -132,8 +122,6 @@ import UpstashClient
         #expect(standIn.requests.count == 3)
         #expect(standIn.requests[1].commands == [["INCR", "k"], ["PUBLISH", "c", "m"]])
         #expect(standIn.requests[2].commands == [["INCR", "k"]])
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("what a script made up is its answer", arguments: [200, 400])
@@ -144,8 +132,6 @@ import UpstashClient
         let refusal = try await errorReply { try await client.execute(RESPCommand("EVAL", "…", 1, "k")) }
         #expect(refusal?.text == "READONLY locked by the job")
         #expect(standIn.requests.count == 1)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("whatever form they have, and whatever the status", arguments: [200, 400, 503])
@@ -167,7 +153,6 @@ import UpstashClient
         let error = try await errorReply { try await impatient.transaction([RESPCommand("INCR", "a")]) }
         #expect(error?.code == .readOnly)
         await impatient.close()
-        try await standIn.stop()
     }
 
     @Test func endsAtTheDeadline() async throws {
@@ -191,9 +176,6 @@ import UpstashClient
         #expect(queued?.code == .timedOut && queued?.mayHaveExecuted == false)
         first.cancel()
         standIn.cut()
-        await client.close()
-        await patient.close()
-        try await standIn.stop()
     }
 
     @Test("an answer that stops half-way ends at the deadline, and its connection is not used again")
@@ -211,8 +193,6 @@ import UpstashClient
             #expect(error?.mayHaveExecuted == true || standIn.requests.count == 1)
             #expect(await eventually { standIn.openCount == 0 })
             #expect(try await client.execute(RESPCommand("INCR", "k")).integer != nil)
-            await client.close()
-            try await standIn.stop()
         }
     }
 
@@ -231,8 +211,6 @@ import UpstashClient
         for _ in 0..<4 { _ = try? await client.execute(RESPCommand("INCR", "k")) }
         let tokens = standIn.requests.map { $0.headers["upstash-sync-token"] }
         #expect(tokens == [[], ["token-0"], ["token-1"], ["token-2"]])
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test(
@@ -256,8 +234,6 @@ import UpstashClient
             #expect(error?.isRefusal == isRefusal)
             #expect(error?.description.contains("sesame") == false)
             #expect(standIn.requests.count == 1)
-            await client.close()
-            try await standIn.stop()
         }
     }
 
@@ -277,8 +253,6 @@ import UpstashClient
             let client = try standIn.client()
             #expect(try await upstashError { try await client.execute(RESPCommand("GET", "k")) }?.code == code)
             #expect(standIn.requests.count == 1)
-            await client.close()
-            try await standIn.stop()
         }
         let noPermission = try await StandIn.start { _, _ in
             .json("[{\"error\":\"NOPERM this user has no permissions to run the 'set' command or its subcommand\"}]")
@@ -286,8 +260,6 @@ import UpstashClient
         let client = try noPermission.client()
         let error = try await errorReply { try await client.execute(RESPCommand("SET", "k", "v")) }
         #expect(error?.code == .noPermission)
-        await client.close()
-        try await noPermission.stop()
     }
 
     @Test func neverTakesASpentQuotaForAPipelineOfMisses() async throws {
@@ -301,8 +273,6 @@ import UpstashClient
         #expect(none?.code == .quotaExceeded && none?.mayHaveExecuted == false)
         let some = try await upstashError { try await client.execute(pipeline: pipeline) }
         #expect(some?.code == .quotaExceeded && some?.mayHaveExecuted == true)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("of a request that is refused as a whole only the command at fault fails", arguments: [413, 400])
@@ -331,8 +301,6 @@ import UpstashClient
         #expect(replies[1].error != nil)
         let increments = standIn.requests.filter { $0.commands == [["INCR", "a"]] }
         #expect(increments.count == 1)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("a refusal has the same code among the results of a pipeline as alone", arguments: [413, 414, 431])
@@ -350,8 +318,6 @@ import UpstashClient
             let replies = try await client.execute(pipeline: [RESPCommand("INCR", "a"), large])
             #expect(replies.map(\.integer) == [1, nil])
             #expect(replies[1].error?.upstashCode == .requestTooLarge)
-            await client.close()
-            try await standIn.stop()
         }
     }
 
@@ -392,8 +358,6 @@ import UpstashClient
         #expect(replies[0].error?.upstashCode == .resultTooLarge && replies[1].integer == 1)
         let increments = standIn.requests.flatMap(\.commands).filter { $0 == ["INCR", "k"] }
         #expect(increments.count == 2)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("the token of an answer that is too large is kept: reads after it see what was written")
@@ -407,8 +371,6 @@ import UpstashClient
         #expect(error?.code == .resultTooLarge)
         #expect(try await client.execute(RESPCommand("GET", "k")).string == "x")
         #expect(standIn.requests.map { $0.headers["upstash-sync-token"] } == [[], ["token-0"]])
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("of a pipeline of reads only those fail whose results are too large by themselves")
@@ -430,8 +392,6 @@ import UpstashClient
         let transaction = [RESPCommand("GET", 600), RESPCommand("GET", 600)]
         #expect(try await client.transaction(transaction).map { $0.error == nil } == [true, false])
         #expect(standIn.requests.count == 6)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test(
@@ -447,8 +407,6 @@ import UpstashClient
         let replies = try await client.execute(pipeline: keys.map { RESPCommand("GET", $0) })
         #expect(replies.map { $0.error?.upstashCode == .resultTooLarge } == keys.map { $0 == "l" })
         #expect(standIn.requests.count == 1)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("what does not fit is not asked for again and again, nor one by one where only few results are large")
@@ -469,8 +427,6 @@ import UpstashClient
             #expect(requests.reduce(0) { $0 + $1.commands.count } <= mostAnswers)
             #expect(requests.count <= mostRequests)
         }
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("a script that could not be loaded is not run, and its error is the result")
@@ -492,8 +448,6 @@ import UpstashClient
         let replies = try await client.execute(pipeline: [incr, script, incr])
         #expect(replies == [.integer(2), .error(RESPError("ERR no")), .integer(2)])
         #expect(standIn.requests.allSatisfy { $0.target == "/pipeline" })
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test func acceptsNoEndlessAnswer() async throws {
@@ -508,7 +462,5 @@ import UpstashClient
             let error = try await upstashError { try await client.execute(RESPCommand("GET", "k")) }
             #expect(error?.code == .resultTooLarge && error?.isRefusal == true)
         }
-        await client.close()
-        try await standIn.stop()
     }
 }

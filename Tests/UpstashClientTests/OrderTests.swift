@@ -106,8 +106,6 @@ import UpstashClient
         database.open()
         try await write.value
         for read in reads { #expect(try await read.value == "new") }
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("many who wait for one key, or a message without an answer, keep only those waiting that depend on them")
@@ -133,8 +131,6 @@ import UpstashClient
         for task in waiting { task.cancel() }
         for task in waiting { await task.value }
         standIn.cut()
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("of a pipeline in several requests the later ones are not overtaken by what could share the first")
@@ -152,8 +148,6 @@ import UpstashClient
         database.open()
         #expect(try await read.value == "new")
         _ = try await (first.value, write.value)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("a write that is sent again is not overtaken while it waits")
@@ -168,8 +162,6 @@ import UpstashClient
         database.open()
         #expect(try await read.value == "new")
         try await write.value
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("reads of the request in which a write was rejected are asked again, and later writes are not undone")
@@ -188,8 +180,6 @@ import UpstashClient
         try await write.value
         #expect(try await read.value == "new")
         #expect(standIn.requests.map(\.commands.count) == [1, 2, 2])
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test func doesNotUndoLaterWrites() async throws {
@@ -207,8 +197,6 @@ import UpstashClient
         #expect(try await rejected.value?.code == .readOnly)
         _ = try await last.value
         #expect(try await Form.list.read(client) == "last")
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("writes wait for earlier reads, and reads for none")
@@ -225,8 +213,6 @@ import UpstashClient
         database.open()
         #expect(try await early.value == "old")
         try await write.value
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("a command that was cancelled or is overdue keeps nobody waiting", arguments: [true, false])
@@ -254,8 +240,6 @@ import UpstashClient
         #expect(try await impatient.value?.code == (isCancelled ? .cancelled : .timedOut))
         database.open()
         try await write.value
-        await client.close()
-        try await standIn.stop()
     }
 
     enum Departure: String, CaseIterable, Sendable {
@@ -291,8 +275,6 @@ import UpstashClient
         #expect(try await hang.value?.code == .cancelled)
         _ = try await first.value
         standIn.cut()
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("a pipeline that is refused as a whole, and goes one by one, keeps its place")
@@ -315,7 +297,5 @@ import UpstashClient
         _ = try await read.value
         let sent = standIn.requests.dropFirst().flatMap(\.commands)
         #expect(sent == [["BAD", "x"], ["SET", "k", "v"], ["GET", "k"]])
-        await client.close()
-        try await standIn.stop()
     }
 }

@@ -4,8 +4,9 @@ import NIOPosix
 import UpstashClient
 
 /// A server on the loopback interface that takes connections and says nothing on them, so that no TLS is agreed on.
+/// It ends when it is released.
 final class SilentListener: Sendable {
-    private struct State {
+    fileprivate struct State {
         var listener: (any Channel)?
         /// What clients sent, each on its connection.
         var received: [ObjectIdentifier: (channel: any Channel, bytes: ByteBuffer)] = [:]
@@ -16,9 +17,9 @@ final class SilentListener: Sendable {
     static func start() async throws -> SilentListener {
         let silent = SilentListener()
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
+            .childChannelInitializer { [state = silent.state] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Ear(silent))
+                    try channel.pipeline.syncOperations.addHandler(Ear(state))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -36,30 +37,26 @@ final class SilentListener: Sendable {
         return try .patient("https://127.0.0.1:\(port)", change)
     }
 
-    func stop() async throws {
+    deinit {
         let (listener, channels) = state.withLockedValue { ($0.listener, $0.received.values.map(\.channel)) }
-        try await listener?.close()
-        for channel in channels { channel.close(promise: nil) }
-    }
-
-    fileprivate func heard(_ bytes: ByteBuffer, _ channel: any Channel) {
-        _ = state.withLockedValue {
-            $0.received[ObjectIdentifier(channel), default: (channel, ByteBuffer())].bytes.writeImmutableBuffer(bytes)
-        }
+        for channel in channels + (listener.map { [$0] } ?? []) { channel.close(promise: nil) }
     }
 }
 
 private final class Ear: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let listener: SilentListener
+    private let state: NIOLockedValueBox<SilentListener.State>
 
-    init(_ listener: SilentListener) {
-        self.listener = listener
+    init(_ state: NIOLockedValueBox<SilentListener.State>) {
+        self.state = state
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        listener.heard(unwrapInboundIn(data), context.channel)
+        let (channel, bytes) = (context.channel, unwrapInboundIn(data))
+        _ = state.withLockedValue {
+            $0.received[ObjectIdentifier(channel), default: (channel, ByteBuffer())].bytes.writeImmutableBuffer(bytes)
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

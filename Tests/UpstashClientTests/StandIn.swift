@@ -6,7 +6,7 @@ import NIOPosix
 import TestSupport
 import UpstashClient
 
-/// An HTTP server on the loopback interface that answers as a test says.
+/// An HTTP server on the loopback interface that answers as a test says. It ends when it is stopped or released.
 final class StandIn: Sendable {
     struct Request: Sendable {
         let method: String
@@ -69,15 +69,20 @@ final class StandIn: Sendable {
         self.answer = answer
     }
 
+    deinit {
+        state.withLockedValue { $0.listener }?.close(promise: nil)
+        cut()
+    }
+
     private func listen(port: Int) async throws {
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { [self] channel in
+            .childChannelInitializer { [weak self, state] channel in
                 state.withLockedValue { state in
                     state.connections[ObjectIdentifier(channel)] = channel
                     state.accepted += 1
                 }
-                channel.closeFuture.whenComplete { [self] _ in
+                channel.closeFuture.whenComplete { _ in
                     state.withLockedValue { $0.connections[ObjectIdentifier(channel)] = nil }
                 }
                 return channel.eventLoop.makeCompletedFuture {
@@ -141,11 +146,11 @@ private final class StandInHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private let standIn: StandIn
+    private weak var standIn: StandIn?
     private var head: HTTPRequestHead?
     private var body = ByteBuffer()
 
-    init(standIn: StandIn) {
+    init(standIn: StandIn?) {
         self.standIn = standIn
     }
 
@@ -157,7 +162,7 @@ private final class StandInHandler: ChannelInboundHandler {
         case .body(let part):
             body.writeImmutableBuffer(part)
         case .end:
-            guard let head else { return }
+            guard let head, let standIn else { return }
             let request = StandIn.Request(
                 method: head.method.rawValue,
                 target: head.uri,

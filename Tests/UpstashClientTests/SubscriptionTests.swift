@@ -72,7 +72,6 @@ import Testing
         await client.close()
         #expect(try await events.next() == nil)
         #expect(try await upstashError { try await client.subscribe(to: ["news"]) }?.code == .closed)
-        try await standIn.stop()
     }
 
     @Test("a stream of which nothing is heard is made again")
@@ -82,8 +81,6 @@ import Testing
         var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
         #expect(try await events.next() == .disconnected)
         #expect(try await events.next() == .resubscribed)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test("a stream that was of use is asked for again soon; one that is only confirmed, later and later")
@@ -122,7 +119,6 @@ import Testing
         var gaps: [RedisSubscriptionEvent] = []
         while let event = try await events.next() { gaps.append(event) }
         #expect(gaps.first == .disconnected && gaps.count <= 4, "\(gaps)")
-        try await standIn.stop()
     }
 
     @Test("the end of an interruption is not told before another has begun that nobody knows of")
@@ -161,8 +157,6 @@ import Testing
         let subscription = try await client.subscribe(to: ["a", "b"])
         #expect(Set(standIn.requests.map(\.target)) == ["/subscribe/a", "/subscribe/b"])
         _ = subscription
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test func hearsNothingOfAStreamThatIsLostBeforeAllAreConfirmed() async throws {
@@ -178,8 +172,6 @@ import Testing
         var events = try await subscription.value.makeAsyncIterator()
         standIn.push("data: message,a,late\n\n")
         #expect(try await payload(events.next()) == "late")
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test(arguments: [1, 3, 1 << 20])
@@ -230,8 +222,6 @@ import Testing
             let client = try standIn.client()
             #expect(try await upstashError { try await client.subscribe(to: ["a"]) }?.code == code)
             #expect(standIn.requests.count == 1)
-            await client.close()
-            try await standIn.stop()
         }
         for status in [200, 400, 403] {
             let standIn = try await StandIn.start { _, _ in .json(Self.notPermitted, status: status) }
@@ -239,8 +229,6 @@ import Testing
             let error = try await errorReply { try await client.subscribe(to: ["a"]) }
             #expect(error?.code == .noPermission)
             #expect(standIn.requests.count == 1)
-            await client.close()
-            try await standIn.stop()
         }
     }
 
@@ -257,8 +245,6 @@ import Testing
         try await broken.stop()
         let absence = try await Self.obstacle(to: broken)
         #expect(absence == .connectFailed)
-        await patient.close()
-        try await faulty.stop()
     }
 
     /// Why there is no subscription; on a busy machine it may take some time until it is known.
@@ -288,8 +274,6 @@ import Testing
         #expect(try await events.next() == .disconnected)
         #expect(try await events.next() == .resubscribed)
         #expect(standIn.requests.count == 3)
-        await client.close()
-        try await standIn.stop()
     }
 
     @Test func endsWithItsCaller() async throws {
@@ -303,8 +287,6 @@ import Testing
         task.cancel()
         #expect(try await task.value?.code == .cancelled)
         await hasty.close()
-        await patient.close()
-        try await silent.stop()
     }
 
     @Test func closesTheStreamWhenNobodyReads() async throws {
@@ -316,7 +298,5 @@ import Testing
             _ = subscription
         }
         #expect(await eventually { standIn.openCount == 0 })
-        await client.close()
-        try await standIn.stop()
     }
 }

@@ -20,12 +20,6 @@ import UpstashClient
             }
             return Path(server: server, proxy: proxy, client: client)
         }
-
-        func close() async throws {
-            await client.close()
-            try await proxy.stop()
-            await server.stop()
-        }
     }
 
     @Test("whatever breaks, nothing is run twice and nothing that was answered is lost")
@@ -52,7 +46,6 @@ import UpstashClient
         }
         let count = try await path.client.execute(RESPCommand("GET", "count")).integer ?? 0
         #expect((answered...(answered + unknown)).contains(count), "\(answered) answered, \(unknown) unknown")
-        try await path.close()
     }
 
     @Test("answers that come byte by byte, and late")
@@ -65,7 +58,6 @@ import UpstashClient
         let pipeline = [RESPCommand("GET", "k"), RESPCommand("INCR", "k"), RESPCommand("GET", "k")]
         let replies = try await path.client.execute(pipeline: pipeline)
         #expect(replies[0].string == value && replies[1].error != nil && replies[2].string == value)
-        try await path.close()
     }
 
     @Test("a path that swallows answers costs the deadline, and no more than that")
@@ -79,7 +71,6 @@ import UpstashClient
         path.proxy.faults.swallowsReplies = false
         // Run, although nothing told of it; and not run again.
         #expect(try await eventually { try await path.client.execute(RESPCommand("GET", "k")).integer == 2 })
-        try await path.close()
     }
 
     @Test("a path that is closed for a while")
@@ -91,6 +82,5 @@ import UpstashClient
         #expect(await eventually { path.proxy.acceptedCount > 2 })
         path.proxy.faults.refuses = false
         #expect(try await read.value == .null)
-        try await path.close()
     }
 }

@@ -105,7 +105,6 @@ struct MemoryTests {
                 #expect(hasRoom)
             }
         }
-        await server.stop()
     }
 
     @Test("TTL is told to the nearest second")

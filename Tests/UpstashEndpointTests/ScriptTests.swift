@@ -118,6 +118,5 @@ struct ScriptTests {
             #expect(answer.status == 400)
             #expect(try await endpoint.ask(.GET, "/ping").status == 200)
         }
-        await server.stop()
     }
 }

@@ -97,7 +97,6 @@ struct TransactionTests {
             let clients = try #require(try await client.execute(RESPCommand("CLIENT", "LIST")).string)
             let connections = clients.split(separator: "\n").count { $0.contains("name=freshet-upstash") }
             #expect((2...5).contains(connections), "\(connections)")
-            await client.close()
         }
     }
 }

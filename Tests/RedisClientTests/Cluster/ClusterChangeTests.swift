@@ -33,7 +33,6 @@ import Testing
         #expect(result.lost == 0)
         #expect(result.failures == [])
         #expect(moved > 3)
-        await client.close()
     }
 
     /// Moves a slot, one key at a time.
@@ -121,7 +120,6 @@ import Testing
         try await cluster.servers[0].restart()
         #expect(await eventually(within: .seconds(20)) { !cluster.servers[0].isPrimary })
         #expect(try await client.execute(RESPCommand("GET", key), timeout: patient).string == "after")
-        for client in [client, transacting] { await client.close() }
     }
 }
 

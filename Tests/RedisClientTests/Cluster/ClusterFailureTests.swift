@@ -83,7 +83,6 @@ import Testing
         for _ in 0..<100 { #expect(try await client.execute(read).string == "1") }
         await cluster.servers[2].stop()
         for _ in 0..<100 { #expect(try await client.execute(read).string == "1") }
-        await client.close()
     }
 
     @Test func aNodeThatLoadsItsDataIsWaitedFor() async throws {
@@ -107,7 +106,6 @@ import Testing
         }
         #expect(try server.errors("LOADING") > 0)
         _ = try await loading
-        await client.close()
     }
 
     @Test func nodesComeAndGo() async throws {
@@ -146,6 +144,5 @@ import Testing
         for server in cluster.servers { try server.command("CLUSTER FORGET \(id)") }
         #expect(await eventually { !knowsIt() })
         #expect(try await client.execute(RESPCommand("GET", "foo")).string == "3")
-        await client.close()
     }
 }

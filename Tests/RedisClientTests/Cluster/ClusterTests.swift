@@ -50,7 +50,6 @@ extension RedisClient {
         await #expect(throws: RESPError.self) { try await client.execute(incomplete) }
         let replies = try await client.execute(pipeline: [incomplete, RESPCommand("EXISTS", "half:1", "half:2")])
         #expect(replies.first?.error != nil && replies.last?.integer == 0)
-        await client.close()
     }
 
     @Test func answersPipelinesAndCommandsOverManyNodesInOrder() async throws {
@@ -71,7 +70,6 @@ extension RedisClient {
         for try await key in client.scan(matching: "key-*", count: 3) { scanned.insert(key.string ?? "") }
         #expect(scanned == Set(keys))
         #expect(try await client.execute(RESPCommand("DEL", arguments: keys)).integer == keys.count)
-        await client.close()
     }
 
     @Test func keepsTransactionsOnOneNode() async throws {
@@ -102,7 +100,6 @@ extension RedisClient {
             #expect(error?.code == .unsupportedCommand)
             #expect(error?.message.contains(command.name) == true)
         }
-        await client.close()
     }
 
     @Test func runsScriptsWhereTheirKeysAre() async throws {
@@ -116,7 +113,6 @@ extension RedisClient {
             }
             try await client.execute(RESPCommand("SCRIPT", "FLUSH"))
         }
-        await client.close()
     }
 
     @Test func loadsScriptsAndFunctionsEverywhere() async throws {
@@ -141,7 +137,6 @@ extension RedisClient {
             let reply = try await client.execute(RESPCommand("SCRIPT", "EXISTS", known.sha1, unknown.sha1))
             #expect(reply.array?.map(\.integer) == [1, 0])
         }
-        await client.close()
     }
 
     @Test func readsFromReplicasWhereThatIsWanted() async throws {
@@ -171,7 +166,6 @@ extension RedisClient {
         var write = RESPCommand("SET", "disguised", "1")
         write.isReadOnly = true
         #expect(try await client.execute(write).string == "OK")
-        await client.close()
     }
 
     @Test func hashesKeysAsTheServersDo() async throws {
@@ -193,7 +187,6 @@ extension RedisClient {
             guard case .message(let message) = try await events.next() else { return #expect(Bool(false)) }
             #expect(String(buffer: message.payload) == "from-\(index)")
         }
-        await client.close()
     }
 
     @Test func tellsWhatIsWrong() async throws {
@@ -216,7 +209,6 @@ extension RedisClient {
             $0.topology = .cluster(.init(seeds: [$0.address]))
         }
         #expect(try await clientError { try await nobody.connect() }?.code == .connectFailed)
-        await nobody.close()
     }
 
     @Test func speaksTLSToTheHostNamesThatAreAnnounced() async throws {
@@ -233,6 +225,5 @@ extension RedisClient {
         let client = RedisClient(configuration)
         for key in keys { try await client.execute(RESPCommand("SET", key, key)) }
         for key in keys { #expect(try await client.execute(RESPCommand("GET", key)).string == key) }
-        await client.close()
     }
 }

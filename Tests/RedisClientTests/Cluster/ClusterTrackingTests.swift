@@ -53,7 +53,6 @@ import Testing
         var last = await invalidations.next()
         if last != nil { last = await invalidations.next() }
         #expect(last == nil)
-        await other.close()
     }
 
     @Test func longPipelinesAreTrackedToo() async throws {
@@ -71,6 +70,5 @@ import Testing
         let transaction = [RESPCommand("MULTI"), RESPCommand("GET", "a"), RESPCommand("EXEC")]
         let refused = try await clientError { try await client.tracked.execute(pipeline: transaction) }
         #expect(refused?.code == .unsupportedCommand)
-        for client in [client, other] { await client.close() }
     }
 }

@@ -64,8 +64,6 @@ import Testing
         #expect(replies[0].error?.text == refusal)
         #expect(replies[1].string == "OK")
         #expect(log.lines == ["SET k 2"])
-        await client.close()
-        for server in [server, sentinel.server] { try await server.stop() }
     }
 
     /// Runs a pipeline on one server that refuses `SET k 1` three times.
@@ -119,8 +117,6 @@ import Testing
         let replies = try await client.execute(pipeline: commands(["SET hello 1", "SET foo 1", "PUBLISH c m"]))
         #expect(replies.map(\.string) == ["OK", "OK", "OK"])
         #expect(log.lines == ["SET hello 1", "SET foo 1", "PUBLISH c m"])
-        await client.close()
-        for server in [first, second] { try await server.stop() }
     }
 
     @Test func aMessageIsNotSentForWhatWasNotDoneInTime() async throws {
@@ -140,8 +136,6 @@ import Testing
             #expect(error.code == .timedOut)
         }
         #expect(!log.lines.contains("PUBLISH c m"))
-        await client.close()
-        for server in [first, second] { try await server.stop() }
     }
 
     @Test func whatIsReadBesideAWriteIsReadFromThePrimary() async throws {
@@ -164,8 +158,6 @@ import Testing
         #expect(replies.map(\.string) == ["primary", "primary", "replica", "primary"])
         let flushed = try await client.execute(pipeline: commands(["FLUSHALL", "GET k"]))
         #expect(flushed.map(\.string) == ["primary", "primary"])
-        await client.close()
-        for server in [primary, replica] { try await server.stop() }
     }
 
     @Test func aWatchThatIsLostIsTriedAgain() async throws {
@@ -188,8 +180,6 @@ import Testing
         let replies = try await client.withTransaction(watching: ["a"]) { _ in [RESPCommand("SET", "a", 1)] }
         #expect(replies?.map(\.string) == ["done"])
         #expect(watches.withLockedValue { $0 } == 3)
-        await client.close()
-        try await server.stop()
     }
 
     @Test func aTransactionBeginsOnAConnectionThatIsThere() async throws {
@@ -215,7 +205,5 @@ import Testing
         }
         #expect(replies?.map(\.string) == ["done"])
         #expect(begun.withLockedValue { $0 } == 1)
-        await client.close()
-        for server in [primary, demoted, sentinel.server] { try await server.stop() }
     }
 }

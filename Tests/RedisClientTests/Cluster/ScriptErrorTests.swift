@@ -39,8 +39,6 @@ import Testing
         runs += 4
         #expect(try await client.execute(RESPCommand("GET", "foo")).string == "\(runs)")
         #expect(stranger.acceptedCount == 0)
-        await client.close()
-        try await stranger.stop()
     }
 
     @Test func norIsItBelievedWhereTransactionsAreNotAllowed() async throws {
@@ -60,8 +58,6 @@ import Testing
         #expect(replies[0].error?.code == .noPermission && replies[1].error?.text == error)
         #expect(try await client.execute(RESPCommand("GET", "foo")).string == "1")
         #expect(stranger.acceptedCount == 0)
-        await client.close()
-        try await stranger.stop()
     }
 
     @Test func aScriptFollowsItsSlot() async throws {
@@ -105,7 +101,6 @@ import Testing
             }
         )
         #expect(try await client.execute(run(keys)).integer == 12)
-        for client in [client, leased] { await client.close() }
     }
 
     /// Whatever happens between the script and the question.
@@ -145,7 +140,6 @@ import Testing
         for caller in callers { caller.cancel() }
         for caller in callers { await caller.value }
         #expect(failures.withLockedValue { $0 } == [])
-        await client.close()
     }
 
     private static let known = RedisClient.Configuration.Address.hostname("h", port: 1)

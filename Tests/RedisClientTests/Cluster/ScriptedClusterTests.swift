@@ -26,7 +26,6 @@ import Testing
             owner.withLockedValue { $0 = host }
             #expect(try await client.execute(RESPCommand("GET", "a")).string == host)
         }
-        await client.close()
         for server in [first, second] { try await server.stop() }
     }
 
@@ -62,8 +61,6 @@ import Testing
         #expect((1...(1 + Int(seconds) * 2)).contains(refusals.withLockedValue { $0 }))
         // A connection that takes a second to make is a reason for one.
         #expect((1...(1 + Int(seconds))).contains(looks.withLockedValue { $0 }))
-        await client.close()
-        for server in [primary, replica] { try await server.stop() }
     }
 
     @Test func whatIsForAllPrimariesKeepsOffTheirSharedConnections() async throws {
@@ -73,7 +70,6 @@ import Testing
             let error = try await clientError { try await client.executeOnPrimaries(command) }
             #expect(error?.code == .unsupportedCommand)
         }
-        await client.close()
     }
 
     @Test(arguments: [false, true])
@@ -106,8 +102,6 @@ import Testing
         isUnknown.withLockedValue { $0 = true }
         let error = await #expect(throws: RESPError.self) { try await run() }
         #expect(error?.code == .noScript)
-        await client.close()
-        for server in [primary, replica] { try await server.stop() }
     }
 
     @Test func aNodeThatDoesNotTrackIsNotAskedToAtEachRead() async throws {
@@ -132,8 +126,6 @@ import Testing
         for _ in 0..<2 { #expect(try await client.tracked.execute(read).string == "OK") }
         #expect(try await client.tracked.execute(pipeline: [read, read]).map(\.string) == ["OK", "OK"])
         #expect(asked.withLockedValue { $0 } == ["TRACKING"])
-        await client.close()
-        try await server.stop()
     }
 
     @Test(arguments: [false, true])
@@ -159,8 +151,6 @@ import Testing
             for command in commands { replies.append(try await client.execute(command)) }
         }
         #expect(replies.dropFirst().map(\.string) == ["primary", "primary"])
-        await client.close()
-        for server in [primary, replica] { try await server.stop() }
     }
 
     @Test(arguments: [false, true])
@@ -183,8 +173,6 @@ import Testing
         }
         #expect(error?.code == .noScript)
         #expect(runs.withLockedValue { $0 } == 1)
-        await client.close()
-        try await primary.stop()
     }
 
     @Test func aScriptThatAReplicaDoesNotKnowDoesNotHurryAnotherNode() async throws {
@@ -213,8 +201,6 @@ import Testing
         // Half of the first pause at least.
         let times = asked.withLockedValue { $0 }
         #expect(times.count == 2 && times[1] - times[0] >= .milliseconds(2))
-        await client.close()
-        for server in [first, second, replica] { try await server.stop() }
     }
 
     /// A node that answers for the other half of the slots than that which a dead one has.
@@ -242,9 +228,7 @@ import Testing
             case "pipeline": #expect(try await client.execute(pipeline: [message])[0].integer == 1)
             default: #expect(try await client.withConnection { try await $0.execute(message) }.integer == 1)
             }
-            await client.close()
         }
-        try await server.stop()
     }
 
     @Test func oneNodeThatCanBeReachedIsAConnection() async throws {
@@ -252,9 +236,7 @@ import Testing
         for _ in 0..<20 {
             let client = ScriptedCluster.client(server.port)
             try await client.connect()
-            await client.close()
         }
-        try await server.stop()
     }
 
     @Test func aReadPassesADeadReplica() async throws {
@@ -269,9 +251,7 @@ import Testing
             let client = ScriptedCluster.client(primary.port, reads: .replicas) { $0.commandTimeout = .seconds(60) }
             let reply = isPipeline ? try await client.execute(pipeline: [read])[0] : try await client.execute(read)
             #expect(reply.string == "primary")
-            await client.close()
         }
-        try await primary.stop()
     }
 
     /// On different ways they would overtake each other.
@@ -305,8 +285,6 @@ import Testing
         try await second.stop()
         #expect(await eventually { (try? await client.execute(RESPCommand("PUBLISH", "foo", "m"))) != nil })
         #expect(heard.withLockedValue { $0.last } == "first foo")
-        await client.close()
-        try await first.stop()
     }
 
     @Test func silentNodesDoNotHideTheOthers() async throws {
@@ -343,8 +321,6 @@ import Testing
             (try? await client.execute(RESPCommand("GET", "a")))?.string == "new"
         }
         #expect(isFound)
-        await client.close()
-        for server in servers + [new, seed] { try await server.stop() }
     }
 
     @Test func noPrimaryIsCountedTwice() async throws {
@@ -371,9 +347,7 @@ import Testing
             for reply in try await client.execute(pipeline: pipeline) {
                 #expect(reply.string == "OK" || reply.integer == 5 || reply.array?.map(\.string) == ["b"], "\(reply)")
             }
-            await client.close()
         }
-        for server in [first, second] { try await server.stop() }
     }
 
     @Test func eachRefusalInAPipelineIsHeard() async throws {
@@ -393,8 +367,6 @@ import Testing
         // In the first half and in the second.
         let replies = try await client.execute(pipeline: [RESPCommand("GET", "b"), RESPCommand("GET", "a")])
         #expect(replies.map(\.string) == ["OK", "OK"])
-        await client.close()
-        for server in [first, second] { try await server.stop() }
     }
 
     @Test(arguments: [true, false])
@@ -419,8 +391,6 @@ import Testing
         let get = RESPCommand("GET", "a")
         let reply = try await isPipeline ? client.execute(pipeline: [get])[0] : client.execute(get)
         #expect(reply.string == "OK")
-        await client.close()
-        try await server.stop()
     }
 
     @Test func whereASlotHasGoneIsRemembered() async throws {
@@ -440,8 +410,6 @@ import Testing
         let client = ScriptedCluster.client(old.port)
         for _ in 0..<3 { #expect(try await client.execute(RESPCommand("GET", "a")).string == "new") }
         #expect(asked.withLockedValue { $0 } == 1)
-        await client.close()
-        for server in [old, new] { try await server.stop() }
     }
 
     @Test func aLeaseLearnsFromWhatItsCallerIsAnswered() async throws {
@@ -464,8 +432,6 @@ import Testing
         }
         #expect(try await ask().error?.code == .moved)
         #expect(try await ask().string == "new")
-        await client.close()
-        for server in [old, new] { try await server.stop() }
     }
 
     @Test func aReplicaThatAServerNamesIsWaitedFor() async throws {
@@ -488,7 +454,5 @@ import Testing
         ports.withLockedValue { $0 = [old.port, new.port] }
         let client = ScriptedCluster.client(old.port)
         #expect(try await client.execute(RESPCommand("GET", "a")).string == "new")
-        await client.close()
-        for server in [old, new] { try await server.stop() }
     }
 }

@@ -39,7 +39,6 @@ import Testing
         try migration.end()
         for reader in readers { #expect(try await reader.value.array?.map(\.string) == ["1", "2"]) }
         #expect(try looks() - before < 12)
-        await client.close()
     }
 
     @Test func transactionsWaitForTheirSlot() async throws {
@@ -61,7 +60,6 @@ import Testing
         // This one has not heard of it.
         #expect(try await increment(second) != nil)
         #expect(try await second.execute(RESPCommand("MGET", "{foo}a", "{foo}b")).array?.map(\.string) == ["3", "3"])
-        for client in [first, second] { await client.close() }
     }
 }
 

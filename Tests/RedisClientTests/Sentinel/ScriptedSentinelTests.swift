@@ -45,8 +45,6 @@ import Testing
         var told: [RedisConnectionEvent?] = []
         for _ in 0..<3 { told.append(await events.next()) }
         #expect(told == [.connected, .connected, .disconnected])
-        await client.close()
-        for server in [first, second, sentinel.server] { try await server.stop() }
     }
 
     /// Though the old one was to be tried again an hour later.
@@ -67,8 +65,6 @@ import Testing
         port.withLockedValue { $0 = second.port }
         sentinel.tell(from: first.port, to: second.port)
         guard case .resubscribed = try await events.next() else { return #expect(Bool(false), "not subscribed") }
-        await client.close()
-        for server in [second, sentinel.server] { try await server.stop() }
     }
 
     @Test func connectingGoesOnAtAnotherPrimary() async throws {
@@ -82,8 +78,6 @@ import Testing
         port.withLockedValue { $0 = next.port }
         try await connected
         #expect(next.acceptedCount == 1)
-        await client.close()
-        for server in [silent, next, sentinel.server] { try await server.stop() }
     }
 
     @Test(arguments: [true, false])
@@ -99,8 +93,6 @@ import Testing
         #expect(await eventually { silent.acceptedCount > 0 })
         connecting.cancel()
         #expect(try await connecting.value?.code == .cancelled)
-        await client.close()
-        try await silent.stop()
     }
 
     /// Two primaries, the first of which is one, and three sentinels.
@@ -149,11 +141,6 @@ import Testing
 
         /// How often the sentinels were asked; the first has been from the start.
         var looks: Int { sentinels[0].counts.looks }
-
-        func end() async {
-            await client.close()
-            for server in servers + sentinels.map(\.server) { try? await server.stop() }
-        }
     }
 
     @Test func anySentinelIsHeard() async throws {
@@ -170,7 +157,6 @@ import Testing
         for dead in [0, 1] { try await setup.sentinels[dead].server.stop() }
         setup.failOver(toldBy: [2])
         #expect(try await setup.isAt(expected[0]))
-        await setup.end()
     }
 
     @Test func whatAllSentinelsTellIsLookedIntoOnce() async throws {
@@ -191,7 +177,6 @@ import Testing
         // They are still listened to.
         setup.failOver(toldBy: [0, 1, 2])
         #expect(try await setup.isAt("first"))
-        await setup.end()
     }
 
     @Test func theFailoverOfAnotherPrimaryIsNoNews() async throws {
@@ -229,8 +214,6 @@ import Testing
         // Nobody listens there.
         let client = client([1, sentinel.server.port, 2])
         #expect(try await client.execute(RESPCommand("SET", "a", 1)).string == "here")
-        await client.close()
-        for server in [primary, sentinel.server] { try await server.stop() }
     }
 
     /// Not that the others cannot be reached.
@@ -239,8 +222,6 @@ import Testing
         // Nobody listens there.
         let client = client([1, sentinel.port, 2])
         #expect(try await clientError { try await client.connect() }?.code == .authenticationFailed)
-        await client.close()
-        try await sentinel.stop()
     }
 
     /// A name, or a proxy, may lead to each of the servers in turn.
@@ -261,7 +242,5 @@ import Testing
         let client = sentinel.client()
         #expect(try await client.execute(RESPCommand("SET", "a", 1)).string == "OK")
         #expect(connections.withLockedValue { $0 } == 2)
-        await client.close()
-        for server in [primary, sentinel.server] { try await server.stop() }
     }
 }

@@ -93,7 +93,6 @@ import Testing
         #expect(hasMoved)
         for round in 0..<200 { try await client.execute(RESPCommand("SET", "round", "new-\(round)")) }
         #expect(try setup.servers[third].command("GET round", password: "server") == "$7\r\nnew-199\r\n")
-        await client.close()
     }
 
     @Test func followsAFailoverThoughASentinelIsFrozen() async throws {
@@ -118,7 +117,6 @@ import Testing
         // The one that is frozen has not been waited for.
         #expect(try await writing.value - named < .seconds(4))
         setup.sentinels[2].resume()
-        await client.close()
     }
 
     @Test func tellsWhatIsWrong() async throws {
@@ -138,12 +136,10 @@ import Testing
             let error = try await clientError { try await client.connect() }
             #expect(error?.code == code)
             #expect(!"\(error, default: "")".contains("wrong-secret"))
-            await client.close()
         }
         let wrongForServer = try client(setup) { $0.password = "wrong-secret" }
         let error = try await clientError { try await wrongForServer.execute(RESPCommand("GET", "a")) }
         #expect(error?.code == .authenticationFailed)
-        await wrongForServer.close()
     }
 
     @Test func refusesAServerThatIsNoPrimary() async throws {
