@@ -44,7 +44,8 @@ public struct RESPError: Error, Sendable, Hashable {
 
     /// The leading word in capitals; ``Code/generic`` where the server sent none.
     ///
-    /// For a script it is that of the command which ended it; before Redis 7 that stands behind the place in the script.
+    /// For a script it is that of the command which was refused; before Redis 7 that stands behind the place in the script.
+    /// There, what a command fails with once it runs is generic.
     public var code: Code {
         let word = answer.utf8.prefix { $0 != UInt8(ascii: " ") }
         let isCode = !word.isEmpty && word.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x5F || $0 == 0x2D }

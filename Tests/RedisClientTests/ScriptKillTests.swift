@@ -52,7 +52,8 @@ import Testing
     @Test(arguments: [true, false])
     func thereIsNoConnectionYet(hasSentinel: Bool) async throws {
         let server = try await RedisServer.start(arguments: ["--busy-reply-threshold", "10"])
-        let sentinel = try await ScriptedSentinel.start { server.port }
+        let port = server.port
+        let sentinel = try await ScriptedSentinel.start { port }
         func change(_ configuration: inout RedisClient.Configuration) {
             configuration.database = hasSentinel ? 0 : 1
             configuration.clientSideCaching = !hasSentinel

@@ -24,6 +24,7 @@ import Testing
         subscription.cancel()
         #expect(try await command.value?.code == .cancelled)
         #expect(try await subscription.value?.code == .cancelled)
+        await client.close()
     }
 
     @Test("idle connections are closed here before the endpoint closes them")
@@ -45,6 +46,7 @@ import Testing
             let error = try await task.value
             #expect(error?.code == .cancelled && error?.mayHaveExecuted == mayHaveExecuted)
         }
+        await client.close()
     }
 
     @Test("so may what is overdue")
@@ -86,6 +88,7 @@ import Testing
         write.cancel()
         let error = try await write.value
         #expect(error?.code == .cancelled && error?.mayHaveExecuted == false)
+        await client.close()
     }
 
     @Test("C10: closing does not wait long for a service that never answers", arguments: [true, false])

@@ -298,5 +298,6 @@ import Testing
             _ = subscription
         }
         #expect(await eventually { standIn.openCount == 0 })
+        await client.close()
     }
 }

@@ -15,6 +15,7 @@ extension FlightRunner {
                 outcome = try await lease(.force(invalidation, cooldown: cooldown))
             } catch {
                 try Self.rethrowCancellation(error)
+                held = withoutStored(held, after: error)
                 let refusal = (error as? CacheError).flatMap { $0.isFinal ? $0 : nil }
                 let outcome = try await forceWithoutStore(invalidation, held: held, isToldLater: refusal == nil)
                 guard let refusal, case .answered(var answer) = outcome else { return outcome }

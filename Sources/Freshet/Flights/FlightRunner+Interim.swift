@@ -44,8 +44,8 @@ extension FlightRunner {
             desk.checkedInterim(id, held, entry.map { cached($0, in: tier) }, of: entry?.generation)
         } catch {
             if !(error is CancellationError) { tools.noteStoreError(error, .read) }
-            let answer = cached(held.unverified(at: tools.spawner.now()), in: .l1)
-            desk.checkedInterim(id, held, answer, of: held.generation)
+            let kept = withoutStored(held, after: error)?.unverified(at: tools.spawner.now())
+            desk.checkedInterim(id, held, kept.map { cached($0, in: .l1) }, of: held.generation)
         }
     }
 }

@@ -21,6 +21,7 @@ extension FlightRunner {
                 outcome = try await lease(purpose)
             } catch {
                 try Self.rethrowCancellation(error)
+                known = withoutStored(known, after: error)
                 if let fallback {
                     // Whoever came after an invalidation, of which another process has told, waits here too.
                     guard desk.mayKeep(id, of: fallback.basis?.generation) else {
@@ -89,8 +90,8 @@ extension FlightRunner {
         } catch {
             note(noLease: error)
             tools.noteStoreError(error, .lease)
-            let known = error as? CacheError
-            if known.map({ !$0.isUnsent && $0.code != .storeRejected && $0.refusal == nil }) ?? true {
+            let isRefused = (error as? CacheError).map { $0.isUnsent || $0.code == .storeRejected || $0.refusal != nil }
+            if !(isRefused ?? false) {
                 tools.backlog.giveUpMeanwhile(request.token, of: field.key, heldFor: leaseTime)
             }
             try Task.checkCancellation()

@@ -34,7 +34,7 @@ struct FlightRunner: Sendable {
             } catch {
                 try Self.rethrowCancellation(error)
                 tools.noteStoreError(error, .read)
-                return try await goOnWithoutStore(isTaken: (error as? CacheError)?.isOfKey ?? false)
+                return try await goOnWithoutStore(withoutStored(tools.l1.entry(field.key), after: error))
             }
             tools.note(snapshot, of: field)
             guard let stored = decoded(snapshot, held: held, askedAt: askedAt) else {
@@ -61,14 +61,17 @@ struct FlightRunner: Sendable {
         return try await load(.read, known: held, basis: basis, orElse: held)
     }
 
+    /// What goes on though the store gave an error: not what it held where it is not away, but has under the key what is
+    /// none of the field's values. That is gone, as if it had been deleted.
+    func withoutStored(_ held: Entry?, after error: any Error) -> Entry? {
+        guard let held, held.wasStored, (error as? CacheError)?.isOfKey ?? false else { return held }
+        desk.keep(id) { $0.drop(field.key) }
+        return nil
+    }
+
     /// The store is away: what L1 holds by now goes on, since it has heard what was invalidated meanwhile.
-    ///
-    /// - Parameter isTaken: whether it is not away, but holds something else under the key by now. What it held is gone,
-    ///   as if it had been deleted.
-    private func goOnWithoutStore(isTaken: Bool) async throws -> FlightOutcome {
-        if isTaken, tools.l1.entry(field.key)?.generation != nil { desk.keep(id) { $0.drop(field.key) } }
+    private func goOnWithoutStore(_ held: Entry?) async throws -> FlightOutcome {
         let now = tools.spawner.now()
-        let held = tools.l1.entry(field.key)
         let unverified = held?.unverified(at: now)
         let isHeld = desk.keep(id, of: held?.generation) { l1 in
             if let unverified, unverified.freshUntil > now { l1.hold(unverified, of: field.key) }

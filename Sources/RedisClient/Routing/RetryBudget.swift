@@ -3,8 +3,8 @@ import RESP
 
 /// How often one call may be sent again, and with which pauses.
 ///
-/// Redirections and lost connections are counted, anew after each wait; what was never sent, and waiting for a server that
-/// says it will be ready, or that cannot be connected to, is bounded by the call's deadline alone.
+/// Redirections and lost connections are counted, anew after a server asked to wait; what was never sent, and waiting for
+/// a server that says it will be ready, or that cannot be connected to, is bounded by the call's deadline alone.
 struct RetryBudget {
     private static let limit = 16
     /// So many are followed at once; more mean that the nodes disagree for the moment.
@@ -27,9 +27,9 @@ struct RetryBudget {
         return passes > Self.immediate ? backoff.next() : .zero
     }
 
-    mutating func wait() -> TimeAmount {
-        // Redis before 7 sends commands for keys that are on both sides of a move on, and there they are to wait.
-        moves = 0
-        return backoff.next()
-    }
+    mutating func wait() -> TimeAmount { backoff.next() }
+
+    /// A server asks to wait. Redis before 7 sends commands for keys that are on both sides of a move on, and there they
+    /// are to wait.
+    mutating func arrived() { moves = 0 }
 }

@@ -532,6 +532,41 @@ struct StoreOutageTests {
         for node in nodes { #expect(try await node.value(of: fleet.field) == "v4") }
     }
 
+    @Test("so is it while the store was away")
+    func anotherTypeMeanwhile() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let (node, store) = try await fleet.faultyNode()
+        #expect(try await node.value(of: fleet.field) == "v1")
+        store.inject(.fail(Self.away))
+        await fleet.spawner.advance(by: .seconds(3))
+        #expect(try await node.value(of: fleet.field) == "v1")
+        _ = try await fleet.store.del(["agents_list"])
+        _ = try await fleet.store.hset("agents_list", ["a": ByteBuffer(string: "b")])
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(30))
+        #expect(try await node.value(of: fleet.field) == "v2")
+    }
+
+    @Test("nor does it answer readers while a forced load goes on")
+    func anotherTypeForced() async throws {
+        let fleet = Fleet(ttl: .seconds(600)) { $0.staleWhileRevalidate = .seconds(600) }
+        let node = try await fleet.node()
+        let first = fleet.spawner.task { try await node.value(of: fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "v1")
+        #expect(try await first.value == "v1")
+        _ = try await fleet.store.del(["agents_list"])
+        _ = try await fleet.store.hset("agents_list", ["a": ByteBuffer(string: "b")])
+        await fleet.spawner.settle()
+        let refresh = fleet.spawner.task { try await node.refresh(fleet.field).value }
+        try await fleet.source.waitForLoads(2)
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
+        for _ in 0..<5 { await fleet.spawner.advance(by: .seconds(1)) }
+        fleet.source.end(2, value: "v2")
+        #expect(try await reader.value == "v2")
+        #expect((await errorOf { try await refresh.value } as? CacheError)?.code == .storeRejected)
+    }
+
     @Test("C3: a lease that is granted after its flight was given up is given back then, not before")
     func grantedLate() async throws {
         let fleet = Fleet()

@@ -72,6 +72,9 @@ final class Entry: Sendable {
         return EntryRead.Known(generation: generation, digest: payload.digest)
     }
 
+    /// Whether the store has held it.
+    var wasStored: Bool { begunAt == nil }
+
     func age(at now: MonotonicInstant) -> Duration { now - loadedAt }
 
     /// Its place in the table of ``Freshness``.
