@@ -107,13 +107,22 @@ final class StoreBacklog: Sendable {
         let lease = GivenUpLease(key: key, token: token, end: spawner.now() + limit)
         let result = await spawner.outliving { try await self.store.releaseEntry(key, token: token) }
         guard case .failure(let error) = result, (error as? CacheError)?.isFinal != true else { return }
-        state.withLockedValue { $0.leases.append(lease) }
-        startReplay()
+        giveUpLater(lease)
     }
 
-    /// The same after the store has failed, for callers who do not wait for it to fail once more.
+    /// The same after the store has failed, for callers who do not wait for it to fail once more: now, and a moment later
+    /// again, since a release may overtake the request, which is still on its way.
     func giveUpMeanwhile(_ token: String, of key: String, heldFor limit: Duration) {
-        spawner.spawn { await self.giveUp(token, of: key, heldFor: limit) }
+        let lease = GivenUpLease(key: key, token: token, end: spawner.now() + limit)
+        spawner.spawn {
+            try? await self.store.releaseEntry(key, token: token)
+            self.giveUpLater(lease)
+        }
+    }
+
+    private func giveUpLater(_ lease: GivenUpLease) {
+        state.withLockedValue { $0.leases.append(lease) }
+        startReplay()
     }
 
     /// Whether the store could not be told of an invalidation, and has not been since.

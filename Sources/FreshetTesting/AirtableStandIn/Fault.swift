@@ -23,6 +23,8 @@ extension AirtableStandIn {
         case rateLimit
         /// Says 200 and sends an answer that has the wrong types.
         case wrongTypes
+        /// Says that there is a next page, always the same.
+        case circle
     }
 }
 

@@ -74,7 +74,7 @@ extension AirtableStandIn {
             throw StandInError.rateLimited
         case .delay(let time): try await spawner.sleep(for: time)
         case .hang: try await Self.hang()
-        case .cut, .stall, .html, .garbage, .truncated, .wrongTypes, nil: return
+        case .cut, .stall, .html, .garbage, .truncated, .wrongTypes, .circle, nil: return
         }
     }
 
@@ -87,6 +87,7 @@ extension AirtableStandIn {
         case .html: return response(status: 200, json: nil)
         case .garbage: return response(status: 200, type: "application/json", ByteBuffer(string: "\u{1}]{\u{2}"))
         case .wrongTypes: return response(status: 200, json: ["records": ["id": 7], "offset": 3])
+        case .circle: return response(status: 200, json: ["records": [], "offset": "itrRound/recRound"])
         case .truncated:
             let whole = try StoredJSON.encode(page)
             let half = whole.getSlice(at: whole.readerIndex, length: whole.readableBytes / 2) ?? ByteBuffer()

@@ -567,23 +567,30 @@ struct StoreOutageTests {
         #expect((await errorOf { try await refresh.value } as? CacheError)?.code == .storeRejected)
     }
 
-    @Test("C3: a lease that is granted after its flight was given up is given back then, not before")
-    func grantedLate() async throws {
-        let fleet = Fleet()
+    @Test(
+        "C3: a lease that is granted after its flight was given up, or after the store's time limit, is given back then",
+        arguments: [true, false]
+    )
+    func grantedLate(isCancelled: Bool) async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
         let (node, store) = try await fleet.faultyNode()
         store.inject(.hang, into: [.lease])
         let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
         try await waitUntil("the request") { store.hangingCalls == 1 }
-        reader.cancel()
-        #expect(await errorOf { try await reader.value } is CancellationError)
-        await fleet.spawner.settle()
+        if isCancelled {
+            reader.cancel()
+            #expect(await errorOf { try await reader.value } is CancellationError)
+            await fleet.spawner.settle()
+        } else {
+            await fleet.spawner.advance(by: .milliseconds(600))
+            #expect(try await reader.value == "v1")
+        }
         store.recover()
-        await fleet.spawner.settle()
+        await fleet.spawner.advance(by: isCancelled ? .zero : .seconds(1))
         let other = try await fleet.node()
         let next = fleet.spawner.task { try await other.value(of: fleet.field) }
-        try await fleet.source.waitForLoads(1)
-        fleet.source.end(1, value: "v1")
-        #expect(try await next.value == "v1")
+        try await fleet.source.waitForLoads(isCancelled ? 1 : 2)
+        #expect(try await next.value == (isCancelled ? "v1" : "v2"))
     }
 
     @Test("C5: what ends while a slow store is told of a failure is not served after it")
