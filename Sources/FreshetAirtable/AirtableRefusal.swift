@@ -1,6 +1,7 @@
 import Foundation
 import Freshet
 import NIOCore
+import SourceHTTP
 
 /// The cause of an error that lasts until somebody corrects the token, the ids or the query.
 package struct AirtableMistake: Error {}
@@ -96,10 +97,4 @@ struct AirtableRefusal {
 extension String {
     /// A proxy on the way may repeat in its answer what it was sent.
     func hiding(_ token: String) -> String { replacingOccurrences(of: token, with: "…", options: .caseInsensitive) }
-
-    /// Without control characters, and no longer than that: fit for a log line.
-    func printable(_ limit: Int) -> String {
-        let characters = unicodeScalars.lazy.map { $0.properties.generalCategory == .control ? " " : Character($0) }
-        return String(characters.prefix(limit))
-    }
 }

@@ -149,8 +149,7 @@ extension HTTPSource {
         let type = (response.headers.first(name: "content-type") ?? "").prefix { $0 != ";" && $0 != " " }.lowercased()
         // Many servers of plain files call JSON text.
         guard ["", "application/json", "text/json", "text/plain"].contains(type) || type.hasSuffix("+json") else {
-            let shown = String(type.unicodeScalars.prefix(100))
-            throw CacheError(.sourceFailed, "\(asked.name) answered with \(shown), not with JSON")
+            throw CacheError(.sourceFailed, "\(asked.name) answered with \(type.printable(100)), not with JSON")
         }
         let body: ByteBuffer
         do {
