@@ -23,7 +23,7 @@ extension AirtableStandIn {
         case rateLimit
         /// Says 200 and sends an answer that has the wrong types.
         case wrongTypes
-        /// Says that there is a next page, always the same.
+        /// Says that the page that was asked for is the next one, too.
         case circle
     }
 }

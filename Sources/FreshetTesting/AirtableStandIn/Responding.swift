@@ -33,7 +33,7 @@ extension AirtableStandIn {
         let page = try state.withLockedValue { state in
             try state.page(base: base, table: table, list, at: spawner.now())
         }
-        return try response(to: fault, page: page)
+        return try response(to: fault, page: page, offset: list.offset)
     }
 
     /// `/v0/{base}/{table}`, with `/listRecords` for POST.
@@ -82,12 +82,12 @@ extension AirtableStandIn {
         try await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(86_400)) }
     }
 
-    private func response(to fault: Fault?, page: JSONValue) throws -> Response {
+    private func response(to fault: Fault?, page: JSONValue, offset: String?) throws -> Response {
         switch fault {
         case .html: return response(status: 200, json: nil)
         case .garbage: return response(status: 200, type: "application/json", ByteBuffer(string: "\u{1}]{\u{2}"))
         case .wrongTypes: return response(status: 200, json: ["records": ["id": 7], "offset": 3])
-        case .circle: return response(status: 200, json: ["records": [], "offset": "itrRound/recRound"])
+        case .circle: return response(status: 200, json: ["records": [], "offset": .string(offset ?? "")])
         case .truncated:
             let whole = try StoredJSON.encode(page)
             let half = whole.getSlice(at: whole.readerIndex, length: whole.readableBytes / 2) ?? ByteBuffer()

@@ -589,7 +589,7 @@ struct StoreOutageTests {
         await fleet.spawner.advance(by: isCancelled ? .zero : .seconds(1))
         let other = try await fleet.node()
         let next = fleet.spawner.task { try await other.value(of: fleet.field) }
-        try await fleet.source.waitForLoads(isCancelled ? 1 : 2)
+        try await waitUntil("the load") { fleet.source.loads == (isCancelled ? 1 : 2) }
         #expect(try await next.value == (isCancelled ? "v1" : "v2"))
     }
 
