@@ -31,5 +31,5 @@ struct RetryBudget {
 
     /// A server asks to wait. Redis before 7 sends commands for keys that are on both sides of a move on, and there they
     /// are to wait.
-    mutating func arrived() { moves = 0 }
+    mutating func countAnew() { moves = 0 }
 }

@@ -103,7 +103,7 @@ struct Attempts {
             return redirect
         case .wait(let reason):
             if executor.router.turnedAway(by: node, reason, fromReplica: fromReplica) { return nil }
-            budget.arrived()
+            budget.countAnew()
             try await wait(orThrow: error)
             return nil
         }

@@ -407,7 +407,7 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
     @Test func redirectionsBetweenWaitsAreNotCounted() {
         var budget = RetryBudget()
         for _ in 0..<50 {
-            budget.arrived()
+            budget.countAnew()
             #expect(budget.wait() > .zero)
             #expect(budget.move() == .zero)
         }
