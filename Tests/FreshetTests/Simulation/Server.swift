@@ -9,7 +9,7 @@ final class Server: ForwardingStore {
 
     private let store: MemoryStore
     private let subscribers = NIOLockedValueBox<[Channel]>([])
-    /// Those who have read since the last write.
+    /// Those who have read the key since it was last written.
     private let watchers = NIOLockedValueBox<[Channel]>([])
 
     init(_ spawner: any Spawner) { store = MemoryStore(spawner: spawner) }
@@ -21,12 +21,13 @@ final class Server: ForwardingStore {
         _ body: @escaping @Sendable (any CacheStore) async throws -> Value
     ) async throws -> Value {
         let value = try await body(store)
-        switch operation {
-        case .set, .del: tellWritten(World.key)
-        case .read: watch()
-        default: break
-        }
+        if operation == .set || operation == .del { tellWritten(World.key) }
         return value
+    }
+
+    func readEntry(_ key: String, _ request: EntryRead) async throws -> EntrySnapshot {
+        defer { watch(key) }
+        return try await store.readEntry(key, request)
     }
 
     func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws {
@@ -37,7 +38,7 @@ final class Server: ForwardingStore {
 
     func leaseEntry(_ key: String, _ request: LeaseRequest) async throws -> LeaseOutcome {
         let outcome = try await store.leaseEntry(key, request)
-        defer { watch() }
+        defer { watch(key) }
         if case .force(let invalidation, _) = request.purpose, case .granted = outcome {
             if invalidation == .remove { tellWritten(key) }
             await publish(key, .invalidated(invalidation))
@@ -51,12 +52,12 @@ final class Server: ForwardingStore {
             tellWritten(key)
             await publish(key, .filled(under: lease.mark))
         }
-        watch()
+        watch(key)
         return outcome
     }
 
-    private func watch() {
-        guard let caller = Self.caller else { return }
+    private func watch(_ key: String) {
+        guard key == World.key, let caller = Self.caller else { return }
         watchers.withLockedValue { watchers in
             if !watchers.contains(where: { $0 === caller }) { watchers.append(caller) }
         }
@@ -64,6 +65,7 @@ final class Server: ForwardingStore {
 
     /// Tells each but who wrote, and once.
     private func tellWritten(_ key: String) {
+        guard key == World.key else { return }
         let told = watchers.withLockedValue { watchers in
             defer { watchers = [] }
             return watchers

@@ -49,6 +49,14 @@ extension World {
         }
     }
 
+    func crowd(until end: MonotonicInstant) async {
+        while spawner.now() < end {
+            try? await spawner.sleep(for: chance.time(upTo: .seconds(1)))
+            let node = chance.pick(nodes)
+            _ = try? await node.fields.read(node.neighbour)
+        }
+    }
+
     func changeMoods(until end: MonotonicInstant) async {
         var moods: [SimulatedSource.Mood] = [.failing, .slow, .stuck, .empty]
         // Whoever wants what is not kept loads for himself.

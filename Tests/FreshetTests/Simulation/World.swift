@@ -10,6 +10,7 @@ struct World {
         let number: Int
         let fields: FieldCache
         let field: Field<Int>
+        let neighbour: Field<Int>
         let link: Link
         let channel: Channel
         let run: SpawnedTask
@@ -31,6 +32,8 @@ struct World {
     let isQuiet: Bool
     let hasBackplane: Bool
     let isOrdered: Bool
+    /// Whether there is one place for the loads of all fields, and another field that takes it.
+    let isCrowded: Bool
     private let running = NIOLockedValueBox<[Node]>([])
 
     init(seed: UInt64) {
@@ -46,6 +49,7 @@ struct World {
         isQuiet = chance.percent(30)
         hasBackplane = chance.percent(80)
         isOrdered = chance.percent(70)
+        isCrowded = chance.percent(30)
     }
 
     private static func policy(_ chance: Chance) -> FieldPolicy {
@@ -75,6 +79,7 @@ struct World {
             var tasks = (0..<5).map { _ in spawner.spawn { await askAgainAndAgain(until: end) } }
             tasks.append(spawner.spawn { await changeMoods(until: end) })
             if hasTrouble { tasks.append(spawner.spawn { await makeTrouble(until: end) }) }
+            if isCrowded { tasks.append(spawner.spawn { await crowd(until: end) }) }
             if !isCalm { tasks.append(spawner.spawn { await interfere(until: end) }) }
             for task in tasks { await task.wait() }
             try? await spawner.sleep(for: .seconds(90))
@@ -107,19 +112,34 @@ struct World {
         let link = Link(to: server, beside: channel, on: spawner, isOrdered: isOrdered)
         let logger = Logger(label: "node") { _ in SwiftLogNoOpLogHandler() }
         let field = Field<Int>("agents", key: Self.key, policy: policy) { try await source.load($0, on: number) }
+        let neighbour = Field<Int>("neighbour", ttl: .milliseconds(1)) {
+            try await spawner.sleep(for: chance.time(upTo: .milliseconds(800)))
+            return 0
+        }
+        var configuration = FieldCache.Configuration()
+        if isCrowded { configuration.maxConcurrentLoads = 1 }
         let cache = CacheService(store: link, spawner: clock, logger: logger)
         do {
             try await cache.initialize()
             let fields = FieldCache(
                 cache: cache,
-                catalog: try FieldCatalog([field]),
+                catalog: try FieldCatalog([field, neighbour]),
+                configuration: configuration,
                 backplane: hasBackplane ? channel : nil,
                 spawner: clock,
                 logger: logger
             )
             if hasBackplane { server.subscribe(channel) }
             let run = spawner.spawn { try? await fields.run() }
-            let node = Node(number: number, fields: fields, field: field, link: link, channel: channel, run: run)
+            let node = Node(
+                number: number,
+                fields: fields,
+                field: field,
+                neighbour: neighbour,
+                link: link,
+                channel: channel,
+                run: run
+            )
             running.withLockedValue { nodes in
                 nodes.removeAll { $0.number == old?.number }
                 nodes.append(node)
