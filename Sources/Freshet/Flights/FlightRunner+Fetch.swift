@@ -5,15 +5,21 @@ extension FlightRunner {
     ///
     /// - Parameters:
     ///   - lease: nil where the store is away; what is loaded stays in this process then.
+    ///   - purpose: of the next lease, where this one comes before there is a place for the load.
     ///   - known: what the key held when the load began.
     ///   - basis: what the store showed then, if it was there.
     ///   - failures: how many loads in a row have failed, as the store remembers it.
     func fetch(
         under lease: Lease?,
+        orLater purpose: LeaseRequest.Purpose = .renew,
         known: Entry?,
         basis: LoadBasis? = nil,
-        failures: Int? = nil
+        failures: Int? = nil,
+        in place: LoadPermit? = nil
     ) async throws -> FlightOutcome {
+        guard let place = place ?? tools.limiter.take(for: id) else {
+            return try await fetchLater(than: lease, purpose, known, basis)
+        }
         let begunAt = tools.spawner.now()
         desk.begin(id, under: lease?.generation)
         // A schedule says nothing of when somebody reads.
@@ -25,13 +31,8 @@ extension FlightRunner {
             isForced: isForced
         )
         do {
-            let load = SourceLoad(tools: tools, desk: desk, field: field, flight: id)
+            let load = SourceLoad(tools: tools, desk: desk, field: field, flight: id, place: place)
             return try await commit(try await load.run(context), lease, known, freshness, basis, begunAt)
-        } catch let refusal as SourceLoad.NotBegun {
-            tools.note(.notBegun, of: field, since: begunAt)
-            if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
-            if isForced { tools.forgetForcedLoad(of: field) }
-            return try await notBegun(refusal.error, known)
         } catch let error as CacheError {
             return await fail(with: error, lease, known, failures ?? 0, begunAt)
         } catch {
@@ -42,11 +43,31 @@ extension FlightRunner {
         }
     }
 
-    /// A load that got no place may have waited for long: what there was is held against the store once more.
-    private func notBegun(_ error: CacheError, _ known: Entry?) async throws -> FlightOutcome {
-        guard let kept = kept(known) else { return .failed(error, kept: nil) }
+    /// Waits for a place without the lease. A load that waits for the lease has a place, and may wait on; one that waited
+    /// for a place with a lease in its hand could wait for a load that waits for that lease.
+    private func fetchLater(
+        than lease: Lease?,
+        _ purpose: LeaseRequest.Purpose,
+        _ known: Entry?,
+        _ basis: LoadBasis?
+    ) async throws -> FlightOutcome {
+        if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
+        let place: LoadPermit
         do {
-            return try await storedInstead(of: error, beside: kept) ?? .failed(error, kept: nil)
+            place = try await tools.place(for: field, flight: id)
+        } catch {
+            if desk.isForced(id) { tools.forgetForcedLoad(of: field) }
+            guard let refusal = error as? FlightTools.NoPlace else { throw error }
+            return try await notBegun(refusal.error, known)
+        }
+        guard lease != nil else { return try await fetch(under: nil, known: known, basis: basis, in: place) }
+        return try await load(purpose, known: known, basis: basis, in: place)
+    }
+
+    /// A load that got no place may have waited for long: what there is by now is what the store says.
+    private func notBegun(_ error: CacheError, _ known: Entry?) async throws -> FlightOutcome {
+        do {
+            return try await storedInstead(of: error, beside: kept(known)) ?? .failed(error, kept: nil)
         } catch {
             try Self.rethrowCancellation(error)
             tools.noteStoreError(error, .read)
@@ -54,7 +75,7 @@ extension FlightRunner {
         // The store is away: what L1 holds by now has heard what was invalidated meanwhile.
         let now = tools.spawner.now()
         let held = tools.l1.entry(field.key)?.unverified(at: now)
-        return .failed(error, kept: self.kept(held), until: now + tools.trust.window)
+        return .failed(error, kept: kept(held), until: now + tools.trust.window)
     }
 
     /// An outcome, or what the store has by now, if that is better.

@@ -51,7 +51,13 @@ extension FlightRunner {
         let late = answerMeanwhile(with: stale, in: tier(of: stale, in: snapshot), after: invalidation)
         defer { late?.cancel() }
         let basis = LoadBasis(snapshot, seenAt: askedAt)
-        let landed = try await fetch(under: lease, known: stale, basis: basis, failures: snapshot.failure?.count)
+        let landed = try await fetch(
+            under: lease,
+            orLater: .force(invalidation, cooldown: .zero),
+            known: stale,
+            basis: basis,
+            failures: snapshot.failure?.count
+        )
         checkOnceMore(after: landed)
         return landed
     }

@@ -4,14 +4,16 @@ extension FlightRunner {
     /// - Parameters:
     ///   - basis: what the store showed before, if it was there.
     ///   - fallback: what will do where the store gives no leave.
+    ///   - place: among the loads that run at once, where it has been waited for.
     func load(
         _ purpose: LeaseRequest.Purpose,
         known: Entry?,
         basis: LoadBasis?,
-        orElse fallback: Entry? = nil
+        orElse fallback: Entry? = nil,
+        in place: LoadPermit? = nil
     ) async throws -> FlightOutcome {
         var (purpose, known, basis) = (purpose, known, basis)
-        var hasWaited = false
+        var hasWaited = place != nil
         var attempts = 0
         var wait = leaseWait()
         while true {
@@ -25,11 +27,11 @@ extension FlightRunner {
                 if let fallback {
                     // Whoever came after an invalidation, of which another process has told, waits here too.
                     guard desk.mayKeep(id, of: fallback.basis?.generation) else {
-                        return try await fetch(under: nil, known: nil)
+                        return try await fetch(under: nil, known: nil, in: place)
                     }
                     if !desk.wantsMore(id, than: fallback) { return .answered(cached(fallback, in: .l1)) }
                 }
-                return try await fetch(under: nil, known: known, basis: basis)
+                return try await fetch(under: nil, known: known, basis: basis, in: place)
             }
             basis = LoadBasis(outcome.snapshot, seenAt: askedAt)
             switch outcome {
@@ -42,7 +44,14 @@ extension FlightRunner {
                     guard believes(stored, &attempts) else { continue }
                     return answer(with: stored)
                 }
-                return try await fetch(under: lease, known: stored, basis: basis, failures: snapshot.failure?.count)
+                return try await fetch(
+                    under: lease,
+                    orLater: purpose,
+                    known: stored,
+                    basis: basis,
+                    failures: snapshot.failure?.count,
+                    in: place
+                )
             case .fresh(let snapshot), .notDue(let snapshot):
                 if let entry = decoded(snapshot, held: known, askedAt: askedAt)?.entry {
                     guard believes(entry, &attempts) else { continue }

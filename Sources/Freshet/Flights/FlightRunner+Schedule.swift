@@ -1,8 +1,10 @@
 extension FlightRunner {
     /// Asks for the load of a slot, and runs it where that is this process's turn.
     func refresh(_ slot: ScheduledSlot, clock: StoreClock) async -> SlotAnswer {
-        let askedAt = tools.spawner.now()
         do {
+            // Before the lease, which another process with a free place may have meanwhile.
+            let place = try await tools.place(for: field, flight: id)
+            let askedAt = tools.spawner.now()
             try await tools.backlog.flush(field.key)
             let outcome = try await lease(.scheduled(slot))
             clock.set(to: outcome.snapshot.time)
@@ -15,7 +17,8 @@ extension FlightRunner {
                     under: lease,
                     known: known,
                     basis: basis,
-                    failures: snapshot.failure?.count
+                    failures: snapshot.failure?.count,
+                    in: place
                 )
                 return if case .failed = result { .failed(pause: failurePause) } else { .loaded }
             case .held(let snapshot): return .held(for: snapshot.leaseFor ?? .zero)
@@ -23,6 +26,8 @@ extension FlightRunner {
             case .notDue(let snapshot): return slot.isIdle(snapshot) ? .idle : .notDue
             case .fresh, .coolingDown: return .notDue
             }
+        } catch is FlightTools.NoPlace {
+            return .failed(pause: failurePause)
         } catch {
             return .unavailable
         }

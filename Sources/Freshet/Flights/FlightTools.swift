@@ -115,6 +115,28 @@ final class FlightTools: Sendable {
         return failures.withLockedValue { $0.failure(of: field.key, at: now) }
     }
 
+    /// Waits for a place among the loads that run at once, until the field's hard deadline.
+    ///
+    /// - Throws: ``NoPlace``; `CancellationError`.
+    func place(for field: AnyField, flight: FlightID? = nil) async throws -> LoadPermit {
+        if let free = limiter.take(for: flight) { return free }
+        let cameAt = spawner.now()
+        let refusal = CacheError(.overloaded, "too many loads are under way: '\(field.name)' had no time")
+        do {
+            return try await withDeadline(field.policy.hardDeadline, on: spawner, orThrow: refusal) { [limiter] in
+                try await limiter.acquire(for: flight)
+            }
+        } catch let error as CacheError {
+            note(.notBegun, of: field, since: cameAt)
+            throw NoPlace(error: error)
+        }
+    }
+
+    /// No place came free in time: the source was not asked, and nothing is known of it.
+    struct NoPlace: Error {
+        let error: CacheError
+    }
+
     func timedOut(_ field: AnyField) -> CacheError {
         CacheError(.sourceTimedOut, "no answer for '\(field.name)' within \(field.policy.hardDeadline)")
     }

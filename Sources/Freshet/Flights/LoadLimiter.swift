@@ -10,6 +10,12 @@ final class LoadLimiter: Sendable {
         var lastTicket: UInt64 = 0
         var queue: [Place] = []
         var hurried: Set<FlightID> = []
+
+        mutating func take(for flight: FlightID?) -> Bool {
+            guard free > 0 || flight.map(hurried.contains) ?? false else { return false }
+            free -= 1
+            return true
+        }
     }
 
     private struct Place {
@@ -38,7 +44,15 @@ final class LoadLimiter: Sendable {
     /// The flight has landed.
     func forget(_ flight: FlightID) { state.withLockedValue { _ = $0.hurried.remove(flight) } }
 
-    fileprivate func acquire(_ flight: FlightID?) async throws {
+    /// A place, if one is free.
+    func take(for flight: FlightID?) -> LoadPermit? {
+        state.withLockedValue { $0.take(for: flight) } ? LoadPermit(self) : nil
+    }
+
+    /// Waits for a place.
+    ///
+    /// - Throws: `CancellationError`.
+    func acquire(for flight: FlightID?) async throws -> LoadPermit {
         let ticket = state.withLockedValue { state in
             state.lastTicket += 1
             return state.lastTicket
@@ -47,10 +61,7 @@ final class LoadLimiter: Sendable {
             try await withUnsafeThrowingContinuation { waiter in
                 let result: Result<Void, any Error>? = state.withLockedValue { state in
                     if Task.isCancelled { return .failure(CancellationError()) }
-                    if state.free > 0 || flight.map(state.hurried.contains) ?? false {
-                        state.free -= 1
-                        return .success(())
-                    }
+                    if state.take(for: flight) { return .success(()) }
                     state.queue.append(Place(ticket: ticket, flight: flight, waiter: waiter))
                     return nil
                 }
@@ -62,6 +73,7 @@ final class LoadLimiter: Sendable {
             }
             place?.waiter.resume(throwing: CancellationError())
         }
+        return LoadPermit(self)
     }
 
     fileprivate func release() {
@@ -75,40 +87,21 @@ final class LoadLimiter: Sendable {
     }
 }
 
-/// A place among the loads that run at once. It is given back once, by whoever comes first.
+/// A place among the loads that run at once. It is given back once: early, or with its last reference.
 final class LoadPermit: Sendable {
-    private enum Phase { case wanted, held, over }
-
     private let limiter: LoadLimiter
-    private let phase = NIOLockedValueBox(Phase.wanted)
+    private let isHeld = NIOLockedValueBox(true)
 
-    init(_ limiter: LoadLimiter) { self.limiter = limiter }
+    fileprivate init(_ limiter: LoadLimiter) { self.limiter = limiter }
 
-    /// Waits for the place.
-    ///
-    /// - Throws: `CancellationError`, also where it has been given back meanwhile.
-    func acquire(for flight: FlightID?) async throws {
-        try await limiter.acquire(flight)
-        let isWanted = phase.withLockedValue { phase in
-            guard phase == .wanted else { return false }
-            phase = .held
-            return true
-        }
-        guard isWanted else {
-            limiter.release()
-            throw CancellationError()
-        }
-    }
-
-    /// Whether it has never been held.
-    var isWanted: Bool { phase.withLockedValue { $0 == .wanted } }
+    deinit { giveBack() }
 
     /// - Returns: whether it was still held.
     @discardableResult
     func giveBack() -> Bool {
-        let wasHeld = phase.withLockedValue { phase in
-            defer { phase = .over }
-            return phase == .held
+        let wasHeld = isHeld.withLockedValue { isHeld in
+            defer { isHeld = false }
+            return isHeld
         }
         if wasHeld { limiter.release() }
         return wasHeld

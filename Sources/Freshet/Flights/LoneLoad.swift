@@ -12,19 +12,24 @@ struct LoneLoad: Sendable {
         if let failure = tools.failure(of: field) { throw failure }
         let outer = LoadLineage.current.loneKeys
         guard !outer.contains(ExactKey(field.key)) else { throw CacheError.circular(field) }
-        let load = SourceLoad(
-            tools: tools,
-            desk: desk,
-            field: field,
-            flight: desk.currentLoad,
-            isNested: desk.currentLoad != nil || !outer.isEmpty,
-            loneKeys: outer.union([ExactKey(field.key)])
-        )
+        let flight = desk.currentLoad
+        let isNested = flight != nil || !outer.isEmpty
         let begunAt = tools.spawner.now()
         do {
-            return try answer(to: try await desk.alone { try await load.run(LoadContext()) }, begunAt)
-        } catch let refusal as SourceLoad.NotBegun {
-            tools.note(.notBegun, of: field, since: begunAt)
+            let result = try await desk.alone {
+                let place = isNested ? nil : try await tools.place(for: field)
+                let load = SourceLoad(
+                    tools: tools,
+                    desk: desk,
+                    field: field,
+                    flight: flight,
+                    place: place,
+                    loneKeys: outer.union([ExactKey(field.key)])
+                )
+                return try await load.run(LoadContext())
+            }
+            return try answer(to: result, begunAt)
+        } catch let refusal as FlightTools.NoPlace {
             throw refusal.error
         } catch let error as CacheError where error.code == .shuttingDown {
             throw error
