@@ -1,3 +1,4 @@
+import Dispatch
 import Freshet
 import FreshetTesting
 import HTTPTypes
@@ -6,6 +7,7 @@ import HummingbirdTesting
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import FreshetServer
@@ -234,6 +236,31 @@ struct RouteTests {
         )
         #expect(again.status == 304)
         #expect(try await fixture.send()["Content-Encoding"] == nil)
+    }
+
+    @Test("a 304 has the tag of a 200, which comes plain while the value is compressed, and where that does not help")
+    func tagOfNotModified() async throws {
+        let fixture = try await RouteFixture()
+        let field = try #require(fixture.fields.catalog.fields.first)
+        let reading = try await fixture.fields.read(field)
+        let (hasBegun, end) = (NIOLockedValueBox(false), DispatchSemaphore(value: 0))
+        let answers = FieldAnswers(policy: field.policy) { _ in
+            hasBegun.withLockedValue { $0 = true }
+            end.wait()
+            return nil
+        }
+        @Sendable func answer(_ condition: String?) async -> Response {
+            await answers.answer(reading, ifNoneMatch: condition, acceptEncoding: "gzip")
+        }
+        #expect(await answer("*").headers[.eTag] == "W/\"\(reading.etag)\"")
+        async let first = answer(nil)
+        #expect(await eventually { hasBegun.withLockedValue { $0 } })
+        let during = [await answer(nil), await answer("*")]
+        end.signal()
+        for answer in during + [await first, await answer(nil), await answer("*")] {
+            #expect(answer.headers[.eTag] == "\"\(reading.etag)\"")
+            #expect(answer.headers[.contentEncoding] == nil)
+        }
     }
 
     @Test("a value too small to gain is sent as it is")

@@ -32,10 +32,13 @@ final class FieldAnswers: Sendable {
     }
 
     private let maxAge: Duration
+    private let compress: @Sendable (ByteBuffer) -> ByteBuffer?
     private let made = NIOLockedValueBox<Made?>(nil)
 
-    init(policy: FieldPolicy) {
+    /// - Parameter compress: as ``Gzip/compress(_:)``; tests say what comes of it, and when.
+    init(policy: FieldPolicy, compress: @escaping @Sendable (ByteBuffer) -> ByteBuffer? = Gzip.compress) {
         maxAge = policy.httpMaxAge
+        self.compress = compress
     }
 
     /// The answer to a GET or HEAD.
@@ -49,7 +52,7 @@ final class FieldAnswers: Sendable {
         let bytes = reading.bytes
         let takesGzip = bytes.readableBytes >= Gzip.smallest && AcceptEncoding.takesGzip(acceptEncoding)
         if let condition, EntityTag.matches(condition, reading.etag) {
-            return notModified(reading, isWeak: takesGzip)
+            return notModified(reading, isWeak: takesGzip && mayCompress(reading.etag))
         }
         if takesGzip, let body = await compressed(bytes, etag: reading.etag) {
             return Self.respond(headers(of: reading, length: body.readableBytes, isCompressed: true), body)
@@ -139,6 +142,17 @@ extension FieldAnswers {
 }
 
 extension FieldAnswers {
+    /// Whether an answer with the value would be compressed, as far as that is known.
+    private func mayCompress(_ etag: String) -> Bool {
+        made.withLockedValue { made in
+            guard let made, made.etag == etag else { return true }
+            switch made.compression {
+            case .none, .done(.some): return true
+            case .underway, .done(nil): return false
+            }
+        }
+    }
+
     /// The value compressed, once: whoever asks while that is under way gets it plain rather than wait.
     private func compressed(_ bytes: ByteBuffer, etag: String) async -> ByteBuffer? {
         let known: Compression = made.withLockedValue { made in
@@ -155,7 +169,7 @@ extension FieldAnswers {
         // Off the cooperative threads: a large value takes milliseconds.
         let outcome: Compression
         do {
-            outcome = .done(try await NIOThreadPool.singleton.runIfActive { Gzip.compress(bytes) })
+            outcome = .done(try await NIOThreadPool.singleton.runIfActive { [compress] in compress(bytes) })
         } catch {
             // The request was given up: the next one tries again.
             outcome = .none
