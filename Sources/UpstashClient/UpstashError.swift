@@ -85,9 +85,9 @@ public struct UpstashError: CommandTransportError, Sendable {
 }
 
 extension UpstashError: CustomStringConvertible {
-    /// Code, message and cause. Holds neither the token nor arguments of commands.
+    /// Code, message and cause, unless the message is the cause's. Holds neither the token nor arguments of commands.
     public var description: String {
-        let cause = underlying.map { " (\($0))" } ?? ""
+        let cause = underlying.map { "\($0)" }.flatMap { $0 == message ? nil : " (\($0))" } ?? ""
         return "\(code.rawValue): \(message)\(cause)"
     }
 }

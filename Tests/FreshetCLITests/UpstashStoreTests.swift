@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import NIOHTTP1
 import TestSupport
 import Testing
@@ -44,6 +45,21 @@ struct UpstashStoreTests {
         #expect(mistaken.code == 78)
         #expect(mistaken.errors.contains("the URL for TCP"))
         #expect(!mistaken.errors.contains("sesame"))
+    }
+
+    @Test(
+        "what the service says of a spent quota or a full database is told once",
+        arguments: ["ERR max requests limit exceeded. Limit: 500000, Usage: 500001", "ERR DB capacity quota exceeded"]
+    )
+    func quota(text: String) async throws {
+        let body = ByteBuffer(string: "{\"error\":\"\(text)\"}")
+        let service = try await RawServer.start { _ in
+            RawServer.Answer("400 Bad Request", "Content-Length: \(body.readableBytes)", body: body, isLast: true)
+        }
+        let run = try await Run(["get", "k", "--store", "\(service.url)?_token=sesame"])
+        #expect(run.code == 69)
+        #expect(run.errors.hasPrefix("freshet: "))
+        #expect(run.errors.components(separatedBy: text).count == 2, "\(run.errors)")
     }
 
     @Test("two services tell each other of an invalidation; without its store neither starts")

@@ -2,7 +2,7 @@ import NIOConcurrencyHelpers
 public import NIOCore
 import NIOPosix
 
-/// A server on the loopback interface that answers requests without a body in bytes of the test's own.
+/// A server on the loopback interface that answers requests in bytes of the test's own.
 public final class RawServer: Sendable {
     public struct Answer: Sendable {
         var bytes: ByteBuffer
@@ -29,7 +29,7 @@ public final class RawServer: Sendable {
 
     public var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
 
-    /// The heads of the requests, in lower case.
+    /// The requests, in lower case.
     public var requests: [String] { received.withLockedValue { $0 } }
 
     private init(_ channel: any Channel, _ received: NIOLockedValueBox<[String]>) {
@@ -39,7 +39,7 @@ public final class RawServer: Sendable {
 
     deinit { channel.close(promise: nil) }
 
-    /// - Parameter answer: gets the head of a request in lower case.
+    /// - Parameter answer: gets a request in lower case.
     public static func start(_ answer: @escaping @Sendable (String) -> Answer) async throws -> RawServer {
         let received = NIOLockedValueBox<[String]>([])
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -69,12 +69,19 @@ public final class RawServer: Sendable {
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             head += String(buffer: unwrapInboundIn(data)).lowercased()
             // The first bytes of TLS are answered as well.
-            guard head.hasSuffix("\r\n\r\n") || head.unicodeScalars.first == "\u{16}" else { return }
+            guard isWhole || head.unicodeScalars.first == "\u{16}" else { return }
             let answer = answer(head)
             received.withLockedValue { $0.append(head) }
             head = ""
             let written = context.writeAndFlush(wrapOutboundOut(answer.bytes))
             if answer.isLast { written.whenComplete { [channel = context.channel] _ in channel.close(promise: nil) } }
+        }
+
+        /// Whether the body has come, too.
+        private var isWhole: Bool {
+            guard let end = head.firstRange(of: "\r\n\r\n")?.upperBound else { return false }
+            let length = head[..<end].firstMatch(of: /\ncontent-length: *([0-9]+)/).flatMap { Int($0.1) }
+            return head[end...].utf8.count >= length ?? 0
         }
     }
 }

@@ -28,7 +28,9 @@ enum Reason {
     }
 
     private static func text(_ message: String, _ hint: String?, _ cause: (any Error)?) -> String {
-        if let refusal = cause as? RESPError { return "\(message) (\(refusal.text))" }
+        if let refusal = cause as? RESPError {
+            return refusal.description == message ? refusal.text : "\(message) (\(refusal.text))"
+        }
         if let cause = cause as? NIOConnectionError {
             let address = RedisClient.Configuration.Address.hostname(cause.host, port: cause.port)
             return "\(address): \(text(cause))"
