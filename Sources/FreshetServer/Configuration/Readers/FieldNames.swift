@@ -47,7 +47,7 @@ struct FieldNames {
         let segments = route.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         let isPlain = segments.allSatisfy { segment in
             !segment.isEmpty && segment != "." && segment != ".."
-                && segment.allSatisfy { $0.isASCII && !$0.isWhitespace && !":*{}?#%&$".contains($0) }
+                && segment.utf8.allSatisfy { (0x21...0x7E).contains($0) && !":*{}?#%&$".utf8.contains($0) }
         }
         guard route.hasPrefix("/"), !segments.isEmpty, isPlain else {
             value.report("'\(value.written)' is no route", "write a plain path such as /api/airtable/\(member.key)")
