@@ -22,6 +22,9 @@ extension RedisClient.Configuration {
         guard let components = URLComponents(string: single, encodingInvalidCharacters: false),
             let scheme = components.scheme?.lowercased()
         else { throw Self.notAURL }
+        guard components.fragment == nil else {
+            throw Self.invalid("It has a fragment; a # in a password is written %23.")
+        }
         let isSecure = ["rediss", "redis+clusters", "redis+sentinels"].contains(scheme)
         switch scheme {
         case "redis", "rediss":

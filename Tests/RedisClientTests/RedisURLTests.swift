@@ -52,6 +52,8 @@ import Testing
         "redis://hunter2@host", "redis://:hunter2 x@ho st", "redis://user:hunter2@host/a", "unix://host/path",
         "unix://",
         "redis://host?protocol=4", "rediss://host?cacert=",
+        "redis://app:1#hunter2@host", "redis://host/1#", "unix:///s#x", "redis+cluster://app:1#hunter2@host",
+        "redis+sentinel://host/m?sentinelPassword=1#hunter2",
     ])
     func refusesClearlyAndKeepsSecrets(url: String) {
         do {
