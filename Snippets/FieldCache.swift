@@ -13,5 +13,5 @@ let rates = Field("rates", ttl: .seconds(600)) { try await fetchRates() }
 let fields = FieldCache(cache: cache, catalog: try FieldCatalog([rates]), logger: logger)
 
 let value = try await fields.value(of: rates)  // from memory, if it is fresh
-let newest = try await fields.value(of: rates, forceRefresh: true)  // asks the source, every 5 s at most
+let newest = try await fields.value(of: rates, forceRefresh: true)  // asks the source, at most once in 5 s
 print(value, newest)

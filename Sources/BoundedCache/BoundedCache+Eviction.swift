@@ -158,7 +158,7 @@ extension BoundedCache {
         var departures = Departures<Key, Value>()
         let now = clock.now
         coreLock.pointee.lock()
-        if limit > core.pointee.policy.limit { core.pointee.policy.warmUp() }
+        if limit > core.pointee.policy.limit { core.pointee.policy.fillAgain() }
         core.pointee.policy.limit = max(0, limit)
         makeRoom(for: 0, sparing: .none, now: now, into: &departures)
         coreLock.pointee.unlock()

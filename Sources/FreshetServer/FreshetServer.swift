@@ -1,10 +1,8 @@
 import Freshet
-import FreshetAirtable
 import Hummingbird
 import HummingbirdCore
 public import Logging
 import NIOCore
-import NIOPosix
 import ServiceLifecycle
 
 /// Puts a service together: store, cache, sources, fields, routes. The store must answer; the application is ready to

@@ -1,5 +1,4 @@
 import NIOCore
-import RESP
 
 extension RedisClient {
     /// How the servers are put together that hold the data.

@@ -1,5 +1,4 @@
 import Foundation
-import FreshetTesting
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1

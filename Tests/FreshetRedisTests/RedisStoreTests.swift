@@ -1,6 +1,5 @@
 import Freshet
 import FreshetRedis
-import FreshetTesting
 import NIOCore
 import RESP
 import RedisClient

@@ -3,8 +3,6 @@ import FreshetRedis
 import FreshetTesting
 import Logging
 import RESP
-import RedisClient
-import TestSupport
 import Testing
 
 /// Several nodes with one scheduled field on a real server, in real time: the numbers of loads are held against the

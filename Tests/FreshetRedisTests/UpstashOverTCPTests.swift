@@ -1,4 +1,3 @@
-import Freshet
 import FreshetRedis
 import FreshetTesting
 import NIOCore

@@ -1,6 +1,5 @@
 import CoreMetrics
 import Foundation
-import Freshet
 import NIOHTTP1
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Foundation
+import Freshet
 import Testing
 
 @testable import FreshetServer
@@ -35,7 +36,7 @@ struct TextTests {
     )
     func tooLong(text: String) throws {
         #expect(throws: Duration.TextProblem.isTooLong) { try Duration(configurationText: text) }
-        #expect(try Duration(configurationText: "36600d") == .longestInConfiguration)
+        #expect(try Duration(configurationText: "36600d") == FieldPolicy.longestTime)
     }
 
     @Test(

@@ -1,7 +1,5 @@
 import Testing
 
-@testable import FreshetServer
-
 @Suite("Reading where, select, sort and locale")
 struct TransformReaderTests {
     @Test("everything that is wrong has the place where it is written, whatever the names in it are")

@@ -2,7 +2,6 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import RESP
-import TestSupport
 import Testing
 
 @testable import FreshetServer

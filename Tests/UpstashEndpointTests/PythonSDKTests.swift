@@ -2,8 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import FreshetServer
-
 @Suite("Upstash's own Python SDK")
 struct PythonSDKTests {
     @Test("strings, hashes, collections, streams, scripts, pipelines, transactions and errors are as it expects")

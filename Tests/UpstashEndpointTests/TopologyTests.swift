@@ -6,8 +6,6 @@ import RESP
 import TestSupport
 import Testing
 
-@testable import FreshetServer
-
 @Suite("Cluster and Sentinel behind the endpoint", .serialized)
 struct TopologyTests {
     @Test("a cluster: commands go to the nodes of their keys, transactions to one")

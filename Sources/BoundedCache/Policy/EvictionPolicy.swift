@@ -194,7 +194,7 @@ struct EvictionPolicy: ~Copyable {
     }
 
     /// Lets new entries fill the main queue again, after the limit was raised.
-    mutating func warmUp() {
+    mutating func fillAgain() {
         isWarm = false
     }
 

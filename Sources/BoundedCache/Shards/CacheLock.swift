@@ -114,9 +114,7 @@ final class WaitingRoom: @unchecked Sendable {
 
 /// Names the calling thread among those that run.
 func currentThread() -> UInt {
-    #if canImport(Darwin)
-    UInt(bitPattern: pthread_self())
-    #elseif canImport(Musl)
+    #if canImport(Darwin) || canImport(Musl)
     UInt(bitPattern: pthread_self())
     #else
     UInt(pthread_self())

@@ -1,4 +1,3 @@
-import Logging
 import NIOConcurrencyHelpers
 
 /// Keeps what L1 holds over a gap in the messages: compares it with the store's generations, many keys at a time, so

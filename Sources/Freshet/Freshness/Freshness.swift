@@ -1,9 +1,10 @@
 /// Where a value is in its life, by its own times alone.
 ///
 /// ```
-/// loaded ──ttl──▶ fresh ends ──staleWhileRevalidate──▶ ──staleIfError──▶ gone
-///        fresh               stale                     kept
+/// loaded ──ttl──▶ fresh ends ──staleWhileRevalidate──▶ stale ends
+///                            ──staleIfError─────────────────────▶ kept ends
 /// ```
+/// It is gone after the later of the two ends.
 /// A soft invalidation ends the freshness at once and leaves the end as it was.
 enum Freshness: Sendable, Hashable, CaseIterable {
     /// There is nothing to serve.

@@ -3,13 +3,13 @@ import NIOCore
 
 /// A digest of what a value says, leaving out the links that its source signs anew for every answer: Airtable's
 /// attachment URLs. Takes one pass over the bytes.
-struct ContentDigest: Sendable, Hashable {
+package struct ContentDigest: Sendable, Hashable {
     let digest: String
     /// Links that are dead ``linkLifetime`` after the load.
     let hasDyingLinks: Bool
 
     /// How long Airtable's attachment URLs work.
-    static let linkLifetime = Duration.seconds(2 * 3600)
+    package static let linkLifetime = Duration.seconds(2 * 3600)
 
 }
 

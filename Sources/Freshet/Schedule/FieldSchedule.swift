@@ -59,13 +59,13 @@ final class FieldSchedule: Sendable {
     }
 
     private func handle(_ event: (inout State) -> [RefreshAction]) {
-        let (changes, timer) = state.withLockedValue { state in
+        let (isPaused, timer) = state.withLockedValue { state in
             let (actions, timer) = (event(&state), state.timer)
-            guard state.isRunning, !actions.isEmpty else { return ([Bool](), nil as SpawnedTask?) }
+            guard state.isRunning, !actions.isEmpty else { return (nil as Bool?, nil as SpawnedTask?) }
             return (perform(actions, &state), timer)
         }
         timer?.cancel()
-        for isPaused in changes {
+        if let isPaused {
             tools.logger.info(
                 isPaused ? "scheduled refresh pauses until somebody reads the field" : "scheduled refresh goes on",
                 metadata: ["field.name": "\(field.name)", "idle.after": "\(field.policy.idleAfter)"]
@@ -73,9 +73,9 @@ final class FieldSchedule: Sendable {
         }
     }
 
-    /// - Returns: whether it pauses, as often as that has changed.
-    private func perform(_ actions: [RefreshAction], _ state: inout State) -> [Bool] {
-        var changes: [Bool] = []
+    /// - Returns: whether it pauses, if that has changed.
+    private func perform(_ actions: [RefreshAction], _ state: inout State) -> Bool? {
+        var change: Bool?
         for action in actions {
             switch action {
             case .sleep(let time):
@@ -89,10 +89,10 @@ final class FieldSchedule: Sendable {
                     let answer = await self.ask(slot)
                     self.handle { $0.machine.answered(answer, at: self.clock.now()) }
                 }
-            case .tell(let isPaused): changes.append(isPaused)
+            case .tell(let isPaused): change = isPaused
             }
         }
-        return changes
+        return change
     }
 
     private func ask(_ slot: ScheduledSlot) async -> SlotAnswer {

@@ -8,28 +8,12 @@ struct Check: AsyncParsableCommand {
     )
 
     private struct Report: Encodable {
-        struct Problem: Encodable {
-            let origin: String
-            let line: Int?
-            let column: Int?
-            let message: String
-            let advice: String
-
-            init(_ problem: ConfigurationProblem) {
-                origin = problem.origin
-                line = problem.line
-                column = problem.column
-                message = problem.message
-                advice = problem.advice
-            }
-        }
-
         let file: String
         let valid: Bool
         var store: String?
         var fields: [String] = []
-        var problems: [Problem] = []
-        var warnings: [Problem] = []
+        var problems: [ConfigurationProblem] = []
+        var warnings: [ConfigurationProblem] = []
     }
 
     @OptionGroup var options: ConfigurationOptions
@@ -51,7 +35,7 @@ struct Check: AsyncParsableCommand {
             findings.warnings += configuration.inspectFiles(origin: file)
             try report(configuration, findings, file)
         } catch let error as ConfigurationError where output.json {
-            try Output.json(Report(file: file, valid: false, problems: error.problems.map(Report.Problem.init)))
+            try Output.json(Report(file: file, valid: false, problems: error.problems))
             throw Failure(.configuration)
         }
     }
@@ -78,8 +62,8 @@ struct Check: AsyncParsableCommand {
                     valid: findings.problems.isEmpty,
                     store: configuration.store.description,
                     fields: configuration.fields.map(\.name),
-                    problems: findings.problems.map(Report.Problem.init),
-                    warnings: warnings.map(Report.Problem.init)
+                    problems: findings.problems,
+                    warnings: warnings
                 )
             )
             if !findings.problems.isEmpty { throw Failure(.configuration) }

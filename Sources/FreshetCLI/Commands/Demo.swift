@@ -1,9 +1,7 @@
 import ArgumentParser
-import Freshet
 import FreshetServer
 import FreshetTesting
 import Logging
-import NIOCore
 
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,4 @@
 import ArgumentParser
-import NIOCore
 
 struct Refresh: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Load a field anew, now.")

@@ -1,5 +1,4 @@
 import ArgumentParser
-import FreshetServer
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

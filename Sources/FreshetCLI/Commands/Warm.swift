@@ -1,6 +1,4 @@
 import ArgumentParser
-import FreshetServer
-import NIOCore
 
 struct Warm: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

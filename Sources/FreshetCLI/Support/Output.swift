@@ -1,6 +1,7 @@
 import Foundation
 import Freshet
 import NIOCore
+import SourceHTTP
 
 /// Standard output is for what was asked for, standard error for everything else.
 ///
@@ -24,18 +25,11 @@ enum Output {
     }
 
     /// A line with text from elsewhere in it.
-    static func foreign(_ text: String) throws { try line(printable(text)) }
-
-    /// Text from elsewhere, without what would govern a terminal.
-    static func printable(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 })
-        )
-    }
+    static func foreign(_ text: String) throws { try line(text.printable()) }
 
     /// It may have lines.
     static func error(_ text: String) {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { printable(String($0)) }
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable() }
         try? write("\(lines.joined(separator: "\n"))\n".utf8, to: STDERR_FILENO)
     }
 

@@ -1,3 +1,5 @@
+import SourceHTTP
+
 /// How far a number of steps have come: a bar on a terminal, a line for each step elsewhere.
 struct ProgressBar {
     private static let width = 30
@@ -17,7 +19,7 @@ struct ProgressBar {
         done += 1
         guard isShown else { return try Output.foreign(line) }
         // Over the bar, which moves one line down.
-        try Output.progress("\r\u{1B}[K\(Output.printable(line))\n")
+        try Output.progress("\r\u{1B}[K\(line.printable())\n")
         try draw()
         if done == total { try Output.progress("\n") }
     }

@@ -27,11 +27,6 @@ struct ServiceClient: Sendable {
         case absent(String)
     }
 
-    private struct ErrorBody: Decodable {
-        let error: String
-        let message: String
-    }
-
     private static let maxAnswer = 256 << 20
 
     /// Not the shared client: that goes on trying where nobody listens, and follows redirects.
@@ -122,11 +117,11 @@ struct ServiceClient: Sendable {
         let text = error.map { "\($0.error): \($0.message)" } ?? "\(url) answered with status \(answer.status)"
         let code = Self.code(of: answer.status)
         // A service says what is wrong with it.
-        return Failure(error == nil && code == .internal ? .badData : code, Output.printable(text))
+        return Failure(error == nil && code == .internal ? .badData : code, text.printable())
     }
 
-    private func errorBody(of answer: Answer) -> ErrorBody? {
-        try? StoredJSON.decode(ErrorBody.self, from: answer.body)
+    private func errorBody(of answer: Answer) -> ErrorResponse.Body? {
+        try? StoredJSON.decode(ErrorResponse.Body.self, from: answer.body)
     }
 
     private var notAService: Failure { Failure(.badData, "\(url) did not answer as a Freshet service does") }

@@ -1,4 +1,3 @@
-import Freshet
 import FreshetServer
 import Logging
 import Metrics

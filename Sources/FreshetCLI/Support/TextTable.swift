@@ -2,7 +2,7 @@
 enum TextTable {
     static func lines(_ heading: [String], _ rows: [[String]]) -> [String] {
         let widths = heading.indices.map { column in
-            ([heading] + rows).map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+            ([heading] + rows).map { $0[column].count }.max() ?? 0
         }
         return ([heading] + rows).map { row in
             let cells = zip(row, widths).map { cell, width in

@@ -5,9 +5,9 @@ import NIOCore
 
 /// Errors as clients see them: `{"error":"Failed to load agents","message":"…"}` with the status that fits.
 package enum ErrorResponse {
-    private struct Body: Encodable {
-        let error: String
-        let message: String
+    package struct Body: Codable {
+        package let error: String
+        package let message: String
     }
 
     static func make(
@@ -16,9 +16,9 @@ package enum ErrorResponse {
         _ message: String,
         retryAfter: Duration? = nil
     ) -> Response {
-        var headers: HTTPFields = [.contentType: contentType, .cacheControl: "no-store"]
-        if let retryAfter { headers[.retryAfter] = String(max(1, CacheStatus.seconds(retryAfter))) }
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body(error, message)))
+        var response = Response.json(status, body(error, message))
+        if let retryAfter { response.headers[.retryAfter] = String(max(1, CacheStatus.seconds(retryAfter))) }
+        return response
     }
 
     /// The `error` where the source has no value.

@@ -66,7 +66,7 @@ extension Explanation.Event {
 extension FieldEvent {
     fileprivate var words: (kind: String, result: String?, reason: String?) {
         switch kind {
-        case .read(let finding, let end): ("read", end.word, finding.word)
+        case .read(let finding, let end): ("read", end.word, "\(finding)")
         case .lease(let end): ("lease", end.word, nil)
         case .load(.refused(.byStore(let reason))): ("load", "refused", reason.rawValue)
         case .load(.refused(.overtaken)): ("load", "refused", "overtaken")
@@ -77,10 +77,6 @@ extension FieldEvent {
         case .settled(let hasChanged): ("settle", hasChanged.map { $0 ? "changed" : "unchanged" } ?? "unknown", nil)
         }
     }
-}
-
-extension FieldEvent.L1Finding {
-    fileprivate var word: String { "\(self)" }
 }
 
 extension FieldEvent.ReadEnd {

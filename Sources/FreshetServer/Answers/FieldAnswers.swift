@@ -97,7 +97,7 @@ extension FieldAnswers {
         var headers = HTTPFields()
         // Two more: the framework adds Date and Server.
         headers.reserveCapacity(12)
-        headers.add(.contentType, "application/json; charset=utf-8")
+        headers.add(.contentType, ErrorResponse.contentType)
         headers.add(.contentLength, String(length))
         if isCompressed { headers.append(HTTPField(name: .contentEncoding, value: "gzip")) }
         appendValidators(of: reading, isWeak: isCompressed, to: &headers)

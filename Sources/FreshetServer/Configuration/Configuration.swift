@@ -81,13 +81,4 @@ public enum SourceSettings: Sendable, Hashable {
     case airtable(base: String, table: String, view: String?)
     case http(url: String, headers: [String: String])
     case file(path: String)
-
-    /// The word for it in `freshet.yaml`.
-    public var kind: String {
-        switch self {
-        case .airtable: "airtable"
-        case .http: "http"
-        case .file: "file"
-        }
-    }
 }

@@ -1,5 +1,5 @@
 /// One thing that is wrong, or doubtful, in a configuration: where, what, and what to do about it.
-public struct ConfigurationProblem: Sendable, Hashable {
+public struct ConfigurationProblem: Sendable, Hashable, Encodable {
     /// The file, or the flag or environment variable that the setting came from.
     public var origin: String
     /// Counts from 1; nil where the origin is no file.

@@ -42,8 +42,6 @@ private struct SourceInspector {
 
     /// In which Airtable counts requests.
     private static let window = Duration.seconds(1)
-    /// Airtable's attachment links end two hours after they were read.
-    private static let attachmentLife = Duration.seconds(2 * 3600)
 
     let client: AirtableClient
     let origin: String
@@ -117,9 +115,9 @@ private struct SourceInspector {
                 )
             )
         }
-        let life = field.policy.ttl + max(field.policy.staleWhileRevalidate, field.policy.staleIfError)
+        let life = field.policy.ttl + field.policy.staleWindow
         let attachments = inspection.attachmentColumns.filter { field.transform?.tells($0) ?? true }
-        if !attachments.isEmpty, life > Self.attachmentLife {
+        if !attachments.isEmpty, life > ContentDigest.linkLifetime {
             let columns = attachments.map { "'\($0)'" }.joined(separator: ", ")
             findings.warnings.append(
                 problem(

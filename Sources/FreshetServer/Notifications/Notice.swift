@@ -1,5 +1,3 @@
-import Freshet
-
 /// What somebody is to be told.
 struct Notice: Sendable, Hashable {
     enum Event: String, Sendable, Hashable, Encodable {

@@ -22,11 +22,7 @@ struct CatalogueRoute: Sendable {
         }
         do {
             let body = try StoredJSON.encode(Catalogue(fields: entries, store: cache.isStoreAvailable ? "up" : "down"))
-            return Response(
-                status: .ok,
-                headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
-                body: ResponseBody(byteBuffer: body)
-            )
+            return .json(.ok, body)
         } catch {
             return ErrorResponse.make(.internalServerError, "Failed to list fields", "\(error)")
         }

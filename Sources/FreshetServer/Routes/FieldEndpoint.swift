@@ -79,11 +79,7 @@ final class FieldEndpoint: Sendable {
     func explain(_ request: Request) async -> Response {
         if let refusal = access.refusalToChange(request) { return refusal }
         do {
-            return Response(
-                status: .ok,
-                headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
-                body: ResponseBody(byteBuffer: try StoredJSON.encode(await Explanation(of: field, in: cache)))
-            )
+            return .json(.ok, try StoredJSON.encode(await Explanation(of: field, in: cache)))
         } catch {
             return ErrorResponse.make(error, "explain", field: field.name)
         }

@@ -1,6 +1,5 @@
 import Foundation
 import Freshet
-import Hummingbird
 
 /// What the query of a request to a field asks for. Parameters that are not known are ignored.
 struct FieldParameters: Equatable {

@@ -40,12 +40,8 @@ public struct HealthRoutes: Sendable {
     }
 
     private static func answer(_ status: HTTPResponse.Status, _ word: String) -> Response {
-        var headers: HTTPFields = [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"]
-        if status == .serviceUnavailable { headers[.retryAfter] = "1" }
-        return Response(
-            status: status,
-            headers: headers,
-            body: ResponseBody(byteBuffer: ByteBuffer(string: "{\"status\":\"\(word)\"}"))
-        )
+        var response = Response.json(status, ByteBuffer(string: "{\"status\":\"\(word)\"}"))
+        if status == .serviceUnavailable { response.headers[.retryAfter] = "1" }
+        return response
     }
 }

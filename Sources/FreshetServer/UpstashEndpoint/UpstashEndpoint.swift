@@ -1,4 +1,3 @@
-import Freshet
 import Hummingbird
 import HummingbirdCore
 public import Logging

@@ -1,5 +1,4 @@
 import Freshet
-import NIOCore
 
 extension StoreContract {
     static let invalidations = [

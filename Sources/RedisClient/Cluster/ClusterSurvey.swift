@@ -1,5 +1,4 @@
 import NIOCore
-import RESP
 
 /// Asks one node after the other until one knows the whole cluster. Those that take their time are not waited for: the
 /// next is asked beside them.

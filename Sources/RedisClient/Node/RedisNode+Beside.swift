@@ -1,5 +1,4 @@
 import NIOConcurrencyHelpers
-import NIOCore
 
 /// Connections to the server beside the one that is shared, which end with that for good.
 extension RedisNode {

@@ -1,5 +1,3 @@
-import RESP
-
 @testable import RedisClient
 
 /// What scripted servers say to be taken for the nodes of a cluster.

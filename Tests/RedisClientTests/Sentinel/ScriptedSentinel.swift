@@ -1,5 +1,4 @@
 import NIOConcurrencyHelpers
-import RESP
 
 @testable import RedisClient
 

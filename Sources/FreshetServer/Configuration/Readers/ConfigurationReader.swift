@@ -55,9 +55,7 @@ private struct ConfigurationReader {
     mutating func read(_ yaml: String) -> Configuration {
         let root = YAMLDocument.parse(yaml, in: scope)
         let file = root?.section()
-        if let file {
-            file.allow(["store", "storeTimeout", "server", "l1", "notifications", "fields"])
-        }
+        file?.allow(["store", "storeTimeout", "server", "l1", "notifications", "fields"])
         var configuration = Configuration()
         configuration.store = StoreReader.read(file?["store"], flag: overrides.store, scope)
         configuration.storeTimeout =
@@ -95,17 +93,12 @@ private struct ConfigurationReader {
             let origin = overrides.host == nil ? "FRESHET_HOST" : "--host"
             if let problem = HostText.problem(host, origin: origin) { scope.report(problem) }
         }
-        if let port = overrides.port {
-            if (0...65535).contains(port) {
-                server.port = port
-            } else {
-                scope.report(origin: "--port", "\(port) is no port", "use a number from 0 to 65535")
-            }
-        } else if let text = scope.environment["FRESHET_PORT"] {
+        if let text = overrides.port.map(String.init) ?? scope.environment["FRESHET_PORT"] {
             if let port = Int(text), (0...65535).contains(port) {
                 server.port = port
             } else {
-                scope.report(origin: "FRESHET_PORT", "'\(text)' is no port", "use a number from 0 to 65535")
+                let origin = overrides.port == nil ? "FRESHET_PORT" : "--port"
+                scope.report(origin: origin, "'\(text)' is no port", "use a number from 0 to 65535")
             }
         }
         server.adminToken = scope.environment["FRESHET_ADMIN_TOKEN"]

@@ -1,3 +1,4 @@
+import Foundation
 import Freshet
 import FreshetSources
 
@@ -183,7 +184,10 @@ struct FieldReader {
     private func readFile(_ settings: YAMLMapping, _ member: YAMLMapping.Member) -> SourceSettings? {
         settings.allow(["path"])
         guard let path = required("path", in: settings, of: member) else { return nil }
-        return .file(path: PathInConfiguration.resolve(path, beside: scope.file))
+        guard !path.hasPrefix("/") else { return .file(path: path) }
+        // From the folder of the configuration, wherever the program was started.
+        let folder = URL(fileURLWithPath: scope.file).deletingLastPathComponent()
+        return .file(path: folder.appendingPathComponent(path).standardizedFileURL.path)
     }
 
     private func required(_ key: String, in settings: YAMLMapping, of member: YAMLMapping.Member) -> String? {

@@ -5,12 +5,9 @@ extension Duration {
         case isNoTime, isTooLong
     }
 
-    /// The longest that is taken: 100 years.
-    static let longestInConfiguration = FieldPolicy.longestTime
-
     /// A time as it is written in a configuration: `500ms`, `2s`, `15m`, `6h`, `1d`, `1h30m`, `1.5h`, `0`.
     ///
-    /// - Throws: for anything else, a time without unit, and more than ``longestInConfiguration``.
+    /// - Throws: for anything else, a time without unit, and more than 100 years.
     init(configurationText text: some StringProtocol) throws(TextProblem) {
         if text == "0" {
             self = .zero
@@ -28,7 +25,7 @@ extension Duration {
             milliseconds += number * factor
             rest = rest.dropFirst(digits.count + unit.count)
         }
-        guard milliseconds <= Self.longestInConfiguration / .milliseconds(1) else { throw .isTooLong }
+        guard milliseconds <= FieldPolicy.longestTime / .milliseconds(1) else { throw .isTooLong }
         self = .microseconds(Int64((milliseconds * 1000).rounded()))
     }
 

@@ -100,7 +100,7 @@ struct YAMLValue {
             if duration >= minimum { return duration }
             report("\(name) is \(written)", "make it at least \(minimum.configurationText)")
         } catch .isTooLong {
-            report("\(name) is \(written)", "make it at most \(Duration.longestInConfiguration.configurationText)")
+            report("\(name) is \(written)", "make it at most \(FieldPolicy.longestTime.configurationText)")
         } catch {
             report("'\(written)' is no time for \(name)", "write it as 500ms, 2s, 15m, 6h, 1d or 1h30m")
         }

@@ -26,7 +26,7 @@ enum UpstashAnswerFormat: Sendable, Hashable {
     }
 
     var contentType: String {
-        self == .resp2 ? "application/octet-stream" : "application/json; charset=utf-8"
+        self == .resp2 ? "application/octet-stream" : ErrorResponse.contentType
     }
 
     /// Transactions are answered in JSON only, and so is who wants another format.

@@ -2,7 +2,6 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import RESP
-import RedisClient
 import ServiceLifecycle
 
 /// Messages of channels, or the commands that the store runs, as server-sent events.

@@ -1,5 +1,4 @@
 import RESP
-import RedisClient
 
 /// What runs the commands of an endpoint.
 protocol UpstashBackend: Sendable {

@@ -1,9 +1,7 @@
 import Freshet
-import HTTPTypes
 import NIOConcurrencyHelpers
 import NIOCore
 import RESP
-import RedisClient
 
 /// Runs what the embedded store can do; everything is lost with the process. Nothing is before: as in Redis, what takes
 /// memory is refused once more than the limit is in use.

@@ -1,5 +1,3 @@
-import HTTPTypes
-
 /// Who sent a request.
 struct UpstashTokens: Sendable {
     enum Access: Sendable, Hashable {
