@@ -7,9 +7,9 @@ typealias SeatID = UInt64
 /// clock.
 ///
 /// Per key one flight is *current*: readers join it. An invalidation *supersedes* it: it runs on for those who joined
-/// before, and whoever comes later opens a new flight. No more than two flights of a key run at once; a third waits in
-/// the *queue* until one has landed, and is joined there. A forced refresh supersedes an ordinary flight, but queues
-/// behind a forced one.
+/// before, and whoever comes later opens a new flight. No more than two flights of a key run at once, but for such as
+/// have been abandoned and wait for the store's last word; a third waits in the *queue* until one has landed, and is
+/// joined there. A forced refresh supersedes an ordinary flight, but queues behind a forced one.
 struct FlightTable<Waiter: Sendable>: Sendable {
     struct Seat: Sendable {
         var want: FlightWant
@@ -129,6 +129,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
             return (left.waiter, nil, [])
         }
         supersede(id, of: flight.key)
+        slots[flight.key]?.running.remove(id)
         if slots[flight.key]?.queued == id {
             slots[flight.key]?.queued = nil
             flights[id] = nil

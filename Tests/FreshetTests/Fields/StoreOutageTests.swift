@@ -501,6 +501,27 @@ struct StoreOutageTests {
         store.recover()
     }
 
+    @Test("C3: nobody waits for loads whose callers have gone while the store hangs")
+    func turns() async throws {
+        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let (node, store) = try await fleet.faultyNode()
+        store.inject(.hang, into: [.lease])
+        for count in 1...2 {
+            let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
+            try await waitUntil("a lease") { store.hangingCalls == count }
+            reader.cancel()
+            await #expect(throws: CancellationError.self) { try await reader.value }
+        }
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
+        await fleet.spawner.settle()
+        #expect(store.hangingCalls == 3)
+        store.recover()
+        let clock = fleet.runClock()
+        #expect(try await reader.value == "v1")
+        clock.cancel()
+        await node.shutdown()
+    }
+
     @Test("a store that comes back is not told of leases that it was never asked for")
     func leasesNeverAskedFor() async throws {
         let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })

@@ -110,6 +110,20 @@ struct FlightTableTests {
         #expect(join() == .opened(2, .read), "nobody joins a flight that was given up")
     }
 
+    @Test("C3: nobody waits for the turn of flights that have been given up")
+    mutating func turns() {
+        #expect(join() == .opened(1, .read))
+        #expect(table.leave(1, at: at(0))?.abandoned == 1)
+        #expect(join() == .opened(2, .read))
+        _ = table.invalidate("k", at: at(0))
+        #expect(join() == .opened(3, .read))
+        _ = table.invalidate("k", at: at(0))
+        #expect(join() == .queued(4))
+        #expect(table.leave(2, at: at(0))?.starts == [.init(id: 4, purpose: .read)])
+        for id in [FlightID(1), 2, 3] { #expect(table.land(id, at: at(0)).starts.isEmpty) }
+        #expect(table.isCurrent(4))
+    }
+
     @Test("a background flight goes on with nobody waiting")
     mutating func background() {
         #expect(table.join("k", want: .read, seat: nil, at: at(0)) == .opened(1, .read))
