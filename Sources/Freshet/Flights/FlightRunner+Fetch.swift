@@ -25,10 +25,9 @@ extension FlightRunner {
         // A schedule says nothing of when somebody reads.
         if !isScheduled { tools.journal.beginLoad(of: field, at: begunAt) }
         let freshness = known?.freshness(at: begunAt, under: field.policy) ?? .gone
-        let isForced = desk.isForced(id)
         let context = LoadContext(
             etag: freshness.action(on: .loadedUnmodified) == .renew ? known?.sourceETag : nil,
-            isForced: isForced
+            isForced: desk.isForced(id)
         )
         do {
             let load = SourceLoad(tools: tools, desk: desk, field: field, flight: id, place: place)
@@ -37,7 +36,7 @@ extension FlightRunner {
             return await fail(with: error, lease, known, failures ?? 0, begunAt)
         } catch {
             tools.note(.cancelled, of: field, since: begunAt)
-            if isForced { tools.forgetForcedLoad(of: field) }
+            tools.forgetForcedLoad(of: field, in: id)
             if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
             throw error
         }
@@ -56,7 +55,7 @@ extension FlightRunner {
         do {
             place = try await tools.place(for: field, flight: id)
         } catch {
-            if desk.isForced(id) { tools.forgetForcedLoad(of: field) }
+            tools.forgetForcedLoad(of: field, in: id)
             guard let refusal = error as? FlightTools.NoPlace else { throw error }
             return try await notBegun(refusal.error, known)
         }

@@ -46,7 +46,7 @@ extension FlightRunner {
         held: Entry?,
         askedAt: MonotonicInstant
     ) async throws -> FlightOutcome {
-        tools.noteForcedLoad(of: field)
+        tools.noteForcedLoad(of: field, in: id)
         let stale = known(in: snapshot, held: held, askedAt: askedAt)
         let late = answerMeanwhile(with: stale, in: tier(of: stale, in: snapshot), after: invalidation)
         defer { late?.cancel() }
@@ -146,7 +146,7 @@ extension FlightRunner {
                 return .failed(failure, kept: kept(invalidation == .remove ? nil : held))
             }
         }
-        tools.noteForcedLoad(of: field)
+        tools.noteForcedLoad(of: field, in: id)
         if isToldLater { tools.backlog.keep(invalidation, of: field.key) }
         let now = tools.spawner.now()
         let stale = invalidation == .remove ? nil : held?.expired(at: now).unverified(at: now)

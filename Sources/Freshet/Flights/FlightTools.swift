@@ -20,8 +20,12 @@ final class FlightTools: Sendable {
     private let storeErrors = NIOLockedValueBox(FailureLog())
     let undecodable = Counter(label: "freshet_undecodable_values_total")
     private let uncacheable = NIOLockedValueBox(KeyMemory<Void>())
-    /// When they began.
-    private let forcedLoads = NIOLockedValueBox(KeyMemory<MonotonicInstant>())
+    private let forcedLoads = NIOLockedValueBox(KeyMemory<ForcedLoad>())
+
+    private struct ForcedLoad {
+        let flight: FlightID
+        let begunAt: MonotonicInstant
+    }
 
     init(
         store: GuardedStore,
@@ -173,14 +177,23 @@ final class FlightTools: Sendable {
         )
     }
 
-    func noteForcedLoad(of field: AnyField) {
+    func noteForcedLoad(of field: AnyField, in flight: FlightID) {
         let now = spawner.now()
+        let load = ForcedLoad(flight: flight, begunAt: now)
         let end = now + field.policy.minRefreshInterval
-        forcedLoads.withLockedValue { _ = $0.remember(now, of: field.key, until: end, at: now) }
+        forcedLoads.withLockedValue { _ = $0.remember(load, of: field.key, until: end, at: now) }
     }
 
     /// The key has been invalidated: a forced load that began before answers nobody.
     func forgetForcedLoad(of field: AnyField) { forcedLoads.withLockedValue { _ = $0.forget(field.key) } }
+
+    /// A flight has come to nothing, and so has its load if that was forced.
+    func forgetForcedLoad(of field: AnyField, in flight: FlightID) {
+        let now = spawner.now()
+        forcedLoads.withLockedValue { loads in
+            if loads.value(of: field.key, at: now)?.flight == flight { loads.forget(field.key) }
+        }
+    }
 
     /// Whether this process has begun a forced load so shortly before that it answers another one.
     func isCoolingDown(_ field: AnyField) -> Bool {
@@ -191,7 +204,8 @@ final class FlightTools: Sendable {
     /// How the forced load failed that answers another one.
     func failureOfForcedLoad(of field: AnyField) -> CacheError? {
         let now = spawner.now()
-        guard let begunAt = forcedLoads.withLockedValue({ $0.value(of: field.key, at: now) }) else { return nil }
+        guard let begunAt = forcedLoads.withLockedValue({ $0.value(of: field.key, at: now)?.begunAt })
+        else { return nil }
         return failures.withLockedValue { $0.lastFailure(of: field.key, since: begunAt, at: now) }
     }
 }

@@ -9,18 +9,20 @@ import Testing
 
 /// One field on one or more nodes that share a memory store, under a clock that the test moves.
 struct Fleet {
-    let spawner = TestSpawner()
+    let spawner: TestSpawner
     let store: MemoryStore
     let source: ControlledSource<String>
     let field: Field<String>
 
     init(
+        spawner: TestSpawner = TestSpawner(),
         source: ControlledSource<String> = ControlledSource(),
         ttl: Duration = .seconds(60),
         _ change: (inout FieldPolicy) -> Void = { _ in }
     ) {
         var policy = FieldPolicy(ttl: ttl)
         change(&policy)
+        self.spawner = spawner
         store = MemoryStore(spawner: spawner)
         self.source = source
         field = Field("agents", key: "agents_list", policy: policy, load: source.load)

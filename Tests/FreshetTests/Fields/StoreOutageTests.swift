@@ -132,6 +132,28 @@ struct StoreOutageTests {
         await node.shutdown()
     }
 
+    @Test("a forced load that is given up does not end the cooldown of the next one", arguments: 0..<64)
+    func forcedTwice(seed: UInt64) async throws {
+        let fleet = Fleet(spawner: TestSpawner(seed: seed, isShuffled: true))
+        let (node, store) = try await fleet.faultyNode()
+        store.inject(.fail(Self.away))
+        // Opens the breaker: from now on no call takes a while.
+        for _ in 0..<5 { _ = try? await node.remove(fleet.field) }
+        let first = fleet.spawner.task { try await node.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        let second = fleet.spawner.task {
+            first.cancel()
+            return try await node.refresh(fleet.field)
+        }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+        #expect(try await second.value.value == "v2")
+        fleet.source.answerFromNowOn { .success(.value("v\($0)")) }
+        #expect(try await node.refresh(fleet.field).detail == .cooldown)
+        fleet.source.end(1, value: "v1")
+        store.recover()
+    }
+
     /// A field whose old value is in the store, and the one that was loaded while that took nothing, in a node.
     private func divided(
         forced: Bool,
