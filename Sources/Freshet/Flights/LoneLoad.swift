@@ -60,6 +60,7 @@ struct LoneLoad: Sendable {
             tools.note(details.isCacheable ? .changed : .uncacheable, of: field, since: begunAt)
         case .absent:
             payload = nil
+            tools.noteCacheable(field)
             tools.note(.absent, of: field, since: begunAt)
         case .notModified: throw CacheError.notHeld
         }

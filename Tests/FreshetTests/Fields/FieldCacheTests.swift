@@ -287,6 +287,18 @@ struct FieldCacheTests {
         #expect(try await fourth.value.isStored)
     }
 
+    @Test("an absence is remembered, though the value before it was not to be kept")
+    func absentAfterUncacheable() async throws {
+        let source = ControlledSource<String> { load in
+            .success(load == 1 ? .value("v1", .init(isCacheable: false)) : .absent)
+        }
+        let fleet = Fleet(source: source) { $0.negativeTTL = .seconds(5) }
+        let node = try await fleet.node()
+        #expect(try await node.value(of: fleet.field) == "v1")
+        for _ in 0..<4 { #expect(await code { _ = try await node.value(of: fleet.field) } == .absent) }
+        #expect(source.loads == 3)
+    }
+
     @Test("C4: loads that callers make each for themselves, and that fail together, are one failure")
     func uncacheableFailures() async throws {
         let fleet = Fleet()
