@@ -116,7 +116,9 @@ extension CacheService {
         do {
             let bytes = try StoredJSON.encode(value)
             try await flight.whileCurrent {
-                _ = try await store.set(key, bytes, options: CacheOptions(expiry: .after(ttl)))
+                // Though it is cancelled: what is on its way might arrive behind a later write.
+                let options = CacheOptions(expiry: .after(ttl))
+                _ = try await spawner.outliving { try await store.set(key, bytes, options: options) }.get()
             }
         } catch let error as CacheError {
             failure = failure?.0 == .del ? failure : (.set, error)

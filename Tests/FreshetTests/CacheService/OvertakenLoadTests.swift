@@ -58,6 +58,23 @@ import Testing
         #expect(try await bench.text("k") == nil)
     }
 
+    @Test func aWriteWaitsAlsoForALoadThatIsGivenUpWhileItIsBeingStored() async throws {
+        let bench = try await CacheBench.ready()
+        bench.store.inject(.hang, into: [.set])
+        gate.finish(1, with: 1)
+        let reader = bench.spawner.task { try await load(bench) }
+        try await waitUntil("the store") { bench.store.hangingCalls == 1 }
+        bench.store.inject(.delay(.zero), into: [.set])
+        reader.cancel()
+        await #expect(throws: CancellationError.self) { try await reader.value }
+        let write = bench.spawner.task { try await bench.cache.set("k", 2) }
+        await bench.spawner.settle()
+        bench.store.recover()
+        #expect(try await write.value == .stored)
+        await bench.spawner.settle()
+        #expect(try await bench.text("k") == "2")
+    }
+
     @Test func aLoadThatEndsDuringAWriteIsNotStoredAfterIt() async throws {
         let bench = try await CacheBench.ready()
         let reader = bench.spawner.task { try await load(bench) }
