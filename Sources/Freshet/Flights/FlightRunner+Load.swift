@@ -44,6 +44,10 @@ extension FlightRunner {
                     guard believes(stored, &attempts) else { continue }
                     return answer(with: stored)
                 }
+                if hasWaited, !desk.isForced(id), let failure = failure(in: snapshot) {
+                    await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+                    return .failed(failure, kept: kept(stored))
+                }
                 return try await fetch(
                     under: lease,
                     orLater: purpose,
@@ -106,6 +110,13 @@ extension FlightRunner {
             try Task.checkCancellation()
             throw error
         }
+    }
+
+    /// How the load has failed that was waited for, while that is remembered.
+    private func failure(in snapshot: EntrySnapshot) -> CacheError? {
+        guard snapshot.failure != nil else { return nil }
+        tools.note(snapshot, of: field)
+        return tools.failure(of: field)
     }
 
     private func answer(with entry: Entry) -> FlightOutcome {

@@ -312,6 +312,29 @@ struct ContractTests {
         #expect(try await a.value(of: fleet.field) == "well")
     }
 
+    @Test("C4: who wants something younger, and waits for another node's load, gets its failure", arguments: [0, 60])
+    func sharedFailureOfYounger(staleIfError: Int) async throws {
+        let fleet = Fleet { $0.staleIfError = .seconds(staleIfError) }
+        let nodes = [try await fleet.node(), try await fleet.node(), try await fleet.node()]
+        try await fleet.load("v1", on: nodes[0])
+        await fleet.spawner.advance(by: .seconds(5))
+        let readers = nodes.map { node in
+            fleet.spawner.task { try await node.read(fleet.field, maxAge: .seconds(1)) }
+        }
+        try await fleet.source.waitForLoads(2)
+        for node in nodes { try await waitUntil("a reader") { node.waiters(of: fleet.field.erased) == 1 } }
+        await fleet.spawner.settle()
+        fleet.source.answerFromNowOn { _ in .failure(SourceIsDown()) }
+        fleet.source.end(2, .failure(SourceIsDown()))
+        let clock = fleet.runClock()
+        for reader in readers {
+            #expect((await errorOf { try await reader.value } as? CacheError)?.code == .sourceFailed)
+        }
+        clock.cancel()
+        #expect(fleet.source.loads == 2)
+        #expect(try await nodes[1].value(of: fleet.field) == "v1")
+    }
+
     @Test("C4: a removal forgets the failure, on every node that knows it", arguments: [false, true])
     func removalForgetsFailures(storeIsAway: Bool) async throws {
         let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) }) { $0.errorBackoff = .seconds(60) }

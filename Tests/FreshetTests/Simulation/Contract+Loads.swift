@@ -9,7 +9,7 @@ extension Contract {
             guard let end = load.end, load.result != .cancelled else { continue }
             for (other, later) in loads.enumerated().dropFirst(number + 1) where later.begin < end && !later.isForced {
                 // Its leave may have been granted before it began.
-                if !isInvalidated(from: load.begin.time + .milliseconds(-50), to: later.begin.time, orRead: false) {
+                if !isInvalidated(from: load.begin.time + .milliseconds(-50), to: later.begin.time) {
                     throw breach("C2: loads \(number) and \(other) at once", load.begin, later.begin)
                 }
             }
@@ -38,7 +38,7 @@ extension Contract {
                 // It may have waited for another load since before it was invalidated: then its failure is its own.
                 let isForgotten =
                     loads[number..<other].contains { $0.isForced || $0.result != .failed }
-                    || isInvalidated(from: load.begin.time + .milliseconds(-1500), to: later.begin.time, orRead: true)
+                    || isInvalidated(from: load.begin.time + .milliseconds(-1500), to: later.begin.time)
                 if !isForgotten {
                     throw breach("C4: load \(other) soon after load \(number), which failed", load.begin, later.begin)
                 }
@@ -46,14 +46,11 @@ extension Contract {
         }
     }
 
-    /// - Parameter isRead: whether a reader counts who wants something young. The source that fails him is left alone
-    ///   for a time that depends on what others may have.
-    private func isInvalidated(from begin: MonotonicInstant, to end: MonotonicInstant, orRead isRead: Bool) -> Bool {
+    private func isInvalidated(from begin: MonotonicInstant, to end: MonotonicInstant) -> Bool {
         calls.contains { call in
             let counts =
                 switch call.operation {
-                case .read: false
-                case .readYounger: isRead
+                case .read, .readYounger: false
                 case .refresh, .invalidate: true
                 }
             return counts && call.begin.time < end && (call.end.map { $0.time > begin } ?? true)
