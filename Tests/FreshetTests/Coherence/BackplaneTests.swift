@@ -64,6 +64,28 @@ struct BackplaneTests {
         }
     }
 
+    @Test("a shutdown waits for no comparison of what is held with a store that is away")
+    func shutdownWhileComparing() async throws {
+        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        _ = try await node.cache.value(of: node.fleet.field)
+        node.store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        node.backplane.send(.lost)
+        node.backplane.send(.live)
+        await node.fleet.spawner.settle()
+        #expect(node.store.calls(of: .check) > 0)
+        let isOver = NIOLockedValueBox(false)
+        node.fleet.spawner.spawn {
+            await node.cache.shutdown()
+            isOver.withLockedValue { $0 = true }
+        }
+        await node.fleet.spawner.settle()
+        #expect(isOver.withLockedValue { $0 })
+        node.run.cancel()
+        let clock = node.fleet.runClock()
+        _ = await node.run.result
+        clock.cancel()
+    }
+
     @Test("C9: while it is live, the store is asked again a tenth as often; once it is lost, as before")
     func trust() async throws {
         let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))

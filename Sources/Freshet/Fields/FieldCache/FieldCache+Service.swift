@@ -15,7 +15,6 @@ extension FieldCache: Service {
             try? await gracefulShutdown()
             group.cancelAll()
         }
-        gapCheck.stop()
         await shutdown()
     }
 
@@ -53,6 +52,7 @@ extension FieldCache: Service {
     /// Refuses new loads, cancels those under way, sends the invalidations that the store has yet to be told of, and
     /// waits for every task to end, all that for ten seconds at most, even if the caller is cancelled.
     public func shutdown() async {
+        gapCheck.stop()
         pulse.stop()
         schedule.stop()
         desk.close()
