@@ -143,6 +143,11 @@ struct RegistryState {
         return nil
     }
 
+    /// Whether a service that a call has begun to start is needed by others too.
+    func isNeeded(_ key: ServiceKey, beside call: CallID) -> Bool {
+        slots[key]?.call != call || needed(beside: call).contains(key)
+    }
+
     /// Ends a start.
     mutating func settle(_ key: ServiceKey, _ outcome: Result<any CoreService, any Error>) -> [Waiter] {
         switch outcome {
@@ -184,7 +189,7 @@ struct RegistryState {
     }
 
     /// What services depend on that are not of the call, or not of it alone; but for what the parent has asked for by it.
-    private func needed(beside call: CallID, of parent: ServiceKey?) -> Set<ServiceKey> {
+    private func needed(beside call: CallID, of parent: ServiceKey? = nil) -> Set<ServiceKey> {
         var open = registeredKeys.filter { slots[$0]?.call != call }
         var needed: Set<ServiceKey> = []
         while let key = open.popLast() {

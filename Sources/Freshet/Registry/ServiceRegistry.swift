@@ -194,9 +194,15 @@ extension ServiceRegistry {
             outcome = .failure(error)
         }
         starts.withLockedValue { $0[start.key] = nil }
-        for waiter in state.withLockedValue({ $0.settle(start.key, outcome) }) {
-            waiter.resume(with: outcome.map { $0 })
+        let isGivenUp = Task.isCancelled
+        let (isNeeded, waiters) = state.withLockedValue { state in
+            let isNeeded = start.call.map { state.isNeeded(start.key, beside: $0) } ?? false
+            return (isNeeded, state.settle(start.key, outcome))
         }
+        var answer = outcome.map { Optional($0) }
+        // Others have come since those gave it up for whom it started: they ask again.
+        if isGivenUp, isNeeded, case .failure = outcome { answer = .success(nil) }
+        for waiter in waiters { waiter.resume(with: answer) }
     }
 
     /// Shuts down everything, or what one call has started and nobody else has asked for.

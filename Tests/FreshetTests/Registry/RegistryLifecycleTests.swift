@@ -114,6 +114,32 @@ import Testing
         #expect(journal.isOrdered("stopped b", "stop a"))
     }
 
+    @Test(arguments: ["a", "b"] as [ServiceKey])
+    func whoeverNeedsAStartThatWasGivenUpHasItStartedAnew(key: ServiceKey) async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let gate = Gate()
+        try register("a", in: registry) { [journal] in
+            try await withTaskCancellationHandler {
+                _ = try await Task { try await gate.run() }.value
+                try Task.checkCancellation()
+            } onCancel: {
+                journal.note("given up")
+            }
+        }
+        try register("b", in: registry, dependsOn: ["a"])
+        let start = Task { try await registry.initializeCoreServices([key]) }
+        try await waitUntil("the start") { gate.started == 1 }
+        start.cancel()
+        try await waitUntil("its end") { journal.count("given up") == 1 && registry.waiters(for: "a") > 0 }
+        let others = registry.waiters(for: key)
+        let other = Task { try await registry.service(key, as: RecordingService.self) }
+        try await waitUntil("the other one") { registry.waiters(for: key) == others + 1 }
+        for number in 1...2 { gate.finish(number, with: number) }
+        _ = try await other.value
+        await #expect(throws: CancellationError.self) { try await start.value }
+        #expect(journal.count("started a") == 1 && journal.count("stop a") == 0)
+    }
+
     @Test func aCallThatIsCancelledGivesUpNoStartThatSomebodyElseNeeds() async throws {
         let registry = ServiceRegistry(logger: logs.logger)
         let gate = Gate()
