@@ -32,8 +32,8 @@ extension FlightDesk {
         }
     }
 
-    /// A flight is about to ask the store, which has whatever was told of until now, or to give it what was loaded, which
-    /// comes behind that.
+    /// To be called before a flight asks the store, or fills it: what was told of until now is in the store already, and no
+    /// news beside its answer.
     func asksStore(_ id: FlightID) {
         state.withLockedValue { state in
             state.runs[id]?.isTold = false

@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 /// continuations and tasks.
 final class FlightDesk: Sendable {
     typealias Runner = @Sendable (FlightDesk, AnyField, FlightID, FlightPurpose) async -> Void
-    /// Checks what readers get while a flight loads, and hands the result to ``checkedInterim(_:_:)``.
+    /// Checks what readers get while a flight loads, and hands the result to ``checkedInterim(_:_:_:of:)``.
     typealias Checker = @Sendable (FlightDesk, AnyField, FlightID, FlightAnswer) async -> Void
     typealias Waiter = UnsafeContinuation<FlightOutcome, Never>
 

@@ -1,8 +1,8 @@
 /// How a flight ended, for one of those who waited.
 enum FlightOutcome: Sendable {
     case answered(FlightAnswer)
-    /// The load failed. `kept` is what the policy lets a reader have nonetheless who had come by an instant: the key may
-    /// have been invalidated since.
+    /// The load failed. Readers who had come by `until` may have `kept`, if the policy lets them; for later ones the key may
+    /// have been invalidated.
     case failed(CacheError, kept: Entry?, until: MonotonicInstant = .distantFuture)
     /// The one who waited was cancelled.
     case cancelled
@@ -22,8 +22,8 @@ struct FlightAnswer: Sendable {
     var sourceFailed = false
     /// For those who force: why the store, and so other processes, cannot be told, now or later.
     var refusal: CacheError?
-    /// Until when one must have come to be answered with it: what has overtaken its load may be older than who came
-    /// later.
+    /// It answers those who had come by then: whoever came later may have come after an invalidation, not heard of, that
+    /// overtook the load.
     var answersUntil = MonotonicInstant.distantFuture
     /// When its load began, if this process has run it.
     var begunAt: MonotonicInstant?

@@ -42,8 +42,7 @@ extension FlightRunner {
         }
     }
 
-    /// Waits for a place without the lease. A load that waits for the lease has a place, and may wait on; one that waited
-    /// for a place with a lease in its hand could wait for a load that waits for that lease.
+    /// Waits for a place, and never with a lease in its hand: those who have the places may be waiting for that lease.
     private func fetchLater(
         than lease: Lease?,
         _ purpose: LeaseRequest.Purpose,
@@ -170,14 +169,13 @@ extension FlightRunner {
     }
 
     private func dropHeld(_ lease: Lease?, isHeld: Bool) async {
-        let isCurrent = desk.isCurrent(id)
-        if isCurrent {
+        if desk.isCurrent(id) {
             tools.noteSuccess(of: field)
             tools.noteUncacheable(field)
         }
         // A removal ends the lease too; a slot that is given up, another process would load for in vain.
         var isDropped = false
-        if isCurrent && (isHeld || isScheduled) {
+        if isHeld || isScheduled {
             desk.keep(id) { change in
                 isDropped = true
                 change.drop(field.key)
@@ -209,9 +207,12 @@ extension FlightRunner {
         var basis = basis
         basis?.isLeased = lease != nil
         if let lease {
-            let late = fill.loaded(after: sentAt - begunAt)
+            var fill = fill
+            fill.loadedAfter = sentAt - begunAt
             desk.asksStore(id)
-            let result = await tools.spawner.outliving { try await tools.store.fillEntry(field.key, lease, with: late) }
+            let result = await tools.spawner.outliving { [fill] in
+                try await tools.store.fillEntry(field.key, lease, with: fill)
+            }
             switch result {
             case .success(.stored(let stored)): generation = stored
             case .success(.refused(let reason)):
@@ -266,8 +267,6 @@ extension FlightRunner {
         _ failures: Int,
         _ begunAt: MonotonicInstant
     ) async -> FlightOutcome {
-        var error = error
-        error.retryAfter = error.retryAfter.map { min($0, FieldPolicy.longestHint) }
         let kept = kept(known)
         let outcome = FlightOutcome.failed(error, kept: kept, until: begunAt + tools.trust.window)
         var noted: EntryFailure?

@@ -42,7 +42,7 @@ extension FlightRunner {
                 {
                     await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
                     guard believes(stored, &attempts) else { continue }
-                    return answer(with: stored)
+                    return .answered(cached(stored, in: .l2))
                 }
                 if hasWaited, !desk.isForced(id), let failure = failure(in: snapshot) {
                     await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
@@ -59,7 +59,7 @@ extension FlightRunner {
             case .fresh(let snapshot), .notDue(let snapshot):
                 if let entry = decoded(snapshot, held: known, askedAt: askedAt)?.entry {
                     guard believes(entry, &attempts) else { continue }
-                    return answer(with: entry)
+                    return .answered(cached(entry, in: .l2))
                 }
                 if let failure = tools.failure(of: field) { return .failed(failure, kept: nil) }
                 purpose = .renew
@@ -117,10 +117,6 @@ extension FlightRunner {
         guard snapshot.failure != nil else { return nil }
         tools.note(snapshot, of: field)
         return tools.failure(of: field)
-    }
-
-    private func answer(with entry: Entry) -> FlightOutcome {
-        .answered(FlightAnswer(entry: entry, origin: .cached(.l2)))
     }
 
     /// What a fill may take, with a margin.

@@ -260,8 +260,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         return startQueued(key, at: now)
     }
 
-    /// A flight has brought something without a lease. A load on schedule beside it, which none has kept from that, brings
-    /// nothing younger.
+    /// A flight has brought something without a lease. None has kept a load on schedule from running beside it: what that
+    /// one brings is no younger, and is not kept.
     mutating func giveUpAside(for id: FlightID) {
         guard let key = flights[id]?.key, slots[key]?.current == id else { return }
         slots[key]?.aside = nil
@@ -332,9 +332,7 @@ extension FlightTable {
 
     /// Makes a forced flight of the one that waits.
     private mutating func harden(_ id: FlightID, _ invalidation: Invalidation) -> (FlightID, Joined) {
-        if let flight = flights[id] {
-            flights[id]?.purpose = FlightPurpose.force(invalidation).merged(with: flight.purpose)
-        }
+        if flights[id]?.purpose != .force(.remove) { flights[id]?.purpose = .force(invalidation) }
         return (id, .joined(id, isCooldown: false))
     }
 

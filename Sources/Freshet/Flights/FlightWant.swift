@@ -6,11 +6,6 @@ enum FlightPurpose: Sendable, Hashable {
     case force(Invalidation)
 
     var isForced: Bool { self != .read }
-
-    /// This, as hard as the other one is too.
-    func merged(with other: FlightPurpose?) -> FlightPurpose {
-        other == .force(.remove) ? .force(.remove) : self
-    }
 }
 
 /// What somebody wants of a flight.

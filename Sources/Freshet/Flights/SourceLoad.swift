@@ -58,7 +58,10 @@ struct SourceLoad: Sendable {
 
     private func shown(_ error: any Error) -> CacheError {
         let known: Set<CacheError.Code> = [.sourceFailed, .sourceTimedOut, .overloaded, .circularLoad, .invalidValue]
-        if let error = error as? CacheError, known.contains(error.code) { return error }
+        if var error = error as? CacheError, known.contains(error.code) {
+            error.retryAfter = error.retryAfter.map { min($0, FieldPolicy.longestHint) }
+            return error
+        }
         return CacheError(.sourceFailed, "the fetcher of '\(field.name)' threw \(type(of: error))", underlying: error)
     }
 }

@@ -78,7 +78,7 @@ extension FieldEvent {
         case failing
         /// A forced load has begun shortly before.
         case coolingDown
-        /// The store did not answer; the load goes on without.
+        /// The store gave no leave, being away or refusing; the load goes on without.
         case storeAway(CacheError.Code)
     }
 

@@ -299,6 +299,20 @@ struct FieldCacheTests {
         #expect(source.loads == 3)
     }
 
+    @Test("a caller who loads for himself is told to come back no later than anybody else")
+    func uncacheableHint() async throws {
+        let source = ControlledSource<String> { load in
+            load == 1
+                ? .success(.value("v1", .init(isCacheable: false)))
+                : .failure(CacheError(.sourceFailed, "busy", retryAfter: .seconds(5000)))
+        }
+        let fleet = Fleet(source: source)
+        let node = try await fleet.node()
+        #expect(try await node.value(of: fleet.field) == "v1")
+        let error = await errorOf { try await node.value(of: fleet.field) } as? CacheError
+        #expect(error?.retryAfter == .seconds(600))
+    }
+
     @Test("C4: loads that callers make each for themselves, and that fail together, are one failure")
     func uncacheableFailures() async throws {
         let fleet = Fleet()

@@ -103,8 +103,8 @@ final class Entry: Sendable {
     /// The same, which the store was asked of.
     func checked(at instant: MonotonicInstant) -> Entry { with(freshUntil: freshUntil, checkedAt: instant) }
 
-    /// The same for what somebody is said to have written; nil where it was most likely the end of its time, which servers
-    /// notice within a second: whoever is served with it then has no reason to wait.
+    /// The same for what somebody is said to have written; nil within the second after its freshness ended: what the server
+    /// tells of then is most likely that end, and no reason to ask it.
     func suspectedAsWritten(at now: MonotonicInstant) -> Entry? {
         now < freshUntil || now >= freshUntil + .seconds(1) ? suspected : nil
     }
@@ -117,11 +117,6 @@ final class Entry: Sendable {
     /// The same, which the store has not changed, so far as its generation tells.
     func compared(at instant: MonotonicInstant) -> Entry {
         with(generation: generation, freshUntil: freshUntil, checkedAt: checkedAt, comparedAt: instant)
-    }
-
-    /// The same, which the store still does not hold, and has seen nothing happen to.
-    func confirmed(at instant: MonotonicInstant) -> Entry {
-        with(generation: nil, freshUntil: freshUntil, checkedAt: instant)
     }
 
     private func with(freshUntil: MonotonicInstant, checkedAt: MonotonicInstant) -> Entry {
@@ -210,7 +205,7 @@ extension Entry {
         askedAt: MonotonicInstant,
         now: MonotonicInstant
     ) -> Entry? {
-        if outlasts(stored, in: generation, at: now) { return confirmed(at: askedAt) }
+        if outlasts(stored, in: generation, at: now) { return checked(at: askedAt) }
         return stored.flatMap { successor(of: $0, in: generation, askedAt: askedAt, now: now) }
     }
 

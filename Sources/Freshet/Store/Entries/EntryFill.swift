@@ -39,11 +39,4 @@ public struct EntryFill: Sendable, Hashable {
         self.ttl = ttl
         self.loadedAfter = loadedAfter
     }
-
-    /// The same, of a load that ended that long after the grant of its lease.
-    func loaded(after time: Duration) -> EntryFill {
-        var fill = self
-        fill.loadedAfter = time
-        return fill
-    }
 }

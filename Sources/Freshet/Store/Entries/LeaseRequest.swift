@@ -4,7 +4,7 @@ public struct LeaseRequest: Sendable, Hashable {
     public enum Purpose: Sendable, Hashable {
         /// Load if the key is not fresh, nobody loads it and no failure forbids it.
         case read
-        /// Load unless another node does, fresh or not, failing or not: a refresh ahead of time.
+        /// Load unless another node does, fresh or not, failing or not: what is there will not do.
         case renew
         /// Invalidate, then load whatever is there and whoever loads it – unless a forced load began less than
         /// `cooldown` ago, which answers this one too. A load that was invalidated since, released, or did not end in
