@@ -54,16 +54,12 @@ extension CronExpression {
 
     /// The first time later than this one. Times are since 1970, without leap seconds.
     package func next(after time: Duration) -> Duration {
-        search(from: Self.floor(time) + 1, .forward).map { .seconds($0) } ?? .seconds(Int64.max / 2)
+        search(from: time.components.seconds + 1, .forward).map { .seconds($0) } ?? .seconds(Int64.max / 2)
     }
 
     /// The latest time that is not later than this one.
     package func last(notAfter time: Duration) -> Duration {
-        search(from: Self.floor(time), .backward).map { .seconds($0) } ?? .zero
-    }
-
-    private static func floor(_ time: Duration) -> Int64 {
-        time.components.attoseconds < 0 ? time.components.seconds - 1 : time.components.seconds
+        search(from: time.components.seconds, .backward).map { .seconds($0) } ?? .zero
     }
 
     /// The nearest time from that second on.
