@@ -48,6 +48,35 @@ import Testing
         subscriber.close()
     }
 
+    /// The server may be another by then; that of the next connection is not.
+    @Test func aConnectionThatWasDoubtedWhileItWasMadeIsMadeOnceMore() async throws {
+        let server = try await ScriptedServer.start { ">3\r\n+subscribe\r\n+\($0[1])\r\n:1\r\n" }
+        let (port, doubt) = (server.port, NIOLockedValueBox<(@Sendable () -> Void)?>(nil))
+        let place = SubscriptionPlace {
+            doubt.withLockedValue { $0.take() }?()
+            return Connector(configuration: RedisClient.configuration(port: port))
+        } isRight: { _ in
+            true
+        }
+        let subscriber = subscriber(at: place, pausing: .milliseconds(1))
+        doubt.withLockedValue { $0 = { subscriber.recheckPlace(isGap: true) } }
+        _ = try await subscriber.subscribe(to: [.channel("news")])
+        #expect(server.acceptedCount == 2)
+        subscriber.close()
+    }
+
+    @Test func aServerThatConfirmsNothingIsAskedLessAndLessOften() async throws {
+        let server = try await ScriptedServer.start { _ in nil }
+        let client = RedisClient(port: server.port) {
+            $0.connectTimeout = .milliseconds(300)
+            $0.reconnectBackoff = .milliseconds(1)...Duration.seconds(60)
+        }
+        #expect(try await clientError { try await client.subscribe(to: ["news"]) }?.code == .timedOut)
+        // The next attempt is eight seconds later at least.
+        #expect(server.acceptedCount < 16)
+        await client.close()
+    }
+
     @Test func anAttemptThatWasMadeEarlierIsNotMadeAgain() async throws {
         let attempts = NIOLockedValueBox(0)
         let place = SubscriptionPlace {
