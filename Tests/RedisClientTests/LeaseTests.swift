@@ -1,9 +1,12 @@
+import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOEmbedded
 import RESP
-import RedisClient
 import TestSupport
 import Testing
+
+@testable import RedisClient
 
 @Suite(.serialized) struct LeaseTests {
     @Test func aBlockedConnectionHoldsNobodyUp() async throws {
@@ -70,7 +73,7 @@ import Testing
 
     @Test func aConnectionIsDroppedAfterATimeoutOrACancellation() async throws {
         let server = try await RedisServer.start()
-        let client = RedisClient(server)
+        let client = RedisClient(server) { $0.maxLeasedConnections = 1 }
         let late = try await clientError {
             try await client.withConnection {
                 try await $0.execute(RESPCommand("BLPOP", "none", 0), timeout: .milliseconds(20))
@@ -80,9 +83,11 @@ import Testing
         #expect(try await eventually { try await client.info("connected_clients") == 1 })
         let task = Task { try await client.withConnection { try await $0.execute(RESPCommand("BLPOP", "none", 0)) } }
         #expect(try await eventually { try await client.info("blocked_clients") == 1 })
+        let next = Task.immediate { try await client.withConnection { try await $0.execute(RESPCommand("PING")) } }
         task.cancel()
         #expect(try await clientError { try await task.value }?.code == .cancelled)
-        #expect(try await eventually { try await client.info("connected_clients") == 1 })
+        #expect(try await next.value.string == "PONG")
+        #expect(try await eventually { try await client.info("connected_clients") == 2 }, "with that of who came next")
     }
 
     @Test func thereAreNoMoreThanAllowed() async throws {
@@ -154,6 +159,19 @@ import Testing
         }
         let after = try await client.withConnection { try await $0.execute(RESPCommand("ECHO", "free")).string }
         #expect(after == "free")
+    }
+
+    /// The timer may have gone off before.
+    @Test(.timeLimit(.minutes(1))) func whoComesTooLateForAConnectionDoesNotWait() async throws {
+        var configuration = RedisClient.configuration(port: 1)
+        configuration.maxLeasedConnections = 1
+        let pool = ConnectionPool(
+            configuration: configuration,
+            eventLoop: NIOAsyncTestingEventLoop(),
+            logger: Logger(label: "test")
+        )
+        _ = try pool.leaseNow()
+        #expect(try await clientError { try await pool.lease(until: .now()) }?.code == .timedOut)
     }
 
     @Test func aConnectionIsOfNoUseAfterItsScope() async throws {

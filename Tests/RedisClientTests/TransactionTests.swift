@@ -90,5 +90,13 @@ import Testing
         // Not watched any longer.
         let after = try await client.withTransaction { _ in [RESPCommand("GET", "a")] }
         #expect(after?.map(\.integer) == [1])
+        // Nor where the connection is used on.
+        try await client.withConnection { connection in
+            await #expect(throws: ChangedMind.self) {
+                try await connection.transaction(watching: ["a"]) { _ in throw ChangedMind() }
+            }
+            try await client.execute(RESPCommand("SET", "a", 3))
+            #expect(try await connection.transaction { _ in [RESPCommand("GET", "a")] }?.map(\.integer) == [3])
+        }
     }
 }
