@@ -25,6 +25,17 @@ import Testing
         #expect(cache.count == 0)
     }
 
+    @Test func whatChangesBehindAReferenceIsWeighedAnew() throws {
+        let cache = BoundedCache<String, Holder<Int>>(.init(capacity: .weight(10) { _, value in value.value ?? 0 }))
+        for key in ["a", "b"] { cache.set(key, Holder(4)) }
+        try cache.update("a") { draft in
+            let held = draft.value
+            held?.value = 8
+        }
+        #expect(cache.totalWeight == 8)
+        #expect(cache.peek("b") == nil)
+    }
+
     @Test func keepsItsDeadlineUnlessTold() throws {
         let cache = cache()
         cache.set("a", 1, timeToLive: .seconds(10))
@@ -102,14 +113,15 @@ import Testing
         #expect(cache.get("a") == 7)
     }
 
-    @Test func aValueSetMeanwhileStays() throws {
+    /// Be it as heavy as the old one or heavier.
+    @Test(arguments: [1, 50]) func aValueSetMeanwhileStays(value: Int) throws {
         let cache = cache()
         cache.set("a", 1)
         try cache.update("a") { draft in
             draft.value = 2
-            onAnotherThread { cache.set("a", 50) }
+            onAnotherThread { cache.set("a", value) }
         }
-        #expect(cache.get("a") == 50)
+        #expect(cache.get("a") == value)
         try cache.update("a") { draft in
             draft.value = 3
             onAnotherThread { cache.removeAll() }
