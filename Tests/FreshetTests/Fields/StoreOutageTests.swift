@@ -302,6 +302,8 @@ struct StoreOutageTests {
         let (node, store) = try await fleet.faultyNode()
         store.inject(isDone ? .failAfterwards(Self.away) : .fail(Self.away), into: [operation, .release])
         _ = try? await node.value(of: fleet.field)
+        // It is tried once in vain.
+        await fleet.spawner.advance(by: .seconds(1))
         store.recover()
         // The lease that the store holds for nobody is given up within a second or so, not after a minute.
         await fleet.spawner.advance(by: .seconds(3))
@@ -434,6 +436,11 @@ struct StoreOutageTests {
         await fleet.spawner.advance(by: .seconds(10))
         #expect(store.calls(of: .invalidate) == 18)
         #expect(fleet.spawner.sleepers == 0)
+        store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.invalidate])
+        #expect(try await node.remove(fleet.field) == .queued)
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(1))
+        #expect(store.calls(of: .invalidate) == 20, "what is refused later is sent as well")
         await node.shutdown()
     }
 
