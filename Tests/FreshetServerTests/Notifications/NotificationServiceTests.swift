@@ -82,7 +82,7 @@ private struct Fixture {
 struct NotificationServiceTests {
     @Test("loads that keep failing are told of once, as text and as fields")
     func failing() async throws {
-        let fixture = try await Fixture()
+        let fixture = try await Fixture(answers: [.status(204)])
         await fixture.fail(6)
         let body = try await fixture.bodies(1)[0]
         #expect(body["text"]?.string == "agents: 3 loads in a row failed – no answer")
@@ -92,12 +92,13 @@ struct NotificationServiceTests {
         #expect(body["error"]?.string == "sourceFailed")
         try await fixture.service.shutdown()
         #expect(fixture.webhook.bodies.count == 1)
+        #expect(fixture.logs.entries.contains { $0.message == "told of trouble" })
     }
 
     @Test("a webhook that fails is tried again after longer and longer, and holds up no read")
     func retries() async throws {
         let fixture = try await Fixture(
-            answers: [.status(500), .status(429, retryAfter: 7), .status(503, retryAfter: 100_000)]
+            answers: [.status(408), .status(429, retryAfter: 7), .status(503, retryAfter: 100_000)]
         )
         await fixture.fail(3)
         _ = try await fixture.bodies(1)
@@ -163,11 +164,34 @@ struct NotificationServiceTests {
         #expect(fixture.webhook.bodies.count == 2)
         await fixture.spawner.advance(by: .seconds(101))
         #expect(try await fixture.bodies(3)[2]["event"]?.string == "storeLost")
-        // What corrects is not left behind.
         // What waits for the store is sent at the end.
         fixture.store.recover()
         try await fixture.service.shutdown()
         await fixture.fields.shutdown()
+    }
+
+    @Test("what was dropped, since too many waited, is told of when there is room again")
+    func dropped() async throws {
+        let fixture = try await Fixture()
+        let own = (0...65).map { Self.refused("field\($0)", FieldPolicy(ttl: .seconds(60))) }
+        let fields = FieldCache(
+            cache: fixture.cache,
+            catalog: try FieldCatalog(own),
+            spawner: fixture.spawner,
+            logger: fixture.logs.logger
+        )
+        fixture.service.watch(fields)
+        let (store, logs) = (fixture.store, fixture.logs)
+        store.inject(.hang, into: [.set])
+        _ = try? await fields.value(of: own[0])
+        try await waitUntil("the claim") { store.hangingCalls == 1 }
+        for field in own.dropFirst() { _ = try? await fields.value(of: field) }
+        #expect(logs.entries.count { $0.message == "a notification is dropped" } == 1)
+        store.recover()
+        try await waitUntil("the others") { logs.entries.count { $0.message == "told of trouble" } == 65 }
+        await fixture.spawner.advance(by: .seconds(61))
+        _ = try? await fields.value(of: own[65])
+        #expect(try await fixture.bodies(66)[65]["field"]?.string == "field65")
     }
 
     @Test("that a store is lost is told in the end, though the webhook is down at first")
