@@ -95,6 +95,21 @@ struct WarmTests {
         #expect(refresh.errors.hasPrefix("freshet: No value for b: "))
     }
 
+    @Test("what is stale is loaded")
+    func stale() async throws {
+        let service = try await RawServer.start { head in
+            let status = head.contains("maxage=0") ? "fwd=request" : "hit; ttl=-1"
+            return RawServer.Answer(
+                "200 OK",
+                "Cache-Status: freshet; \(status)",
+                "Content-Length: 2",
+                body: ByteBuffer(string: "[]")
+            )
+        }
+        let run = try await Run(["warm", "a", "--url", service.url])
+        #expect(run.output == "a: 2 bytes (freshet; fwd=request)\n")
+    }
+
     @Test("the exit code is that of the worst failure, whichever came first", arguments: ["a b", "b a"])
     func worst(names: String) async throws {
         let service = try await RawServer.start { head in

@@ -64,6 +64,10 @@ struct PrometheusTests {
         #expect(text.contains("c{i=\"2\"} 1\n"))
         #expect(!text.contains("c{i=\"3\"}"))
         #expect(text.hasSuffix("freshet_metrics_dropped_series 2\n"))
+        for index in 5..<9 {
+            Counter(label: "c", dimensions: [("i", "\(index)")], factory: registry).increment()
+        }
+        #expect(registry.render().hasSuffix("freshet_metrics_dropped_series 3\n"), "and no more are remembered")
     }
 
     @Test("many tasks add up")

@@ -73,6 +73,17 @@ struct SourceFactoryTests {
         #expect(source.requests.map { $0.contains("if-modified-since") } == [false, true, false])
     }
 
+    @Test(
+        "what is quoted or held by a variable is a text, which no number equals",
+        arguments: [("1", 1), ("'1'", 0), ("${V}", 0)]
+    )
+    func compared(value: String, count: Int) async throws {
+        let source = try await Self.source()
+        let settings = "source: { http: { url: \(source.url)/vigo } }, where: { id: { equals: \(value) } }"
+        let field = try Self.field(settings, ["V": "1"])
+        #expect(try await Self.refreshed(field, field)?.array?.count == count)
+    }
+
     @Test("what a source answers comes into no log, whatever its level")
     func silence() async throws {
         let source = try await Self.source()
