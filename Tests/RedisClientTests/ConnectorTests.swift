@@ -58,6 +58,39 @@ import Testing
         #expect(isAlone)
     }
 
+    /// Knows no name, and does not say so.
+    private struct Silence: Resolver, Sendable {
+        let eventLoop: any EventLoop
+        let never: EventLoopPromise<[SocketAddress]>
+
+        func initiateAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> { never.futureResult }
+        func initiateAAAAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> { never.futureResult }
+        func cancelQueries() {}
+    }
+
+    /// Name servers may be away.
+    @Test(arguments: ["127.0.0.1", "::1"])
+    func anAddressIsNotLookedUp(host: String) async throws {
+        let server = try await ScriptedServer.start(host: host) { _ in "+OK\r\n" }
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        var configuration = RedisClient.configuration(port: server.port)
+        configuration.address = .hostname(host, port: server.port)
+        configuration.connectTimeout = .seconds(5)
+        let never = eventLoop.makePromise(of: [SocketAddress].self)
+        let connector = Connector(
+            configuration: configuration,
+            resolver: Silence(eventLoop: eventLoop, never: never)
+        )
+        let isOpen = try? await eventLoop.flatSubmit {
+            connector.connect(on: eventLoop).map { connection in
+                defer { connection.value.close(RedisClientError(.closed, "The test is over.")) }
+                return connection.value.isOpen
+            }
+        }.get()
+        never.succeed([])
+        #expect(isOpen == true)
+    }
+
     #if os(Linux)
     @Test func aSocketWithoutAnAnswerEndsWithItsAttempt() async throws {
         // Accepts nobody: the system keeps one connection, and has others wait.

@@ -76,7 +76,7 @@ struct Connector: Sendable {
 
     private func bootstrap(on eventLoop: any EventLoop, limit: TimeAmount) -> ClientBootstrap {
         let bootstrap = ClientBootstrap(group: eventLoop)
-            .resolver(resolver)
+            .resolver(NumericHost(configuration.address, eventLoop) ?? resolver)
             .connectTimeout(limit)
             // Level-triggered polling comes back for more; asking again at once costs a call that finds nothing.
             .channelOption(.maxMessagesPerRead, value: 1)
