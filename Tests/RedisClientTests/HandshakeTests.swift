@@ -140,6 +140,16 @@ import Testing
         #expect((error?.underlying as? RESPError)?.message == "invalid password")
     }
 
+    /// As in RESP3, where `HELLO` is answered meanwhile.
+    @Test func aServerThatLoadsItsDataSaysSo() async throws {
+        let server = try await ScriptedServer.start { ["PING", "GET"].contains($0[0]) ? "-LOADING x\r\n" : "+OK\r\n" }
+        let client = RedisClient(port: server.port) { $0.version = .resp2 }
+        let error = await #expect(throws: RESPError.self) {
+            try await client.execute(RESPCommand("GET", "a"), timeout: .seconds(5))
+        }
+        #expect(error?.code == .loading)
+    }
+
     /// In RESP2 nothing else tells what the server is.
     @Test(arguments: [("role", RedisClient.Configuration.Peer.primary, 0), ("select", .any, 1)])
     func aCommandThatTheUserMayNotRunIsNamed(name: String, peer: RedisClient.Configuration.Peer, database: Int)

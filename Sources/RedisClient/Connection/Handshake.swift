@@ -93,8 +93,9 @@ struct Handshake: Sendable {
         }
         if step == .role, isPrimary != nil, error.code == .noPermission { return nil }
         // A server that knows who asks, and is there; a script may keep it busy, its primary be away, its snapshot have
-        // failed.
-        if step == .ping, [.noPermission, .busy, .masterDown, .misconfigured].contains(error.code) { return nil }
+        // failed, its data not be loaded.
+        let passing: [RESPError.Code] = [.noPermission, .busy, .loading, .masterDown, .misconfigured]
+        if step == .ping, passing.contains(error.code) { return nil }
         if error.code == .noAuth || error.code == .wrongPassword || error.code == .noPermission || step == .authenticate
         {
             let reason =
