@@ -90,6 +90,8 @@ import Testing
     @Test func knowsWhatOnlyReads() {
         #expect(RESPCommand("GET", "a").isReadOnly)
         #expect(RESPCommand("hGetAll", "a").isReadOnly)
+        #expect(RESPCommand("VSIM", "a", "ELE", "b").isReadOnly)
+        #expect(!RESPCommand("VSETATTR", "a", "b", "{}").isReadOnly)
         #expect(!RESPCommand("SET", "a", "b").isReadOnly)
         #expect(!RESPCommand("EVALSHA", "x", 0).isReadOnly)
         #expect(!RESPCommand("UNHEARDOF").isReadOnly)
