@@ -158,7 +158,7 @@ extension RoutedExecutor {
         var batches: [PipelineWork.Batch] = []
         var places: [ObjectIdentifier: Int] = [:]
         // Asked once for each place: what becomes known meanwhile must not part commands of one slot.
-        var nodes: [Place: (RedisNode, fromReplica: Bool)] = [:]
+        var (primaries, replicas): ([Place: RedisNode], [Place: RedisNode]) = ([:], [:])
         let writes = router.readsFromReplicas && work.rounds == 1 ? work.writes : nil
         for index in indices {
             let part = work.parts[index]
@@ -168,15 +168,11 @@ extension RoutedExecutor {
                 batches[batch].indices.append(index)
                 continue
             }
-            let (node, fromReplica): (RedisNode, Bool)
-            if let known = nodes[place] {
-                (node, fromReplica) = known
-            } else {
-                // A replica may not know yet what is written beside the read.
-                fromReplica = writes.map { part.command.isReadOnly && !$0.conflicts(with: part) } ?? false
-                node = try await self.node(for: place, fromReplica, deadline)
-                nodes[place] = (node, fromReplica)
-            }
+            // A replica may not know yet what is written beside the read.
+            let fromReplica = writes.map { part.command.isReadOnly && !$0.conflicts(with: part) } ?? false
+            let known = fromReplica ? replicas[place] : primaries[place]
+            let node = if let known { known } else { try await self.node(for: place, fromReplica, deadline) }
+            if fromReplica { replicas[place] = node } else { primaries[place] = node }
             let batch = places[ObjectIdentifier(node)] ?? batches.count
             if batch == batches.count {
                 batches.append(PipelineWork.Batch(node: node, fromReplica: fromReplica && router.isReplica(node)))

@@ -158,6 +158,9 @@ import Testing
         #expect(replies.map(\.string) == ["primary", "primary", "replica", "primary"])
         let flushed = try await client.execute(pipeline: commands(["FLUSHALL", "GET k"]))
         #expect(flushed.map(\.string) == ["primary", "primary"])
+        // Messages of one channel take one way.
+        let told = try await client.execute(pipeline: commands(["GET k", "SPUBLISH k m", "GET k"]))
+        #expect(told.map(\.string) == ["replica", "primary", "replica"])
     }
 
     @Test func aWatchThatIsLostIsTriedAgain() async throws {
