@@ -2,6 +2,10 @@ extension RESPError {
     /// Whether the server knows no script by that digest. One that it knows may answer with the code, but has been run.
     var isUnknownScript: Bool { code == .noScript && message.hasPrefix("No matching script") }
 
+    /// Whether the server cannot read a command, as where it is too large. It reads nothing behind it, and closes the
+    /// connection.
+    package var isUnreadable: Bool { code == .generic && message.hasPrefix("Protocol error") }
+
     /// Whether it says, in the words of Redis, Valkey or Upstash, that the server takes no commands, or none that write,
     /// for a while. A script that makes up an error has others, if it is not out for this.
     package var isServersRefusal: Bool {

@@ -9,6 +9,9 @@ struct ReplyQueue {
     /// Whether no deadline is earlier than one before it.
     private var isOrderedByDeadline = true
     private var latestDeadline = NIODeadline.distantPast
+    /// What came last, if the server says in it that it cannot read a command. One that closes the connection then, and
+    /// no proxy that goes on, has done nothing of what stands behind it.
+    private var refusal: RESPError?
 
     var isEmpty: Bool { waiters.isEmpty }
     /// Whether the next reply may take as long as it likes.
@@ -53,6 +56,8 @@ struct ReplyQueue {
             }
             receipt.hasAnswer = true
             if case .probe = first.completion { receipt.hasProbe = true } else { counter.add() }
+            if refusal != nil { refusal = nil }
+            if first.mayBeUnreadable, let error = value.error, error.isUnreadable { refusal = error }
             let isLast = first.replies == 1
             if isLast { waiters.removeFirst() } else { waiters[waiters.startIndex].replies -= 1 }
             answer(first, value, isLast: isLast)
@@ -105,10 +110,16 @@ struct ReplyQueue {
         return earliest
     }
 
-    /// Empties the queue; whoever waits gets the error.
+    /// Empties the queue; whoever waits gets the error, and a pipeline in which a command was too large, its replies.
     mutating func failAll(_ error: RedisClientError) {
-        let all = waiters
+        var (all, error) = (waiters, error)
         waiters = CircularBuffer()
+        if let refusal {
+            error = error.with(mayHaveExecuted: false)
+            if !collected.isEmpty, let first = all.popFirst() {
+                for left in (1...first.replies).reversed() { answer(first, .error(refusal), isLast: left == 1) }
+            }
+        }
         collected = []
         for waiter in all { waiter.fail(error) }
     }

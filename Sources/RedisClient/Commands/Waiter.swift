@@ -23,6 +23,8 @@ struct Waiter {
     let mayBlock: Bool
     /// Whether another server would do as well.
     let mayMove: Bool
+    /// Whether a server may find what is sent too large, and if it says so, that it does.
+    var mayBeUnreadable = false
     private(set) var completion: Completion
 
     init(

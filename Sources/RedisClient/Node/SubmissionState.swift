@@ -85,9 +85,10 @@ struct SubmissionState {
             return queue(.init(waiter: waiter, commands: [command], byteCount: command.byteCount))
         }
         if let refusal = refusal(1) { return .refuse(refusal) }
+        let before = encoder.byteCount
         encoder.append(command)
         sequence?.send(command)
-        return enqueue(waiter)
+        return enqueue(waiter, isLarge(since: before) && !command.runsScript)
     }
 
     /// - Parameter encoded: the same commands.
@@ -96,9 +97,10 @@ struct SubmissionState {
             return queue(.init(waiter: waiter, commands: commands, byteCount: encoded.byteCount))
         }
         if let refusal = refusal(waiter.replies) { return .refuse(refusal) }
+        let before = encoder.byteCount
         encoder.append(contentsOf: encoded)
         note(commands)
-        return enqueue(waiter)
+        return enqueue(waiter, isLarge(since: before) && !commands.contains(where: \.runsScript))
     }
 
     /// Waits for a connection with commands that will not be sent on it.
@@ -139,8 +141,15 @@ struct SubmissionState {
         return nil
     }
 
-    private mutating func enqueue(_ waiter: Waiter) -> Action {
+    /// Servers take arguments of so many bytes, whatever they are told (`proto-max-bulk-len`).
+    private static let alwaysReadable = 1 << 20
+
+    private func isLarge(since before: Int) -> Bool { encoder.byteCount - before > Self.alwaysReadable }
+
+    /// - Parameter mayBeUnreadable: not where a script may make up what a server says then.
+    private mutating func enqueue(_ waiter: Waiter, _ mayBeUnreadable: Bool) -> Action {
         submitted.append(waiter)
+        if mayBeUnreadable { submitted[submitted.count - 1].mayBeUnreadable = true }
         inFlight += waiter.replies
         if isWakePending { return .none }
         isWakePending = true
@@ -182,10 +191,13 @@ struct SubmissionState {
                 told.append(entry.waiter)
                 continue
             }
+            let before = encoder.byteCount
             encoder.append(contentsOf: entry.commands)
             note(entry.commands)
-            submitted.append(entry.waiter)
-            inFlight += entry.waiter.replies
+            var waiter = entry.waiter
+            waiter.mayBeUnreadable = isLarge(since: before) && !entry.commands.contains(where: \.runsScript)
+            submitted.append(waiter)
+            inFlight += waiter.replies
         }
         return told
     }
