@@ -57,12 +57,14 @@ struct LoadLimitTests {
         #expect(second != nil && limiter.take(for: nil) == nil)
     }
 
-    @Test("the place of a load that others wait for, beyond the limit, is nobody's after it")
+    @Test("the places of loads that others wait for, beyond the limit, are nobody's after them")
     func beyondTheLimit() async throws {
         let limiter = LoadLimiter(limit: 1)
         let first = try await limiter.acquire(for: nil)
-        limiter.hurry(7)
-        let hurried = try await limiter.acquire(for: 7)
+        let queued = fleet.spawner.task { try await limiter.acquire(for: 6) }
+        await fleet.spawner.settle()
+        for flight: FlightID in [6, 7] { limiter.hurry(flight) }
+        let hurried = [try await queued.value, try await limiter.acquire(for: 7)]
         let hasBegun = NIOLockedValueBox(false)
         let waiting = fleet.spawner.task {
             let place = try await limiter.acquire(for: nil)
@@ -70,7 +72,7 @@ struct LoadLimitTests {
             place.giveBack()
         }
         await fleet.spawner.settle()
-        hurried.giveBack()
+        for place in hurried { place.giveBack() }
         await fleet.spawner.settle()
         #expect(!hasBegun.withLockedValue { $0 })
         first.giveBack()
