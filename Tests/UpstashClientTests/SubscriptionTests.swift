@@ -83,6 +83,19 @@ import Testing
         #expect(try await events.next() == .resubscribed)
     }
 
+    @Test("a stream that is alive, but is not confirmed, is given up in time all the same")
+    func countsNoSignOfLifeBeforeTheConfirmation() {
+        let start = NIODeadline.now()
+        var link = SubscriptionLink()
+        link.lastSign = start
+        link.received(nil, at: start + .seconds(1))
+        #expect(link.lastSign == start)
+        for (seconds, event) in [(2, .confirmed), (3, nil)] as [(Int64, SubscriptionTarget.Event?)] {
+            link.received(event, at: start + .seconds(seconds))
+            #expect(link.lastSign == start + .seconds(seconds))
+        }
+    }
+
     @Test("a stream that was of use is asked for again soon; one that is only confirmed, later and later")
     func waitsLongerForWhatIsOfNoUse() {
         let start = NIODeadline.now()

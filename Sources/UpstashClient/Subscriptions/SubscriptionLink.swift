@@ -17,12 +17,13 @@ struct SubscriptionLink {
 
     /// - Parameter event: `nil` for a sign of life.
     mutating func received(_ event: SubscriptionTarget.Event?, at time: NIODeadline) {
-        lastSign = time
         switch event {
         case .confirmed: confirmation = confirmation ?? time
         case .message: backoff.succeeded()
         case nil: break
         }
+        // Without a confirmation no sign of life makes up for it.
+        if isConfirmed { lastSign = time }
     }
 
     /// A confirmation alone does not make up for a loss: who confirms and ends the stream at once would be asked without
