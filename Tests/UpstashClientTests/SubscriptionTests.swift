@@ -15,7 +15,7 @@ import Testing
     @Test(arguments: [1, 2, 7, 1000])
     func cutsStreamsIntoEvents(pieceSize: Int) throws {
         let text =
-            "data: a,1\n\ndata:b\r\ndata: c\r\n\r\n: comment\n\nevent: x\nid: 4\ndata\ndata: d\r\rdatum: no\n\ndata: half"
+            "\u{FEFF}data: a,1\n\ndata:b\r\ndata: c\r\n\r\n: comment\n\nevent: x\nid: 4\ndata\ndata: d\r\rdatum: no\n\ndata: half"
         var parser = ServerSentEvents(maxBytes: 100)
         var events: [String] = []
         var rest = ByteBuffer(string: text)

@@ -10,6 +10,7 @@ struct ServerSentEvents {
     private var searched = 0
     private var data: ByteBuffer?
     private var skipsLineFeed = false
+    private var isFirstLine = true
 
     init(maxBytes: Int) {
         self.maxBytes = maxBytes
@@ -21,7 +22,9 @@ struct ServerSentEvents {
     mutating func receive(_ bytes: ByteBuffer) throws -> [ByteBuffer] {
         rest.writeImmutableBuffer(bytes)
         var events: [ByteBuffer] = []
-        while let line = nextLine() {
+        while var line = nextLine() {
+            if isFirstLine, line.readableBytesView.starts(with: "\u{FEFF}".utf8) { line.moveReaderIndex(forwardBy: 3) }
+            isFirstLine = false
             guard line.readableBytes <= maxBytes else { throw TooLong() }
             if line.readableBytes > 0 {
                 add(line)
