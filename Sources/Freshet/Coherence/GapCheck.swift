@@ -9,7 +9,12 @@ final class GapCheck: Sendable {
 
     private let tools: FlightTools
     private let desk: FlightDesk
-    private let task = NIOLockedValueBox<SpawnedTask?>(nil)
+    private let state = NIOLockedValueBox(State())
+
+    private struct State {
+        var task: SpawnedTask?
+        var isClosed = false
+    }
 
     init(tools: FlightTools, desk: FlightDesk) {
         self.tools = tools
@@ -29,10 +34,17 @@ final class GapCheck: Sendable {
         replaceTask(with: nil)
     }
 
+    /// Compares nothing any more.
+    func close() {
+        state.withLockedValue { $0.isClosed = true }
+        stop()
+    }
+
     private func replaceTask(with next: SpawnedTask?) {
-        task.withLockedValue { task in
-            task?.cancel()
-            task = next
+        state.withLockedValue { state in
+            state.task?.cancel()
+            state.task = next
+            if state.isClosed { next?.cancel() }
         }
     }
 

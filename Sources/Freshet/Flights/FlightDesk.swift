@@ -107,7 +107,6 @@ final class FlightDesk: Sendable {
         }
         guard let id else { return nil }
         defer { land(id, .cancelled) }
-        hurryIfAwaited(id)
         return await load(id)
     }
 
@@ -242,11 +241,6 @@ extension FlightDesk {
         if !state.withLockedValue({ $0.table.contains(id) }) { limiter.forget(id) }
     }
 
-    /// A load that came before, and that another one waits for, may find the lease taken by this.
-    private func hurryIfAwaited(_ id: FlightID) {
-        if state.withLockedValue({ $0.table.ahead(of: id) }).contains(where: limiter.isHurried) { rush(id) }
-    }
-
     private func leave(_ seat: SeatID) {
         let (left, task) = state.withLockedValue { state in
             let left = state.table.leave(seat, at: spawner.now())
@@ -268,7 +262,6 @@ extension FlightDesk {
     func run(_ starts: [FlightTable<Waiter>.Start]) {
         for start in starts {
             guard let run = state.withLockedValue({ $0.runs[start.id] }) else { continue }
-            hurryIfAwaited(start.id)
             let task = spawner.spawn {
                 await LoadLineage.$current.withValue(run.lineage) {
                     await self.runner(self, run.field, start.id, start.purpose)

@@ -5,21 +5,16 @@ extension FlightRunner {
     ///
     /// - Parameters:
     ///   - lease: nil where the store is away; what is loaded stays in this process then.
-    ///   - purpose: of the next lease, where this one comes before there is a place for the load.
     ///   - known: what the key held when the load began.
     ///   - basis: what the store showed then, if it was there.
     ///   - failures: how many loads in a row have failed, as the store remembers it.
     func fetch(
         under lease: Lease?,
-        orLater purpose: LeaseRequest.Purpose = .renew,
         known: Entry?,
         basis: LoadBasis? = nil,
         failures: Int? = nil,
-        in place: LoadPermit? = nil
+        in place: LoadPermit
     ) async throws -> FlightOutcome {
-        guard let place = place ?? tools.limiter.take(for: id) else {
-            return try await fetchLater(than: lease, purpose, known, basis)
-        }
         let begunAt = tools.spawner.now()
         desk.begin(id, under: lease?.generation)
         // A schedule says nothing of when somebody reads.
@@ -37,35 +32,17 @@ extension FlightRunner {
         } catch {
             tools.note(.cancelled, of: field, since: begunAt)
             tools.forgetForcedLoad(of: field, in: id)
-            if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
+            if let lease { await giveUp(lease) }
             throw error
         }
     }
 
-    /// Waits for a place, and never with a lease in its hand: those who have the places may be waiting for that lease.
-    private func fetchLater(
-        than lease: Lease?,
-        _ purpose: LeaseRequest.Purpose,
-        _ known: Entry?,
-        _ basis: LoadBasis?
-    ) async throws -> FlightOutcome {
-        if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
-        let place: LoadPermit
+    /// A load that got no place has waited for long: what there is by now is what the store says.
+    func notBegun(_ refusal: FlightTools.NoPlace) async throws -> FlightOutcome {
+        tools.note(.notBegun, of: field, since: refusal.since)
+        let known = kept(tools.l1.entry(field.key))
         do {
-            place = try await tools.place(for: field, flight: id)
-        } catch {
-            tools.forgetForcedLoad(of: field, in: id)
-            guard let refusal = error as? FlightTools.NoPlace else { throw error }
-            return try await notBegun(refusal.error, known)
-        }
-        guard lease != nil else { return try await fetch(under: nil, known: known, basis: basis, in: place) }
-        return try await load(purpose, known: known, basis: basis, in: place)
-    }
-
-    /// A load that got no place may have waited for long: what there is by now is what the store says.
-    private func notBegun(_ error: CacheError, _ known: Entry?) async throws -> FlightOutcome {
-        do {
-            return try await storedInstead(of: error, beside: kept(known)) ?? .failed(error, kept: nil)
+            return try await storedInstead(of: refusal.error, beside: known) ?? .failed(refusal.error, kept: nil)
         } catch {
             try Self.rethrowCancellation(error)
             tools.noteStoreError(error, .read)
@@ -73,7 +50,11 @@ extension FlightRunner {
         // The store is away: what L1 holds by now has heard what was invalidated meanwhile.
         let now = tools.spawner.now()
         let held = tools.l1.entry(field.key)?.unverified(at: now)
-        return .failed(error, kept: kept(held), until: now + tools.trust.window)
+        return .failed(refusal.error, kept: kept(held), until: now + tools.trust.window)
+    }
+
+    func giveUp(_ lease: Lease) async {
+        await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
     }
 
     /// An outcome, or what the store has by now, if that is better.
@@ -184,7 +165,7 @@ extension FlightRunner {
         if isDropped {
             _ = try? await tools.backlog.send(.remove, of: field.key)
         } else if let lease {
-            await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+            await giveUp(lease)
         }
     }
 
@@ -283,7 +264,7 @@ extension FlightRunner {
         // The failure of a load that an invalidation has overtaken says nothing of the key as it is now.
         guard let failure = noted else {
             tools.note(error, of: field, since: begunAt)
-            if let lease { await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime) }
+            if let lease { await giveUp(lease) }
             return lease == nil ? outcome : await storedInstead(of: outcome, error, beside: kept)
         }
         tools.note(error, failure, of: field, since: begunAt)

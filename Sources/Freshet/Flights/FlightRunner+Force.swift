@@ -6,25 +6,44 @@ extension FlightRunner {
         var cooldown = field.policy.minRefreshInterval
         var isFirst = true
         var wait = leaseWait()
+        var place: LoadPermit?
         desk.keep(id) { $0.invalidate(field.key, invalidation) }
         while true {
             let askedAt = tools.spawner.now()
             let outcome: LeaseOutcome
             do {
-                try await tools.backlog.flush(field.key)
                 outcome = try await lease(.force(invalidation, cooldown: cooldown))
             } catch {
                 try Self.rethrowCancellation(error)
                 held = withoutStored(held, after: error)
                 let refusal = (error as? CacheError).flatMap { $0.isFinal ? $0 : nil }
-                let outcome = try await forceWithoutStore(invalidation, held: held, isToldLater: refusal == nil)
+                guard
+                    let outcome = try await forceWithoutStore(
+                        invalidation,
+                        held: held,
+                        isToldLater: refusal == nil,
+                        in: &place
+                    )
+                else { continue }
                 guard let refusal, case .answered(var answer) = outcome else { return outcome }
                 answer.refusal = refusal
                 return .answered(answer)
             }
             if case .granted(let lease, let snapshot) = outcome {
-                return try await fetch(under: lease, after: invalidation, snapshot, held: held, askedAt: askedAt)
+                let landed = try await fetch(
+                    under: lease,
+                    after: invalidation,
+                    snapshot,
+                    held: held,
+                    askedAt: askedAt,
+                    in: &place
+                )
+                if let landed { return landed }
+                // A forced load that another process has begun meanwhile answers this one, too.
+                cooldown = max(cooldown, tools.spawner.now() - cameAt)
+                continue
             }
+            place = nil
             if let answer = try await answer(inPlaceOf: invalidation, outcome, held: held, askedAt: askedAt, &wait) {
                 return answer
             }
@@ -38,25 +57,31 @@ extension FlightRunner {
         }
     }
 
-    /// Loads with the leave of the store, which has been invalidated.
+    /// Loads with the leave of the store, which has been invalidated; nil where that leave was given up for a place.
     private func fetch(
         under lease: Lease,
         after invalidation: Invalidation,
         _ snapshot: EntrySnapshot,
         held: Entry?,
-        askedAt: MonotonicInstant
-    ) async throws -> FlightOutcome {
-        tools.noteForcedLoad(of: field, in: id)
+        askedAt: MonotonicInstant,
+        in place: inout LoadPermit?
+    ) async throws -> FlightOutcome? {
         let stale = known(in: snapshot, held: held, askedAt: askedAt)
         let late = answerMeanwhile(with: stale, in: tier(of: stale, in: snapshot), after: invalidation)
         defer { late?.cancel() }
+        guard let free = place ?? tools.limiter.take(for: id) else {
+            await giveUp(lease)
+            place = try await tools.place(for: field, flight: id)
+            return nil
+        }
+        tools.noteForcedLoad(of: field, in: id)
         let basis = LoadBasis(snapshot, seenAt: askedAt)
         let landed = try await fetch(
             under: lease,
-            orLater: .force(invalidation, cooldown: .zero),
             known: stale,
             basis: basis,
-            failures: snapshot.failure?.count
+            failures: snapshot.failure?.count,
+            in: free
         )
         checkOnceMore(after: landed)
         return landed
@@ -131,11 +156,13 @@ extension FlightRunner {
     }
 
     /// - Parameter isToldLater: whether the store will be told of the invalidation later.
+    /// - Returns: nil where it has waited for a place, and the store may be there again.
     private func forceWithoutStore(
         _ invalidation: Invalidation,
         held: Entry?,
-        isToldLater: Bool
-    ) async throws -> FlightOutcome {
+        isToldLater: Bool,
+        in place: inout LoadPermit?
+    ) async throws -> FlightOutcome? {
         if tools.isCoolingDown(field) {
             if let held, held.freshUntil > tools.spawner.now(),
                 desk.keep(id, of: held.generation, { $0.hold(held, of: field.key) })
@@ -146,13 +173,17 @@ extension FlightRunner {
                 return .failed(failure, kept: kept(invalidation == .remove ? nil : held))
             }
         }
-        tools.noteForcedLoad(of: field, in: id)
         if isToldLater { tools.backlog.keep(invalidation, of: field.key) }
         let now = tools.spawner.now()
         let stale = invalidation == .remove ? nil : held?.expired(at: now).unverified(at: now)
         let late = answerMeanwhile(with: stale, in: .l1, after: invalidation)
         defer { late?.cancel() }
-        let outcome = try await fetch(under: nil, known: stale)
+        guard let free = place ?? tools.limiter.take(for: id) else {
+            place = try await tools.place(for: field, flight: id)
+            return nil
+        }
+        tools.noteForcedLoad(of: field, in: id)
+        let outcome = try await fetch(under: nil, known: stale, in: free)
         checkOnceMore(after: outcome)
         return outcome
     }

@@ -13,7 +13,7 @@ extension FlightRunner {
         in place: LoadPermit? = nil
     ) async throws -> FlightOutcome {
         var (purpose, known, basis) = (purpose, known, basis)
-        var hasWaited = place != nil
+        var (place, hasWaited) = (place, place != nil)
         var attempts = 0
         var wait = leaseWait()
         while true {
@@ -26,12 +26,17 @@ extension FlightRunner {
                 known = withoutStored(known, after: error)
                 if let fallback {
                     // Whoever came after an invalidation, of which another process has told, waits here too.
-                    guard desk.mayKeep(id, of: fallback.basis?.generation) else {
-                        return try await fetch(under: nil, known: nil, in: place)
-                    }
-                    if !desk.wantsMore(id, than: fallback) { return .answered(cached(fallback, in: .l1)) }
+                    let isCurrent = desk.mayKeep(id, of: fallback.basis?.generation)
+                    if isCurrent, !desk.wantsMore(id, than: fallback) { return .answered(cached(fallback, in: .l1)) }
+                    if !isCurrent { (known, basis) = (nil, nil) }
                 }
-                return try await fetch(under: nil, known: known, basis: basis, in: place)
+                if let free = place ?? tools.limiter.take(for: id) {
+                    return try await fetch(under: nil, known: known, basis: basis, in: free)
+                }
+                // The store may be there again by then.
+                place = try await tools.place(for: field, flight: id)
+                hasWaited = true
+                continue
             }
             basis = LoadBasis(outcome.snapshot, seenAt: askedAt)
             switch outcome {
@@ -40,21 +45,26 @@ extension FlightRunner {
                 if hasWaited, let stored, stored.freshUntil > tools.spawner.now(),
                     !desk.wantsMore(id, than: stored)
                 {
-                    await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+                    await giveUp(lease)
                     guard believes(stored, &attempts) else { continue }
                     return .answered(cached(stored, in: .l2))
                 }
                 if hasWaited, !desk.isForced(id), let failure = failure(in: snapshot) {
-                    await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
+                    await giveUp(lease)
                     return .failed(failure, kept: kept(stored))
+                }
+                guard let free = place ?? tools.limiter.take(for: id) else {
+                    await giveUp(lease)
+                    place = try await tools.place(for: field, flight: id)
+                    hasWaited = true
+                    continue
                 }
                 return try await fetch(
                     under: lease,
-                    orLater: purpose,
                     known: stored,
                     basis: basis,
                     failures: snapshot.failure?.count,
-                    in: place
+                    in: free
                 )
             case .fresh(let snapshot), .notDue(let snapshot):
                 if let entry = decoded(snapshot, held: known, askedAt: askedAt)?.entry {
@@ -74,6 +84,7 @@ extension FlightRunner {
                 return desk.isCurrent(id) ? failed : await storedInstead(of: failed, failure, beside: nil)
             case .held(let snapshot):
                 known = self.known(in: snapshot, held: known, askedAt: askedAt)
+                place = nil
                 guard try await wait.again() else { return .failed(tools.timedOut(field), kept: kept(known)) }
                 hasWaited = true
             }
@@ -92,6 +103,7 @@ extension FlightRunner {
             staleFor: field.policy.staleWindow,
             token: (tools.nodeName.isEmpty ? "" : tools.nodeName + "/") + String(tools.spawner.random(), radix: 16)
         )
+        try await tools.backlog.flush(field.key)
         desk.asksStore(id)
         do {
             // Whoever cancels it waits for the answer: a release might overtake the request.

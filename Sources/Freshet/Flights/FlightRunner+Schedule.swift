@@ -1,33 +1,34 @@
 extension FlightRunner {
     /// Asks for the load of a slot, and runs it where that is this process's turn.
     func refresh(_ slot: ScheduledSlot, clock: StoreClock) async -> SlotAnswer {
+        var place: LoadPermit?
         do {
-            // Before the lease, which another process with a free place may have meanwhile.
-            let place = try await tools.place(for: field, flight: id)
-            let askedAt = tools.spawner.now()
-            try await tools.backlog.flush(field.key)
-            let outcome = try await lease(.scheduled(slot))
-            clock.set(to: outcome.snapshot.time)
-            tools.note(outcome.snapshot, of: field)
-            switch outcome {
-            case .granted(let lease, let snapshot):
-                let known = known(in: snapshot, held: tools.l1.entry(field.key), askedAt: askedAt)
-                let basis = LoadBasis(snapshot, seenAt: askedAt)
-                let result = try await fetch(
-                    under: lease,
-                    known: known,
-                    basis: basis,
-                    failures: snapshot.failure?.count,
-                    in: place
-                )
-                return if case .failed = result { .failed(pause: failurePause) } else { .loaded }
-            case .held(let snapshot): return .held(for: snapshot.leaseFor ?? .zero)
-            case .failing: return .failed(pause: failurePause)
-            case .notDue(let snapshot): return slot.isIdle(snapshot) ? .idle : .notDue
-            case .fresh, .coolingDown: return .notDue
+            while true {
+                let askedAt = tools.spawner.now()
+                let outcome = try await lease(.scheduled(slot))
+                clock.set(to: outcome.snapshot.time)
+                tools.note(outcome.snapshot, of: field)
+                switch outcome {
+                case .granted(let lease, let snapshot):
+                    guard let free = place ?? tools.limiter.take(for: id) else {
+                        await giveUp(lease)
+                        place = try await tools.place(for: field, flight: id)
+                        continue
+                    }
+                    let result = try await fetch(
+                        under: lease,
+                        known: known(in: snapshot, held: tools.l1.entry(field.key), askedAt: askedAt),
+                        basis: LoadBasis(snapshot, seenAt: askedAt),
+                        failures: snapshot.failure?.count,
+                        in: free
+                    )
+                    return if case .failed = result { .failed(pause: failurePause) } else { .loaded }
+                case .held(let snapshot): return .held(for: snapshot.leaseFor ?? .zero)
+                case .failing: return .failed(pause: failurePause)
+                case .notDue(let snapshot): return slot.isIdle(snapshot) ? .idle : .notDue
+                case .fresh, .coolingDown: return .notDue
+                }
             }
-        } catch is FlightTools.NoPlace {
-            return .failed(pause: failurePause)
         } catch {
             return .unavailable
         }

@@ -12,6 +12,9 @@ struct FlightRunner: Sendable {
             case .read: desk.land(id, try await lookUp())
             case .force(let invalidation): desk.land(id, try await force(invalidation))
             }
+        } catch let refusal as FlightTools.NoPlace {
+            let outcome = try? await notBegun(refusal)
+            desk.land(id, outcome ?? .failed(refusal.error, kept: nil))
         } catch {
             desk.land(id, .failed(CacheError(.shuttingDown, "the load was given up"), kept: nil))
         }
@@ -77,7 +80,14 @@ struct FlightRunner: Sendable {
             if let unverified, unverified.freshUntil > now { l1.hold(unverified, of: field.key) }
         }
         let entry = isHeld ? unverified : nil
-        return try await decide(on: entry, in: .l1) { _ in try await fetch(under: nil, known: entry) }
+        return try await decide(on: entry, in: .l1) { purpose in
+            guard let place = tools.limiter.take(for: id) else {
+                // The store may be there again by then.
+                let place = try await tools.place(for: field, flight: id)
+                return try await load(purpose, known: entry, basis: nil, in: place)
+            }
+            return try await fetch(under: nil, known: entry, in: place)
+        }
     }
 
     /// What was held goes on to its end where the store has another type's value of the same generation: two versions of a

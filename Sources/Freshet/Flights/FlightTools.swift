@@ -119,7 +119,8 @@ final class FlightTools: Sendable {
         return failures.withLockedValue { $0.failure(of: field.key, at: now) }
     }
 
-    /// Waits for a place among the loads that run at once, until the field's hard deadline.
+    /// Waits for a place among the loads that run at once, for the field's hard deadline at most. Whoever has a lease gives
+    /// it up before: those who have the places may be waiting for it.
     ///
     /// - Throws: ``NoPlace``; `CancellationError`.
     func place(for field: AnyField, flight: FlightID? = nil) async throws -> LoadPermit {
@@ -131,14 +132,14 @@ final class FlightTools: Sendable {
                 try await limiter.acquire(for: flight)
             }
         } catch let error as CacheError {
-            note(.notBegun, of: field, since: cameAt)
-            throw NoPlace(error: error)
+            throw NoPlace(error: error, since: cameAt)
         }
     }
 
     /// No place came free in time: the source was not asked, and nothing is known of it.
     struct NoPlace: Error {
         let error: CacheError
+        let since: MonotonicInstant
     }
 
     func timedOut(_ field: AnyField) -> CacheError {

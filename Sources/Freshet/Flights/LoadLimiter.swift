@@ -39,8 +39,6 @@ final class LoadLimiter: Sendable {
         place?.waiter.resume()
     }
 
-    func isHurried(_ flight: FlightID) -> Bool { state.withLockedValue { $0.hurried.contains(flight) } }
-
     /// The flight has landed.
     func forget(_ flight: FlightID) { state.withLockedValue { _ = $0.hurried.remove(flight) } }
 

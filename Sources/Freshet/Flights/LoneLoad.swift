@@ -13,26 +13,31 @@ struct LoneLoad: Sendable {
         let outer = LoadLineage.current.loneKeys
         guard !outer.contains(ExactKey(field.key)) else { throw CacheError.circular(field) }
         let flight = desk.currentLoad
-        let isNested = flight != nil || !outer.isEmpty
+        do {
+            return try await desk.alone {
+                let place = flight == nil && outer.isEmpty ? try await tools.place(for: field) : nil
+                if let failure = tools.failure(of: field) { throw failure }
+                return try await load(
+                    SourceLoad(
+                        tools: tools,
+                        desk: desk,
+                        field: field,
+                        flight: flight,
+                        place: place,
+                        loneKeys: outer.union([ExactKey(field.key)])
+                    )
+                )
+            }
+        } catch let refusal as FlightTools.NoPlace {
+            tools.note(.notBegun, of: field, since: refusal.since)
+            throw refusal.error
+        }
+    }
+
+    private func load(_ load: SourceLoad) async throws -> FlightAnswer {
         let begunAt = tools.spawner.now()
         do {
-            let result = try await desk.alone {
-                let place = isNested ? nil : try await tools.place(for: field)
-                let load = SourceLoad(
-                    tools: tools,
-                    desk: desk,
-                    field: field,
-                    flight: flight,
-                    place: place,
-                    loneKeys: outer.union([ExactKey(field.key)])
-                )
-                return try await load.run(LoadContext())
-            }
-            return try answer(to: result, begunAt)
-        } catch let refusal as FlightTools.NoPlace {
-            throw refusal.error
-        } catch let error as CacheError where error.code == .shuttingDown {
-            throw error
+            return try answer(to: try await load.run(LoadContext()), begunAt)
         } catch let error as CacheError {
             var forgotten: [FailureMemory.Failure] = []
             defer { withExtendedLifetime(forgotten) {} }

@@ -18,6 +18,7 @@ struct SourceLoad: Sendable {
 
     /// - Throws: ``CacheError`` that may be shown and remembered; `CancellationError` if this task was cancelled.
     func run(_ context: LoadContext) async throws -> LoadResult<Payload> {
+        try Task.checkCancellation()
         let begunAt = tools.spawner.now()
         defer { field.metrics.loadSeconds.recordNanoseconds((tools.spawner.now() - begunAt).clampedNanoseconds) }
         var lineage = LoadLineage.current

@@ -11,7 +11,7 @@ struct NumericHost: Resolver, Sendable {
 
     /// - Returns: `nil` for a name.
     init?(_ address: RedisClient.Configuration.Address, _ eventLoop: any EventLoop) {
-        guard case .hostname(let host, let port) = address,
+        guard case .hostname(let host, let port) = address, (0...65_535).contains(port),
             let address = try? SocketAddress(ipAddress: host, port: port)
         else { return nil }
         (self.address, self.eventLoop) = (address, eventLoop)

@@ -95,7 +95,9 @@ struct LoadLimitTests {
         fleet.source.end(1, value: "v1")
         _ = try await first.value
         await fleet.spawner.settle()
-        #expect(!(1...9).contains(where: node.tools.limiter.isHurried))
+        let limiter = node.tools.limiter
+        let places = (0..<9).compactMap { _ in limiter.take(for: nil) }
+        #expect(places.count == 9 && (1...9).allSatisfy { limiter.take(for: $0) == nil })
     }
 
     @Test("loads are bounded in number, over all fields")
@@ -244,6 +246,7 @@ struct LoadLimitTests {
         #expect(try await waiting.value == "other")
         #expect(source.loads == 1)
         _ = try await first.value
+        #expect(node.tools.limiter.take(for: nil) != nil)
     }
 
     @Test(
@@ -279,6 +282,80 @@ struct LoadLimitTests {
         #expect(try await root.value == "leaf")
         #expect(try await last.value == "leaf")
         clock.cancel()
+    }
+
+    @Test("one forced load answers those that had no place when they came")
+    func forcedElsewhere() async throws {
+        let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source)
+        let first = fleet.spawner.task { try await node.value(of: field("long", fleet.source)) }
+        try await fleet.source.waitForLoads(1)
+        let here = fleet.spawner.task { try await node.refresh(other) }
+        try await waitUntil("the refresh") { node.waiters(of: other.erased) == 1 }
+        await fleet.spawner.settle()
+        let there = fleet.spawner.task { try await elsewhere.refresh(other) }
+        try await source.waitForLoads(1)
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        await fleet.spawner.settle()
+        source.end(1, value: "forced")
+        #expect(try await there.value.isStored)
+        await fleet.spawner.advance(by: .seconds(1))
+        #expect(try await here.value.value == "forced")
+        #expect(source.loads == 1)
+    }
+
+    @Test("C1: who waits for a place while the store is away asks it again when there is one")
+    func storeBackMeanwhile() async throws {
+        let source = ControlledSource<String> { load in
+            load == 1 ? .success(.value("old")) : .failure(CacheError(.sourceFailed, "down"))
+        }
+        let other = field("other", source, hardDeadline: .seconds(30), staleIfError: .seconds(600))
+        let store = FaultyStore(fleet.store)
+        let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
+        #expect(try await node.value(of: other) == "old")
+        await fleet.spawner.advance(by: .seconds(10))
+        let long = field("long", fleet.source, hardDeadline: .seconds(60))
+        let first = fleet.spawner.task { try await node.value(of: long) }
+        try await fleet.source.waitForLoads(1)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        let early = fleet.spawner.task { try await node.value(of: other) }
+        try await waitUntil("the early one") { node.waiters(of: other.erased) == 1 }
+        await fleet.spawner.settle()
+        store.recover()
+        try await elsewhere.remove(other)
+        await fleet.spawner.advance(by: .seconds(20))
+        let late = fleet.spawner.task { try await node.value(of: other) }
+        try await waitUntil("the late one") { node.waiters(of: other.erased) == 2 }
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        for reader in [early, late] {
+            #expect((await errorOf { try await reader.value } as? CacheError)?.code == .sourceFailed)
+        }
+    }
+
+    @Test("who waits for another node's load keeps no place meanwhile")
+    func heldElsewhere() async throws {
+        let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source)
+        let first = fleet.spawner.task { try await node.value(of: field("long", fleet.source)) }
+        try await fleet.source.waitForLoads(1)
+        let here = fleet.spawner.task { try await node.value(of: other) }
+        try await waitUntil("the reader") { node.waiters(of: other.erased) == 1 }
+        await fleet.spawner.settle()
+        let there = fleet.spawner.task { try await elsewhere.value(of: other) }
+        try await source.waitForLoads(1)
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        await fleet.spawner.settle()
+        let third = field("third", ControlledSource { _ in .success(.value("third")) })
+        #expect(try await node.value(of: third) == "third")
+        source.end(1, value: "other")
+        #expect(try await there.value == "other")
+        await fleet.spawner.advance(by: .seconds(1))
+        #expect(try await here.value == "other")
     }
 
     @Test("a load that reads another field is not held up, be it shared or of a field that is not kept")
@@ -324,7 +401,7 @@ struct LoadLimitTests {
         clock.cancel()
     }
 
-    @Test("nor by one that begins later, and has the lease that it waits for")
+    @Test("nor by one that begins later, which waits for the place without the lease")
     func nestedBehindLater() async throws {
         let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
         let source = ControlledSource<String>()
@@ -338,12 +415,14 @@ struct LoadLimitTests {
         try await waitUntil("the load inside") { node.waiters(of: inner.erased) == 1 }
         await fleet.spawner.settle()
         let refresh = fleet.spawner.task { try await node.refresh(inner).value }
+        try await waitUntil("the refresh") { node.waiters(of: inner.erased) == 2 }
+        await fleet.spawner.advance(by: .milliseconds(500))
         try await source.waitForLoads(2)
         source.end(2, value: "inner")
-        #expect(try await refresh.value == "inner")
-        let clock = fleet.runClock()
         #expect(try await reader.value == "inner, outer")
-        clock.cancel()
+        try await source.waitForLoads(3)
+        source.end(3, value: "refreshed")
+        #expect(try await refresh.value == "refreshed")
         source.end(1, value: "overtaken")
         _ = try await overtaken.value
     }

@@ -52,7 +52,7 @@ extension FieldCache: Service {
     /// Refuses new loads, cancels those under way, sends the invalidations that the store has yet to be told of, and
     /// waits for every task to end, all that for ten seconds at most, even if the caller is cancelled.
     public func shutdown() async {
-        gapCheck.stop()
+        gapCheck.close()
         pulse.stop()
         schedule.stop()
         desk.close()
