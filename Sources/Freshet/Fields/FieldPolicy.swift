@@ -19,7 +19,8 @@ public struct FieldPolicy: Sendable, Hashable {
     public var softDeadline: Duration?
     /// Whether a load goes on when nobody waits for it any more.
     public var backgroundCompletion = false
-    /// When a load is cancelled and its waiters get `sourceTimedOut`.
+    /// How long a load may take, before it is cancelled and its waiters get `sourceTimedOut`; and how long it may wait for
+    /// its place among the running loads.
     public var hardDeadline: Duration = .seconds(60)
     /// How long the start of a forced load answers further forced refreshes, over all processes.
     public var minRefreshInterval: Duration = .seconds(5)

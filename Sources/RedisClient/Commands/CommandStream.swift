@@ -124,6 +124,7 @@ final class CommandStream: ConnectionReceiver {
         case .probe: probe()
         case .dead:
             let error = RedisClientError(.connectionLost, "The server stopped answering.", mayHaveExecuted: true)
+            replies.forgetRefusal()
             return connection.close(error)
         }
         let next = min(earliest ?? .distantFuture, liveness.nextCheck)
@@ -164,7 +165,9 @@ final class CommandStream: ConnectionReceiver {
     }
 
     private func closeNow() {
-        if let ending { connection.close(ending) }
+        guard let ending else { return }
+        replies.forgetRefusal()
+        connection.close(ending)
     }
 
     func closed(_ error: RedisClientError) {

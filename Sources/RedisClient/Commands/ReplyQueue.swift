@@ -110,6 +110,9 @@ struct ReplyQueue {
         return earliest
     }
 
+    /// It is not the server that closes the connection.
+    mutating func forgetRefusal() { refusal = nil }
+
     /// Empties the queue; whoever waits gets the error, and a pipeline in which a command was too large, its replies.
     mutating func failAll(_ error: RedisClientError) {
         var (all, error) = (waiters, error)
