@@ -1,19 +1,13 @@
 extension MemoryStore {
     public func readEntry(_ key: String, _ request: EntryRead) async throws -> EntrySnapshot {
         try CompanionKey.validate(key)
-        let now = spawner.now()
+        let (now, time) = (spawner.now(), spawner.wallTime())
         let record = record(key, at: now)
-        var snapshot: EntrySnapshot
-        if try record.isSettled(at: now) {
-            snapshot = record.snapshot(at: now, held: request.known)
-        } else {
-            snapshot = try update(key) { record, now in
-                try record.settle(at: now, freshFor: request.freshFor, staleFor: request.staleFor, nonce: nonce())
-                return record.snapshot(at: now, held: request.known)
-            }
+        if try record.isSettled(at: now) { return record.snapshot(at: now, time, held: request.known) }
+        return try update(key) { record, now in
+            try record.settle(at: now, freshFor: request.freshFor, staleFor: request.staleFor, nonce: nonce())
+            return record.snapshot(at: now, time, held: request.known)
         }
-        snapshot.time = spawner.wallTime()
-        return snapshot
     }
 
     public func checkEntries(_ keys: [String]) async throws -> [EntryRead.Known?] {
@@ -31,10 +25,7 @@ extension MemoryStore {
         try CompanionKey.validate(key)
         return try update(key) { record, now in
             try record.settle(at: now, freshFor: request.freshFor, staleFor: request.staleFor, nonce: nonce())
-            let time = spawner.wallTime()
-            var outcome = try record.lease(request, at: now, time, nonce: nonce())
-            outcome.snapshot.time = time
-            return outcome
+            return try record.lease(request, at: now, spawner.wallTime(), nonce: nonce())
         }
     }
 

@@ -89,9 +89,11 @@ extension MemoryStoreRecord {
         companion?.generation == lease.generation && companion?.lease?.token == lease.token
     }
 
-    /// - Parameter held: what the reader has already.
-    func snapshot(at now: MonotonicInstant, held: EntryRead.Known? = nil) -> EntrySnapshot {
-        var snapshot = EntrySnapshot(content: .gone)
+    /// - Parameters:
+    ///   - time: the same as `now`, since 1970.
+    ///   - held: what the reader has already.
+    func snapshot(at now: MonotonicInstant, _ time: Duration, held: EntryRead.Known? = nil) -> EntrySnapshot {
+        var snapshot = EntrySnapshot(content: .gone, time: time)
         guard let companion else { return snapshot }
         snapshot.lastRead = companion.schedule.map { now - $0.lastRead }
         snapshot.lastForced = companion.forced.map { now - $0.start }

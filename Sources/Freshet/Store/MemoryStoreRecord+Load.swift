@@ -9,8 +9,8 @@ extension MemoryStoreRecord {
     }
 
     /// For those whom the last forced load answers: an absence that it found holds for them though it is over.
-    private func forcedSnapshot(at now: MonotonicInstant) -> EntrySnapshot {
-        var snapshot = snapshot(at: now)
+    private func forcedSnapshot(at now: MonotonicInstant, _ time: Duration) -> EntrySnapshot {
+        var snapshot = snapshot(at: now, time)
         guard let known = companion?.known, known.digest == nil, let forced = companion?.forced,
             known.created >= forced.start
         else { return snapshot }
@@ -35,21 +35,21 @@ extension MemoryStoreRecord {
         var forced: ForcedLoad?
         switch request.purpose {
         case .read:
-            if isFresh(at: now) { return .fresh(snapshot(at: now)) }
-            if isHeld { return .held(snapshot(at: now)) }
-            if let failure = companion?.failure, now < failure.until { return .failing(snapshot(at: now)) }
+            if isFresh(at: now) { return .fresh(snapshot(at: now, time)) }
+            if isHeld { return .held(snapshot(at: now, time)) }
+            if let failure = companion?.failure, now < failure.until { return .failing(snapshot(at: now, time)) }
         case .renew:
-            if isHeld { return .held(snapshot(at: now)) }
+            if isHeld { return .held(snapshot(at: now, time)) }
         case .force(let invalidation, let cooldown):
-            if isCoolingDown(at: now, cooldown) { return .coolingDown(forcedSnapshot(at: now)) }
+            if isCoolingDown(at: now, cooldown) { return .coolingDown(forcedSnapshot(at: now, time)) }
             try invalidate(invalidation, at: now, nonce: nonce)
             forced = ForcedLoad(token: token, start: now, until: now + cooldown)
         case .scheduled(let slot):
             let isDue = note(slot, at: now, time, nonce: nonce)
-            if !isDue { return .notDue(snapshot(at: now)) }
-            if isHeld { return .held(snapshot(at: now)) }
-            if hasHad(slot, at: now, time) { return .notDue(snapshot(at: now)) }
-            if let failure = companion?.failure, now < failure.until { return .failing(snapshot(at: now)) }
+            if !isDue { return .notDue(snapshot(at: now, time)) }
+            if isHeld { return .held(snapshot(at: now, time)) }
+            if hasHad(slot, at: now, time) { return .notDue(snapshot(at: now, time)) }
+            if let failure = companion?.failure, now < failure.until { return .failing(snapshot(at: now, time)) }
             companion?.schedule?.slot = slot.start
             companion?.schedule?.token = token
         }
@@ -57,7 +57,7 @@ extension MemoryStoreRecord {
         if let lost = companion?.lease { giveBackSlot(of: lost.token) }
         companion?.lease = nil
         dropWhatIsGone(at: now)
-        let snapshot = snapshot(at: now)
+        let snapshot = snapshot(at: now, time)
         if let forced { companion?.forced = forced }
         companion?.lease = HeldLease(token: token, start: now, until: now + request.holdFor)
         keep(at: now)

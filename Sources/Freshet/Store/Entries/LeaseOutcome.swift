@@ -18,22 +18,10 @@ public enum LeaseOutcome: Sendable, Hashable {
 
 extension LeaseOutcome {
     package var snapshot: EntrySnapshot {
-        get {
-            switch self {
-            case .granted(_, let snapshot), .held(let snapshot), .fresh(let snapshot), .failing(let snapshot),
-                .coolingDown(let snapshot), .notDue(let snapshot):
-                snapshot
-            }
-        }
-        set {
-            switch self {
-            case .granted(let lease, _): self = .granted(lease, newValue)
-            case .held: self = .held(newValue)
-            case .fresh: self = .fresh(newValue)
-            case .failing: self = .failing(newValue)
-            case .coolingDown: self = .coolingDown(newValue)
-            case .notDue: self = .notDue(newValue)
-            }
+        switch self {
+        case .granted(_, let snapshot), .held(let snapshot), .fresh(let snapshot), .failing(let snapshot),
+            .coolingDown(let snapshot), .notDue(let snapshot):
+            snapshot
         }
     }
 }
