@@ -11,7 +11,7 @@ package final class GuardedStore: ForwardingStore, Sendable {
     private let timeout: Duration
     private let spawner: any Spawner
     private let metrics: StoreMetrics
-    private let breaker: NIOLockedValueBox<CircuitBreaker>
+    private let breaker = NIOLockedValueBox(CircuitBreaker())
     private let watchers = NIOLockedValueBox<[@Sendable (StoreEvent) -> Void]>([])
     let writeWatchers = NIOLockedValueBox<[@Sendable ([String]) -> Void]>([])
     package let isLocal: Bool
@@ -21,7 +21,6 @@ package final class GuardedStore: ForwardingStore, Sendable {
     package init(
         _ store: any CacheStore,
         timeout: Duration = .milliseconds(500),
-        breaker: CircuitBreaker.Policy = CircuitBreaker.Policy(),
         spawner: any Spawner,
         metrics: any MetricsFactory = MetricsSystem.factory
     ) {
@@ -29,7 +28,6 @@ package final class GuardedStore: ForwardingStore, Sendable {
         self.timeout = timeout
         self.spawner = spawner
         self.metrics = StoreMetrics(metrics)
-        self.breaker = NIOLockedValueBox(CircuitBreaker(breaker))
         isLocal = store.isLocal
         idlePeriod = (store as? any MeteredStore)?.idlePeriod ?? .seconds(2)
     }
