@@ -26,9 +26,6 @@ public struct AirtableRecord: Sendable, Hashable, Decodable {
         if let commentCount { members["commentCount"] = .integer(Int64(commentCount)) }
         return .object(members)
     }
-
-    /// Whether the id hides a cell in ``flattened``.
-    public var hasIDColumn: Bool { fields["id"] != nil }
 }
 
 /// One answer of list-records.

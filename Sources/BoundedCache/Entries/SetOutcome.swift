@@ -8,7 +8,4 @@ public enum SetOutcome: Sendable, Hashable {
     case oversized
     /// Refused: its time to live or to idle was zero or negative, so that it was never alive.
     case expired
-
-    /// Whether the value is in the cache now.
-    public var isStored: Bool { self == .inserted || self == .replaced }
 }

@@ -13,9 +13,6 @@ public struct FieldCatalog: Sendable {
         guard problems.isEmpty else { throw CacheError(.configuration, problems.joined(separator: "; ")) }
     }
 
-    /// The field of that name; nil if there is none.
-    public subscript(name: String) -> AnyField? { byName[name] }
-
     /// - Throws: ``CacheError`` with `unknownField`.
     public func field(_ name: String) throws -> AnyField {
         guard let field = byName[name] else { throw CacheError(.unknownField, "there is no field '\(name)'") }
