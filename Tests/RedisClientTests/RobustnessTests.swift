@@ -316,7 +316,7 @@ import Testing
         #expect(await eventually { proxy.acceptedCount > 1 })
     }
 
-    @Test func aServerMayBeLeftAloneForDays() async throws {
+    @Test func aKeepAliveIntervalOfDaysIsTaken() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) { $0.keepAliveInterval = .seconds(7 * 24 * 3600) }
         try await client.connect()

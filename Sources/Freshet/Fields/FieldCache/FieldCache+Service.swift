@@ -60,8 +60,8 @@ extension FieldCache: Service {
         tools.settling.close()
         let end = base.now() + Self.shutdownTime
         let (spawner, backlog, logger) = (spawner, tools.backlog, tools.logger)
-        let sending = outliving(until: end) { await backlog.sendRest() }
-        let draining = outliving(until: end) {
+        let sending = running(until: end) { await backlog.sendRest() }
+        let draining = running(until: end) {
             await spawner.drain()
         } orElse: {
             logger.warning("a fetcher does not end; the shutdown goes on without it")
@@ -69,12 +69,12 @@ extension FieldCache: Service {
         await draining.wait()
         await sending.wait()
         // What was under way could not be sent either.
-        await outliving(until: end) { await backlog.sendRest() }.wait()
+        await running(until: end) { await backlog.sendRest() }.wait()
         backlog.noteLost()
     }
 
     /// Runs what is to end by an instant, whatever becomes of the caller.
-    private func outliving(
+    private func running(
         until end: MonotonicInstant,
         _ operation: @escaping @Sendable () async -> Void,
         orElse fallback: @escaping @Sendable () -> Void = {}

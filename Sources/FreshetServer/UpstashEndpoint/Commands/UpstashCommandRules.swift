@@ -52,12 +52,12 @@ enum UpstashCommandRules {
 
     /// SDKs introduce themselves; servers before 7.2 do not know it, and the connection is not theirs.
     private static func isClientInfo(_ command: UpstashCommand) -> Bool {
-        `is`(command, "CLIENT", "SETINFO") && command.command.argumentCount == 3
+        isSubcommand(command, "CLIENT", "SETINFO") && command.command.argumentCount == 3
     }
 
-    private static func isScriptDebug(_ command: UpstashCommand) -> Bool { `is`(command, "SCRIPT", "DEBUG") }
+    private static func isScriptDebug(_ command: UpstashCommand) -> Bool { isSubcommand(command, "SCRIPT", "DEBUG") }
 
-    private static func `is`(_ command: UpstashCommand, _ name: String, _ subcommand: String) -> Bool {
+    private static func isSubcommand(_ command: UpstashCommand, _ name: String, _ subcommand: String) -> Bool {
         command.traits.contains(.depends) && command.name == name
             && command.command.hasWord(subcommand, at: 0)
     }
