@@ -18,7 +18,10 @@ struct FreshetCommand: AsyncParsableCommand {
                 name: "Fields of a running service",
                 subcommands: [Fields.self, Warm.self, Refresh.self, Expire.self, Remove.self, Explain.self]
             ),
-            CommandGroup(name: "Keys of a store", subcommands: [Get.self, Set.self, Del.self, TTL.self, Bench.self]),
+            CommandGroup(
+                name: "Keys of a store",
+                subcommands: [Get.self, SetCommand.self, Del.self, TTL.self, Bench.self]
+            ),
             CommandGroup(name: "Development", subcommands: [Upstash.self]),
         ]
     )

@@ -6,7 +6,7 @@ struct Expire: AsyncParsableCommand {
     )
 
     @Argument(help: "The field's name.")
-    var name: FieldName
+    var name: FieldArgument
 
     @OptionGroup var service: ServiceOptions
     @OptionGroup var output: OutputOptions

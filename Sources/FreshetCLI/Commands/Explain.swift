@@ -9,7 +9,7 @@ struct Explain: AsyncParsableCommand {
     )
 
     @Argument(help: "The field's name.")
-    var name: FieldName
+    var name: FieldArgument
 
     @OptionGroup var service: ServiceOptions
     @OptionGroup var output: OutputOptions

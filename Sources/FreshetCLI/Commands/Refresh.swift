@@ -10,7 +10,7 @@ struct Refresh: AsyncParsableCommand {
     }
 
     @Argument(help: "The field's name.")
-    var name: FieldName
+    var name: FieldArgument
 
     @Flag(help: "Remove the old value first, so that nobody gets it even if the load fails.")
     var purge = false

@@ -4,7 +4,7 @@ struct Remove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Remove a field's value, fresh and stale.")
 
     @Argument(help: "The field's name.")
-    var name: FieldName
+    var name: FieldArgument
 
     @OptionGroup var service: ServiceOptions
     @OptionGroup var output: OutputOptions

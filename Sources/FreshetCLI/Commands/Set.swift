@@ -2,8 +2,10 @@ import ArgumentParser
 import Freshet
 import NIOCore
 
-struct Set: AsyncParsableCommand {
+/// Not `Set`, which is Swift's.
+struct SetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "set",
         abstract: "Store a value, as it is, under a key.",
         discussion: "Values are JSON by convention: '\"text\"', '42', '{\"a\":1}'."
     )

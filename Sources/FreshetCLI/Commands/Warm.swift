@@ -23,7 +23,7 @@ struct Warm: AsyncParsableCommand {
     private static let width = 4
 
     @Argument(help: "Names of fields; all of them if none is given.")
-    var names: [FieldName] = []
+    var names: [FieldArgument] = []
 
     @OptionGroup var service: ServiceOptions
     @OptionGroup var output: OutputOptions
@@ -52,7 +52,7 @@ struct Warm: AsyncParsableCommand {
         }
     }
 
-    private static func warm(_ name: FieldName, _ client: ServiceClient) async -> Outcome {
+    private static func warm(_ name: FieldArgument, _ client: ServiceClient) async -> Outcome {
         do {
             var loaded = try await client.load(name, .get, name.path)
             // Something stale is no answer here: what is asked for is a load.

@@ -67,7 +67,7 @@ struct ServiceClient: Sendable {
     /// Asks for a value. There is no telling how long a load takes: the service knows when to give up, unless it hangs.
     ///
     /// - Throws: ``Failure``.
-    func load(_ field: FieldName, _ method: Method, _ path: String) async throws -> Loaded {
+    func load(_ field: FieldArgument, _ method: Method, _ path: String) async throws -> Loaded {
         let answer = try await ask(method, path, within: .seconds(3600))
         if let failure = failure(of: answer) {
             let isAbsent = errorBody(of: answer)?.error == ErrorResponse.absence(of: field.text)
@@ -137,9 +137,9 @@ struct ServiceClient: Sendable {
     }
 
     /// The names of all fields.
-    func fieldNames() async throws -> [FieldName] {
+    func fieldNames() async throws -> [FieldArgument] {
         try await catalogue().catalogue.fields.map { field in
-            guard let name = FieldName(argument: field.name) else { throw notAService }
+            guard let name = FieldArgument(argument: field.name) else { throw notAService }
             return name
         }
     }

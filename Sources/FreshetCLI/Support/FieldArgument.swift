@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 
 /// The name of a field. Not an empty one, whose path would be that of all fields.
-struct FieldName: ExpressibleByArgument {
+struct FieldArgument: ExpressibleByArgument {
     let text: String
 
     init?(argument: String) {
