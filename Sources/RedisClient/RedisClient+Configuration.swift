@@ -31,16 +31,16 @@ extension RedisClient {
         /// RESP3 and Redis 6.
         public var clientSideCaching = false
         /// Whether a server that does not track keys is refused. Otherwise commands run there untracked, as do those for a
-        /// slot that is moving, and nothing tells of changed keys: for who looks now and then all the same.
+        /// slot that is moving, and nothing tells of changed keys: for callers who check their copies now and then anyway.
         public var requiresClientSideCaching = true
 
         /// Time for one attempt: name resolution, TCP, TLS and handshake together.
         public var connectTimeout = Duration.seconds(5)
         /// Time a command has, from the call to the reply, waiting for a connection included.
         public var commandTimeout = Duration.milliseconds(500)
-        /// A server that has sent nothing for so long is given up, be it busy with one command. Before, it is asked
-        /// with a `PING`, which has the time of a command and a second at least: where that is more than half of the
-        /// interval, the server has longer.
+        /// A connection on which nothing came for so long is closed, even if the server is busy with one command. A
+        /// `PING` is sent before; it has ``commandTimeout``, but at least a second, to be answered. Where that is more
+        /// than half the interval, the connection is kept longer.
         public var keepAliveInterval = Duration.seconds(15)
         /// How often a cluster's nodes or the sentinels are asked for changes that nothing else told of.
         public var topologyInterval = Duration.seconds(30)

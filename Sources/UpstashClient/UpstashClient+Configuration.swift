@@ -22,9 +22,9 @@ extension UpstashClient {
         /// Bytes of a command's name and arguments, at most: more is refused before it is sent. The smaller plans of
         /// Upstash take 10 MB. Several commands share a request only as long as its body is not larger.
         public var maxRequestBytes = 10_000_000
-        /// Bytes of an answer's body, at most; it carries results as base64, a third larger than they are. Of commands
-        /// that share a request those lose their results for which there is no room; reads are asked again, until only
-        /// those are left without that are too large by themselves.
+        /// Bytes of an answer's body, at most; it carries results as base64, a third larger than they are. Where the
+        /// results of commands that share a request do not fit together, some are lost. Reads among those are sent again,
+        /// and fail only if their result alone is too large.
         public var maxResponseBytes = 64 << 20
         /// Commands that may wait. More are refused as ``UpstashError/Code/overloaded``.
         public var maxQueued = 65_536

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Hands out slots of a storage and takes them back. Guarded by the policy's lock.
+/// Hands out slots of a storage and takes them back. Guarded by the core's lock.
 struct SlotAllocator {
     let storage: SlotStorage
     let slotAlignment: Int

@@ -23,7 +23,7 @@ extension MemoryStoreRecord {
             return bytes == nil ? nil : .written
         }
         guard let bytes else { return now < plainUntil ? .deleted : nil }
-        // What is there longer than what was stored is not what was stored.
+        // Ours would have ended by now: somebody else wrote this.
         guard now < plainUntil else { return .written }
         if plain?.digest == nil {
             guard bytes.sha1 == known.digest else { return .written }

@@ -5,7 +5,8 @@ extension EntryScripts {
     /// value and its digest; milliseconds it is fresh and then stale, of the source's own time to live, and from the lease
     /// to the end of the load, the last two `-` for none; the ETag, if there is one.
     ///
-    /// - Parameter isTracked: whether the last look at the value is to be behind the last change of it.
+    /// - Parameter isTracked: whether to read the value once more after the last write, so that the server goes on
+    ///   tracking it for this connection.
     static func fillEntry(isTracked: Bool) -> String {
         """
         local token, generation, leasedDigest = ARGV[1], ARGV[2], ARGV[3]

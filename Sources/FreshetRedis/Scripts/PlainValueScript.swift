@@ -9,8 +9,8 @@ extension EntryScripts {
         local function foreignChange()
             if not entry.plainUntil then return plain and 'written' or nil end
             if not plain then return isDue() and 'deleted' or nil end
-            -- What is there longer than what was stored is not what was stored. Expiry goes by the time at which the
-            -- script began, hence the margin.
+            -- Ours would have ended by now: somebody else wrote this. Expiry goes by the time at which the script
+            -- began, hence the margin.
             if entry.plainUntil > 0 and now > entry.plainUntil + \(clockMargin) then return 'written' end
             if redis.sha1hex(plain) ~= entry.digest then return 'written' end
             return nil
