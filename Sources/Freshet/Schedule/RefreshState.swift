@@ -82,14 +82,14 @@ struct RefreshState: Sendable {
         case .idle where lastRead != toldRead:
             return ask(at: now)
         case .idle:
-            return pause(true) + rest(until: next, at: now)
+            return setPaused(true) + rest(until: next, at: now)
         case .loaded, .notDue:
-            return pause(false) + rest(until: next, at: now)
-        case .held(let rest):
+            return setPaused(false) + rest(until: next, at: now)
+        case .held(let time):
             // Whoever loads may die of it.
-            return pause(false) + self.rest(until: min(next, now + max(rest, .milliseconds(1))), at: now)
-        case .failed(let pause):
-            return self.pause(false) + rest(until: now + max(pause, Self.shortestPause), at: now)
+            return setPaused(false) + rest(until: min(next, now + max(time, .milliseconds(1))), at: now)
+        case .failed(let time):
+            return setPaused(false) + rest(until: now + max(time, Self.shortestPause), at: now)
         case .unavailable:
             return rest(until: min(max(next, now + Self.shortestPause), now + Self.storePause), at: now)
         }
@@ -124,7 +124,7 @@ struct RefreshState: Sendable {
         return [.sleep(until: until)]
     }
 
-    private mutating func pause(_ isPaused: Bool) -> [RefreshAction] {
+    private mutating func setPaused(_ isPaused: Bool) -> [RefreshAction] {
         guard isPaused != self.isPaused else { return [] }
         self.isPaused = isPaused
         return [.tell(isPaused: isPaused)]
