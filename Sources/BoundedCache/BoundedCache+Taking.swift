@@ -4,7 +4,7 @@ extension BoundedCache {
     /// Gives up the slot's hold on the value, of which the draft has another.
     func takeOut(_ update: RunningUpdate<Key, Value>) {
         coreLock.pointee.lock()
-        guard update.rival == .none, update.taken == .none else { return coreLock.pointee.unlock() }
+        guard update.rivalCause == nil, update.taken == .none else { return coreLock.pointee.unlock() }
         let shard = shards[hash: update.hash]
         let slot = find(update.key, update.hash, in: shard.table)
         guard slot != .none else { return coreLock.pointee.unlock() }

@@ -74,7 +74,7 @@ extension BoundedCache {
                 }
             }
         }
-        guard update.rival != .itself else {
+        guard !update.isReentrant else {
             throw BoundedCacheError(.reentrantUpdate, "The update's closure wrote its own key.")
         }
         guard outcome != .oversized else {
@@ -249,7 +249,7 @@ extension BoundedCache {
     }
 
     private func supersede(_ update: RunningUpdate<Key, Value>, _ cause: EvictionCause) {
-        if update.rival != .itself { update.rival = update.thread == currentThread() ? .itself : .otherThread }
+        if update.thread == currentThread() { update.isReentrant = true }
         update.rivalCause = update.rivalCause ?? cause
     }
 

@@ -1,15 +1,13 @@
 /// An update whose closure may be running. Guarded by the core's lock of its cache.
 final class RunningUpdate<Key: Hashable & Sendable, Value: Sendable>: DraftOriginal<Value> {
-    enum Rival { case none, otherThread, itself }
-
     let cache: BoundedCache<Key, Value>
     let key: Key
     let hash: UInt32
     let thread = currentThread()
-    /// Who wrote the key since.
-    var rival = Rival.none
-    /// What the first of them did with what was there.
+    /// What the first write of the key by another way did with what was there; nil where there was none.
     var rivalCause: EvictionCause?
+    /// Whether the closure itself has written it so.
+    var isReentrant = false
     /// The entry's slot while its value is out of it; its key is still there.
     var taken = UInt32.none
     /// The key of that entry once it left, or has another: it is released under no lock.
