@@ -12,8 +12,8 @@ extension BoundedCache {
         }
     }
 
-    /// Evicts the policy's first candidate that was not used or is over. Those that were used stay and pay for that; after
-    /// so many the least used of them goes. False when there is none.
+    /// Evicts the first in the policy's order that was not used or is over. Those that were used stay and pay for that;
+    /// after so many the least used of them goes. False when there is none.
     @inlinable
     @discardableResult
     func evictOne(
@@ -24,7 +24,7 @@ extension BoundedCache {
         var victim = UInt32.none
         var usesOfVictim = UInt32.max
         for _ in 0..<CacheCore.turnsPerEviction {
-            let slot = core.pointee.candidate(sparing: spared)
+            let slot = core.pointee.nextToEvict(sparing: spared)
             guard slot != .none else { return false }
             let uses = storage.deadline(slot) <= now ? 0 : head(slot).pointee.word.uses
             if slot != spared, uses < usesOfVictim { (victim, usesOfVictim) = (slot, uses) }

@@ -166,13 +166,13 @@ struct EvictionPolicy: ~Copyable {
     }
 
     /// The entry whose turn it is to show that it was used; not `spared` while there is another.
-    func candidate(sparing spared: UInt32) -> UInt32 {
+    func nextToEvict(sparing spared: UInt32) -> UInt32 {
         let mainHasAny = main.oldest != .none && (main.oldest != spared || main.newest != spared)
         if small.oldest != .none, !mainHasAny || Double(small.weight) > smallTarget { return small.oldest }
         return main.oldest != .none ? main.oldest : weightless.oldest
     }
 
-    /// Takes note that a candidate was evicted.
+    /// Takes note that an entry is evicted.
     mutating func remember(_ hash: UInt32, _ word: UseWord, isMain: Bool) {
         isWarm = true
         let lastUse = max(0, Double(insertions.count) - age(word))

@@ -52,13 +52,13 @@ struct CacheCore: ~Copyable {
     func lacksRoom(for weight: Int) -> Bool { policy.weight > policy.limit - weight }
 
     @usableFromInline
-    func candidate(sparing spared: UInt32) -> UInt32 { policy.candidate(sparing: spared) }
+    func nextToEvict(sparing spared: UInt32) -> UInt32 { policy.nextToEvict(sparing: spared) }
 
     /// See ``EvictionPolicy/admit(_:)``.
     @usableFromInline
     mutating func admit(_ hash: UInt32) -> Bool { policy.admit(hash) }
 
-    /// Takes note that a candidate goes.
+    /// Takes note that an entry is about to be evicted.
     @usableFromInline
     mutating func remember(_ slot: UInt32) {
         let head = allocator.storage.head(slot)
@@ -141,8 +141,8 @@ struct CacheCore: ~Copyable {
         time.pointee.note(count: policy.count)
     }
 
-    /// Lets a candidate stay: a used entry of the small queue moves to the main one, an entry of the main queue pays
-    /// with one of its uses.
+    /// Lets an entry stay whose turn it was: a used entry of the small queue moves to the main one, an entry of the main
+    /// queue pays with one of its uses.
     @usableFromInline
     mutating func keep(_ slot: UInt32) {
         let head = allocator.storage.head(slot)
