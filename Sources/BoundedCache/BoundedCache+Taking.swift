@@ -29,8 +29,9 @@ extension BoundedCache {
         update.taken = .none
         if let value = update.overwritten {
             let isOver = storage.deadline(slot) <= now
-            departures.append(update.key, value, isOver ? .expired : .replaced)
-            core.pointee.departures[isOver ? .expired : .replaced] &+= 1
+            let cause: EvictionCause = isOver ? .expired : .replaced
+            departures.append(update.key, value, cause)
+            core.pointee.departures[cause] &+= 1
             if isOver { core.pointee.insertions &+= 1 }
         }
         if candidate.deadline != .max { time.pointee.noteDeadline() }

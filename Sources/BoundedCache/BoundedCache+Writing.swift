@@ -165,8 +165,9 @@ extension BoundedCache {
         swap(&entry(slot).pointee.key, &candidate.key)
         exchange(slot, with: &candidate)
         shard.unlock()
-        departures.append(candidate.key, candidate.value, isOver ? .expired : .replaced)
-        core.pointee.departures[isOver ? .expired : .replaced] &+= 1
+        let cause: EvictionCause = isOver ? .expired : .replaced
+        departures.append(candidate.key, candidate.value, cause)
+        core.pointee.departures[cause] &+= 1
         if isOver { core.pointee.insertions &+= 1 }
         makeRoom(for: 0, sparing: slot, now: now, into: &departures)
         sweepAStep(now: now, into: &departures)
