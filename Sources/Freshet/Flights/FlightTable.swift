@@ -6,10 +6,10 @@ typealias SeatID = UInt64
 /// Which loads are under way, who waits for them, and which of them an invalidation has overtaken. Pure: no task, no
 /// clock.
 ///
-/// Per key one flight is *current*: readers join it. An invalidation *supersedes* it: it runs on for those who joined
+/// Per key one flight is *current*: readers join it. An invalidation *overtakes* it: it runs on for those who joined
 /// before, and whoever comes later opens a new flight. No more than two flights of a key run at once, but for such as
 /// have been abandoned and wait for the store's last word; a third waits in the *queue* until one has landed, and is
-/// joined there. A forced refresh supersedes an ordinary flight, but queues behind a forced one.
+/// joined there. A forced refresh overtakes an ordinary flight, but queues behind a forced one.
 struct FlightTable<Waiter: Sendable>: Sendable {
     struct Seat: Sendable {
         var want: FlightWant
@@ -38,7 +38,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private struct Flight: Sendable {
         let key: String
         var purpose: FlightPurpose
-        /// Since when what it answers with has been loaded, at the latest.
+        /// The load that it answers with began then or later.
         var begunAt: MonotonicInstant
         var seats: [SeatID: Seat] = [:]
         /// Goes on though nobody waits.
@@ -64,14 +64,19 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         var aside: FlightID?
         /// That one, and such as have been overtaken and may still have their leases.
         var asides: Set<FlightID> = []
+
+        /// Those that no invalidation has overtaken.
+        var upToDate: [FlightID] { [current, aside].compactMap(\.self) }
+
+        mutating func overtakeAll() { (current, aside) = (nil, nil) }
     }
 
     private static var mostRunning: Int { 2 }
     /// More invalidations than that while a lease is on its way, and the fill is left to the store to refuse.
     private static var mostTold: Int { 16 }
 
-    /// Whether a flight that has not begun its load may wait for the lease of another one of its key, overtaken or not: a
-    /// forced refresh that cools down overtakes a load, and leaves it its lease.
+    /// Whether a flight may wait for another one's lease on its key before its load begins. That one may have been
+    /// overtaken: a forced refresh that cools down leaves it its lease.
     private let hasLeases: Bool
     private var flights: [FlightID: Flight] = [:]
     private var slots: [ExactKey: Slot] = [:]
@@ -128,7 +133,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         guard let flight = flights[id], flight.seats.isEmpty, !flight.isBackground else {
             return (left.waiter, nil, [])
         }
-        supersede(id, of: flight.key)
+        retire(id, of: flight.key)
         slots[flight.key]?.running.remove(id)
         if slots[flight.key]?.queued == id {
             slots[flight.key]?.queued = nil
@@ -176,7 +181,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         }
         slots[flight.key]?.running.remove(id)
         slots[flight.key]?.asides.remove(id)
-        supersede(id, of: flight.key)
+        retire(id, of: flight.key)
         return (Array(flight.seats.values), startQueued(flight.key, at: now))
     }
 
@@ -234,7 +239,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     ) -> [Start] {
         guard let slot = slots[key] else { return [] }
         var starts: [Start] = []
-        for id in [slot.current, slot.aside].compactMap(\.self) {
+        for id in slot.upToDate {
             note(generation, toldTo: id)
             if !isInvalidation { flights[id]?.hasNews = true }
             guard isInvalidation, let flight = flights[id], flight.hasBegun, flight.generation != generation
@@ -247,7 +252,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// Somebody has changed what is stored under the key.
     mutating func tellWritten(_ key: String) {
         guard let slot = slots[key] else { return }
-        for id in [slot.current, slot.aside].compactMap(\.self) { flights[id]?.isWritten = true }
+        for id in slot.upToDate { flights[id]?.isWritten = true }
     }
 
     /// Somebody may have changed what is stored under any key.
@@ -255,13 +260,12 @@ struct FlightTable<Waiter: Sendable>: Sendable {
 
     /// Overtakes the flights of a key.
     mutating func invalidate(_ key: String, at now: MonotonicInstant) -> [Start] {
-        slots[key]?.current = nil
-        slots[key]?.aside = nil
+        slots[key]?.overtakeAll()
         return startQueued(key, at: now)
     }
 
-    /// A flight has brought something without a lease. None has kept a load on schedule from running beside it: what that
-    /// one brings is no younger, and is not kept.
+    /// A flight has loaded without a lease, so that nothing kept a load on schedule from running beside it. What that one
+    /// brings is no younger, and is not kept.
     mutating func giveUpAside(for id: FlightID) {
         guard let key = flights[id]?.key, slots[key]?.current == id else { return }
         slots[key]?.aside = nil
@@ -319,10 +323,7 @@ extension FlightTable {
         }
         if let found, found.isCooldown { return (found.id, .joined(found.id, isCooldown: true)) }
         let isBehindForced = isForced(slots[key]?.current)
-        if !isBehindForced {
-            slots[key]?.current = nil
-            slots[key]?.aside = nil
-        }
+        if !isBehindForced { slots[key]?.overtakeAll() }
         if let found { return harden(found.id, invalidation) }
         return isBehindForced
             ? enqueue(key, .force(invalidation), at: now) : open(key, .force(invalidation), at: now)
@@ -340,7 +341,7 @@ extension FlightTable {
     {
         guard (slots[key]?.running.count ?? 0) < Self.mostRunning else { return enqueue(key, purpose, at: now) }
         let id = add(key, purpose, at: now)
-        begin(id)
+        makeCurrent(id)
         return (id, .opened(id, purpose))
     }
 
@@ -358,7 +359,7 @@ extension FlightTable {
         return lastID
     }
 
-    private mutating func begin(_ id: FlightID) {
+    private mutating func makeCurrent(_ id: FlightID) {
         guard let flight = flights[id] else { return }
         slots[flight.key, default: Slot()].current = id
         slots[flight.key]?.running.insert(id)
@@ -371,13 +372,14 @@ extension FlightTable {
         flights[id]?.told.removeFirst(max(0, flight.told.count + 1 - most))
     }
 
-    private mutating func supersede(_ id: FlightID, of key: String) {
+    /// Nobody joins it any more, and nothing that it brings is kept.
+    private mutating func retire(_ id: FlightID, of key: String) {
         if slots[key]?.current == id { slots[key]?.current = nil }
         if slots[key]?.aside == id { slots[key]?.aside = nil }
     }
 
     private mutating func overtake(_ id: FlightID, of key: String, at now: MonotonicInstant) -> [Start] {
-        supersede(id, of: key)
+        retire(id, of: key)
         return startQueued(key, at: now)
     }
 
@@ -387,7 +389,7 @@ extension FlightTable {
             slots[key]?.queued = nil
             if flight.purpose.isForced { slots[key]?.aside = nil }
             flights[id]?.begunAt = now
-            begin(id)
+            makeCurrent(id)
             return [Start(id: id, purpose: flight.purpose)]
         }
         if slot.current == nil, slot.queued == nil, slot.asides.isEmpty, slot.running.isEmpty { slots[key] = nil }
