@@ -4,7 +4,7 @@ extension FlightDesk {
     /// Runs a load that nobody joins and nothing overtakes, for its caller alone.
     ///
     /// - Throws: what the load throws; ``CacheError`` with `shuttingDown`; `CancellationError`.
-    func alone<Value: Sendable>(_ load: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    func loadAlone<Value: Sendable>(_ load: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let id: SeatID? = state.withLockedValue { state in
             guard !state.isClosed else { return nil }
             state.lastSeat += 1

@@ -32,9 +32,9 @@ extension FlightDesk {
         }
     }
 
-    /// To be called before a flight asks the store, or fills it: what was told of until now is in the store already, and no
-    /// news beside its answer.
-    func asksStore(_ id: FlightID) {
+    /// Call before a flight asks or fills the store. Changes told of until now are in the store already, and no news to
+    /// what it will answer.
+    func willAskStore(_ id: FlightID) {
         state.withLockedValue { state in
             state.runs[id]?.isTold = false
             state.table.forgetNews(id)
@@ -52,9 +52,14 @@ extension FlightDesk {
     }
 
     /// Changes what is held or remembered, if no invalidation has overtaken the flight.
-    func keep(_ id: FlightID, _ change: (inout L1Change) -> Void) {
+    ///
+    /// - Returns: whether that was so.
+    @discardableResult
+    func changeIfCurrent(_ id: FlightID, _ change: (inout L1Change) -> Void) -> Bool {
         changing { state, l1 in
-            if state.table.isCurrent(id) { change(&l1) }
+            guard state.table.isCurrent(id) else { return false }
+            change(&l1)
+            return true
         }
     }
 

@@ -101,7 +101,7 @@ final class FlightDesk: Sendable {
     /// Runs a load that readers neither join nor wait for, but that an invalidation overtakes.
     ///
     /// - Returns: nil where new flights are refused.
-    func aside<Result>(_ field: AnyField, _ load: (FlightID) async -> Result) async -> Result? {
+    func loadAside<Result>(_ field: AnyField, _ load: (FlightID) async -> Result) async -> Result? {
         let id = state.withLockedValue { state in
             state.isClosed ? nil : state.table.openAside(field.key, at: spawner.now())
         }

@@ -154,15 +154,9 @@ extension FlightRunner {
             tools.noteSuccess(of: field)
             tools.noteUncacheable(field)
         }
-        // A removal ends the lease too; a slot that is given up, another process would load for in vain.
-        var isDropped = false
-        if isHeld || isScheduled {
-            desk.keep(id) { change in
-                isDropped = true
-                change.drop(field.key)
-            }
-        }
-        if isDropped {
+        // A removal ends the lease, too. On schedule it is sent in any case: if the slot were merely given up, another
+        // process would load for it, in vain.
+        if isHeld || isScheduled, desk.changeIfCurrent(id, { $0.drop(field.key) }) {
             _ = try? await tools.backlog.send(.remove, of: field.key)
         } else if let lease {
             await giveUp(lease)
@@ -190,7 +184,7 @@ extension FlightRunner {
         if let lease {
             var fill = fill
             fill.loadedAfter = sentAt - begunAt
-            desk.asksStore(id)
+            desk.willAskStore(id)
             let result = await tools.spawner.outliving { [fill] in
                 try await tools.store.fillEntry(field.key, lease, with: fill)
             }
@@ -251,7 +245,7 @@ extension FlightRunner {
         let kept = kept(known)
         let outcome = FlightOutcome.failed(error, kept: kept, until: begunAt + tools.trust.window)
         var noted: EntryFailure?
-        desk.keep(id) { change in
+        desk.changeIfCurrent(id) { change in
             noted = tools.noteFailure(
                 error,
                 of: field,

@@ -7,7 +7,7 @@ extension FlightRunner {
         var isFirst = true
         var wait = leaseWait()
         var place: LoadPermit?
-        desk.keep(id) { $0.invalidate(field.key, invalidation) }
+        desk.changeIfCurrent(id) { $0.invalidate(field.key, invalidation) }
         while true {
             let askedAt = tools.spawner.now()
             let outcome: LeaseOutcome
@@ -50,7 +50,7 @@ extension FlightRunner {
             // What readers have been given meanwhile is stale again. The store is asked once more for what it would have
             // answered when this one came; after that nothing will do but a load.
             desk.forgetInterim(id)
-            desk.keep(id) { $0.invalidate(field.key, invalidation) }
+            desk.changeIfCurrent(id) { $0.invalidate(field.key, invalidation) }
             held = tools.l1.entry(field.key)
             cooldown = isFirst ? cooldown + (tools.spawner.now() - cameAt) : .zero
             isFirst = false
@@ -138,7 +138,7 @@ extension FlightRunner {
                 break
             }
             askedAt = tools.spawner.now()
-            desk.asksStore(id)
+            desk.willAskStore(id)
             do {
                 snapshot = try await tools.store.readEntry(field.key, EntryRead(under: field.policy))
             } catch {

@@ -104,7 +104,7 @@ extension FlightRunner {
             token: (tools.nodeName.isEmpty ? "" : tools.nodeName + "/") + String(tools.spawner.random(), radix: 16)
         )
         try await tools.backlog.flush(field.key)
-        desk.asksStore(id)
+        desk.willAskStore(id)
         do {
             // Whoever cancels it waits for the answer: a release might overtake the request.
             let outcome = try await tools.spawner.outliving {

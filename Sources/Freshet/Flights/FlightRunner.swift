@@ -29,7 +29,7 @@ struct FlightRunner: Sendable {
             let snapshot: EntrySnapshot
             do {
                 try await tools.backlog.flush(field.key)
-                desk.asksStore(id)
+                desk.willAskStore(id)
                 snapshot = try await tools.store.readEntry(
                     field.key,
                     EntryRead(under: field.policy, known: held?.known)
@@ -68,7 +68,7 @@ struct FlightRunner: Sendable {
     /// none of the field's values. That is gone, as if it had been deleted.
     func withoutStored(_ held: Entry?, after error: any Error) -> Entry? {
         guard let held, held.wasStored, (error as? CacheError)?.isOfKey ?? false else { return held }
-        desk.keep(id) { $0.drop(field.key) }
+        desk.changeIfCurrent(id) { $0.drop(field.key) }
         return nil
     }
 

@@ -14,7 +14,7 @@ struct LoneLoad: Sendable {
         guard !outer.contains(ExactKey(field.key)) else { throw CacheError.circular(field) }
         let flight = desk.currentLoad
         do {
-            return try await desk.alone {
+            return try await desk.loadAlone {
                 let place = flight == nil && outer.isEmpty ? try await tools.place(for: field) : nil
                 if let failure = tools.failure(of: field) { throw failure }
                 return try await load(
