@@ -8,7 +8,7 @@ final class FlightTools: Sendable {
     let l1: L1
     let backlog: StoreBacklog
     let limiter: LoadLimiter
-    let spawner: any Spawner
+    let spawner: CountingSpawner
     let logger: Logger
     let trust: Trust
     let journal: FieldJournal
@@ -32,7 +32,7 @@ final class FlightTools: Sendable {
         l1: L1,
         backlog: StoreBacklog,
         limiter: LoadLimiter,
-        spawner: any Spawner,
+        spawner: CountingSpawner,
         logger: Logger,
         trust: Trust,
         journal: FieldJournal,
@@ -47,7 +47,7 @@ final class FlightTools: Sendable {
         self.trust = trust
         self.journal = journal
         self.nodeName = nodeName
-        hasSystemClock = (spawner as? CountingSpawner)?.hasSystemClock ?? false
+        hasSystemClock = spawner.hasSystemClock
     }
 
     /// The spawner's clock, read without the spawner where that is the system's.
@@ -119,6 +119,12 @@ final class FlightTools: Sendable {
         return failures.withLockedValue { $0.failure(of: field.key, at: now) }
     }
 
+    /// The last failure, even if the source may be asked again by now.
+    func lastFailure(of field: AnyField) -> CacheError? {
+        let now = spawner.now()
+        return failures.withLockedValue { $0.lastFailure(of: field.key, at: now) }
+    }
+
     /// Waits for a place among the loads that run at once, for the field's hard deadline at most. Whoever has a lease gives
     /// it up before: those who have the places may be waiting for it.
     ///
@@ -157,12 +163,6 @@ final class FlightTools: Sendable {
     func isUncacheable(_ field: AnyField) -> Bool {
         let now = spawner.now()
         return uncacheable.withLockedValue { $0.value(of: field.key, at: now) != nil }
-    }
-
-    /// The last failure, even if the source may be asked again by now.
-    func lastFailure(of field: AnyField) -> CacheError? {
-        let now = spawner.now()
-        return failures.withLockedValue { $0.lastFailure(of: field.key, at: now) }
     }
 
     /// A call to the store has failed; reads go on without it.

@@ -59,7 +59,7 @@ extension FieldCache: Service {
         tools.backlog.close()
         tools.settling.close()
         let end = base.now() + Self.shutdownTime
-        let (spawner, backlog, logger) = (spawner, tools.backlog, tools.logger)
+        let (spawner, backlog, logger) = (tools.spawner, tools.backlog, tools.logger)
         let sending = running(until: end) { await backlog.sendRest() }
         let draining = running(until: end) {
             await spawner.drain()

@@ -30,7 +30,6 @@ public final class FieldCache: Sendable {
     public let catalog: FieldCatalog
     let cache: CacheService
     let base: any Spawner
-    let spawner: CountingSpawner
     let tools: FlightTools
     let backplane: (any Backplane)?
     let desk: FlightDesk
@@ -64,7 +63,6 @@ public final class FieldCache: Sendable {
         self.catalog = catalog
         self.cache = cache
         base = spawner
-        self.spawner = counting
         self.tools = tools
         self.backplane = backplane
         desk = FlightDesk(
