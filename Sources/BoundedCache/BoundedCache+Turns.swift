@@ -15,7 +15,8 @@ extension BoundedCache {
         }
     }
 
-    /// Whether somebody else has the key, or would have it before this thread; who must not wait lets nobody go first.
+    /// Whether an update has the key, or another thread has its turn before this one; a thread in an update, which must
+    /// not wait, lets nobody go first.
     func mustWait(_ turn: Turn<Key>?, _ key: Key, _ hash: UInt32) -> Bool {
         if updates.contains(where: { $0.hash == hash && $0.key == key }) { return true }
         guard !turns.isEmpty, !UpdatingThread.isInside else { return false }

@@ -213,7 +213,7 @@ extension BoundedCache {
         shard.unlock()
     }
 
-    /// Tells updates of `key` that it was written, and so becomes of what they took out; the core's lock is held.
+    /// Tells updates of `key` that it was written, and what became of its value; the core's lock is held.
     @usableFromInline
     func supersedeUpdates(of key: Key, _ hash: UInt32, _ cause: EvictionCause) {
         for update in updates where update.hash == hash && update.key == key { supersede(update, cause) }

@@ -110,8 +110,8 @@ final class StoreBacklog: Sendable {
         giveUpLater(lease)
     }
 
-    /// The same after the store has failed, for callers who do not wait for it to fail once more: now, and a moment later
-    /// again, since a release may overtake the request, which is still on its way.
+    /// The same after the store has failed, without waiting for it to fail once more: now, and again a moment later, since
+    /// the first release may overtake the request, which is still on its way.
     func giveUpMeanwhile(_ token: String, of key: String, heldFor limit: Duration) {
         let lease = GivenUpLease(key: key, token: token, end: spawner.now() + limit)
         spawner.spawn {

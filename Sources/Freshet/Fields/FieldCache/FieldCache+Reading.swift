@@ -112,7 +112,7 @@ extension FieldCache {
                 // Those who force are told of an absence longer than it lasts.
                 if answer.isCooldown, answer.entry.freshness(at: tools.spawner.now()) == .gone { continue }
                 return try answer.reading(for: field, tools)
-            // It may have ended while the store was told of the failure.
+            // What is kept may have ended while the store was told of the failure.
             case .failed(_, let kept?, _) where want == .read && tools.spawner.now() < kept.staleUntil:
                 return try FlightAnswer(entry: kept, origin: .cached(.l1), sourceFailed: true)
                     .reading(for: field, tools)
@@ -131,7 +131,8 @@ extension FieldCache {
             let askedAt = tools.spawner.now()
             let landed = try await desk.wait(for: field, want)
             switch landed.outcome {
-            // Nothing tells that a load which this process keeps has been overtaken; a forced one is what was asked for.
+            // A forced load that is kept here is what was asked for, though a store that was away could not say whether it
+            // has been overtaken.
             case .answered(let answer) where want.isForced && answer.origin == .loaded(isStored: true): return landed
             case .answered(let answer) where answer.answersUntil < askedAt: continue
             case .failed(_, kept: _?, let until) where want == .read && until < askedAt: continue

@@ -100,7 +100,7 @@ final class Entry: Sendable {
     /// The same, to be checked with the store before it is served.
     var suspected: Entry { with(freshUntil: freshUntil, checkedAt: .distantPast) }
 
-    /// The same, which the store was asked of.
+    /// The same, checked with the store at that instant.
     func checked(at instant: MonotonicInstant) -> Entry { with(freshUntil: freshUntil, checkedAt: instant) }
 
     /// The same for what somebody is said to have written; nil within the second after its freshness ended: what the server
@@ -186,19 +186,11 @@ extension Entry {
 }
 
 extension Entry {
-    /// Whether this, which the store does not hold, is still the latest of its key.
+    /// This, as it stands, if it is later than what the store holds; nil if it is not.
     ///
     /// - Parameters:
     ///   - stored: what the store holds.
     ///   - generation: that the key has there.
-    func outlasts(_ stored: Entry?, in generation: Generation?, at now: MonotonicInstant) -> Bool {
-        guard self.generation == nil, let basis, basis.holds(in: generation, at: now) else { return false }
-        return stored.map { $0.loadedAt <= loadedAt } ?? true
-    }
-
-    /// This, as it stands, if it is later than what the store holds; nil if it is not.
-    ///
-    /// - Parameters: as ``outlasts(_:in:at:)`` takes them.
     func ifLater(
         than stored: Entry?,
         in generation: Generation?,
@@ -209,8 +201,14 @@ extension Entry {
         return stored.flatMap { successor(of: $0, in: generation, askedAt: askedAt, now: now) }
     }
 
-    /// This, stale, if the store's stale value is older than the load that brought this, which the store was not given.
-    /// No removal can have come since: it would have taken the other with it.
+    /// Whether this, which the store does not hold, is still the latest of its key.
+    private func outlasts(_ stored: Entry?, in generation: Generation?, at now: MonotonicInstant) -> Bool {
+        guard self.generation == nil, let basis, basis.holds(in: generation, at: now) else { return false }
+        return stored.map { $0.loadedAt <= loadedAt } ?? true
+    }
+
+    /// This, stale: the store was not given it, and has a stale value from before the load that brought it. No removal can
+    /// have come since, it would have taken that value away. Nil where it is not so.
     func successor(
         of stored: Entry,
         in generation: Generation?,

@@ -5,7 +5,7 @@ import BoundedCache
 struct L1Change: ~Copyable {
     private let l1: L1
     private var departures = Departures<ExactKey, Entry>()
-    /// What is looked at here another thread's read may sweep; then this is the last to hold it.
+    /// What was looked at here. Should another thread's read sweep it meanwhile, this is the last to hold it.
     private var seen: [Entry] = []
     private var oversized = 0
     /// Failures that are remembered no longer.
