@@ -43,15 +43,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         var seats: [SeatID: Seat] = [:]
         /// Goes on though nobody waits.
         var isBackground = false
-        var hasBegun = false
-        /// Of the lease under which its load has begun; nil where it has begun without one.
-        var generation: Generation?
-        /// The generations that other processes have told of since it was opened, as far as they still say anything.
-        var told: [Generation] = []
-        /// Whether another process has told of something stored, and the store has not been asked since.
-        var hasNews = false
-        /// Whether somebody has changed what is stored, and the store has not been asked or given anything since.
-        var isWritten = false
+        var news = FlightNews()
         /// How many of this flight's own loads wait for others.
         var waitsFor: [FlightID: Int] = [:]
     }
@@ -72,8 +64,6 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     }
 
     private static var mostRunning: Int { 2 }
-    /// More invalidations than that while a lease is on its way, and the fill is left to the store to refuse.
-    private static var mostTold: Int { 16 }
 
     /// Whether a flight may wait for another one's lease on its key before its load begins. That one may have been
     /// overtaken: a forced refresh that cools down leaves it its lease.
@@ -202,31 +192,24 @@ struct FlightTable<Waiter: Sendable>: Sendable {
 
     /// Whether what the flight brings may be kept: it is current, and of the last generation that was told of.
     func mayKeep(_ id: FlightID, of generation: Generation?) -> Bool {
-        isCurrent(id) && (flights[id]?.told.last.map { $0 == generation } ?? true)
+        isCurrent(id) && (flights[id]?.news.allows(generation) ?? true)
     }
 
     /// Whether another process has told of something stored since the store was asked last.
-    func hasNews(_ id: FlightID) -> Bool { flights[id]?.hasNews ?? false || isWritten(id) }
+    func hasNews(_ id: FlightID) -> Bool { flights[id]?.news.isAny ?? false }
 
     /// Whether somebody has changed what is stored since the store was asked last, or given what was loaded.
-    func isWritten(_ id: FlightID) -> Bool { flights[id]?.isWritten ?? false }
+    func isWritten(_ id: FlightID) -> Bool { flights[id]?.news.isWritten ?? false }
 
-    mutating func forgetNews(_ id: FlightID) {
-        flights[id]?.hasNews = false
-        flights[id]?.isWritten = false
-    }
+    mutating func forgetNews(_ id: FlightID) { flights[id]?.news.forget() }
 
     /// The flight's load begins. Whoever invalidated the key after the lease was granted has overtaken it.
     ///
     /// - Parameter generation: of the lease; nil where it begins without one, since the store is away.
     mutating func begin(_ id: FlightID, under generation: Generation?, at now: MonotonicInstant) -> [Start] {
-        guard let flight = flights[id] else { return [] }
-        flights[id]?.hasBegun = true
-        flights[id]?.generation = generation
-        flights[id]?.told.removeFirst(max(0, flight.told.count - 1))
-        guard let generation, flight.told.contains(generation), flight.told.last != generation, isCurrent(id)
+        guard let key = flights[id]?.key, let isOvertaken = flights[id]?.news.begin(under: generation)
         else { return [] }
-        return overtake(id, of: flight.key, at: now)
+        return isOvertaken && isCurrent(id) ? overtake(id, of: key, at: now) : []
     }
 
     /// Another process has changed the key. A flight whose load began under another generation, or under none, is
@@ -240,11 +223,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         guard let slot = slots[key] else { return [] }
         var starts: [Start] = []
         for id in slot.upToDate {
-            note(generation, toldTo: id)
-            if !isInvalidation { flights[id]?.hasNews = true }
-            guard isInvalidation, let flight = flights[id], flight.hasBegun, flight.generation != generation
-            else { continue }
-            starts += overtake(id, of: key, at: now)
+            let isOvertaken = flights[id]?.news.tell(generation, isInvalidation: isInvalidation) ?? false
+            if isOvertaken { starts += overtake(id, of: key, at: now) }
         }
         return starts
     }
@@ -252,11 +232,11 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// Somebody has changed what is stored under the key.
     mutating func tellWritten(_ key: String) {
         guard let slot = slots[key] else { return }
-        for id in slot.upToDate { flights[id]?.isWritten = true }
+        for id in slot.upToDate { flights[id]?.news.tellWritten() }
     }
 
     /// Somebody may have changed what is stored under any key.
-    mutating func tellEverythingWritten() { for id in flights.keys { flights[id]?.isWritten = true } }
+    mutating func tellEverythingWritten() { for id in flights.keys { flights[id]?.news.tellWritten() } }
 
     /// Overtakes the flights of a key.
     mutating func invalidate(_ key: String, at now: MonotonicInstant) -> [Start] {
@@ -275,7 +255,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     func isLoading(_ key: String) -> Bool {
         guard let slot = slots[key] else { return false }
         // One that loads on schedule may only have asked whether to.
-        let isLoadingAside = slot.aside.map { flights[$0]?.hasBegun ?? false } ?? false
+        let isLoadingAside = slot.aside.map { flights[$0]?.news.hasBegun ?? false } ?? false
         return slot.current != nil || slot.queued != nil || isLoadingAside
     }
 
@@ -365,13 +345,6 @@ extension FlightTable {
         slots[flight.key]?.running.insert(id)
     }
 
-    private mutating func note(_ generation: Generation, toldTo id: FlightID) {
-        guard let flight = flights[id], flight.told.last != generation else { return }
-        let most = flight.hasBegun ? 1 : Self.mostTold
-        flights[id]?.told.append(generation)
-        flights[id]?.told.removeFirst(max(0, flight.told.count + 1 - most))
-    }
-
     /// Nobody joins it any more, and nothing that it brings is kept.
     private mutating func retire(_ id: FlightID, of key: String) {
         if slots[key]?.current == id { slots[key]?.current = nil }
@@ -410,7 +383,7 @@ extension FlightTable {
             guard seen.insert(next).inserted, let flight = flights[next] else { continue }
             open += flight.waitsFor.keys
             // What is queued waits for what runs, and so may what has no lease yet, be it for a load on schedule.
-            let hasNoLease = hasLeases && !flight.hasBegun
+            let hasNoLease = hasLeases && !flight.news.hasBegun
             guard let slot = slots[flight.key], slot.queued == next || hasNoLease else { continue }
             open += slot.running.union(slot.asides)
         }
