@@ -66,7 +66,7 @@ struct BackplaneTests {
 
     @Test("a shutdown waits for no comparison of what is held with a store that is away")
     func shutdownWhileComparing() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let node = try await Node(Fleet(source: .counting))
         _ = try await node.cache.value(of: node.fleet.field)
         node.store.inject(.fail(CacheError(.storeUnavailable, "away")))
         node.backplane.send(.lost)
@@ -88,7 +88,7 @@ struct BackplaneTests {
 
     @Test("C9: while it is live, the store is asked again a tenth as often; once it is lost, as before")
     func trust() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let node = try await Node(Fleet(source: .counting))
         _ = try await node.cache.value(of: node.fleet.field)
         let reads = node.store.calls(of: .read)
         await node.fleet.spawner.advance(by: .seconds(19))
@@ -102,7 +102,7 @@ struct BackplaneTests {
 
     @Test("C8: when it is lost or live again, the store is looked after at once")
     func storePulse() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let node = try await Node(Fleet(source: .counting))
         #expect(node.cache.isStoreAvailable)
         node.store.inject(.fail(CacheError(.storeUnavailable, "away")))
         node.backplane.send(.lost)
@@ -118,7 +118,7 @@ struct BackplaneTests {
 
     @Test("C9: when it is live again, what was held before is checked before it is served")
     func gap() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let node = try await Node(Fleet(source: .counting))
         _ = try await node.cache.value(of: node.fleet.field)
         node.backplane.send(.lost)
         try await node.fleet.store.invalidateEntry("agents_list", .remove)
@@ -129,7 +129,7 @@ struct BackplaneTests {
 
     @Test("C9: after a gap, what the store has not changed is compared in bulk, and served without being read again")
     func comparedInBulk() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let node = try await Node(Fleet(source: .counting))
         let source = ControlledSource { .success(.value("w\($0)")) }
         let others = (0..<1500).map { Field("other\($0)", policy: FieldPolicy(ttl: .seconds(60)), load: source.load) }
         _ = try await node.cache.value(of: node.fleet.field)
@@ -151,7 +151,7 @@ struct BackplaneTests {
 
     @Test("C9: a store that fails the comparison is asked again; meanwhile nothing is served unchecked")
     func comparedLater() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let node = try await Node(Fleet(source: .counting))
         _ = try await node.cache.value(of: node.fleet.field)
         node.backplane.send(.lost)
         node.store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.check])
@@ -173,7 +173,7 @@ struct BackplaneTests {
         "C9: what was loaded while the store was away is looked up once messages come again, however long L1 is trusted"
     )
     func loadedWithoutStore() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let node = try await Node(Fleet(source: .counting))
         node.store.inject(.fail(CacheError(.storeUnavailable, "away")))
         node.backplane.send(.lost)
         #expect(try await node.cache.value(of: node.fleet.field) == "v1")
@@ -188,7 +188,7 @@ struct BackplaneTests {
 
     @Test("C9: an invalidation that is told while the comparison is under way is not undone by it")
     func toldMeanwhile() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let node = try await Node(Fleet(source: .counting))
         _ = try await node.cache.value(of: node.fleet.field)
         let old = try await node.generation
         node.backplane.send(.lost)
@@ -270,7 +270,7 @@ struct BackplaneTests {
 
     @Test("what the store answered before another node stored something newer is asked for again")
     func filledDuringRead() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let node = try await Node(Fleet(source: .counting))
         let fleet = node.fleet
         _ = try await fleet.node().value(of: fleet.field)
         node.store.inject(.delayAfterwards(.milliseconds(100)), into: [.read])
@@ -341,7 +341,7 @@ struct BackplaneTests {
 
     @Test("C1: what the store gave no leave to load, and another node removes, is not served to who comes then")
     func removedWithoutLease() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600)))
+        let node = try await Node(Fleet(source: .counting, ttl: .seconds(600)))
         let fleet = node.fleet
         node.store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease])
         #expect(try await node.cache.value(of: fleet.field) == "v1")
@@ -582,7 +582,7 @@ struct BackplaneTests {
 
     @Test("what another node filled is fetched from the store at the next read")
     func filled() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let node = try await Node(Fleet(source: .counting))
         _ = try await node.cache.value(of: node.fleet.field)
         let other = try await node.fleet.node()
         #expect(try await other.refresh(node.fleet.field).value == "v2")
@@ -714,7 +714,7 @@ struct BackplaneTests {
 
     @Test("what this process writes without the field is served at once, too, and its deletion followed by a load")
     func ownWrite() async throws {
-        let node = try await Node(Fleet(source: ControlledSource { .success(.value("v\($0)")) }))
+        let node = try await Node(Fleet(source: .counting))
         let (service, field) = (node.cache.cache, node.fleet.field)
         #expect(try await node.cache.value(of: field) == "v1")
         _ = try await service.strict.set("agents_list", "by hand")

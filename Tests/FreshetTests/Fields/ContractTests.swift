@@ -58,7 +58,7 @@ struct ContractTests {
 
     @Test("C1: what another node removed is not served once L1's trust is over", arguments: [true, false])
     func removedElsewhere(hard: Bool) async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let a = try await fleet.node()
         let b = try await fleet.node()
         _ = try await a.value(of: fleet.field)
@@ -337,7 +337,7 @@ struct ContractTests {
 
     @Test("C4: a removal forgets the failure, on every node that knows it", arguments: [false, true])
     func removalForgetsFailures(storeIsAway: Bool) async throws {
-        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) }) { $0.errorBackoff = .seconds(60) }
+        let fleet = Fleet(source: .down) { $0.errorBackoff = .seconds(60) }
         let (a, store) = try await fleet.faultyNode()
         let b = try await fleet.node()
         if storeIsAway { store.inject(.fail(CacheError(.storeUnavailable, "away"))) }
@@ -465,7 +465,7 @@ struct ContractTests {
 
     @Test("C6: jitter shortens a value's freshness, once, for both tiers")
     func jitter() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }) { $0.jitter = 0.5 }
+        let fleet = Fleet(source: .counting) { $0.jitter = 0.5 }
         let a = try await fleet.node()
         let b = try await fleet.node()
         _ = try await a.value(of: fleet.field)
@@ -493,7 +493,7 @@ struct ContractTests {
 struct ForcedRefreshTests {
     @Test("never answers with what was loaded before it was asked for")
     func fresh() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let node = try await fleet.node()
         #expect(try await node.value(of: fleet.field) == "v1")
         let forced = try await node.read(fleet.field, forceRefresh: true)
@@ -504,7 +504,7 @@ struct ForcedRefreshTests {
 
     @Test("within the cooldown, on every node, the forced load that began answers")
     func cooldown() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let a = try await fleet.node()
         let b = try await fleet.node()
         #expect(try await a.refresh(fleet.field).value == "v1")

@@ -73,4 +73,12 @@ final class ControlledSource<Value: Sendable>: Sendable {
     }
 }
 
+extension ControlledSource<String> {
+    /// Answers at once: `v1`, `v2` …
+    static var counting: ControlledSource { ControlledSource { .success(.value("v\($0)")) } }
+
+    /// Fails at once.
+    static var down: ControlledSource { ControlledSource { _ in .failure(SourceIsDown()) } }
+}
+
 struct SourceIsDown: Error {}

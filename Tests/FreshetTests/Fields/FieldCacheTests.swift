@@ -94,7 +94,7 @@ struct FieldCacheTests {
 
     @Test("a value is loaded once, then read from this process, then from the store")
     func tiers() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let a = try await fleet.node()
         let b = try await fleet.node()
         let first = try await a.read(fleet.field)
@@ -120,7 +120,7 @@ struct FieldCacheTests {
 
     @Test("a value is loaded again when its ttl is over")
     func expiry() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let node = try await fleet.node()
         #expect(try await node.value(of: fleet.field) == "v1")
         await fleet.spawner.advance(by: .milliseconds(59_999))
@@ -143,7 +143,7 @@ struct FieldCacheTests {
 
     @Test("a reader who wants something younger gets a load, others keep what there is")
     func maxAge() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let node = try await fleet.node()
         _ = try await node.value(of: fleet.field)
         await fleet.spawner.advance(by: .seconds(10))
@@ -338,7 +338,7 @@ struct FieldCacheTests {
         arguments: [Array("{\"cut".utf8), [0xEF, 0xBB, 0xBF] + "\"\"".utf8, [0xFF, 0xFE, 0x22, 0, 0xE9, 0, 0x22, 0]]
     )
     func badBytes(bytes: [UInt8]) async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         _ = try await fleet.store.set("agents_list", ByteBuffer(bytes: bytes), options: CacheOptions())
         #expect(try await fleet.node().value(of: fleet.field) == "v1")
         #expect(try await fleet.store.get("agents_list").map { String(buffer: $0) } == "\"v1\"")
@@ -346,7 +346,7 @@ struct FieldCacheTests {
 
     @Test("two versions of a program whose types differ do not load against each other")
     func versions() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let numbers = ControlledSource { .success(.value($0)) }
         let number = Field("agents", key: "agents_list", policy: FieldPolicy(ttl: .seconds(60)), load: numbers.load)
         let (old, new) = (try await fleet.node(), try await fleet.node())
@@ -366,7 +366,7 @@ struct FieldCacheTests {
 
     @Test("a value that another program wrote is adopted, one it deleted is gone")
     func foreign() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let node = try await fleet.node()
         _ = try await node.value(of: fleet.field)
         _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: CacheOptions())

@@ -237,7 +237,7 @@ struct ForcedLoadElsewhereTests {
 
     @Test("a forced load that was given up answers nobody with a failure from before, the store away or not")
     func givenUp() async throws {
-        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) })
+        let fleet = Fleet(source: .down)
         let (node, store) = try await fleet.faultyNode()
         _ = await errorOf { try await node.read(fleet.field) }
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
@@ -257,7 +257,7 @@ struct ForcedLoadElsewhereTests {
 
     @Test("nor one that another node gave up, or that was invalidated since", arguments: [true, false])
     func givenUpElsewhere(isCancelled: Bool) async throws {
-        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) })
+        let fleet = Fleet(source: .down)
         let (a, b) = (try await fleet.node(), try await fleet.node())
         _ = await errorOf { try await a.read(fleet.field) }
         await fleet.spawner.advance(by: .seconds(60))
@@ -304,7 +304,7 @@ struct ForcedLoadElsewhereTests {
 
     @Test("an invalidation ends the cooldown, without the store, too", arguments: [Invalidation.expire, .remove])
     func invalidated(invalidation: Invalidation) async throws {
-        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) })
+        let fleet = Fleet(source: .down)
         let (node, store) = try await fleet.faultyNode()
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
         for _ in 0..<2 { #expect(await errorOf { try await node.refresh(fleet.field) } != nil) }

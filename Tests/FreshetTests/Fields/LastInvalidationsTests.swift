@@ -10,7 +10,7 @@ import Testing
 struct LastInvalidationsTests {
     private static let away = CacheError(.storeUnavailable, "away")
 
-    private let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+    private let fleet = Fleet(source: .counting)
     private let store: FaultyStore
     private let logs = RecordedLogs()
 

@@ -6,7 +6,7 @@ import Testing
 @Suite("Reads with a maximal age", .timeLimit(.minutes(1)))
 struct MaxAgeTests {
     private func fleet() -> Fleet {
-        Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(1)) {
+        Fleet(source: .counting, ttl: .seconds(1)) {
             $0.staleWhileRevalidate = .seconds(3600)
         }
     }
@@ -80,7 +80,7 @@ struct MaxAgeTests {
 
     @Test("what is kept for a source that fails is no answer, at the first read as at later ones")
     func kept() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(1)) {
+        let fleet = Fleet(source: .counting, ttl: .seconds(1)) {
             $0.staleIfError = .seconds(3600)
         }
         let node = try await fleet.node()

@@ -12,7 +12,7 @@ struct StoreOutageTests {
 
     @Test("C8: what this process holds is served on, whatever its trust", arguments: [true, false])
     func l1GoesOn(hangs: Bool) async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(hangs ? .hang : .fail(Self.away))
@@ -28,7 +28,7 @@ struct StoreOutageTests {
 
     @Test("C8: what is gone is loaded from the source, once, and kept in this process", arguments: [true, false])
     func sourceGoesOn(hangs: Bool) async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         store.inject(hangs ? .hang : .fail(Self.away))
         let clock = fleet.runClock()
@@ -45,7 +45,7 @@ struct StoreOutageTests {
         arguments: [true, false]
     )
     func queued(hard: Bool) async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (a, store) = try await fleet.faultyNode()
         _ = try await a.value(of: fleet.field)
         store.inject(.fail(Self.away))
@@ -61,7 +61,7 @@ struct StoreOutageTests {
 
     @Test("C8: the catalogue calls nothing fresh of which the store has yet to be told", arguments: [true, false])
     func stateWhilePending(hard: Bool) async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.fail(Self.away), into: [.invalidate])
@@ -77,7 +77,7 @@ struct StoreOutageTests {
 
     @Test("C8: the invalidation goes first even if a read comes before the replay")
     func flushedByRead() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.fail(Self.away), into: [.invalidate])
@@ -88,7 +88,7 @@ struct StoreOutageTests {
 
     @Test("C2: a removal is sent once, though a reader comes meanwhile who needs it sent, and costs one load")
     func sentOnce() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.hang, into: [.invalidate])
@@ -106,7 +106,7 @@ struct StoreOutageTests {
 
     @Test("C8: an invalidation whose answer was lost is sent again, and done")
     func answerLost() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.failAfterwards(Self.away), into: [.invalidate])
@@ -120,7 +120,7 @@ struct StoreOutageTests {
 
     @Test("a forced refresh works without the store, and within its cooldown too")
     func forced() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.fail(Self.away))
@@ -201,7 +201,7 @@ struct StoreOutageTests {
 
     @Test("the catalogue tells what readers get of what the store does not take")
     func stateOfWhatIsNotTaken() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }) { $0.staleIfError = .seconds(600) }
+        let fleet = Fleet(source: .counting) { $0.staleIfError = .seconds(600) }
         let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         await fleet.spawner.advance(by: .seconds(61))
@@ -321,7 +321,7 @@ struct StoreOutageTests {
 
     @Test("a lease that comes to its end while the store is away is not given up once it is back")
     func leaseThatEnded() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }) { $0.hardDeadline = .seconds(5) }
+        let fleet = Fleet(source: .counting) { $0.hardDeadline = .seconds(5) }
         let store = FaultyStore(fleet.store)
         let node = try await fleet.node(store)
         store.inject(.failAfterwards(Self.away), into: [.lease])
@@ -337,7 +337,7 @@ struct StoreOutageTests {
 
     @Test("C4: a source that fails is left alone also where the store reads but refuses to write")
     func readOnlyStore() async throws {
-        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) }) { $0.errorBackoff = .seconds(4) }
+        let fleet = Fleet(source: .down) { $0.errorBackoff = .seconds(4) }
         let (node, store) = try await fleet.faultyNode()
         store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease, .fill, .fail, .release])
         for _ in 0..<5 { #expect(await errorOf { try await node.value(of: fleet.field) } != nil) }
@@ -349,7 +349,7 @@ struct StoreOutageTests {
 
     @Test("C7: bytes that do not decode do not undo the backoff of a failing source")
     func badBytesAndFailingSource() async throws {
-        let fleet = Fleet(source: ControlledSource { _ in .failure(SourceIsDown()) }) { $0.errorBackoff = .seconds(4) }
+        let fleet = Fleet(source: .down) { $0.errorBackoff = .seconds(4) }
         _ = try await fleet.store.set("agents_list", ByteBuffer(string: "[1]"), options: CacheOptions())
         for node in [try await fleet.node(), try await fleet.node()] {
             for _ in 0..<3 { #expect(await errorOf { try await node.value(of: fleet.field) } != nil) }
@@ -376,7 +376,7 @@ struct StoreOutageTests {
 
     @Test("C8: an invalidation that the store refuses for good does not hold up the others")
     func refusedInvalidation() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         let hash = Field("hash", ttl: .seconds(9)) { "x" }
@@ -407,7 +407,7 @@ struct StoreOutageTests {
         arguments: ["OOM no memory", "NOPERM no", "ERR max daily request limit exceeded"]
     )
     func refusedForNow(text: String) async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         _ = try await node.value(of: fleet.field)
         store.inject(.fail(CacheError(.storeRejected, text)), into: [.invalidate, .lease])
@@ -451,7 +451,7 @@ struct StoreOutageTests {
         ]
     )
     func refusedLease(_ error: CacheError) async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let fleet = Fleet(source: .counting, ttl: .seconds(600))
         let (node, store) = try await fleet.faultyNode()
         store.inject(.fail(error), into: [.lease, .release])
         for _ in 0..<10 {
@@ -464,7 +464,7 @@ struct StoreOutageTests {
 
     @Test("what the store never knew is loaded again before the store could forget its removal")
     func neverKnown() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let fleet = Fleet(source: .counting, ttl: .seconds(600))
         let (node, store) = try await fleet.faultyNode()
         store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease])
         for seconds in stride(from: 0, to: 70, by: 10) {
@@ -480,7 +480,7 @@ struct StoreOutageTests {
         [true, false]
     )
     func keptWithoutFill(refused: [StoreOperation], isKnown: Bool) async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let fleet = Fleet(source: .counting, ttl: .seconds(600))
         let (node, store) = try await fleet.faultyNode()
         // The key has a generation before the load, or none.
         if isKnown { try await fleet.store.invalidateEntry("agents_list", .remove) }
@@ -502,7 +502,7 @@ struct StoreOutageTests {
 
     @Test("what the store gave no leave to load, it gets once it does")
     func storedLater() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let fleet = Fleet(source: .counting, ttl: .seconds(600))
         let (node, store) = try await fleet.faultyNode()
         store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease, .release])
         #expect(try await node.value(of: fleet.field) == "v1")
@@ -532,7 +532,7 @@ struct StoreOutageTests {
 
     @Test("C3: nobody waits for loads whose callers have gone while the store hangs")
     func turns() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         store.inject(.hang, into: [.lease])
         for count in 1...2 {
@@ -553,7 +553,7 @@ struct StoreOutageTests {
 
     @Test("a store that comes back is not told of leases that it was never asked for")
     func leasesNeverAskedFor() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         #expect(try await node.refresh(fleet.field).value == "v1")
         store.inject(.fail(Self.away))
@@ -566,7 +566,7 @@ struct StoreOutageTests {
 
     @Test("what another program has put something of another type in place of is gone, and is loaded by each process")
     func anotherType() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let fleet = Fleet(source: .counting, ttl: .seconds(600))
         let nodes = [try await fleet.node(), try await fleet.node()]
         for node in nodes { #expect(try await node.value(of: fleet.field) == "v1") }
         _ = try await fleet.store.del(["agents_list"])
@@ -584,7 +584,7 @@ struct StoreOutageTests {
 
     @Test("so is it while the store was away")
     func anotherTypeMeanwhile() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let fleet = Fleet(source: .counting, ttl: .seconds(600))
         let (node, store) = try await fleet.faultyNode()
         #expect(try await node.value(of: fleet.field) == "v1")
         store.inject(.fail(Self.away))
@@ -622,7 +622,7 @@ struct StoreOutageTests {
         arguments: [true, false]
     )
     func grantedLate(isCancelled: Bool) async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let (node, store) = try await fleet.faultyNode()
         store.inject(.hang, into: [.lease])
         let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
@@ -661,7 +661,7 @@ struct StoreOutageTests {
 
     @Test("what another node has loaded since replaces what the store was not given")
     func replacedByAnother() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) }, ttl: .seconds(600))
+        let fleet = Fleet(source: .counting, ttl: .seconds(600))
         let store = FaultyStore(fleet.store)
         let (a, b) = (try await fleet.node(store), try await fleet.node())
         store.inject(.fail(Self.away), into: [.fill, .release])

@@ -14,7 +14,7 @@ struct ExplainTests {
 
     @Test("which tier answered, and why L1 did not; hits in L1 leave nothing behind")
     func tiers() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let a = try await fleet.node()
         let b = try await fleet.node()
         _ = try await a.read(fleet.field)

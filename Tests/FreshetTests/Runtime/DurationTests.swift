@@ -26,7 +26,7 @@ struct DurationTests {
 
     @Test("what is held may be believed for ever")
     func recheck() async throws {
-        let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+        let fleet = Fleet(source: .counting)
         let node = try await fleet.node(l1Recheck: .seconds(Int64.max))
         _ = try await node.value(of: fleet.field)
         await fleet.spawner.advance(by: .seconds(59))

@@ -9,7 +9,7 @@ import Testing
 struct StorePulseTests {
     private static let away = CacheError(.storeUnavailable, "away")
 
-    private let fleet = Fleet(source: ControlledSource { .success(.value("v\($0)")) })
+    private let fleet = Fleet(source: .counting)
 
     private func running(_ store: FaultyStore) async throws -> (FieldCache, Task<Void, any Error>) {
         let node = try await fleet.node(store)
