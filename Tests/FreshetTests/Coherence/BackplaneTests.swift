@@ -197,8 +197,7 @@ struct BackplaneTests {
         node.backplane.send(.live)
         try await waitUntil("the comparison") { node.store.hangingCalls == 1 }
         await node.fleet.spawner.advance(by: .milliseconds(1))
-        try await node.fleet.store.invalidateEntry("agents_list", .expire)
-        node.backplane.send(.changed(key: "agents_list", .invalidated(.expire), try await node.generation))
+        try await node.hear(.expire)
         #expect(try await node.generation != old)
         node.store.recover()
         await node.fleet.spawner.settle()
@@ -214,12 +213,10 @@ struct BackplaneTests {
         let node = try await Node(Fleet())
         try await node.fleet.load(1, on: node.cache)
         let invalidation: Invalidation = hard ? .remove : .expire
-        try await node.fleet.store.invalidateEntry("agents_list", invalidation)
-        node.backplane.send(.changed(key: "agents_list", .invalidated(invalidation), try await node.generation))
+        try await node.hear(invalidation)
         let before = node.fleet.spawner.task { try await node.cache.read(node.fleet.field) }
         try await node.fleet.source.waitForLoads(2)
-        try await node.fleet.store.invalidateEntry("agents_list", invalidation)
-        node.backplane.send(.changed(key: "agents_list", .invalidated(invalidation), try await node.generation))
+        try await node.hear(invalidation)
         let after = node.fleet.spawner.task { try await node.cache.read(node.fleet.field) }
         try await node.fleet.source.waitForLoads(3)
         node.fleet.source.end(3, value: "v3")
@@ -254,8 +251,7 @@ struct BackplaneTests {
             await fleet.spawner.advance(by: .seconds(4))
         }
         #expect(try await early.value.value == "v1")
-        try await fleet.store.invalidateEntry("agents_list", .remove)
-        node.backplane.send(.changed(key: "agents_list", .invalidated(.remove), try await node.generation))
+        try await node.hear(.remove)
         let late = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await waitUntil("the reader") { node.cache.waiters(of: fleet.field.erased) == 1 }
         await fleet.spawner.advance(by: .seconds(5))
