@@ -382,7 +382,7 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
-    @Test("also by those who waited before the key was invalidated")
+    @Test("what another node stored is asked for at once, too, by those who waited before the key was invalidated")
     func filledDuringOvertakenWait() async throws {
         let node = try await Node(Fleet())
         let fleet = node.fleet
@@ -404,7 +404,7 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
-    @Test("nor is what is told while the store answers that another node has the lease")
+    @Test("what is told while the store answers that another node has the lease is not missed")
     func toldDuringLease() async throws {
         let node = try await Node(Fleet())
         let fleet = node.fleet
@@ -607,7 +607,10 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
-    @Test("so it is where the store was being asked, or had just been given what was loaded", arguments: [true, false])
+    @Test(
+        "what another program writes while the store is asked, or given what was loaded, is served once it is told of",
+        arguments: [true, false]
+    )
     func writtenMeanwhile(isRead: Bool) async throws {
         let node = try await Node(Fleet())
         let fleet = node.fleet
@@ -659,7 +662,7 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
-    @Test("so it is while the field is being loaded anyway")
+    @Test("what another program writes while the field is loaded is served once it is told of, and stays")
     func writtenDuringLoad() async throws {
         let node = try await Node(Fleet())
         let fleet = node.fleet
@@ -676,7 +679,7 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
-    @Test("and where the source fails, and somebody puts right by hand what is stale")
+    @Test("what somebody puts right by hand while the source fails is served once it is told of")
     func writtenInEmergency() async throws {
         let node = try await Node(Fleet { ($0.staleWhileRevalidate, $0.staleIfError) = (.seconds(600), .seconds(600)) })
         let fleet = node.fleet

@@ -23,7 +23,7 @@ struct AdaptiveTTLTests {
         #expect(try await a.read(fleet.field).value == "v2")
     }
 
-    @Test("it lasts over loads that find the value unmodified, on every node, until one of them brings another")
+    @Test("the fetcher's ttl lasts over loads that find the value unmodified, on every node, until one brings another")
     func unmodified() async throws {
         let fleet = Fleet(
             source: ControlledSource { number in

@@ -220,7 +220,7 @@ struct ContractTests {
         }
     }
 
-    @Test("C3: also where the circle goes by way of a load that is shared under a key", .timeLimit(.minutes(1)))
+    @Test("C3: loads around a circle get an error, though one of them is shared under a key", .timeLimit(.minutes(1)))
     func circlesAroundSharedLoads() async throws {
         let spawner = TestSpawner()
         let cache = CacheService(store: MemoryStore(spawner: spawner), spawner: spawner, logger: .init(label: "test"))
@@ -234,7 +234,7 @@ struct ContractTests {
         #expect((await errorOf { try await shared() } as? CacheError)?.code == .circularLoad)
     }
 
-    @Test("C3: also where a forced refresh would wait for the load that asks for it", .timeLimit(.minutes(1)))
+    @Test("C3: a load that forces a refresh which would wait for that load gets an error", .timeLimit(.minutes(1)))
     func circleAroundACooldown() async throws {
         let spawner = TestSpawner()
         let cache = CacheService(store: MemoryStore(spawner: spawner), spawner: spawner, logger: .init(label: "test"))
@@ -646,7 +646,7 @@ struct ForcedRefreshTests {
         #expect(try await forced.value == "v2")
     }
 
-    @Test("while the store is away, too")
+    @Test("readers of a stale value are not held up by it while the store is away, either")
     func readersMeanwhileWithoutStore() async throws {
         let fleet = Fleet { $0.staleWhileRevalidate = .seconds(30) }
         let (node, store) = try await fleet.faultyNode()

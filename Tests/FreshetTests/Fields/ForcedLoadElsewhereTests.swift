@@ -188,7 +188,7 @@ struct ForcedLoadElsewhereTests {
         #expect(try await reader.value.value == "v2")
     }
 
-    @Test("however long that took")
+    @Test("an absence answers those who came while it was loaded, however long that took")
     func absenceAfterALongLoad() async throws {
         let fleet = Fleet()
         let nodes = [try await fleet.node(), try await fleet.node(), try await fleet.node()]
@@ -255,7 +255,10 @@ struct ForcedLoadElsewhereTests {
         await node.shutdown()
     }
 
-    @Test("nor one that another node gave up, or that was invalidated since", arguments: [true, false])
+    @Test(
+        "a forced load that another node gave up, or that was invalidated since, answers nobody with an old failure",
+        arguments: [true, false]
+    )
     func givenUpElsewhere(isCancelled: Bool) async throws {
         let fleet = Fleet(source: .down)
         let (a, b) = (try await fleet.node(), try await fleet.node())

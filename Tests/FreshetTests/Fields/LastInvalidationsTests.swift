@@ -62,7 +62,10 @@ struct LastInvalidationsTests {
         #expect(lost == nil)
     }
 
-    @Test("it does not wait for ever, be the store away or frozen, and says what is lost", arguments: [true, false])
+    @Test(
+        "the shutdown does not wait for ever, be the store away or frozen, and says what is lost",
+        arguments: [true, false]
+    )
     func staysAway(hangs: Bool) async throws {
         let node = try await node()
         if hangs { store.inject(.hang) }

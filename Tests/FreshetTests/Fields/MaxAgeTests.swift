@@ -60,7 +60,7 @@ struct MaxAgeTests {
         #expect((reading.value, reading.status) == ("v2", .loaded))
     }
 
-    @Test("nor is it while it is loaded again for others, who get it")
+    @Test("what is stale is no answer while it is loaded again for others, who get it")
     func meanwhile() async throws {
         let fleet = fleet()
         let node = try await fleet.node()

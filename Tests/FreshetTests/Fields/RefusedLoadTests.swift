@@ -146,7 +146,9 @@ struct RefusedLoadTests {
         #expect(try await a.read(fleet.field).age == .milliseconds(400))
     }
 
-    @Test("C1: nor does a forced load, not even another forced refresh")
+    @Test(
+        "C1: a forced load that was overtaken elsewhere answers nobody who came later, not even another forced refresh"
+    )
     func forced() async throws {
         let fleet = Fleet()
         let (a, b) = (try await fleet.node(), try await fleet.node())

@@ -214,7 +214,10 @@ struct StoreOutageTests {
         store.recover()
     }
 
-    @Test("C1: nor do loads that fail later, or go on", arguments: [true, false])
+    @Test(
+        "C1: a store that is back brings nothing older back while a forced load goes on, or when it has failed",
+        arguments: [true, false]
+    )
     func nothingOlderMeanwhile(forced: Bool) async throws {
         let (fleet, node) = try await divided(forced: forced) { .success(.value("v\($0)")) }
         await fleet.spawner.advance(by: .seconds(40))
@@ -241,7 +244,7 @@ struct StoreOutageTests {
         #expect(try await fleet.node().value(of: fleet.field) == "v2")
     }
 
-    @Test("C1: nor what was removed while it was loaded, over what the store has had since")
+    @Test("C1: what was removed while it was loaded without the store gives way to what the store has had since")
     func removedWhileLoading() async throws {
         let fleet = Fleet { $0.staleWhileRevalidate = .seconds(600) }
         let store = FaultyStore(fleet.store)
@@ -564,7 +567,7 @@ struct StoreOutageTests {
         await node.shutdown()
     }
 
-    @Test("what another program has put something of another type in place of is gone, and is loaded by each process")
+    @Test("what another program has replaced by something of another type is gone, and is loaded by each process")
     func anotherType() async throws {
         let fleet = Fleet(source: .counting, ttl: .seconds(600))
         let nodes = [try await fleet.node(), try await fleet.node()]
@@ -582,7 +585,7 @@ struct StoreOutageTests {
         for node in nodes { #expect(try await node.value(of: fleet.field) == "v4") }
     }
 
-    @Test("so is it while the store was away")
+    @Test("what was replaced by something of another type while the store was away is gone, too")
     func anotherTypeMeanwhile() async throws {
         let fleet = Fleet(source: .counting, ttl: .seconds(600))
         let (node, store) = try await fleet.faultyNode()
@@ -597,7 +600,7 @@ struct StoreOutageTests {
         #expect(try await node.value(of: fleet.field) == "v2")
     }
 
-    @Test("nor does it answer readers while a forced load goes on")
+    @Test("what was replaced by something of another type answers no reader while a forced load goes on")
     func anotherTypeForced() async throws {
         let fleet = Fleet(ttl: .seconds(600)) { $0.staleWhileRevalidate = .seconds(600) }
         let node = try await fleet.node()

@@ -236,7 +236,7 @@ struct FlightTableTests {
         #expect(join(parent: 4) == .joined(3, isCooldown: false), "it has a lease of its own")
     }
 
-    @Test("C3: also where that was granted to a load on schedule which has been overtaken")
+    @Test("C3: a load that waits for a flight which waits for the lease of an overtaken load on schedule is found out")
     mutating func leasedCircleAside() {
         table = Table(hasLeases: true)
         let aside = table.openAside("k", at: at(0))

@@ -261,7 +261,7 @@ struct ScheduleTests {
         #expect(fleet.source.loads == loads + 1)
     }
 
-    @Test("they do, too, where slots are far apart")
+    @Test("hits in L1 keep a field awake where slots are far apart, too")
     func hitsBetweenSlots() async throws {
         let fleet = ScheduledFleet {
             $0.refreshEvery = .every(.seconds(1000))
