@@ -53,7 +53,7 @@ public struct MetricsRoute: Sendable {
                 continue
             }
             let gauge = registry.makeMeter(label: label, dimensions: dimensions)
-            gauge.set(Double(reading.age.clampedMilliseconds) / 1000)
+            gauge.set(reading.age.inSeconds)
         }
     }
 }

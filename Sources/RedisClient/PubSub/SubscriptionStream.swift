@@ -102,12 +102,13 @@ final class SubscriptionStream: ConnectionReceiver {
         switch parts.first?.string {
         case "message" where parts.count == 3:
             guard let channel = parts[1].string, let payload = parts[2].bytes else { return }
-            deliver(channel, pattern: nil, payload, to: .channel(channel))
+            hub.deliver(RedisMessage(channel: channel, pattern: nil, payload: payload), to: .channel(channel))
         case "pmessage" where parts.count == 4:
             guard let pattern = parts[1].string, let channel = parts[2].bytes, let payload = parts[3].bytes else {
                 return
             }
-            deliver(String(buffer: channel), pattern: pattern, payload, to: .pattern(pattern))
+            let message = RedisMessage(channel: String(buffer: channel), pattern: pattern, payload: payload)
+            hub.deliver(message, to: .pattern(pattern))
         case "subscribe", "psubscribe", "unsubscribe", "punsubscribe", "pong":
             answered()
         default:
@@ -153,15 +154,6 @@ final class SubscriptionStream: ConnectionReceiver {
         guard awaited[target] == 0 else { return false }
         awaited[target] = nil
         return true
-    }
-
-    private func deliver(
-        _ channel: String,
-        pattern: String?,
-        _ payload: ByteBuffer,
-        to target: SubscriptionTarget
-    ) {
-        hub.deliver(RedisMessage(channel: channel, pattern: pattern, payload: payload), to: target)
     }
 
     func readCompleted() {}
