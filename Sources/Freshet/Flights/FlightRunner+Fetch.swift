@@ -196,7 +196,7 @@ extension FlightRunner {
                     "a load was overtaken and is not kept",
                     metadata: ["field.name": "\(field.name)", "refused.reason": "\(reason.rawValue)"]
                 )
-                return answer(entry(payload, fill, nil, at: sentAt), isStored: false, begunAt, isUnchecked: true)
+                return answer(entry(payload, fill, at: sentAt), isStored: false, begunAt, isUnchecked: true)
             case .failure(let error):
                 // The store went away in the meantime: what was loaded stays in this process.
                 tools.noteStoreError(error, .fill)

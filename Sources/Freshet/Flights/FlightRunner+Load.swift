@@ -74,14 +74,7 @@ extension FlightRunner {
                 if let failure = tools.failure(of: field) { return .failed(failure, kept: nil) }
                 purpose = .renew
             case .failing(let snapshot), .coolingDown(let snapshot):
-                tools.note(snapshot, of: field)
-                let failure = tools.failure(of: field) ?? CacheError(.sourceFailed, "the last load failed")
-                let failed = FlightOutcome.failed(
-                    failure,
-                    kept: kept(self.known(in: snapshot, held: known, askedAt: askedAt))
-                )
-                // What has been invalidated since may be kept in the store all the same.
-                return desk.isCurrent(id) ? failed : await storedInstead(of: failed, failure, beside: nil)
+                return await failed(as: snapshot, beside: self.known(in: snapshot, held: known, askedAt: askedAt))
             case .held(let snapshot):
                 known = self.known(in: snapshot, held: known, askedAt: askedAt)
                 place = nil
@@ -122,6 +115,15 @@ extension FlightRunner {
             try Task.checkCancellation()
             throw error
         }
+    }
+
+    /// The store remembers that a load has failed, and gives no leave.
+    private func failed(as snapshot: EntrySnapshot, beside known: Entry?) async -> FlightOutcome {
+        tools.note(snapshot, of: field)
+        let failure = tools.failure(of: field) ?? CacheError(.sourceFailed, "the last load failed")
+        let failed = FlightOutcome.failed(failure, kept: kept(known))
+        // What has been invalidated since may be kept in the store all the same.
+        return desk.isCurrent(id) ? failed : await storedInstead(of: failed, failure, beside: nil)
     }
 
     /// How the load has failed that was waited for, while that is remembered.
