@@ -589,7 +589,7 @@ struct BackplaneTests {
     }
 
     private static func write(_ value: String, to node: Node) async throws {
-        _ = try await node.fleet.store.set("agents_list", ByteBuffer(string: "\"\(value)\""), options: CacheOptions())
+        try await node.fleet.write(value)
         node.backplane.send(.written(key: "agents_list"))
     }
 
@@ -700,7 +700,7 @@ struct BackplaneTests {
         let node = try await Node(Fleet())
         let fleet = node.fleet
         try await fleet.load(1, on: node.cache)
-        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"foreign\""), options: CacheOptions())
+        try await fleet.write("foreign")
         await fleet.spawner.advance(by: .seconds(1))
         node.backplane.send(.everythingWritten)
         await fleet.spawner.advance(by: .seconds(1))

@@ -73,7 +73,7 @@ struct ContractTests {
         let node = try await fleet.node()
         let loading = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
-        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: CacheOptions())
+        try await fleet.write("theirs")
         fleet.source.end(1, value: "old")
         #expect(try await loading.value.isStored == false)
         #expect(try await node.value(of: fleet.field) == "theirs")
@@ -204,12 +204,15 @@ struct ContractTests {
         #expect(try await node.value(of: fleet.field) == "v2")
     }
 
-    @Test("C3: a load that asks for its own key gets an error, directly and around a circle")
-    func circles() async throws {
-        let spawner = TestSpawner()
+    private func node(_ spawner: TestSpawner) async throws -> FieldCache {
         let cache = CacheService(store: MemoryStore(spawner: spawner), spawner: spawner, logger: .init(label: "test"))
         try await cache.initialize()
-        let node = FieldCache(cache: cache, catalog: try FieldCatalog(), spawner: spawner, logger: .init(label: "test"))
+        return FieldCache(cache: cache, catalog: try FieldCatalog(), spawner: spawner, logger: .init(label: "test"))
+    }
+
+    @Test("C3: a load that asks for its own key gets an error, directly and around a circle")
+    func circles() async throws {
+        let node = try await node(TestSpawner())
         let names = ["a": "b", "b": "c", "c": "a", "self": "self"]
         @Sendable func field(_ name: String) -> Field<String> {
             Field(name, ttl: .seconds(60)) { try await node.value(of: field(names[name] ?? "")) }
@@ -222,12 +225,9 @@ struct ContractTests {
 
     @Test("C3: loads around a circle get an error, though one of them is shared under a key", .timeLimit(.minutes(1)))
     func circlesAroundSharedLoads() async throws {
-        let spawner = TestSpawner()
-        let cache = CacheService(store: MemoryStore(spawner: spawner), spawner: spawner, logger: .init(label: "test"))
-        try await cache.initialize()
-        let node = FieldCache(cache: cache, catalog: try FieldCatalog(), spawner: spawner, logger: .init(label: "test"))
+        let node = try await node(TestSpawner())
         @Sendable func shared() async throws -> String {
-            try await cache.getOrLoad(key: "k", ttl: .seconds(60)) { try await node.value(of: field()) }
+            try await node.cache.getOrLoad(key: "k", ttl: .seconds(60)) { try await node.value(of: field()) }
         }
         @Sendable func field() -> Field<String> { Field("a", ttl: .seconds(60)) { try await shared() } }
         #expect((await errorOf { try await node.value(of: field()) } as? CacheError)?.code == .circularLoad)
@@ -237,9 +237,7 @@ struct ContractTests {
     @Test("C3: a load that forces a refresh which would wait for that load gets an error", .timeLimit(.minutes(1)))
     func circleAroundACooldown() async throws {
         let spawner = TestSpawner()
-        let cache = CacheService(store: MemoryStore(spawner: spawner), spawner: spawner, logger: .init(label: "test"))
-        try await cache.initialize()
-        let node = FieldCache(cache: cache, catalog: try FieldCatalog(), spawner: spawner, logger: .init(label: "test"))
+        let node = try await node(spawner)
         @Sendable func field() -> Field<String> {
             Field("a", policy: FieldPolicy(ttl: .seconds(60))) { context in
                 .value(context.isForced ? "forced" : try await node.refresh(field()).value)

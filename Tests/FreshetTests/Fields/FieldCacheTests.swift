@@ -54,6 +54,17 @@ struct Fleet {
         return (try await node(faulty), faulty)
     }
 
+    /// Another program writes a value.
+    func write(_ value: String) async throws {
+        _ = try await store.set("agents_list", ByteBuffer(string: "\"\(value)\""), options: CacheOptions())
+    }
+
+    /// Another program puts a hash in the place of the value.
+    func writeHash() async throws {
+        _ = try await store.del(["agents_list"])
+        _ = try await store.hset("agents_list", ["a": ByteBuffer(string: "b")])
+    }
+
     /// Has a node load a value, and waits until it has.
     func load(_ value: String, on node: FieldCache) async throws {
         let number = source.loads + 1
@@ -369,7 +380,7 @@ struct FieldCacheTests {
         let fleet = Fleet(source: .counting)
         let node = try await fleet.node()
         _ = try await node.value(of: fleet.field)
-        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: CacheOptions())
+        try await fleet.write("theirs")
         await fleet.spawner.advance(by: .seconds(2))
         let adopted = try await node.read(fleet.field)
         #expect((adopted.value, adopted.status, adopted.tier) == ("theirs", .hit, .l2))

@@ -24,7 +24,7 @@ struct RefusedLoadTests {
         case .expire: try await a.expire(fleet.field)
         case .remove: try await a.remove(fleet.field)
         case .write:
-            _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: CacheOptions())
+            try await fleet.write("theirs")
         }
         await fleet.spawner.advance(by: .milliseconds(1))
         let third = fleet.spawner.task { try await b.read(fleet.field) }

@@ -572,8 +572,7 @@ struct StoreOutageTests {
         let fleet = Fleet(source: .counting, ttl: .seconds(600))
         let nodes = [try await fleet.node(), try await fleet.node()]
         for node in nodes { #expect(try await node.value(of: fleet.field) == "v1") }
-        _ = try await fleet.store.del(["agents_list"])
-        _ = try await fleet.store.hset("agents_list", ["a": ByteBuffer(string: "b")])
+        try await fleet.writeHash()
         for _ in 0..<3 {
             await fleet.spawner.advance(by: .seconds(3))
             #expect(try await nodes[0].value(of: fleet.field) == "v2")
@@ -593,8 +592,7 @@ struct StoreOutageTests {
         store.inject(.fail(Self.away))
         await fleet.spawner.advance(by: .seconds(3))
         #expect(try await node.value(of: fleet.field) == "v1")
-        _ = try await fleet.store.del(["agents_list"])
-        _ = try await fleet.store.hset("agents_list", ["a": ByteBuffer(string: "b")])
+        try await fleet.writeHash()
         store.recover()
         await fleet.spawner.advance(by: .seconds(30))
         #expect(try await node.value(of: fleet.field) == "v2")
@@ -608,8 +606,7 @@ struct StoreOutageTests {
         try await fleet.source.waitForLoads(1)
         fleet.source.end(1, value: "v1")
         #expect(try await first.value == "v1")
-        _ = try await fleet.store.del(["agents_list"])
-        _ = try await fleet.store.hset("agents_list", ["a": ByteBuffer(string: "b")])
+        try await fleet.writeHash()
         await fleet.spawner.settle()
         let refresh = fleet.spawner.task { try await node.refresh(fleet.field).value }
         try await fleet.source.waitForLoads(2)

@@ -84,7 +84,7 @@ struct ExplainTests {
         #expect(kinds(b, fleet) == [.invalidated(.remove, .here)])
         let again = fleet.spawner.task { try await a.read(fleet.field) }
         try await fleet.source.waitForLoads(2)
-        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "\"theirs\""), options: CacheOptions())
+        try await fleet.write("theirs")
         fleet.source.end(2, value: "ours")
         _ = try await again.value
         #expect(kinds(a, fleet).contains(.load(.refused(.byStore(.foreignWrite)))))
