@@ -5,13 +5,13 @@ internal import Synchronization
 /// its key but under it.
 @usableFromInline
 struct CacheCore: ~Copyable {
-    /// Entries looked at in each change whether they are over.
+    /// Entries that each change looks at, whether they are over.
     @usableFromInline static var sweepStep: Int { 16 }
-    /// Slots looked at for one entry at most, where most are free since there were more entries once.
+    /// Slots looked at for each of them at most, where most are free because there were more entries once.
     private static let slotsPerEntry = 64
     /// Steps that one change makes at most.
     @usableFromInline static var mostSweepSteps: Int { 8 }
-    /// Used entries that may stay, each for one of its uses, before one of them goes all the same.
+    /// Used entries that one eviction may spare, each for one of its uses, before the least used of them goes.
     @usableFromInline static var turnsPerEviction: Int { 512 }
 
     var policy: EvictionPolicy

@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 /// Keeps what L1 holds over a gap in the messages: compares it with the store's generations, many keys at a time, so
 /// that it is neither dropped nor believed blindly. A key that is read before its turn is checked by that read.
 final class GapCheck: Sendable {
-    /// Keys a question: the store answers in well under a millisecond, and nobody waits long behind it.
+    /// Keys in one question: the store answers it in well under a millisecond, and nobody waits long behind it.
     private static let batch = 512
     private static let longestPause = Duration.seconds(5)
 

@@ -1,7 +1,6 @@
 import NIOConcurrencyHelpers
 
-/// Looks after the store while nobody else does, so that its loss and its return are noticed without a reader, and no
-/// reader is the one who finds out.
+/// Looks after the store while nobody calls it, so that its loss and its return are noticed before a reader finds out.
 final class StorePulse: Sendable {
     private struct State {
         var task: SpawnedTask?

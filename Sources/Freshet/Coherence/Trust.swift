@@ -13,8 +13,7 @@ final class Trust: Sendable {
     private let recheckIfTold: Int64
     /// In nanoseconds of the monotonic clock. Read on every hit, hence no lock.
     private let liveSince = Atomic<Int64>(Trust.notLive)
-
-    /// Before that, anything may have been written; in the same nanoseconds.
+    /// When anything may have been written last; in the same nanoseconds.
     private let writtenAt = Atomic<Int64>(Int64.min)
 
     /// How long an entry is believed where nobody tells of changes.

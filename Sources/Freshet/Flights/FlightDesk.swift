@@ -121,7 +121,7 @@ final class FlightDesk: Sendable {
     /// Changes what is held, with no flight and no message in between.
     func change(_ body: (inout L1Change) -> Void) { changing { _, l1 in body(&l1) } }
 
-    /// - Parameter next: what waits for no destructor.
+    /// - Parameter next: comes before what was dropped is let go of, whose destructors may take long.
     @discardableResult
     func changing<Result>(
         then next: (Result) -> Void = { _ in },

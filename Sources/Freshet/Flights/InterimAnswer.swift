@@ -1,4 +1,4 @@
-/// What those get who only read, while their flight loads.
+/// What readers get while their flight loads.
 struct InterimAnswer: Sendable {
     var answer: FlightAnswer
     /// Whether all that is kept will do, and not only what is served while it is loaded again: the soft deadline is

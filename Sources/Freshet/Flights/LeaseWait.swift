@@ -1,5 +1,5 @@
-/// The pauses of a flight that waits for another process's lease: longer and longer, but for a message of that process,
-/// and not for ever.
+/// The pauses of a flight that waits for another process's lease: longer and longer, cut short by a message of that
+/// process, and not for ever.
 struct LeaseWait {
     private let flight: FlightID
     private let desk: FlightDesk

@@ -1,6 +1,6 @@
 import BoundedCache
 
-/// The loads that a task runs inside of. A load in a task of its own takes along that of whoever opened it, so that one
+/// The loads that a task runs inside of. A load has a task of its own, which takes along those of whoever opened it: so one
 /// that waits for itself is found out, and one that another waits for needs no place. A circle that closes because somebody
 /// joins a load later is not found out across field caches and shared loads.
 struct LoadLineage: Sendable {

@@ -122,7 +122,7 @@ extension FieldCache {
         }
     }
 
-    /// How a flight ended, which is another one if the first had been overtaken before this caller came.
+    /// How a flight ended; if that may have been overtaken before this caller came, how another one did.
     func outcome(
         of field: AnyField,
         _ want: FlightWant
