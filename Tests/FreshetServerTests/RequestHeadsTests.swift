@@ -40,7 +40,7 @@ struct RequestHeadsTests {
     func hosts(target: String, host: String, isAllowed: Bool) throws {
         let head = try #require(try Self.head("POST \(target) HTTP/1.1\r\nHost: \(host)"))
         let request = Request(head: head, body: RequestBody(buffer: ByteBuffer()))
-        let refusal = AccessPolicy(listensOnLoopback: true).refusalToChange(request)
+        let refusal = AccessPolicy(listensOnLoopback: true).refusalToAdminister(request)
         #expect((refusal == nil) == isAllowed)
         #expect(head.path?.hasPrefix("/") == true)
     }

@@ -201,7 +201,7 @@ struct AccessTests {
     func host(authority: String, isAllowed: Bool) throws {
         let head = HTTPRequest(method: .post, scheme: "http", authority: authority, path: "/")
         let request = Request(head: head, body: RequestBody(buffer: ByteBuffer()))
-        let refusal = AccessPolicy(listensOnLoopback: true).refusalToChange(request)
+        let refusal = AccessPolicy(listensOnLoopback: true).refusalToAdminister(request)
         #expect((refusal == nil) == isAllowed)
     }
 

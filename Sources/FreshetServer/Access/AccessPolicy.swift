@@ -29,7 +29,7 @@ public struct AccessPolicy: Sendable {
     }
 
     /// The answer to somebody who may not; nil for those who may.
-    func refusalToChange(_ request: Request) -> Response? {
+    func refusalToAdminister(_ request: Request) -> Response? {
         if let adminToken {
             guard let token = bearerToken(of: request) else { return Self.unauthorized("the admin token is needed") }
             return SecretText.equal(token, adminToken)

@@ -21,7 +21,7 @@ final class FieldEndpoint: Sendable {
         if let refusal = access.refusalToRead(request) { return refusal }
         do {
             let parameters = try FieldParameters(request.uri.query)
-            if parameters.forceRefresh, let refusal = access.refusalToChange(request) { return refusal }
+            if parameters.forceRefresh, let refusal = access.refusalToAdminister(request) { return refusal }
             return await answer(request, parameters)
         } catch {
             return ErrorResponse.make(error, "load", field: field.name)
@@ -47,7 +47,7 @@ final class FieldEndpoint: Sendable {
 
     /// POST …/refresh, with `?purge=true` to remove the old value first.
     func refresh(_ request: Request) async -> Response {
-        if let refusal = access.refusalToChange(request) { return refusal }
+        if let refusal = access.refusalToAdminister(request) { return refusal }
         do {
             let purges = try FieldParameters(request.uri.query).purges
             let reading = try await cache.refresh(field, purge: purges)
@@ -63,7 +63,7 @@ final class FieldEndpoint: Sendable {
 
     /// DELETE: removes, or expires with `?soft=true`.
     func invalidate(_ request: Request) async -> Response {
-        if let refusal = access.refusalToChange(request) { return refusal }
+        if let refusal = access.refusalToAdminister(request) { return refusal }
         var action = "remove"
         do {
             let isSoft = try FieldParameters(request.uri.query).isSoft
@@ -77,7 +77,7 @@ final class FieldEndpoint: Sendable {
 
     /// GET …/explain: why the last reads and loads did what they did on this node.
     func explain(_ request: Request) async -> Response {
-        if let refusal = access.refusalToChange(request) { return refusal }
+        if let refusal = access.refusalToAdminister(request) { return refusal }
         do {
             return .json(.ok, try StoredJSON.encode(await Explanation(of: field, in: cache)))
         } catch {
