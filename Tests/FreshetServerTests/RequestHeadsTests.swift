@@ -93,6 +93,38 @@ struct RequestHeadsTests {
         #expect(head.headerFields[.connection] == seen)
     }
 
+    @Test(
+        "a connection ends with a request that offers another protocol, and what comes behind it is not kept",
+        arguments: [
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n", true),
+            ("POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 1\r\n\r\nx", true),
+            ("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", true), ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", false),
+        ]
+    )
+    func otherProtocols(request: String, isLast: Bool) throws {
+        let channel = EmbeddedChannel()
+        let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .fireError))
+        try channel.pipeline.syncOperations.addHandlers(
+            HTTPResponseEncoder(),
+            decoder,
+            HTTP1ToHTTPServerCodec(secure: false),
+            ConnectionLimits(limits: ServerLimits())
+        )
+        try channel.connect(to: SocketAddress(unixDomainSocketPath: "/x")).wait()
+        try channel.writeInbound(ByteBuffer(string: request))
+        guard case .head(let head)? = try channel.readInbound(as: HTTPRequestPart.self) else {
+            return #expect(Bool(false), "no head")
+        }
+        #expect((head.headerFields[.connection] == "close") == isLast)
+        guard isLast else { return }
+        try channel.writeInbound(ByteBuffer(string: "GET / HT"))
+        let removal = channel.pipeline.syncOperations.removeHandler(decoder)
+        channel.embeddedEventLoop.run()
+        try removal.wait()
+        #expect(throws: Never.self) { try channel.throwIfErrorCaught() }
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+    }
+
     @Test("a client of HTTP/1.0 is not given leave, and its connection is to be closed")
     func oldClients() throws {
         let head = try #require(try Self.head("POST / HTTP/1.0\r\nExpect: 100-continue\r\nConnection: keep-alive"))

@@ -326,6 +326,19 @@ struct FailureTests {
         }
     }
 
+    @Test("who offers another protocol is answered, and the connection ends: nothing behind it would be read")
+    func otherProtocol() async throws {
+        try await Endpoint.serving("memory://") { endpoint in
+            let client = try await RawConnection(port: endpoint.port)
+            let offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+            let authorization = "Authorization: Bearer \(Endpoint.token)\r\n"
+            try await client.send("GET /ping HTTP/1.1\r\nHost: x\r\n\(offer)\(authorization)\r\n")
+            #expect(await client.receives(#"{"result":"PONG"}"#))
+            #expect(client.received.lowercased().contains("connection: close"))
+            #expect(await eventually { client.isClosed })
+        }
+    }
+
     @Test("an upload that its client breaks off is no error of the endpoint")
     func brokenOff() async throws {
         let logs = RecordedLogs()

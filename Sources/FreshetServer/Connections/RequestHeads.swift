@@ -6,13 +6,16 @@ import NIOHTTP1
 /// Clients of HTTP/1.0 are answered as they understand it: no chunks, no leave for bodies, and the connection ends with
 /// the answer. What names no host, or several, is no request (RFC 9112, section 3.2), nor is what has another coding than
 /// chunks. A body that cannot be read ends the connection behind the answer to its request, which is no other one for
-/// that.
+/// that. Who offers another protocol is answered in this one; the parser reads nothing behind such a request, and would
+/// keep all that comes.
 final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
     private var hasOldClient = false
     private var isUnreadable = false
+    /// Whether the parser takes what comes behind the request for another protocol.
+    private var offersProtocol = false
     /// Whether a request has begun to come, and not ended.
     private var isReceiving = false
     private var hasPart = false
@@ -39,7 +42,10 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
         hasPart = true
         guard !isUnreadable else { return }
         guard case .head(var head) = unwrapInboundIn(data) else {
-            if case .end = unwrapInboundIn(data) { isReceiving = false }
+            if case .end = unwrapInboundIn(data) {
+                isReceiving = false
+                if offersProtocol { dropWhatFollows(context) }
+            }
             return context.fireChannelRead(data)
         }
         let isOld = (head.version.major, head.version.minor) < (1, 1)
@@ -52,7 +58,8 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
         }
         isReceiving = true
         let host = Self.host(inTarget: head.uri)
-        let isLast = isOld || !head.isKeepAlive
+        offersProtocol = head.method == .CONNECT || head.headers.contains(name: "Upgrade")
+        let isLast = isOld || !head.isKeepAlive || offersProtocol
         guard isLast || host != nil else { return context.fireChannelRead(data) }
         if let host {
             // It goes before the header (RFC 9112, section 3.2.2), which stays for those whom a contradiction warns.
@@ -80,6 +87,12 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
         try? context.pipeline.syncOperations.addHandler(OldAnswers(), position: .after(self))
     }
 
+    private func dropWhatFollows(_ context: ChannelHandlerContext) {
+        let pipeline = context.pipeline.syncOperations
+        guard let decoder = try? pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self) else { return }
+        try? pipeline.addHandler(DroppedBytes(), position: .before(decoder))
+    }
+
     /// - Returns: nil for a path, empty for what is neither a path nor a URL with a host.
     private static func host(inTarget target: String) -> String? {
         guard target.utf8.first != UInt8(ascii: "/"), target != "*" else { return nil }
@@ -90,6 +103,13 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
 
 /// Of a request whose head was read.
 struct UnreadableBody: Error {}
+
+/// Lets nothing through to the parser.
+private final class DroppedBytes: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+}
 
 /// Answers in the words of HTTP/1.0; apart, so that answers to others take no step more.
 private final class OldAnswers: ChannelOutboundHandler {
