@@ -89,6 +89,26 @@ struct AirtableFailureTests {
         #expect(error.map { !"\($0)".lowercased().contains("pats") && $0.message.utf8.count < 500 } == true)
     }
 
+    @Test("A text that a formula has cut within an emoji costs no more than that character")
+    func halfAnEmoji() async throws {
+        let server = try await RawServer.start { _ in
+            let body = #"{"records":[{"id":"rec1","fields":{"Inicial":"\ud83d","Nombre":"\ud83d\ude00 Ana"}}]}"#
+            return RawServer.Answer(
+                "200 OK",
+                "Content-Type: application/json",
+                body: ByteBuffer(string: body),
+                isLast: true
+            )
+        }
+        let client = try AirtableClient(
+            token: "patSecret123",
+            endpoint: server.url,
+            limiters: BaseLimiters(spawner: JumpingSpawner())
+        )
+        let records = try await client.records(base: Airtable.base, table: Airtable.people)
+        #expect(records.map(\.fields) == [["Inicial": "\u{FFFD}", "Nombre": "😀 Ana"]])
+    }
+
     @Test("Real refusals: base, table, view, column, formula")
     func realRefusals() async throws {
         try await Airtable.with { airtable in

@@ -22,8 +22,8 @@ public enum StoredJSON {
         }
     }
 
-    /// - Parameter inAnyUnicode: whether it may be UTF-16 or UTF-32, or begin with a byte order mark, as what is not served
-    ///   as it came may.
+    /// - Parameter inAnyUnicode: whether it may be UTF-16 or UTF-32, begin with a byte order mark, or have halves of
+    ///   surrogate pairs, which are read as U+FFFD, as what is not served as it came may.
     /// - Throws: `CacheError` with `invalidValue`; its message names the type and the path in the document, never the
     ///   value.
     public static func decode<Value: Decodable>(
@@ -43,6 +43,9 @@ public enum StoredJSON {
         do {
             value = try decoder.decode(type, from: bytes)
         } catch {
+            if inAnyUnicode, let bytes = bytes.replacingSurrogateHalves {
+                return try decode(type, from: bytes, inAnyUnicode: true)
+            }
             throw failure(fault(in: bytes, error) ?? summary(of: error), error)
         }
         // Foundation's decoder takes it, other programs do not.

@@ -52,6 +52,21 @@ struct StoredJSONTests {
         #expect(Self.says(ByteBuffer(string: text)) == "the bytes are no JSON: \(words)")
     }
 
+    @Test(
+        "half of a surrogate pair is U+FFFD in what is not served as it came",
+        arguments: [
+            (#""\ud800""#, "\u{FFFD}"), (#""a\uDE00b\uD83D""#, "a\u{FFFD}b\u{FFFD}"),
+            (#""\ud83d\ud83d\ude00\ude00""#, "\u{FFFD}😀\u{FFFD}"), (#""\\ud800\ud83dx\n""#, "\\ud800\u{FFFD}x\n"),
+        ]
+    )
+    func surrogateHalves(text: String, value: String) throws {
+        let bytes = ByteBuffer(string: text)
+        #expect(try StoredJSON.decode(String.self, from: bytes, inAnyUnicode: true) == value)
+        #expect(throws: CacheError.self) { try StoredJSON.decode(String.self, from: bytes) }
+        let broken = ByteBuffer(string: "[\(text)")
+        #expect(throws: CacheError.self) { try StoredJSON.decode([String].self, from: broken, inAnyUnicode: true) }
+    }
+
     @Test("another encoding is told")
     func latin1() {
         var bytes = ByteBuffer(string: #"{"city":"La Coru"#)
