@@ -9,7 +9,8 @@ extension UpstashClient {
         public var commandTimeout = Duration.milliseconds(500)
         /// How often a request is sent again, where that is safe and the deadline leaves time.
         public var maxRetries = 3
-        /// Time before that: doubles from the lower bound to the upper, less up to half at random.
+        /// Time before that: doubles from the lower bound to the upper, less up to half at random. As long as `Retry-After`
+        /// says where a refusal (429, 503) has one in seconds.
         public var retryBackoff = Duration.milliseconds(20)...Duration.seconds(1)
 
         /// Commands are sent in one request at a time, so that those that come meanwhile share the next. A request that

@@ -62,6 +62,43 @@ import UpstashClient
         #expect(standIn.requests.count == 3)
     }
 
+    @Test(
+        "nobody asks again before the time that a refusal names, nor at all where the deadline comes first",
+        arguments: [429, 503]
+    )
+    func waitsAsLongAsItIsTold(status: Int) async throws {
+        func client(_ time: String) async throws -> (StandIn, UpstashClient) {
+            let standIn = try await StandIn.start { _, count in
+                count > 0
+                    ? .json(StandIn.results(["7"])) : .json("later", status: status, headers: [("Retry-After", time)])
+            }
+            return (standIn, try standIn.client())
+        }
+        let start = ContinuousClock.now
+        let (patient, first) = try await client("1")
+        #expect(try await first.execute(RESPCommand("GET", "k")).integer == 7)
+        #expect(patient.requests.count == 2)
+        #expect(ContinuousClock.now - start >= .seconds(1))
+
+        let (late, second) = try await client("60")
+        let error = try await upstashError { try await second.execute(RESPCommand("GET", "k")) }
+        #expect(error?.code == (status == 429 ? .rateLimited : .serverFailed))
+        #expect(late.requests.count == 1)
+    }
+
+    @Test(
+        "a time that is none, or that another answer than a refusal names, is not waited for",
+        arguments: [(429, "soon"), (429, "-60"), (503, ""), (500, "60"), (502, "60")]
+    )
+    func waitsNoLonger(status: Int, time: String) async throws {
+        let standIn = try await StandIn.start { _, count in
+            count > 0
+                ? .json(StandIn.results(["7"])) : .json("later", status: status, headers: [("Retry-After", time)])
+        }
+        #expect(try await standIn.client().execute(RESPCommand("GET", "k")).integer == 7)
+        #expect(standIn.requests.count == 2)
+    }
+
     @Test("what was never sent is sent again, writes too")
     func asksAgainWhatWasNotSent() async throws {
         let standIn = try await StandIn.start(answering: "1")

@@ -8,6 +8,8 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
     struct Reply: Sendable {
         var status = 0
         var body = ByteBuffer()
+        /// How long nobody should ask again, where a refusal says so.
+        var retryAfter = TimeAmount.zero
     }
 
     /// The answer is larger than the client accepts.
@@ -45,11 +47,20 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
         // First: a write whose answer is not read was run all the same.
         state.withLockedValue { state in
             state.reply.status = Int(head.status.code)
+            state.reply.retryAfter = Self.retryAfter(head)
             state.syncToken = head.headers.first(name: "upstash-sync-token")
         }
         let announced = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         guard announced <= maxBytes || commandCount > 1 else { return task.eventLoop.makeFailedFuture(TooLarge()) }
         return task.eventLoop.makeSucceededVoidFuture()
+    }
+
+    /// In seconds; a date is too coarse for those who have less time than that.
+    private static func retryAfter(_ head: HTTPResponseHead) -> TimeAmount {
+        guard head.status == .tooManyRequests || head.status == .serviceUnavailable,
+            let seconds = head.headers.first(name: "retry-after").flatMap({ Int64($0) })
+        else { return .zero }
+        return .seconds(min(max(0, seconds), 86_400))
     }
 
     func didReceiveBodyPart(task: HTTPClient.Task<Reply>, _ buffer: ByteBuffer) -> EventLoopFuture<Void> {

@@ -134,7 +134,7 @@ final class Lane {
             }
             switch result {
             case .success(let reply):
-                settle(batch, Outcome(reply, count: count))
+                settle(batch, Outcome(reply, count: count), retryAfter: reply.retryAfter)
             case .failure(let error):
                 if !exchange.isSent { for job in batch { job.wasNotSent() } }
                 settle(batch, Outcome(error, wasSent: exchange.isSent))
@@ -164,12 +164,12 @@ final class Lane {
 
     // MARK: Results
 
-    private func settle(_ batch: [Job], _ outcome: Outcome) {
+    private func settle(_ batch: [Job], _ outcome: Outcome, retryAfter: TimeAmount = .zero) {
         switch outcome {
         case .values(let values): deliver(values, to: batch)
-        case .transient(let error): retry(batch, error)
+        case .transient(let error): retry(batch, error, retryAfter)
         case .failed(let error): end(batch, error)
-        case .refused(let error, let mayHaveExecuted): refuse(batch, error, mayHaveExecuted)
+        case .refused(let error, let mayHaveExecuted): refuse(batch, error, mayHaveExecuted, retryAfter)
         }
     }
 
@@ -252,17 +252,18 @@ final class Lane {
         if !onward.isEmpty { line.putBack(onward) }
     }
 
-    private func retry(_ batch: [Job], _ error: UpstashError) {
+    private func retry(_ batch: [Job], _ error: UpstashError, _ retryAfter: TimeAmount) {
         let isSafe = batch.map { !error.mayHaveExecuted || $0.piece.isReadOnly }
         for (job, isSafe) in zip(batch, isSafe) where !isSafe { end(job, .failure(error)) }
-        sendAgain(zip(batch, isSafe).filter(\.1).map { job, _ in (job, { [self] in end(job, .failure(error)) }) })
+        let again = zip(batch, isSafe).filter(\.1).map { job, _ in (job, { [self] in end(job, .failure(error)) }) }
+        sendAgain(again, noSoonerThan: retryAfter)
     }
 
     /// After a pause that is the same for all, so that they share a request again. What depends on them waits.
-    private func sendAgain(_ jobs: [(job: Job, otherwise: () -> Void)]) {
+    private func sendAgain(_ jobs: [(job: Job, otherwise: () -> Void)], noSoonerThan least: TimeAmount = .zero) {
         guard !jobs.isEmpty else { return }
         let failures = jobs.map { $0.job.countFailure() }
-        let pause = backoff.pause(after: failures.max() ?? 0)
+        let pause = max(least, backoff.pause(after: failures.max() ?? 0))
         let time = NIODeadline.now() + pause
         var again: [Job] = []
         for ((job, otherwise), failures) in zip(jobs, failures) {
@@ -290,10 +291,16 @@ final class Lane {
 
     /// Of a refused request each job is sent by itself, and of a refused job each command, so that only the one at
     /// fault fails.
-    private func refuse(_ batch: [Job], _ error: any Error, _ mayHaveExecuted: Bool) {
+    private func refuse(
+        _ batch: [Job],
+        _ error: any Error,
+        _ mayHaveExecuted: Bool,
+        _ retryAfter: TimeAmount
+    ) {
         let hasScripts = batch.contains { $0.piece.commands.contains(where: \.runsScript) }
         if let reply = error as? RESPError, reply.code == .readOnly, reply.isServersRefusal || !hasScripts {
-            return sendAgain(batch.map { job in (job, { [self] in end(job, .failure(reply)) }) })
+            let again = batch.map { job in (job, { [self] in end(job, .failure(reply)) }) }
+            return sendAgain(again, noSoonerThan: retryAfter)
         }
         guard batch.count == 1 else {
             let isSafe = batch.map { !mayHaveExecuted || $0.piece.isReadOnly }
