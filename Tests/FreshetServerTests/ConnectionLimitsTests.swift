@@ -259,6 +259,65 @@ struct ConnectionLimitsTests {
         _ = try channel.finish(acceptAlreadyClosed: true)
     }
 
+    /// Closes one side of a connection, which embedded ones do not have.
+    private final class Sides: ChannelOutboundHandler {
+        typealias OutboundIn = HTTPResponsePart
+
+        func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+            if mode == .output { promise?.succeed() } else { context.close(mode: mode, promise: promise) }
+        }
+    }
+
+    private static func channelWithSides() throws -> (channel: EmbeddedChannel, reads: Reads) {
+        let (channel, reads) = (try Self.channel(), Reads())
+        try channel.pipeline.syncOperations.addHandlers([Sides(), reads], position: .first)
+        return (channel, reads)
+    }
+
+    @Test("once a body is refused, the rest of it is let come until its sender pauses or ends")
+    func lingers() throws {
+        for ends in [false, true] {
+            let (channel, reads) = try Self.channelWithSides()
+            try channel.writeInbound(Self.head(length: "11"))
+            #expect(try Self.status(channel) == .contentTooLarge)
+            for _ in 0..<3 {
+                channel.embeddedEventLoop.advanceTime(by: .milliseconds(1900))
+                #expect(channel.isActive)
+                let before = reads.count
+                try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(repeating: 0, count: 100)))
+                #expect(reads.count > before)
+            }
+            if ends {
+                channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+                #expect(!channel.isActive)
+            } else {
+                // The last part came after the last look.
+                channel.embeddedEventLoop.advanceTime(by: .milliseconds(300))
+                #expect(channel.isActive)
+                channel.embeddedEventLoop.advanceTime(by: .seconds(2))
+                #expect(!channel.isActive)
+            }
+        }
+    }
+
+    @Test("a client that has closed its side before it is refused has no rest to come, nor has one when all is over")
+    func doesNotLinger() throws {
+        for isOver in [false, true] {
+            let (channel, _) = try Self.channelWithSides()
+            for _ in 0..<2 { try Self.request(channel) }
+            try channel.writeInbound(Self.head(length: isOver ? "5" : "11"))
+            if isOver {
+                channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+                channel.embeddedEventLoop.advanceTime(by: .seconds(10))
+                #expect(try Self.status(channel) == .serviceUnavailable)
+            } else {
+                channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+                for _ in 0..<2 { try Self.answer(channel) }
+            }
+            #expect(!channel.isActive)
+        }
+    }
+
     @Test("heads that cannot be read are answered with words: 431 if too long, else 400", arguments: [true, false])
     func unreadableHead(isTooLong: Bool) throws {
         let channel = try Self.channel()

@@ -103,6 +103,17 @@ struct RecordTransformTests {
         #expect(sorted.compactMap { $0["t"]?.string } == ["Z", "a", "b", "é", "\u{FFFD}", "😀"])
     }
 
+    @Test("Texts that are equal in a language's order are told apart by the next key, or stay as they are")
+    func equalTexts() throws {
+        let rows: JSONValue = [["t": "co\u{AD}op", "n": 2], ["t": "coop", "n": 1], ["t": "coop", "n": 0]]
+        for (keys, order) in [(["t"], [2, 1, 0]), (["t", "n"], [0, 1, 2]), (["-t", "-n"], [2, 1, 0])]
+            as [([String], [JSONValue])]
+        {
+            let transform = try RecordTransform(sort: keys.map { try SortKey($0) }, locale: "es")
+            #expect(try (transform.apply(rows).array ?? []).compactMap { $0["n"] } == order)
+        }
+    }
+
     @Test("Nothing to do leaves any value as it is; something to do needs an array of objects")
     func shapes() throws {
         let nothing = try RecordTransform()

@@ -109,6 +109,8 @@ struct NotificationServiceTests {
             #expect(fixture.webhook.bodies.count == count - 1)
             await fixture.spawner.advance(by: .seconds(1))
             _ = try await fixture.bodies(count)
+            // No other process takes its place, however long the pauses are.
+            #expect(try await fixture.cache.strict.ttl("freshet:notice:loadsFailing:agents") > 85)
         }
         let logs = fixture.logs
         try await waitUntil("the delivery") { logs.entries.contains { $0.message == "told of trouble" } }
@@ -166,6 +168,31 @@ struct NotificationServiceTests {
         #expect(try await fixture.bodies(3)[2]["event"]?.string == "storeLost")
         // What waits for the store is sent at the end.
         fixture.store.recover()
+        try await fixture.service.shutdown()
+        await fixture.fields.shutdown()
+    }
+
+    @Test("what was last told of the store is put right, though what says so in the store ends a little later")
+    func corrected() async throws {
+        let fixture = try await Fixture(source: ScriptedSource { _ in "v" })
+        let (store, logs) = (fixture.store, fixture.logs)
+        try await fixture.loseStore()
+        await fixture.spawner.advance(by: .seconds(300))
+        store.recover()
+        await fixture.spawner.advance(by: .seconds(30))
+        try await waitUntil("both notices") { logs.entries.count { $0.message == "told of trouble" } == 2 }
+        let key = "freshet:notice:storeBack"
+        guard case .remaining(let rest) = try await store.ttl(key) else { return #expect(Bool(false), "no time") }
+        let options = CacheOptions(expiry: .after(rest + .milliseconds(500)))
+        _ = try await store.set(key, ByteBuffer(string: "true"), options: options)
+        try await fixture.loseStore()
+        await fixture.spawner.advance(by: .seconds(600))
+        #expect(try await fixture.bodies(3)[2]["event"]?.string == "storeLost")
+        store.recover()
+        await fixture.spawner.advance(by: .seconds(30))
+        #expect(fixture.webhook.bodies.count == 3)
+        await fixture.spawner.advance(by: .seconds(300))
+        #expect(try await fixture.bodies(4)[3]["event"]?.string == "storeBack")
         try await fixture.service.shutdown()
         await fixture.fields.shutdown()
     }
