@@ -25,7 +25,18 @@ struct HTTPPartsTests {
         ]
     )
     func entityTag(condition: String, matches: Bool) {
-        #expect(EntityTag.matches(condition, "abc") == matches)
+        #expect((EntityTag.match(condition, "abc") != nil) == matches)
+    }
+
+    @Test(
+        "the form of the tags in If-None-Match that match",
+        arguments: [
+            ("\"abc\"", .strong), ("W/\"abc\"", .other), ("*", .other), ("W/\"x\", \"abc\"", .strong),
+            ("\"abc\", W/\"abc\"", .other), ("\"abc\", W/\"x\"", .strong), ("\"abc\" W/abc", .strong),
+        ] as [(String, EntityTag.Form)]
+    )
+    func formOfEntityTag(condition: String, form: EntityTag.Form) {
+        #expect(EntityTag.match(condition, "abc") == form)
     }
 
     @Test(

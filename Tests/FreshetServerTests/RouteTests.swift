@@ -252,10 +252,13 @@ struct RouteTests {
         @Sendable func answer(_ condition: String?) async -> Response {
             await answers.answer(reading, ifNoneMatch: condition, acceptEncoding: "gzip")
         }
-        #expect(await answer("*").headers[.eTag] == "W/\"\(reading.etag)\"")
+        let (strong, weak) = ("\"\(reading.etag)\"", "W/\"\(reading.etag)\"")
+        for (condition, tag) in [("*", weak), (weak, weak), (strong, strong), ("\(strong), \(weak)", weak)] {
+            #expect(await answer(condition).headers[.eTag] == tag, "\(condition)")
+        }
         async let first = answer(nil)
         #expect(await eventually { hasBegun.withLockedValue { $0 } })
-        let during = [await answer(nil), await answer("*")]
+        let during = [await answer(nil), await answer("*"), await answer(weak)]
         end.signal()
         for answer in during + [await first, await answer(nil), await answer("*")] {
             #expect(answer.headers[.eTag] == "\"\(reading.etag)\"")

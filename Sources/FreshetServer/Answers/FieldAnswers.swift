@@ -51,8 +51,9 @@ final class FieldAnswers: Sendable {
     ) async -> Response {
         let bytes = reading.bytes
         let takesGzip = bytes.readableBytes >= Gzip.smallest && AcceptEncoding.takesGzip(acceptEncoding)
-        if let condition, EntityTag.matches(condition, reading.etag) {
-            return notModified(reading, isWeak: takesGzip && mayCompress(reading.etag))
+        if let condition, let form = EntityTag.match(condition, reading.etag) {
+            // Where nobody has asked for the value yet, the client knows what it was given, here or by another node.
+            return notModified(reading, isWeak: takesGzip && isCompressed(reading.etag) ?? (form == .other))
         }
         if takesGzip, let body = await compressed(bytes, etag: reading.etag) {
             return Self.respond(headers(of: reading, length: body.readableBytes, isCompressed: true), body)
@@ -142,13 +143,14 @@ extension FieldAnswers {
 }
 
 extension FieldAnswers {
-    /// Whether an answer with the value would be compressed, as far as that is known.
-    private func mayCompress(_ etag: String) -> Bool {
+    /// Whether an answer with the value is compressed now, where the client takes that; nil where it is not known.
+    private func isCompressed(_ etag: String) -> Bool? {
         made.withLockedValue { made in
-            guard let made, made.etag == etag else { return true }
-            switch made.compression {
-            case .none, .done(.some): return true
-            case .underway, .done(nil): return false
+            guard let made, made.etag == etag else { return nil }
+            return switch made.compression {
+            case .none: nil
+            case .done(.some): true
+            case .underway, .done(nil): false
             }
         }
     }
