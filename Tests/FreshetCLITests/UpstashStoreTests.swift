@@ -1,6 +1,8 @@
 import Foundation
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import TestSupport
 import Testing
 
@@ -60,6 +62,28 @@ struct UpstashStoreTests {
         #expect(run.code == 69)
         #expect(run.errors.hasPrefix("freshet: "))
         #expect(run.errors.components(separatedBy: text).count == 2, "\(run.errors)")
+    }
+
+    @Test("a service that does not answer is given five seconds, and not waited for then")
+    func silent() async throws {
+        // Of each connection.
+        let lives = NIOLockedValueBox<[Duration]>([])
+        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                let start = ContinuousClock.now
+                channel.closeFuture.whenComplete { _ in lives.withLockedValue { $0.append(start.duration(to: .now)) } }
+                return channel.eventLoop.makeSucceededVoidFuture()
+            }
+            .bind(host: "127.0.0.1", port: 0)
+            .get()
+        let port = try #require(silent.localAddress?.port)
+        let run = try await Run(["get", "k", "--store", "http://127.0.0.1:\(port)?_token=sesame"])
+        #expect(run.code == 69)
+        #expect(run.errors == "freshet: store: The service did not answer in time.\n")
+        #expect(await eventually { lives.withLockedValue { $0.count == 2 } })
+        // The first one had four seconds, and a quarter passed.
+        #expect(lives.withLockedValue { ($0.last ?? .zero) < .milliseconds(1500) }, "\(lives)")
+        try await silent.close()
     }
 
     @Test("two services tell each other of an invalidation; without its store neither starts")

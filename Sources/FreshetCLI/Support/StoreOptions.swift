@@ -27,13 +27,9 @@ struct StoreOptions: ParsableArguments {
         // Shorter than the cache's, so that the driver says why there is no answer.
         let open = try OpenStore(location, among: Self.forms, timeout: .seconds(4), logger: logger)
         let cache = CacheService(store: open.store, timeout: .seconds(5), logger: logger)
-        do {
-            try await cache.initialize()
-            try await body(open.store)
-        } catch {
-            try? await open.shutdown()
-            throw error
-        }
+        // What fails ends the process: nothing waits for what has no answer yet.
+        try await cache.initialize()
+        try await body(open.store)
         try await open.shutdown()
     }
 
