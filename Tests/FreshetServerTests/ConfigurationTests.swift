@@ -427,6 +427,23 @@ struct ConfigurationTests {
         #expect(rest.isEmpty || problems.contains("field 'a' has no ttl"), "\(problems)")
     }
 
+    @Test("of keys that are given twice, so many are found that a long file need not be read too often")
+    func manyDuplicates() {
+        let fields = (0..<80).map { "  f\($0):\n    ttl: 1m\n    ttl: 2m\n" }
+        let problems = Self.problems("fields:\n\(fields.joined())")
+        #expect(problems.count == 65)
+        #expect(problems.last?.hasPrefix("freshet.yaml:195:5: 'ttl' is given twice here – ") == true, "\(problems)")
+    }
+
+    @Test("many problems do not take long", .timeLimit(.minutes(1)))
+    func manyProblems() {
+        let scope = ReadingScope(file: "freshet.yaml", environment: Environment([:]))
+        for _ in 0..<2 {
+            for line in 1...25_000 { scope.report(Place(line: line, column: 1), "there is no such setting", "none") }
+        }
+        #expect(scope.problems.count == 25_000)
+    }
+
     @Test("where the second of two keys is not found, it is said that reading stopped")
     func hiddenDuplicate() {
         let problems = Self.problems("server: { \"host\": a, \"h\\u006fst\": b }\nsever: 1")

@@ -18,6 +18,7 @@ final class ReadingScope {
     let file: String
     let environment: Environment
     private(set) var problems: [ConfigurationProblem] = []
+    private var found: Set<ConfigurationProblem> = []
     private(set) var warnings: [ConfigurationProblem] = []
 
     init(file: String, environment: Environment) {
@@ -26,9 +27,7 @@ final class ReadingScope {
     }
 
     func report(_ place: Place?, _ message: String, _ advice: String) {
-        let problem = problem(place, message, advice)
-        // Two readers may look at one value.
-        if !problems.contains(problem) { problems.append(problem) }
+        report(problem(place, message, advice))
     }
 
     func warn(_ place: Place?, _ message: String, _ advice: String) {
@@ -40,7 +39,10 @@ final class ReadingScope {
         report(ConfigurationProblem(origin: origin, message: message, advice: advice))
     }
 
-    func report(_ problem: ConfigurationProblem) { problems.append(problem) }
+    /// Two readers may look at one value.
+    func report(_ problem: ConfigurationProblem) {
+        if found.insert(problem).inserted { problems.append(problem) }
+    }
 
     /// - Throws: ``ConfigurationError`` with what was found, if anything was.
     func throwProblems() throws {

@@ -2,8 +2,9 @@ import Yams
 
 /// Parses a configuration file into nodes that know their place.
 enum YAMLDocument {
-    /// Marks a key that was given twice, so that the rest of the document can still be read.
-    private static let duplicateMarks: ClosedRange<UInt32> = 0x100000...0x1003FF
+    /// Marks a key that was given twice, so that the rest of the document can still be read: from its beginning each time,
+    /// and so not very often.
+    private static let duplicateMarks: ClosedRange<UInt32> = 0x100000...0x10003F
 
     /// - Returns: the root, nil for an empty document or one that cannot be read; the reason is then in the scope.
     static func parse(_ text: String, in scope: ReadingScope) -> YAMLValue? {
