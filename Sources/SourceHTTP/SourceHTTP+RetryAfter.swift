@@ -6,7 +6,9 @@ extension SourceHTTP {
     package static func retryAfter(_ headers: HTTPHeaders, now: Date) -> Duration? {
         guard let text = headers.first(name: "retry-after")?.trimmingCharacters(in: .whitespaces) else { return nil }
         let day = 86_400.0
-        if let seconds = Double(text), seconds.isFinite, seconds >= 0 { return .seconds(min(seconds, day)) }
+        if !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+            return .seconds(min(Double(text) ?? day, day))
+        }
         let formatter = DateFormatter()
         formatter.locale = Locale(identifier: "en_US_POSIX")
         formatter.timeZone = TimeZone(secondsFromGMT: 0)

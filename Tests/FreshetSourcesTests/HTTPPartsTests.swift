@@ -12,8 +12,10 @@ struct HTTPPartsTests {
     func retryAfter() {
         let now = Date(timeIntervalSince1970: 784_111_777)  // Sun, 06 Nov 1994 08:49:37 GMT
         let samples: [(String, Duration?)] = [
-            ("120", .seconds(120)), (" 0 ", .zero), ("1e9", .seconds(86_400)), ("-5", nil), ("soon", nil), ("", nil),
-            ("inf", nil), ("nan", nil), ("Sun, 06 Nov 1994 08:50:07 GMT", .seconds(30)),
+            ("120", .seconds(120)), (" 0 ", .zero), ("1000000000", .seconds(86_400)),
+            (String(repeating: "9", count: 400), .seconds(86_400)), ("-5", nil), ("soon", nil), ("", nil),
+            ("inf", nil), ("1e3", nil), ("0x10", nil), ("+5", nil), ("1.5", nil), ("٣", nil),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", .seconds(30)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", .zero), ("Fri, 31 Dec 1999 23:59:59 GMT", .seconds(86_400)),
         ]
         for (text, expected) in samples {
