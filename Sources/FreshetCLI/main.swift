@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import FreshetServer
 
 // freshet serve | demo | check                       Commands/Serve.swift, Demo.swift, Check.swift
 // freshet fields | warm | refresh | expire | remove | explain
@@ -29,4 +30,5 @@ struct FreshetCommand: AsyncParsableCommand {
 
 // Who reads the output may leave; that is an error of the write, and ends nothing.
 signal(SIGPIPE, SIG_IGN)
+if ["serve", "demo", "upstash"].contains(CommandLine.arguments.dropFirst().first) { GracefulServing.heedSignals() }
 await Exit.run(FreshetCommand.self)

@@ -23,6 +23,11 @@ package enum GracefulServing {
         return withUnsafeBytes(of: action) { $0.load(as: Int.self) } == unsafeBitCast(SIG_DFL, to: Int.self)
     }
 
+    /// Has the process end as it should when it is told so before there is anything to ``run(logger:building:running:)``.
+    package static func heedSignals() {
+        for signal in signals { Foundation.signal(signal.rawValue) { _ in _exit(EXIT_SUCCESS) } }
+    }
+
     /// Puts something together and runs it. A signal to end before it is put together is no failure, but an end; what
     /// does not heed it is left to the end of the process.
     package static func run<Value: Sendable>(

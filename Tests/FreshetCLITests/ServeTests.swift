@@ -347,6 +347,24 @@ struct ServeTests {
         try await silent.close()
     }
 
+    @Test("told to stop while it reads its configuration, it ends with 0", arguments: [SIGTERM, SIGINT, SIGHUP])
+    func stoppedWhileReading(signal: Int32) async throws {
+        let folder = try Folder()
+        let pipe = folder.url.appendingPathComponent("freshet.yaml").path
+        try #require(mkfifo(pipe, 0o600) == 0)
+        let service = try FreshetProcess(["serve"], directory: folder.url)
+        var end: Int32 = -1
+        #expect(
+            await eventually {
+                end = open(pipe, O_WRONLY | O_NONBLOCK)
+                return end >= 0
+            }
+        )
+        defer { close(end) }
+        service.tell(signal)
+        #expect(await service.exitCode() == 0)
+    }
+
     @Test("demo says what to try, and that works")
     func demo() async throws {
         let demo = try FreshetProcess(["demo", "--port", "0"])

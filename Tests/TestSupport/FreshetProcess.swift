@@ -70,15 +70,17 @@ public final class FreshetProcess: Sendable {
         return line.map { String($0.dropFirst(prefix.count)) }
     }
 
-    public func terminate() { kill(process.processIdentifier, SIGTERM) }
+    public func terminate() { tell(SIGTERM) }
 
-    public func interrupt() { kill(process.processIdentifier, SIGINT) }
+    public func interrupt() { tell(SIGINT) }
 
     /// As a terminal does that closes.
-    public func hangUp() { kill(process.processIdentifier, SIGHUP) }
+    public func hangUp() { tell(SIGHUP) }
 
     /// Ends it at once, as a crash would.
-    public func crash() { kill(process.processIdentifier, SIGKILL) }
+    public func crash() { tell(SIGKILL) }
+
+    public func tell(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
     /// The exit code; nil if it does not end in time.
     public func exitCode(within limit: Duration = .seconds(30)) async -> Int32? {
