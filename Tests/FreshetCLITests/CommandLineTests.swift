@@ -366,6 +366,14 @@ struct StandardOutputTests {
         }
     }
 
+    @Test("where standard output is closed, nothing that is opened takes its place")
+    func closed() async throws {
+        let run = try FreshetProcess(["check"], directory: folder.url, hasOutput: false)
+        #expect(await run.exitCode() == 70)
+        let reason = "freshet: standard output cannot be written: Bad file descriptor\n"
+        #expect(run.standardError == reason, "\(run.standardError)")
+    }
+
     @Test("a service serves whether or not its ready line can be written")
     func announced() async throws {
         let port = try LoopbackSocket.freePort()

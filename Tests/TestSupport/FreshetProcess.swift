@@ -12,6 +12,7 @@ public final class FreshetProcess: Sendable {
     /// - Parameters:
     ///   - environment: all of it; nothing of the test's own but the path is handed on.
     ///   - output: where it prints to, in place of ``standardOutput``.
+    ///   - hasOutput: whether there is anything to print to.
     ///   - outlivesTerminal: whether it is started by `nohup`.
     ///   - files: how many it may have open; nil leaves that to the system.
     public init(
@@ -19,12 +20,14 @@ public final class FreshetProcess: Sendable {
         environment: [String: String] = [:],
         directory: URL? = nil,
         output: FileHandle? = nil,
+        hasOutput: Bool = true,
         outlivesTerminal: Bool = false,
         files: Int? = nil
     ) throws {
         process = Process()
         var command = [try Self.executable().path] + arguments
         if outlivesTerminal { command.insert("/usr/bin/nohup", at: 0) }
+        if !hasOutput { command = ["/bin/sh", "-c", "exec \"$0\" \"$@\" >&-"] + command }
         if let files { command = ["/bin/sh", "-c", "ulimit -n \(files) && exec \"$0\" \"$@\""] + command }
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())
