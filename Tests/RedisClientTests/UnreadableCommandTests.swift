@@ -1,6 +1,7 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import RESP
+import TestSupport
 import Testing
 
 @testable import RedisClient
@@ -92,5 +93,33 @@ import Testing
         #expect(server.acceptedCount == 1)
         let error = try await clientError { try await client.execute(pipeline: [script, RESPCommand("INCR", "n")]) }
         #expect(error?.mayHaveExecuted == true)
+    }
+
+    /// It may have done what it has not answered yet.
+    @Test(arguments: [false, true]) func whomTheClientLeavesMayHaveGoneOn(isClosed: Bool) async throws {
+        let count = NIOLockedValueBox(0)
+        let server = try await ScriptedServer.start { words in
+            if words.last?.utf8.count == Self.large.readableBytes { return "-ERR Protocol error: x\r\n" }
+            if words[0] == "INCR" { count.withLockedValue { $0 += 1 } }
+            return ""
+        }
+        let client = RedisClient(port: server.port) {
+            $0.commandTimeout = .milliseconds(50)
+            $0.keepAliveInterval = .seconds(1)
+        }
+        #expect(await eventually { (try? await client.connect()) != nil })
+        let patient = Duration.seconds(60)
+        await #expect(throws: RESPError.self) {
+            try await client.execute(RESPCommand("SET", "a", Self.large), timeout: patient)
+        }
+        let write = Task {
+            try await clientError { try await client.execute(RESPCommand("INCR", "n"), timeout: patient) }
+        }
+        #expect(await eventually { count.withLockedValue { $0 } == 1 })
+        if isClosed { await client.close() }
+        let error = try await write.value
+        #expect(error?.code == (isClosed ? .closed : .connectionLost))
+        #expect(error?.mayHaveExecuted == true)
+        #expect(count.withLockedValue { $0 } == 1)
     }
 }
