@@ -40,7 +40,8 @@ extension RedisClient {
         public var commandTimeout = Duration.milliseconds(500)
         /// A connection on which nothing came for so long is closed, even if the server is busy with one command. A
         /// `PING` is sent before; it has ``commandTimeout``, but at least a second, to be answered. Where that is more
-        /// than half the interval, the connection is kept longer.
+        /// than half the interval, the connection is kept longer. A `PING` is sent once an interval in any case: where
+        /// its answer is that of another command, replies have come to the wrong callers, and the connection is closed.
         public var keepAliveInterval = Duration.seconds(15)
         /// How often a cluster's nodes or the sentinels are asked for changes that nothing else told of.
         public var topologyInterval = Duration.seconds(30)

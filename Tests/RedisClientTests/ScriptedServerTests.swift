@@ -33,6 +33,39 @@ import Testing
         await node.close()
     }
 
+    /// Everybody behind it got the reply of another, or the time of each was over, for as long as the connection lasted.
+    @Test(.timeLimit(.minutes(1)), arguments: ["", "+extra\r\n+lost\r\n"], [1, 4])
+    func repliesThatAreOneOffEndTheConnection(reply: String, callers: Int) async throws {
+        let server = try await ScriptedServer.start { words in
+            switch words[0] {
+            case "PING": "+PONG\r\n"
+            case "GET": reply
+            default: "+\(words[1])\r\n"
+            }
+        }
+        let client = RedisClient(port: server.port) {
+            $0.commandTimeout = .milliseconds(50)
+            $0.keepAliveInterval = .milliseconds(300)
+        }
+        #expect(await eventually { (try? await client.connect()) != nil })
+        let isOver = NIOLockedValueBox(false)
+        await withTaskGroup(of: Void.self) { group in
+            for caller in 0..<callers {
+                group.addTask {
+                    for number in 0... {
+                        if isOver.withLockedValue({ $0 }) { return }
+                        let text = "\(caller) \(number)"
+                        _ = try? await client.execute(RESPCommand("ECHO", text))
+                    }
+                }
+            }
+            _ = try? await client.execute(RESPCommand("GET", "lost"))
+            #expect(await eventually { server.acceptedCount > 1 })
+            isOver.withLockedValue { $0 = true }
+        }
+        #expect(await eventually { (try? await client.execute(RESPCommand("ECHO", "right")))?.string == "right" })
+    }
+
     /// The deadline passes before, while or after the caller begins to wait.
     @Test func aConnectionIsWaitedForNoLongerThanAsked() async throws {
         let server = try await ScriptedServer.start(greets: false) { _ in "" }

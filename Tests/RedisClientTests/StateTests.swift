@@ -123,13 +123,26 @@ import Testing
         #expect(liveness.check(at: start + .milliseconds(7500), hasOverdue: false) == .dead)
     }
 
-    @Test func doesNotProbeWhatTalks() {
+    @Test func whatTalksIsAskedOnceAnInterval() {
         var liveness = liveness()
-        for _ in 0..<20 {
+        for check in 1...20 {
             liveness.received()
-            #expect(liveness.check(at: liveness.nextCheck, hasOverdue: false) == .alive)
+            let isDue = check.isMultiple(of: 4)
+            #expect(
+                liveness.check(at: start + .milliseconds(Int64(check) * 2500), hasOverdue: false)
+                    == (isDue ? .probe : .alive)
+            )
+            if isDue { liveness.probeAnswered() }
         }
-        #expect(liveness.nextCheck == start + .milliseconds(21 * 2500))
+    }
+
+    @Test func whatBlocksIsNotAsked() {
+        var liveness = liveness()
+        for check in 1...20 {
+            let now = start + .milliseconds(Int64(check) * 2500)
+            liveness.rested(at: now)
+            #expect(liveness.check(at: now, hasOverdue: false) == .alive)
+        }
     }
 
     /// Whenever the last byte came, be it just after a check.

@@ -78,7 +78,7 @@ final class CommandStream: ConnectionReceiver {
         if receipt.isUnexpected {
             let error = RedisClientError(
                 .protocolViolation,
-                "The server sent a reply to no command.",
+                "The server sent a reply that belongs to no command.",
                 mayHaveExecuted: true
             )
             connection.close(error)
@@ -117,7 +117,7 @@ final class CommandStream: ConnectionReceiver {
             throwing: RedisClientError(.timedOut, "No reply came in time.", mayHaveExecuted: true)
         )
         // A server that blocks answers no `PING` either; TCP's own probes tell whether it is there.
-        if replies.isBlocked { liveness.received() }
+        if replies.isBlocked { liveness.rested(at: now) }
         if liveness.isAsking, probePath.advance(unsent: connection.unsentByteCount) { liveness.probeAdvanced(at: now) }
         switch liveness.check(at: now, hasOverdue: replies.isOverdue(at: now)) {
         case .alive: break

@@ -5,7 +5,8 @@ import RESP
 ///
 /// Asks with a `PING` when a reply is overdue, and when nothing has come for a while: early enough that a server which
 /// does not answer is given up within the interval, counted from the last it sent. One that sends anything at all is
-/// slow, and not given up; nor is one that still takes what was sent before the question.
+/// slow, and not given up; nor is one that still takes what was sent before the question. It is asked once an interval
+/// all the same: by the answer is seen whether replies come to those whom they belong to.
 struct Liveness {
     enum Verdict {
         case alive, probe, dead
@@ -13,6 +14,7 @@ struct Liveness {
 
     /// Between checks. What comes is dated by the next check, so much too late at most.
     private let pause: TimeAmount
+    private let interval: TimeAmount
     /// Silence before it asks.
     private let quiet: TimeAmount
     /// Time for the answer.
@@ -20,19 +22,25 @@ struct Liveness {
     private var hasReceived = false
     private var silentSince: NIODeadline
     private var askedAt: NIODeadline?
+    private var lastAsked: NIODeadline
     private(set) var nextCheck: NIODeadline
 
     /// - Parameter patience: goes before the interval where it is more than half of it.
     init(interval: TimeAmount, patience: TimeAmount, now: NIODeadline) {
         pause = max(.nanoseconds(interval.nanoseconds / 4), .milliseconds(5))
         quiet = max(pause, interval - pause - patience)
-        self.patience = patience
-        silentSince = now
+        (self.interval, self.patience) = (interval, patience)
+        (silentSince, lastAsked) = (now, now)
         nextCheck = now + pause
     }
 
     mutating func received() {
         hasReceived = true
+    }
+
+    /// It is not expected to send anything.
+    mutating func rested(at now: NIODeadline) {
+        (hasReceived, lastAsked) = (true, now)
     }
 
     var isAsking: Bool { askedAt != nil }
@@ -57,8 +65,8 @@ struct Liveness {
             nextCheck = min(nextCheck, limit)
             return now < limit ? .alive : .dead
         }
-        if hasOverdue || now >= quietEnds {
-            askedAt = now
+        if hasOverdue || now >= quietEnds || now >= lastAsked + interval {
+            (askedAt, lastAsked) = (now, now)
             nextCheck = min(nextCheck, now + patience)
             return .probe
         }

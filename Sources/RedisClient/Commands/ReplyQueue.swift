@@ -34,7 +34,7 @@ struct ReplyQueue {
         /// Whether a reply was to a command, or a probe, that was sent.
         var hasAnswer = false
         var hasProbe = false
-        /// Whether there was a reply that nobody waits for; nothing is taken after it.
+        /// Whether there was a reply that nobody waits for, or another than a question has; nothing is taken after it.
         var isUnexpected = false
     }
 
@@ -54,9 +54,17 @@ struct ReplyQueue {
                 receipt.isUnexpected = true
                 break
             }
-            receipt.hasAnswer = true
-            if case .probe = first.completion { receipt.hasProbe = true } else { counter.add() }
             if refusal != nil { refusal = nil }
+            if case .probe = first.completion {
+                guard value.isAnswerToPing else {
+                    receipt.isUnexpected = true
+                    break
+                }
+                receipt.hasProbe = true
+            } else {
+                counter.add()
+            }
+            receipt.hasAnswer = true
             if first.mayBeUnreadable, let error = value.error, error.isUnreadable { refusal = error }
             let isLast = first.replies == 1
             if isLast { waiters.removeFirst() } else { waiters[waiters.startIndex].replies -= 1 }
@@ -126,4 +134,9 @@ struct ReplyQueue {
         collected = []
         for waiter in all { waiter.fail(error) }
     }
+}
+
+extension RESPValue {
+    /// Whether it may be one. Where there was a reply too few or too many, it belongs to another command.
+    fileprivate var isAnswerToPing: Bool { error != nil || string == "PONG" }
 }
