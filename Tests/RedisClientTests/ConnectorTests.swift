@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import TestSupport
@@ -8,24 +9,6 @@ import Testing
 @testable import RedisClient
 
 @Suite struct ConnectorTests {
-    /// Finds more than one address for each name.
-    private struct SeveralAddresses: Resolver, Sendable {
-        let eventLoop: any EventLoop
-        let ports: [Int]
-
-        func initiateAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> {
-            eventLoop.makeCompletedFuture {
-                try ports.map { try SocketAddress(ipAddress: "127.0.0.1", port: $0) }
-            }
-        }
-
-        func initiateAAAAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> {
-            eventLoop.makeSucceededFuture([])
-        }
-
-        func cancelQueries() {}
-    }
-
     /// The first address refuses, as that of a server which listens on IPv4 alone does for `localhost`.
     @Test(arguments: [false, true])
     func triesAllAddressesOfAHost(isSecure: Bool) async throws {
@@ -42,7 +25,9 @@ import Testing
         let port = isSecure ? try #require(server.tlsPort) : server.port
         let connector = Connector(
             configuration: configuration,
-            resolver: SeveralAddresses(eventLoop: eventLoop, ports: [gone.port, port])
+            names: HostNames { _, _ in
+                try [gone.port, port].map { try SocketAddress(ipAddress: "127.0.0.1", port: $0) }
+            }
         )
         let isOpen = try await eventLoop.flatSubmit {
             connector.connect(on: eventLoop).map { connection in
@@ -58,16 +43,6 @@ import Testing
         #expect(isAlone)
     }
 
-    /// Knows no name, and does not say so.
-    private struct Silence: Resolver, Sendable {
-        let eventLoop: any EventLoop
-        let never: EventLoopPromise<[SocketAddress]>
-
-        func initiateAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> { never.futureResult }
-        func initiateAAAAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> { never.futureResult }
-        func cancelQueries() {}
-    }
-
     @Test
     func whatIsNoAddressIsLookedUp() async throws {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
@@ -80,27 +55,70 @@ import Testing
     }
 
     /// Name servers may be away.
-    @Test
-    func anAddressIsNotLookedUp() async throws {
-        let host = "127.0.0.1"
+    @Test func anAddressIsNotLookedUp() async throws {
         let server = try await ScriptedServer.start { _ in "+OK\r\n" }
+        let names = HostNames { host, port in
+            Issue.record("\(host) was looked up.")
+            throw UnknownHost(description: "not known")
+        }
+        #expect(try await isReached("127.0.0.1", server, within: .seconds(5), names))
+    }
+
+    /// As where the first name server is away, and the system asks the next after some time.
+    @Test func aNameThatIsFoundTooLateServesTheNextAttempt() async throws {
+        let server = try await ScriptedServer.start { _ in "+OK\r\n" }
+        let (lookups, isFound) = (NIOLockedValueBox(0), DispatchSemaphore(value: 0))
+        let names = HostNames(patience: .zero) { host, port in
+            if host == "redis.test" {
+                lookups.withLockedValue { $0 += 1 }
+                isFound.wait()
+            }
+            return [try SocketAddress(ipAddress: "127.0.0.1", port: port)]
+        }
+        let error = try await clientError {
+            try await isReached("redis.test", server, within: .milliseconds(50), names)
+        }
+        #expect(error?.code == .connectFailed)
+        // Others are looked up beside it.
+        #expect(try await isReached("other.test", server, within: .seconds(20), names))
+        async let isReachedLater = isReached("redis.test", server, within: .seconds(20), names)
+        isFound.signal()
+        #expect(try await isReachedLater)
+        #expect(try await isReached("redis.test", server, within: .seconds(20), names))
+        #expect(lookups.withLockedValue { $0 } == 1)
+    }
+
+    @Test func aNameThatIsFoundInTimeIsLookedUpEachTime() async throws {
+        let server = try await ScriptedServer.start { _ in "+OK\r\n" }
+        let lookups = NIOLockedValueBox(0)
+        let names = HostNames(patience: .seconds(60)) { host, port in
+            lookups.withLockedValue { $0 += 1 }
+            if lookups.withLockedValue({ $0 }) == 1 { throw UnknownHost(description: "not known") }
+            return [try SocketAddress(ipAddress: "127.0.0.1", port: port)]
+        }
+        let error = try await clientError { try await isReached("redis.test", server, within: .seconds(20), names) }
+        #expect(error?.code == .connectFailed)
+        for _ in 0..<2 { #expect(try await isReached("redis.test", server, within: .seconds(20), names)) }
+        #expect(lookups.withLockedValue { $0 } == 3)
+    }
+
+    private func isReached(
+        _ host: String,
+        _ server: ScriptedServer,
+        within limit: Duration,
+        _ names: HostNames
+    ) async throws -> Bool {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         var configuration = RedisClient.configuration(port: server.port)
         configuration.address = .hostname(host, port: server.port)
-        configuration.connectTimeout = .seconds(5)
-        let never = eventLoop.makePromise(of: [SocketAddress].self)
-        let connector = Connector(
-            configuration: configuration,
-            resolver: Silence(eventLoop: eventLoop, never: never)
-        )
-        let isOpen = try? await eventLoop.flatSubmit {
+        configuration.connectTimeout = limit
+        let connector = Connector(configuration: configuration, names: names)
+        return try await eventLoop.flatSubmit {
             connector.connect(on: eventLoop).map { connection in
                 defer { connection.value.close(RedisClientError(.closed, "The test is over.")) }
                 return connection.value.isOpen
             }
         }.get()
-        never.succeed([])
-        #expect(isOpen == true)
     }
 
     #if os(Linux)

@@ -12,8 +12,7 @@ import Musl
 /// Opens connections: TCP or Unix socket, TLS, handshake, all within one time limit.
 struct Connector: Sendable {
     let configuration: RedisClient.Configuration
-    /// Finds the addresses of host names; `nil` is the system's.
-    var resolver: (any Resolver & Sendable)?
+    var names = HostNames.system
 
     /// Must be called on the event loop, which is also the connection's.
     ///
@@ -76,7 +75,7 @@ struct Connector: Sendable {
 
     private func bootstrap(on eventLoop: any EventLoop, limit: TimeAmount) -> ClientBootstrap {
         let bootstrap = ClientBootstrap(group: eventLoop)
-            .resolver(NumericHost(configuration.address, eventLoop) ?? resolver)
+            .resolver(resolver(eventLoop))
             .connectTimeout(limit)
             // Level-triggered polling comes back for more; asking again at once costs a call that finds nothing.
             .channelOption(.maxMessagesPerRead, value: 1)
@@ -99,6 +98,10 @@ struct Connector: Sendable {
         #else
         return options
         #endif
+    }
+
+    private func resolver(_ eventLoop: any EventLoop) -> (any Resolver & Sendable)? {
+        NumericHost(configuration.address, eventLoop) ?? NamedHost(configuration.address, eventLoop, names)
     }
 
     #if os(Linux)
