@@ -42,6 +42,29 @@ struct LoadLimitTests {
         return Field(name, policy: policy, load: source.load)
     }
 
+    /// Has a node load something that takes its only place, until the first load of the fleet's source ends.
+    private func takePlace(of node: FieldCache) async throws -> Task<String, any Error> {
+        let long = field("long", fleet.source, hardDeadline: .seconds(60))
+        let task = fleet.spawner.task { try await node.value(of: long) }
+        try await fleet.source.waitForLoads(1)
+        return task
+    }
+
+    /// Has somebody ask a node for a field, and waits until so many wait for it.
+    private func wait(
+        on node: FieldCache,
+        for field: Field<String>,
+        isForced: Bool = false,
+        waiters count: Int = 1
+    ) async throws -> Task<String, any Error> {
+        let task = fleet.spawner.task {
+            isForced ? try await node.refresh(field).value : try await node.value(of: field)
+        }
+        try await waitUntil("waiter \(count)") { node.waiters(of: field.erased) == count }
+        await fleet.spawner.settle()
+        return task
+    }
+
     @Test("a place is nobody's after a load that was given up, and given back once")
     func givenUpBefore() async throws {
         let limiter = LoadLimiter(limit: 1)
@@ -134,11 +157,8 @@ struct LoadLimitTests {
         let source = ControlledSource<String> { _ in .success(.value("other")) }
         let other = field("other", source)
         let node = try await node(limit: 1, fields: [other])
-        let long = field("long", fleet.source, hardDeadline: .seconds(60))
-        let endless = fleet.spawner.task { try await node.value(of: long) }
-        try await fleet.source.waitForLoads(1)
-        let waiting = fleet.spawner.task { try await node.value(of: other) }
-        try await waitUntil("the other reader") { node.waiters(of: other.erased) == 1 }
+        let endless = try await takePlace(of: node)
+        let waiting = try await wait(on: node, for: other)
         let ends = NIOLockedValueBox<[FieldEvent.Kind]>([])
         node.watch { _, event in if case .load = event.kind { ends.withLockedValue { $0.append(event.kind) } } }
         await fleet.spawner.advance(by: .seconds(5))
@@ -161,19 +181,15 @@ struct LoadLimitTests {
     func removedMeanwhile(isRemoved: Bool) async throws {
         let source = ControlledSource<String> { _ in .success(.value("old")) }
         let other = field("other", source, hardDeadline: .seconds(30), staleIfError: .seconds(600))
-        let long = field("long", fleet.source, hardDeadline: .seconds(60))
         let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
         #expect(try await node.value(of: other) == "old")
         await fleet.spawner.advance(by: .seconds(10))
-        let endless = fleet.spawner.task { try await node.value(of: long) }
-        try await fleet.source.waitForLoads(1)
-        let first = fleet.spawner.task { try await node.value(of: other) }
-        try await waitUntil("the first") { node.waiters(of: other.erased) == 1 }
+        let endless = try await takePlace(of: node)
+        let first = try await wait(on: node, for: other)
         await fleet.spawner.advance(by: .seconds(5))
         if isRemoved { try await elsewhere.remove(other) }
         await fleet.spawner.advance(by: .seconds(20))
-        let late = fleet.spawner.task { try await node.value(of: other) }
-        try await waitUntil("the late one") { node.waiters(of: other.erased) == 2 }
+        let late = try await wait(on: node, for: other, waiters: 2)
         await fleet.spawner.advance(by: .seconds(5))
         for reader in [first, late] {
             switch await reader.result {
@@ -189,19 +205,15 @@ struct LoadLimitTests {
     func lateWithoutStore() async throws {
         let source = ControlledSource<String> { _ in .success(.value("old")) }
         let other = field("other", source, hardDeadline: .seconds(30), staleIfError: .seconds(600))
-        let long = field("long", fleet.source, hardDeadline: .seconds(60))
         let store = FaultyStore(fleet.store)
         let node = try await node(limit: 1, store: store)
         #expect(try await node.value(of: other) == "old")
         await fleet.spawner.advance(by: .seconds(10))
-        let endless = fleet.spawner.task { try await node.value(of: long) }
-        try await fleet.source.waitForLoads(1)
+        let endless = try await takePlace(of: node)
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
-        let first = fleet.spawner.task { try await node.value(of: other) }
-        try await waitUntil("the first") { node.waiters(of: other.erased) == 1 }
+        let first = try await wait(on: node, for: other)
         await fleet.spawner.advance(by: .seconds(20))
-        let late = fleet.spawner.task { try await node.value(of: other) }
-        try await waitUntil("the late one") { node.waiters(of: other.erased) == 2 }
+        let late = try await wait(on: node, for: other, waiters: 2)
         await fleet.spawner.advance(by: .seconds(10))
         for reader in [first, late] { #expect(try await reader.value == "old") }
         store.recover()
@@ -215,11 +227,8 @@ struct LoadLimitTests {
         let source = ControlledSource<String>()
         let other = field("other", source)
         let node = try await node(limit: 1, fields: [other])
-        let long = field("long", fleet.source, hardDeadline: .seconds(60))
-        let first = fleet.spawner.task { try await node.value(of: long) }
-        try await fleet.source.waitForLoads(1)
-        let waiting = fleet.spawner.task { try await node.value(of: other) }
-        try await waitUntil("the other reader") { node.waiters(of: other.erased) == 1 }
+        let first = try await takePlace(of: node)
+        let waiting = try await wait(on: node, for: other)
         await fleet.spawner.advance(by: .seconds(4))
         let snapshot = try await fleet.store.readEntry("other", EntryRead(freshFor: .seconds(9)))
         #expect(snapshot.leaseFor == nil)
@@ -236,11 +245,8 @@ struct LoadLimitTests {
         let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
         let source = ControlledSource<String> { _ in .success(.value("other")) }
         let other = field("other", source)
-        let first = fleet.spawner.task { try await node.value(of: field("long", fleet.source)) }
-        try await fleet.source.waitForLoads(1)
-        let waiting = fleet.spawner.task { try await node.value(of: other) }
-        try await waitUntil("the other reader") { node.waiters(of: other.erased) == 1 }
-        await fleet.spawner.settle()
+        let first = try await takePlace(of: node)
+        let waiting = try await wait(on: node, for: other)
         #expect(try await elsewhere.value(of: other) == "other")
         fleet.source.end(1, value: "long")
         #expect(try await waiting.value == "other")
@@ -289,11 +295,8 @@ struct LoadLimitTests {
         let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
         let source = ControlledSource<String>()
         let other = field("other", source)
-        let first = fleet.spawner.task { try await node.value(of: field("long", fleet.source)) }
-        try await fleet.source.waitForLoads(1)
-        let here = fleet.spawner.task { try await node.refresh(other) }
-        try await waitUntil("the refresh") { node.waiters(of: other.erased) == 1 }
-        await fleet.spawner.settle()
+        let first = try await takePlace(of: node)
+        let here = try await wait(on: node, for: other, isForced: true)
         let there = fleet.spawner.task { try await elsewhere.refresh(other) }
         try await source.waitForLoads(1)
         fleet.source.end(1, value: "long")
@@ -302,7 +305,7 @@ struct LoadLimitTests {
         source.end(1, value: "forced")
         #expect(try await there.value.isStored)
         await fleet.spawner.advance(by: .seconds(1))
-        #expect(try await here.value.value == "forced")
+        #expect(try await here.value == "forced")
         #expect(source.loads == 1)
     }
 
@@ -316,18 +319,13 @@ struct LoadLimitTests {
         let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
         #expect(try await node.value(of: other) == "old")
         await fleet.spawner.advance(by: .seconds(10))
-        let long = field("long", fleet.source, hardDeadline: .seconds(60))
-        let first = fleet.spawner.task { try await node.value(of: long) }
-        try await fleet.source.waitForLoads(1)
+        let first = try await takePlace(of: node)
         store.inject(.fail(CacheError(.storeUnavailable, "away")))
-        let early = fleet.spawner.task { try await node.value(of: other) }
-        try await waitUntil("the early one") { node.waiters(of: other.erased) == 1 }
-        await fleet.spawner.settle()
+        let early = try await wait(on: node, for: other)
         store.recover()
         try await elsewhere.remove(other)
         await fleet.spawner.advance(by: .seconds(20))
-        let late = fleet.spawner.task { try await node.value(of: other) }
-        try await waitUntil("the late one") { node.waiters(of: other.erased) == 2 }
+        let late = try await wait(on: node, for: other, waiters: 2)
         fleet.source.end(1, value: "long")
         _ = try await first.value
         for reader in [early, late] {
@@ -340,11 +338,8 @@ struct LoadLimitTests {
         let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
         let source = ControlledSource<String>()
         let other = field("other", source)
-        let first = fleet.spawner.task { try await node.value(of: field("long", fleet.source)) }
-        try await fleet.source.waitForLoads(1)
-        let here = fleet.spawner.task { try await node.value(of: other) }
-        try await waitUntil("the reader") { node.waiters(of: other.erased) == 1 }
-        await fleet.spawner.settle()
+        let first = try await takePlace(of: node)
+        let here = try await wait(on: node, for: other)
         let there = fleet.spawner.task { try await elsewhere.value(of: other) }
         try await source.waitForLoads(1)
         fleet.source.end(1, value: "long")
@@ -434,9 +429,7 @@ struct LoadLimitTests {
         let endless = fleet.spawner.task { try await node.value(of: field("endless", fleet.source)) }
         try await fleet.source.waitForLoads(1)
         let other = ControlledSource<String> { _ in .success(.value("other")) }
-        let waiting = fleet.spawner.task { try await node.value(of: field("other", other)) }
-        try await waitUntil("the other reader") { node.waiters(of: field("other", other).erased) == 1 }
-        await fleet.spawner.settle()
+        let waiting = try await wait(on: node, for: field("other", other))
         #expect(other.loads == 0)
         await fleet.spawner.advance(by: .seconds(5))
         #expect((await errorOf { try await endless.value } as? CacheError)?.code == .sourceTimedOut)
