@@ -148,6 +148,18 @@ final class FlightDesk: Sendable {
         )
     }
 
+    /// The forced load of a flight is about to begin, under a lease of the generation or without one: what there is from
+    /// before is no longer fresh, whoever brought it while the flight waited.
+    func beginForced(_ id: FlightID, of field: AnyField, _ invalidation: Invalidation, under generation: Generation?) {
+        changing(then: run) { state, l1 in
+            let now = spawner.now()
+            if invalidation == .remove || l1.peek(field.key).map({ now < $0.freshUntil }) ?? false {
+                l1.invalidate(field.key, invalidation, unlessOf: generation)
+            }
+            return state.table.beginForced(id, under: generation, at: now)
+        }
+    }
+
     /// Whether somebody waits whom a value out of a cache will not do.
     func wantsMore(_ id: FlightID, than entry: Entry) -> Bool {
         let isFresh = spawner.now() < entry.freshUntil

@@ -74,7 +74,7 @@ extension FlightRunner {
             place = try await tools.place(for: field, flight: id)
             return nil
         }
-        tools.noteForcedLoad(of: field, in: id)
+        beginForced(invalidation, under: lease.generation)
         let basis = LoadBasis(snapshot, seenAt: askedAt)
         let landed = try await fetch(
             under: lease,
@@ -182,9 +182,14 @@ extension FlightRunner {
             place = try await tools.place(for: field, flight: id)
             return nil
         }
-        tools.noteForcedLoad(of: field, in: id)
+        beginForced(invalidation, under: nil)
         let outcome = try await fetch(under: nil, known: stale, in: free)
         checkOnceMore(after: outcome)
         return outcome
+    }
+
+    private func beginForced(_ invalidation: Invalidation, under generation: Generation?) {
+        desk.beginForced(id, of: field, invalidation, under: generation)
+        tools.noteForcedLoad(of: field, in: id)
     }
 }

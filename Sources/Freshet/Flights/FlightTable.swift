@@ -212,6 +212,20 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         return isOvertaken && isCurrent(id) ? overtake(id, of: key, at: now) : []
     }
 
+    /// A forced load begins: it overtakes those that have begun before, though its own flight may have been overtaken
+    /// while it waited.
+    ///
+    /// - Parameter generation: as ``begin(_:under:at:)`` takes it.
+    mutating func beginForced(_ id: FlightID, under generation: Generation?, at now: MonotonicInstant) -> [Start] {
+        guard let key = flights[id]?.key, let slot = slots[key] else { return [] }
+        var starts: [Start] = []
+        for other in slot.upToDate where other != id {
+            if let generation { _ = flights[other]?.news.tell(generation, isInvalidation: true) }
+            if flights[other]?.news.hasBegun ?? false { starts += overtake(other, of: key, at: now) }
+        }
+        return starts
+    }
+
     /// Another process has changed the key. A flight whose load began under another generation, or under none, is
     /// overtaken if that was an invalidation; one whose load has not begun yet will see the change.
     mutating func tell(

@@ -309,6 +309,37 @@ struct LoadLimitTests {
         #expect(source.loads == 1)
     }
 
+    @Test(
+        "C1: a forced load that was overtaken while it had no place overtakes in turn what has come since",
+        arguments: [true, false],
+        [Invalidation.expire, .remove]
+    )
+    func forcedLate(hasStore: Bool, invalidation: Invalidation) async throws {
+        let store = FaultyStore(fleet.store)
+        let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source)
+        let first = try await takePlace(of: node)
+        let forced = fleet.spawner.task { try await node.refresh(other, purge: invalidation == .remove) }
+        try await waitUntil("the refresh") { node.waiters(of: other.erased) == 1 }
+        await fleet.spawner.settle()
+        try await node.expire(other)
+        let there = fleet.spawner.task { try await elsewhere.value(of: other) }
+        try await source.waitForLoads(1)
+        source.end(1, value: "before")
+        _ = try await there.value
+        #expect(try await node.read(other).tier == .l2)
+        if !hasStore { store.inject(.fail(CacheError(.storeUnavailable, "away"))) }
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        try await source.waitForLoads(2)
+        #expect(node.cached(other.erased)?.status != .hit)
+        source.end(2, value: "forced")
+        #expect(try await forced.value.value == "forced")
+        #expect(node.cached(other.erased)?.status != .hit)
+        if hasStore { #expect(try await node.value(of: other) == "forced") }
+    }
+
     @Test("C1: who waits for a place while the store is away asks it again when there is one")
     func storeBackMeanwhile() async throws {
         let source = ControlledSource<String> { load in
