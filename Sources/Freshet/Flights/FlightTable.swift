@@ -218,6 +218,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// - Parameter generation: as ``begin(_:under:at:)`` takes it.
     mutating func beginForced(_ id: FlightID, under generation: Generation?, at now: MonotonicInstant) -> [Start] {
         guard let key = flights[id]?.key, let slot = slots[key] else { return [] }
+        flights[id]?.begunAt = now
         var starts: [Start] = []
         for other in slot.upToDate where other != id {
             if let generation { _ = flights[other]?.news.tell(generation, isInvalidation: true) }

@@ -340,6 +340,27 @@ struct LoadLimitTests {
         if hasStore { #expect(try await node.value(of: other) == "forced") }
     }
 
+    @Test("a forced load that had no place when it was asked for answers who comes shortly after it has begun")
+    func forcedShortlyAfter() async throws {
+        let node = try await node(limit: 1)
+        let source = ControlledSource<String>()
+        let other = field("other", source, hardDeadline: .seconds(30))
+        let first = try await takePlace(of: node)
+        let forced = try await wait(on: node, for: other, isForced: true)
+        await fleet.spawner.advance(by: .seconds(9))
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        try await source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(1))
+        let late = try await wait(on: node, for: other, isForced: true, waiters: 2)
+        await fleet.spawner.advance(by: .seconds(9))
+        source.end(1, value: "forced")
+        #expect(try await forced.value == "forced")
+        await fleet.spawner.settle()
+        try #require(source.loads == 1)
+        #expect(try await late.value == "forced")
+    }
+
     @Test("C1: who waits for a place while the store is away asks it again when there is one")
     func storeBackMeanwhile() async throws {
         let source = ControlledSource<String> { load in
