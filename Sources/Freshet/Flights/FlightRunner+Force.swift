@@ -128,7 +128,7 @@ extension FlightRunner {
             // What is fresh has been brought since, whoever has a lease by now.
             if let entry = last, entry.freshUntil > tools.spawner.now() {
                 tools.note(snapshot, of: field)
-                if believes(entry, &attempts) {
+                if believes(entry, in: snapshot.generation, &attempts) {
                     return .answered(FlightAnswer(entry: entry, origin: .cached(.l2), isCooldown: true))
                 }
             } else if snapshot.leaseFor != nil {

@@ -55,9 +55,9 @@ extension FlightRunner {
     }
 
     /// Puts into L1 what the store said, unless an invalidation or something newer came between.
-    private func hold(_ entry: Entry?) -> Bool {
+    private func hold(_ entry: Entry?, in generation: Generation?) -> Bool {
         var isLatest = true
-        let isKept = desk.keepAnswer(id, of: entry?.generation) { l1 in
+        let isKept = desk.keepAnswer(id, of: generation) { l1 in
             guard let entry, entry.staleUntil > tools.spawner.now() else { return l1.drop(field.key) }
             isLatest = l1.peek(field.key).map { !$0.replaces(entry) } ?? true
             guard isLatest else { return }
@@ -69,9 +69,11 @@ extension FlightRunner {
 
     /// Holds what the store said, and tells whether to answer with it. Where another process has changed the key since,
     /// it may be what was invalidated, and the store is to be asked again; not for ever.
-    func believes(_ entry: Entry?, _ attempts: inout Int) -> Bool {
+    ///
+    /// - Parameter generation: that the key had then.
+    func believes(_ entry: Entry?, in generation: Generation?, _ attempts: inout Int) -> Bool {
         attempts += 1
-        return hold(entry) || !desk.isCurrent(id) || attempts == 3
+        return hold(entry, in: generation) || !desk.isCurrent(id) || attempts == 3
     }
 
     /// The answer to those whom a value out of a cache will do.

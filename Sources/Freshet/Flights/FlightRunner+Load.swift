@@ -46,7 +46,7 @@ extension FlightRunner {
                     !desk.wantsMore(id, than: stored)
                 {
                     await giveUp(lease)
-                    guard believes(stored, &attempts) else { continue }
+                    guard believes(stored, in: snapshot.generation, &attempts) else { continue }
                     return .answered(cached(stored, in: .l2))
                 }
                 if hasWaited, !desk.isForced(id), let failure = failure(in: snapshot) {
@@ -68,7 +68,7 @@ extension FlightRunner {
                 )
             case .fresh(let snapshot), .notDue(let snapshot):
                 if let entry = decoded(snapshot, held: known, askedAt: askedAt)?.entry {
-                    guard believes(entry, &attempts) else { continue }
+                    guard believes(entry, in: snapshot.generation, &attempts) else { continue }
                     return .answered(cached(entry, in: .l2))
                 }
                 if let failure = tools.failure(of: field) { return .failed(failure, kept: nil) }

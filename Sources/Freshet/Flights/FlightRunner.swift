@@ -44,11 +44,11 @@ struct FlightRunner: Sendable {
                 guard let own = own(held, in: snapshot.generation, askedAt: askedAt) else {
                     return try await replaceBadBytes()
                 }
-                guard believes(own, &attempts) else { continue }
+                guard believes(own, in: snapshot.generation, &attempts) else { continue }
                 return .answered(cached(own, in: .l1))
             }
             let (entry, tier) = latest(stored, held, in: snapshot.generation, askedAt: askedAt)
-            guard believes(entry, &attempts) else { continue }
+            guard believes(entry, in: snapshot.generation, &attempts) else { continue }
             let basis = LoadBasis(snapshot, seenAt: askedAt)
             if tier == .l1, let entry, entry.basis?.isLeased == false, entry.freshUntil > tools.spawner.now() {
                 return try await store(again: entry, basis)

@@ -64,6 +64,21 @@ struct BackplaneTests {
         }
     }
 
+    @Test("the store is asked once for what has been removed since the question was put")
+    func removedMeanwhile() async throws {
+        let node = try await Node(Fleet())
+        node.store.inject(.delay(.milliseconds(10)), into: [.read])
+        let reader = node.fleet.spawner.task { try await node.cache.value(of: node.fleet.field) }
+        await node.fleet.spawner.settle()
+        try await node.hear(.remove)
+        await node.fleet.spawner.advance(by: .milliseconds(50))
+        try await node.fleet.source.waitForLoads(1)
+        #expect(node.store.calls(of: .read) == 1)
+        node.fleet.source.end(1, value: "v1")
+        #expect(try await reader.value == "v1")
+        node.run.cancel()
+    }
+
     @Test("a shutdown waits for no comparison of what is held with a store that is away")
     func shutdownWhileComparing() async throws {
         let node = try await Node(Fleet(source: .counting))
