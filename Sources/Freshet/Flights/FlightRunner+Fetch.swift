@@ -39,7 +39,6 @@ extension FlightRunner {
 
     /// A load that got no place has waited for long: what there is by now is what the store says.
     func notBegun(_ refusal: FlightTools.NoPlace) async throws -> FlightOutcome {
-        tools.note(.notBegun, of: field, since: refusal.since)
         let known = kept(tools.l1.entry(field.key))
         do {
             return try await storedInstead(of: refusal.error, beside: known) ?? .failed(refusal.error, kept: nil)

@@ -138,15 +138,13 @@ final class FlightTools: Sendable {
                 try await limiter.acquire(for: flight)
             }
         } catch let error as CacheError {
-            throw NoPlace(error: error, since: cameAt)
+            note(.notBegun, of: field, since: cameAt)
+            throw NoPlace(error: error)
         }
     }
 
     /// No place came free in time: the source was not asked, and nothing is known of it.
-    struct NoPlace: Error {
-        let error: CacheError
-        let since: MonotonicInstant
-    }
+    struct NoPlace: Error { let error: CacheError }
 
     func timedOut(_ field: AnyField) -> CacheError {
         CacheError(.sourceTimedOut, "no answer for '\(field.name)' within \(field.policy.hardDeadline)")

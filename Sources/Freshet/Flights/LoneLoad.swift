@@ -29,7 +29,6 @@ struct LoneLoad: Sendable {
                 )
             }
         } catch let refusal as FlightTools.NoPlace {
-            tools.note(.notBegun, of: field, since: refusal.since)
             throw refusal.error
         }
     }

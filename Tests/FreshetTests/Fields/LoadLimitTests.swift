@@ -174,6 +174,23 @@ struct LoadLimitTests {
         _ = try await endless.value
     }
 
+    @Test("a scheduled load that got no place says so")
+    func scheduled() async throws {
+        var policy = FieldPolicy(ttl: .seconds(9))
+        (policy.hardDeadline, policy.refreshEvery) = (.seconds(5), .every(.seconds(1)))
+        let other = Field<String>("other", policy: policy) { _ in .absent }
+        let node = try await node(limit: 1, fields: [other])
+        let first = try await takePlace(of: node)
+        let ends = NIOLockedValueBox<[FieldEvent.Kind]>([])
+        node.watch { _, event in if case .load = event.kind { ends.withLockedValue { $0.append(event.kind) } } }
+        node.schedule.start()
+        await fleet.spawner.advance(by: .seconds(5))
+        #expect(ends.withLockedValue { $0 } == [.load(.notBegun)])
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        await node.shutdown()
+    }
+
     @Test(
         "C1: who waited in vain for a place gets nothing that was removed elsewhere meanwhile",
         arguments: [true, false]
