@@ -7,8 +7,9 @@ struct LoneLoad: Sendable {
     let desk: FlightDesk
     let field: AnyField
 
+    /// - Returns: nil where loads are shared again by the time there is a place.
     /// - Throws: ``CacheError``, `CancellationError`.
-    func run() async throws -> FlightAnswer {
+    func run() async throws -> FlightAnswer? {
         if let failure = tools.failure(of: field) { throw failure }
         let outer = LoadLineage.current.loneKeys
         guard !outer.contains(ExactKey(field.key)) else { throw CacheError.circular(field) }
@@ -17,6 +18,7 @@ struct LoneLoad: Sendable {
             return try await desk.loadAlone {
                 let place = flight == nil && outer.isEmpty ? try await tools.place(for: field) : nil
                 if let failure = tools.failure(of: field) { throw failure }
+                guard tools.isUncacheable(field) else { return nil }
                 return try await load(
                     SourceLoad(
                         tools: tools,

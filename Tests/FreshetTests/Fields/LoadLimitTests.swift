@@ -123,6 +123,28 @@ struct LoadLimitTests {
         #expect(places.count == 9 && (1...9).allSatisfy { limiter.take(for: $0) == nil })
     }
 
+    @Test("C2: who waits for a place to load for himself shares a load if the field's values are kept by then")
+    func sharedAgain() async throws {
+        let node = try await node(limit: 1)
+        let source = ControlledSource<String>()
+        let other = field("other", source)
+        let first = fleet.spawner.task { try await node.value(of: other) }
+        try await source.waitForLoads(1)
+        source.end(1, .success(.value("v1", .init(isCacheable: false))))
+        _ = try await first.value
+        let readers = (0..<3).map { _ in fleet.spawner.task { try await node.value(of: other) } }
+        try await source.waitForLoads(2)
+        await fleet.spawner.settle()
+        source.end(2, value: "v2")
+        try await source.waitForLoads(3)
+        source.end(3, value: "v3")
+        await fleet.spawner.settle()
+        try #require(source.loads == 3)
+        var values: [String] = []
+        for reader in readers { values.append(try await reader.value) }
+        #expect(values.sorted() == ["v2", "v3", "v3"])
+    }
+
     @Test("loads are bounded in number, over all fields")
     func bounded() async throws {
         let node = try await node(limit: 2)
