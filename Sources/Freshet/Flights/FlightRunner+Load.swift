@@ -49,7 +49,7 @@ extension FlightRunner {
                     guard believes(stored, in: snapshot.generation, &attempts) else { continue }
                     return .answered(cached(stored, in: .l2))
                 }
-                if hasWaited, !desk.isForced(id), let failure = failure(in: snapshot) {
+                if hasWaited, let failure = failure(in: snapshot) {
                     await giveUp(lease)
                     return .failed(failure, kept: kept(stored))
                 }
