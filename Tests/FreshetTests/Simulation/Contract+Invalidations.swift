@@ -4,13 +4,20 @@ import Freshet
 extension Contract {
     func checkInvalidations(before answer: Answer) throws {
         for (number, invalidation) in calls.enumerated() {
-            guard let done = invalidation.end, number != answer.number, answer.load.begin < invalidation.begin,
+            guard let done = invalidation.end, number != answer.number, answer.load.begin < limit(of: invalidation),
                 let isHard = isHard(invalidation), mustBeKnown(invalidation, done, to: answer)
             else { continue }
             if isHard || answer.status != .stale {
                 throw breach(answer, "C1: it is from before call \(number)")
             }
         }
+    }
+
+    /// When a load must have begun that is not from before an invalidation; one that has loaded itself has its own load.
+    private func limit(of invalidation: History.Call) -> History.Moment {
+        guard case .value(let value, _, _, _) = invalidation.outcome else { return invalidation.begin }
+        let own = loads.filter { $0.result == .value(value) && invalidation.begin < $0.begin }
+        return own.map(\.begin).min() ?? invalidation.begin
     }
 
     /// Whether a call has invalidated what there was, and that for good; nil if it has not.
@@ -31,23 +38,22 @@ extension Contract {
             && history.isWell(call.node, for: Self.recovery, before: call.begin.time, to: answer.end.time)
     }
 
-    /// While a forced load is under way nothing is fresh that is older than who asked for it.
+    /// Once a forced load has begun nothing is fresh that is older.
     func checkForcedLoads(before answer: Answer) throws {
         guard answer.status == .hit else { return }
         for (number, forced) in loads.enumerated() where forced.isForced && forced.node == answer.call.node {
-            guard forced.begin < answer.call.begin, let askedAt = beginning(ofForceBehind: forced) else { continue }
-            if answer.load.begin < askedAt {
+            if answer.load.begin < forced.begin, forced.begin < answer.call.begin, isAskedFor(forced) {
                 throw breach(answer, "C1: it is from before load \(number), which was forced")
             }
         }
     }
 
-    /// Since when somebody has forced what a load brings, at the earliest.
-    private func beginning(ofForceBehind load: History.Load) -> History.Moment? {
-        calls.first { call in
+    /// Whether somebody has forced what a load brings.
+    private func isAskedFor(_ load: History.Load) -> Bool {
+        calls.contains { call in
             guard case .refresh = call.operation, call.node == load.node else { return false }
             return call.begin < load.begin && (call.end.map { $0 > load.begin } ?? true)
-        }?.begin
+        }
     }
 
     func checkForce(_ answer: Answer) throws {

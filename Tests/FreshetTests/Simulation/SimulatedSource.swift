@@ -24,8 +24,10 @@ final class SimulatedSource: Sendable {
         self.mood.withLockedValue { $0 = mood }
     }
 
-    func load(_ context: LoadContext, on node: Int) async throws -> LoadResult<Int> {
+    /// - Parameter other: what the load does besides.
+    func load(_ context: LoadContext, on node: Int, _ other: () async -> Void) async throws -> LoadResult<Int> {
         let load = history.beginLoad(on: node, isForced: context.isForced)
+        await other()
         let mood = mood.withLockedValue { $0 }
         try await wait(mood, load)
         switch mood {

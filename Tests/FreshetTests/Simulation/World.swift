@@ -14,6 +14,14 @@ struct World {
         let link: Link
         let channel: Channel
         let run: SpawnedTask
+        let places: Int
+
+        /// Whether so many loads may run as before the first.
+        var hasAllPlaces: Bool {
+            let limiter = fields.tools.limiter
+            let free = (0..<places).compactMap { _ in limiter.take(for: nil) }
+            return free.count == places && limiter.take(for: nil) == nil
+        }
     }
 
     static let key = "agents_list"
@@ -34,6 +42,9 @@ struct World {
     let isOrdered: Bool
     /// Whether there is one place for the loads of all fields, and another field that takes it.
     let isCrowded: Bool
+    /// Whether loads read other fields, which may read the first in turn.
+    let isNested: Bool
+    private let isHealed = NIOLockedValueBox(false)
     private let running = NIOLockedValueBox<[Node]>([])
 
     init(seed: UInt64) {
@@ -50,6 +61,7 @@ struct World {
         hasBackplane = chance.percent(80)
         isOrdered = chance.percent(70)
         isCrowded = chance.percent(30)
+        isNested = chance.percent(30)
     }
 
     private static func policy(_ chance: Chance) -> FieldPolicy {
@@ -82,9 +94,11 @@ struct World {
             if isCrowded { tasks.append(spawner.spawn { await crowd(until: end) }) }
             if !isCalm { tasks.append(spawner.spawn { await interfere(until: end) }) }
             for task in tasks { await task.wait() }
+            isHealed.withLockedValue { $0 = true }
             try? await spawner.sleep(for: .seconds(90))
             for node in nodes { await call(.read, on: node) }
             for node in nodes { node.run.cancel() }
+            for node in nodes { await node.run.wait() }
             isOver.withLockedValue { $0 = true }
         }
         let step = Duration.milliseconds(50)
@@ -95,10 +109,20 @@ struct World {
         try contract.check(isCalm: isCalm)
         if hasBackplane { try contract.checkForeignWrites() }
         try contract.checkEnd(isOver: isOver.withLockedValue { $0 }, nodes: nodes.map(\.number))
+        for node in nodes where !node.hasAllPlaces {
+            throw Contract.Breach(description: "C8: a place of node \(node.number) is lost, or one too many")
+        }
     }
 
     /// Whether every node reaches the store throughout, and no other program does.
     var isCalm: Bool { !hasTrouble && !hasOthers }
+
+    private func readInside(on number: Int, _ read: (Node) async throws -> Void) async {
+        guard isNested, !isHealed.withLockedValue({ $0 }), chance.percent(30),
+            let node = nodes.first(where: { $0.number == number })
+        else { return }
+        try? await read(node)
+    }
 
     // MARK: Nodes
 
@@ -111,9 +135,19 @@ struct World {
         let channel = Channel(on: spawner)
         let link = Link(to: server, beside: channel, on: spawner, isOrdered: isOrdered)
         let logger = Logger(label: "node") { _ in SwiftLogNoOpLogHandler() }
-        let field = Field<Int>("agents", key: Self.key, policy: policy) { try await source.load($0, on: number) }
+        let field = Field<Int>("agents", key: Self.key, policy: policy) { context in
+            try await source.load(context, on: number) {
+                await readInside(on: number) { node in
+                    let isForced = chance.percent(30)
+                    _ = try await node.fields.read(node.neighbour, forceRefresh: isForced)
+                }
+            }
+        }
         let neighbour = Field<Int>("neighbour", ttl: .milliseconds(1)) {
             try await spawner.sleep(for: chance.time(upTo: .milliseconds(800)))
+            await readInside(on: number) { node in
+                _ = try await node.fields.read(node.field, maxAge: chance.percent(20) ? .zero : nil)
+            }
             return 0
         }
         var configuration = FieldCache.Configuration()
@@ -138,7 +172,8 @@ struct World {
                 neighbour: neighbour,
                 link: link,
                 channel: channel,
-                run: run
+                run: run,
+                places: configuration.maxConcurrentLoads
             )
             running.withLockedValue { nodes in
                 nodes.removeAll { $0.number == old?.number }
