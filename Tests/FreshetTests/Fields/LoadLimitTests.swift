@@ -329,18 +329,25 @@ struct LoadLimitTests {
         clock.cancel()
     }
 
-    @Test("one forced load answers those that had no place when they came")
-    func forcedElsewhere() async throws {
+    @Test(
+        "one forced load answers those that had no place when they came, who keep none while they wait for it",
+        arguments: [0, 9]
+    )
+    func forcedElsewhere(seconds: Int) async throws {
         let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
         let source = ControlledSource<String>()
-        let other = field("other", source)
+        let other = field("other", source, hardDeadline: .seconds(30))
         let first = try await takePlace(of: node)
         let here = try await wait(on: node, for: other, isForced: true)
+        await fleet.spawner.advance(by: .milliseconds(1))
         let there = fleet.spawner.task { try await elsewhere.refresh(other) }
         try await source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(seconds))
         fleet.source.end(1, value: "long")
         _ = try await first.value
         await fleet.spawner.settle()
+        let third = field("third", ControlledSource { _ in .success(.value("third")) })
+        #expect(try await node.value(of: third) == "third")
         source.end(1, value: "forced")
         #expect(try await there.value.isStored)
         await fleet.spawner.advance(by: .seconds(1))
@@ -400,8 +407,11 @@ struct LoadLimitTests {
         #expect(try await late.value == "forced")
     }
 
-    @Test("C1: who waits for a place while the store is away asks it again when there is one")
-    func storeBackMeanwhile() async throws {
+    @Test(
+        "C1: who waits for a place while the store is away, or gives no lease, asks it again when there is one",
+        arguments: [StoreOperation.allCases, [.lease]]
+    )
+    func storeBackMeanwhile(failing: [StoreOperation]) async throws {
         let source = ControlledSource<String> { load in
             load == 1 ? .success(.value("old")) : .failure(CacheError(.sourceFailed, "down"))
         }
@@ -411,7 +421,7 @@ struct LoadLimitTests {
         #expect(try await node.value(of: other) == "old")
         await fleet.spawner.advance(by: .seconds(10))
         let first = try await takePlace(of: node)
-        store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        store.inject(.fail(CacheError(.storeUnavailable, "away")), into: failing)
         let early = try await wait(on: node, for: other)
         store.recover()
         try await elsewhere.remove(other)
