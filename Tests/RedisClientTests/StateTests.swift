@@ -47,6 +47,9 @@ import Testing
         var queue = ReplyQueue()
         queue.append(Waiter(token: 1, deadline: .distantFuture, completion: .probe))
         #expect(queue.isOverdue(at: .now()))
+        #expect(!queue.isOverdue(at: .now(), isRoutine: true))
+        queue.append(Waiter(token: 2, deadline: .now(), completion: .detached))
+        #expect(queue.isOverdue(at: .now(), isRoutine: true))
     }
 
     @Test func whatWasLostWithAConnectionIsInFlightNoMore() async throws {
@@ -134,6 +137,22 @@ import Testing
             )
             if isDue { liveness.probeAnswered() }
         }
+    }
+
+    /// One that was asked without need has as long as one that was not, unless somebody waits for more than his time.
+    @Test(arguments: [false, true]) func isAsPatientWhereItAskedByRoutine(isOverdue: Bool) {
+        var liveness = liveness()
+        for check in 1...4 {
+            liveness.received()
+            _ = liveness.check(at: start + .milliseconds(Int64(check) * 2500), hasOverdue: false)
+        }
+        let asked = start + .seconds(10)
+        #expect(liveness.isAskingByRoutine)
+        #expect(liveness.check(at: asked + .seconds(3), hasOverdue: isOverdue) == .alive)
+        #expect(liveness.isAskingByRoutine != isOverdue)
+        let end = asked + (isOverdue ? .seconds(4) : .milliseconds(7500))
+        #expect(liveness.check(at: end - .milliseconds(1), hasOverdue: isOverdue) == .alive)
+        #expect(liveness.check(at: end, hasOverdue: isOverdue) == .dead)
     }
 
     @Test func whatBlocksIsNotAsked() {

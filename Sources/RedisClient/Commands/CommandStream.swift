@@ -119,7 +119,8 @@ final class CommandStream: ConnectionReceiver {
         // A server that blocks answers no `PING` either; TCP's own probes tell whether it is there.
         if replies.isBlocked { liveness.rested(at: now) }
         if liveness.isAsking, probePath.advance(unsent: connection.unsentByteCount) { liveness.probeAdvanced(at: now) }
-        switch liveness.check(at: now, hasOverdue: replies.isOverdue(at: now)) {
+        let isOverdue = replies.isOverdue(at: now, isRoutine: liveness.isAskingByRoutine)
+        switch liveness.check(at: now, hasOverdue: isOverdue) {
         case .alive: break
         case .probe: probe()
         case .dead:

@@ -6,7 +6,7 @@ import RESP
 /// Asks with a `PING` when a reply is overdue, and when nothing has come for a while: early enough that a server which
 /// does not answer is given up within the interval, counted from the last it sent. One that sends anything at all is
 /// slow, and not given up; nor is one that still takes what was sent before the question. It is asked once an interval
-/// all the same: by the answer is seen whether replies come to those whom they belong to.
+/// all the same, as a matter of routine: by the answer is seen whether replies come to those whom they belong to.
 struct Liveness {
     enum Verdict {
         case alive, probe, dead
@@ -23,6 +23,8 @@ struct Liveness {
     private var silentSince: NIODeadline
     private var askedAt: NIODeadline?
     private var lastAsked: NIODeadline
+    /// Whether nothing was amiss when it asked.
+    private var isRoutine = false
     private(set) var nextCheck: NIODeadline
 
     /// - Parameter patience: goes before the interval where it is more than half of it.
@@ -44,6 +46,8 @@ struct Liveness {
     }
 
     var isAsking: Bool { askedAt != nil }
+    /// Whether the answer has as long as the server may be silent.
+    var isAskingByRoutine: Bool { isAsking && isRoutine }
 
     /// Its time begins when it has arrived.
     mutating func probeAdvanced(at now: NIODeadline) {
@@ -60,13 +64,16 @@ struct Liveness {
         if hasReceived { (silentSince, hasReceived) = (now, false) }
         let quietEnds = silentSince + quiet
         nextCheck = now + pause
+        // That is as if it were asked now.
+        if isAskingByRoutine, hasOverdue { (askedAt, isRoutine) = (now, false) }
         if let askedAt {
             let limit = max(askedAt, hasOverdue ? silentSince : quietEnds) + patience
             nextCheck = min(nextCheck, limit)
             return now < limit ? .alive : .dead
         }
-        if hasOverdue || now >= quietEnds || now >= lastAsked + interval {
-            (askedAt, lastAsked) = (now, now)
+        let isAmiss = hasOverdue || now >= quietEnds
+        if isAmiss || now >= lastAsked + interval {
+            (askedAt, lastAsked, isRoutine) = (now, now, !isAmiss)
             nextCheck = min(nextCheck, now + patience)
             return .probe
         }

@@ -18,10 +18,13 @@ struct ReplyQueue {
     var isBlocked: Bool { waiters.first?.mayBlock == true }
 
     /// Whether the time for the next reply is over. Those behind it do not count: the server cannot turn to them yet.
-    func isOverdue(at now: NIODeadline) -> Bool {
+    ///
+    /// - Parameter isRoutine: whether a probe is sent without need, so that it is no later than the reply behind it.
+    func isOverdue(at now: NIODeadline, isRoutine: Bool = false) -> Bool {
         guard let first = waiters.first else { return false }
-        if case .probe = first.completion { return true }
-        return first.deadline <= now
+        guard case .probe = first.completion else { return first.deadline <= now }
+        guard isRoutine else { return true }
+        return waiters.dropFirst().first.map { $0.deadline <= now } ?? false
     }
 
     mutating func append(_ waiter: Waiter) {
