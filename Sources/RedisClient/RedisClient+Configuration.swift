@@ -34,8 +34,8 @@ extension RedisClient {
         /// slot that is moving, and nothing tells of changed keys: for callers who check their copies now and then anyway.
         public var requiresClientSideCaching = true
 
-        /// Time for one attempt: name resolution, TCP, TLS and handshake together. A name that is found later serves the
-        /// next attempt.
+        /// Time for one attempt: name resolution, TCP, TLS and handshake together. What is found of a
+        /// name later serves the attempts of the next ten seconds.
         public var connectTimeout = Duration.seconds(5)
         /// Time a command has, from the call to the reply, waiting for a connection included.
         public var commandTimeout = Duration.milliseconds(500)

@@ -15,15 +15,18 @@ import Darwin
 /// NIO has the names of an event loop wait for each other, and each attempt to connect look anew. Where the first name
 /// server is away, systems take as long to turn to the next as an attempt may: then none would ever come to something.
 final class HostNames: Sendable {
-    private struct Name: Hashable {
-        let host: String
-        let port: Int
+    /// What those get who ask for one name at a time.
+    private struct Lookup {
+        var promises: [UInt64: EventLoopPromise<[SocketAddress]>] = [:]
+        /// Whether somebody's attempt was over first.
+        var isLate = false
     }
 
     private struct State {
-        var asking: [Name: [EventLoopPromise<[SocketAddress]>]] = [:]
-        /// What came so late that whoever asked may have gone.
-        var late: [Name: (addresses: [SocketAddress], end: NIODeadline)] = [:]
+        var lookups: [String: Lookup] = [:]
+        /// What came too late for an attempt, for those that follow.
+        var late: [String: (addresses: [SocketAddress], end: NIODeadline)] = [:]
+        var lastID: UInt64 = 0
     }
 
     static let system = HostNames()
@@ -36,49 +39,57 @@ final class HostNames: Sendable {
     }()
     private static let timeOfLate = TimeAmount.seconds(10)
 
-    private let patience: TimeAmount
-    private let lookUp: @Sendable (_ host: String, _ port: Int) throws -> [SocketAddress]
+    private let lookUp: @Sendable (_ host: String) throws -> [SocketAddress]
     private let state = NIOLockedValueBox(State())
 
-    /// - Parameter patience: what takes longer is kept for the next to ask.
-    init(
-        patience: TimeAmount = .seconds(1),
-        lookUp: @escaping @Sendable (_ host: String, _ port: Int) throws -> [SocketAddress] = HostNames.askSystem
-    ) {
-        (self.patience, self.lookUp) = (patience, lookUp)
+    /// - Parameter lookUp: finds addresses, whatever their port; may block.
+    init(lookUp: @escaping @Sendable (_ host: String) throws -> [SocketAddress] = HostNames.askSystem) {
+        self.lookUp = lookUp
     }
 
-    func addresses(of host: String, port: Int, on eventLoop: any EventLoop) -> EventLoopFuture<[SocketAddress]> {
-        let name = Name(host: host, port: port)
+    /// - Returns: the addresses, and who asks for them.
+    func addresses(of host: String, on eventLoop: any EventLoop) -> (EventLoopFuture<[SocketAddress]>, id: UInt64) {
         let promise = eventLoop.makePromise(of: [SocketAddress].self)
-        let (late, isFirst) = state.withLockedValue { state -> ([SocketAddress]?, Bool) in
-            if let late = state.late[name], .now() < late.end { return (late.addresses, false) }
-            state.asking[name, default: []].append(promise)
-            return (nil, state.asking[name]?.count == 1)
+        let (id, late, isFirst) = state.withLockedValue { state -> (UInt64, [SocketAddress]?, Bool) in
+            state.lastID += 1
+            if let late = state.late[host], .now() < late.end { return (state.lastID, late.addresses, false) }
+            let isFirst = state.lookups[host] == nil
+            state.lookups[host, default: Lookup()].promises[state.lastID] = promise
+            return (state.lastID, nil, isFirst)
         }
         if let late { promise.succeed(late) }
-        if isFirst { look(for: name) }
-        return promise.futureResult
+        if isFirst { look(for: host) }
+        return (promise.futureResult, id)
     }
 
-    private func look(for name: Name) {
-        let began = NIODeadline.now()
+    /// The attempt of whoever asked is over.
+    func giveUp(_ id: UInt64, of host: String) {
+        let promise = state.withLockedValue { state in
+            let promise = state.lookups[host]?.promises.removeValue(forKey: id)
+            if promise != nil { state.lookups[host]?.isLate = true }
+            return promise
+        }
+        promise?.fail(ChannelError.connectTimeout(.zero))
+    }
+
+    private func look(for host: String) {
         Self.threads.submit { _ in
-            let result = Result { try self.lookUp(name.host, name.port) }
+            let result = Result { try self.lookUp(host) }
             let promises = self.state.withLockedValue { state in
                 let now = NIODeadline.now()
-                state.late = state.late.filter { $0.key != name && now < $0.value.end }
-                if now - began >= self.patience, let found = try? result.get() {
-                    state.late[name] = (found, now + Self.timeOfLate)
+                state.late = state.late.filter { now < $0.value.end }
+                let lookup = state.lookups.removeValue(forKey: host)
+                if lookup?.isLate ?? false, let found = try? result.get() {
+                    state.late[host] = (found, now + Self.timeOfLate)
                 }
-                return state.asking.removeValue(forKey: name) ?? []
+                return lookup?.promises ?? [:]
             }
-            for promise in promises { promise.completeWith(result) }
+            for promise in promises.values { promise.completeWith(result) }
         }
     }
 
     @Sendable
-    private static func askSystem(_ host: String, _ port: Int) throws -> [SocketAddress] {
+    private static func askSystem(_ host: String) throws -> [SocketAddress] {
         var hints = addrinfo()
         #if canImport(Glibc)
         hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
@@ -86,7 +97,7 @@ final class HostNames: Sendable {
         hints.ai_socktype = SOCK_STREAM
         #endif
         var first: UnsafeMutablePointer<addrinfo>?
-        let code = getaddrinfo(host, String(port), &hints, &first)
+        let code = getaddrinfo(host, nil, &hints, &first)
         guard code == 0, let first else { throw UnknownHost(description: String(cString: gai_strerror(code))) }
         defer { freeaddrinfo(first) }
         return sequence(first: first) { $0.pointee.ai_next }.compactMap { entry in
@@ -107,19 +118,31 @@ struct UnknownHost: Error, CustomStringConvertible {
 
 /// The addresses of a host that has a name.
 struct NamedHost: Resolver, Sendable {
+    private let names: HostNames
+    private let host: String
+    private let id: UInt64
     private let addresses: EventLoopFuture<[SocketAddress]>
 
     /// - Returns: `nil` for a socket's path.
     init?(_ address: RedisClient.Configuration.Address, _ eventLoop: any EventLoop, _ names: HostNames) {
         guard case .hostname(let host, let port) = address else { return nil }
-        addresses = names.addresses(of: host, port: port, on: eventLoop)
+        (self.names, self.host) = (names, host)
+        let found: EventLoopFuture<[SocketAddress]>
+        (found, id) = names.addresses(of: host, on: eventLoop)
+        addresses = found.map { found in
+            found.map { address in
+                var address = address
+                address.port = port
+                return address
+            }
+        }
     }
 
     func initiateAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> { addresses(of: .inet) }
 
     func initiateAAAAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> { addresses(of: .inet6) }
 
-    func cancelQueries() {}
+    func cancelQueries() { names.giveUp(id, of: host) }
 
     private func addresses(of family: NIOBSDSocket.ProtocolFamily) -> EventLoopFuture<[SocketAddress]> {
         addresses.map { $0.filter { $0.protocol == family } }
