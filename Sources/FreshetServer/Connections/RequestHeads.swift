@@ -33,7 +33,7 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Something came. What made no part, and is of no body, is of a head.
     func channelReadComplete(context: ChannelHandlerContext) {
-        isHalfRead = !hasPart && !isReceiving
+        isHalfRead = !hasPart && !isReceiving && !offersProtocol
         hasPart = false
         context.fireChannelReadComplete()
     }
@@ -58,7 +58,7 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
         }
         isReceiving = true
         let host = Self.host(inTarget: head.uri)
-        offersProtocol = head.method == .CONNECT || head.headers.contains(name: "Upgrade")
+        offersProtocol = head.method == .CONNECT || Self.offersProtocol(head.headers)
         let isLast = isOld || !head.isKeepAlive || offersProtocol
         guard isLast || host != nil else { return context.fireChannelRead(data) }
         if let host {
@@ -91,6 +91,11 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
         let pipeline = context.pipeline.syncOperations
         guard let decoder = try? pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self) else { return }
         try? pipeline.addHandler(DroppedBytes(), position: .before(decoder))
+    }
+
+    private static func offersProtocol(_ headers: HTTPHeaders) -> Bool {
+        headers.contains(name: "Upgrade")
+            && headers[canonicalForm: "Connection"].contains { $0.lowercased() == "upgrade" }
     }
 
     /// - Returns: nil for a path, empty for what is neither a path nor a URL with a host.
