@@ -29,7 +29,9 @@ struct FreshetCommand: AsyncParsableCommand {
 }
 
 // What is opened takes the place of what was closed, and would get what is printed.
-for file in STDIN_FILENO...STDERR_FILENO where fcntl(file, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
+for file in STDIN_FILENO...STDERR_FILENO where fcntl(file, F_GETFD) < 0 {
+    _ = open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+}
 // Who reads the output may leave; that is an error of the write, and ends nothing.
 signal(SIGPIPE, SIG_IGN)
 if ["serve", "demo", "upstash"].contains(CommandLine.arguments.dropFirst().first) { GracefulServing.heedSignals() }

@@ -17,7 +17,7 @@ struct StoreOptions: ParsableArguments {
     )
     var store: String?
 
-    /// Opens the store, hands it over, and closes it.
+    /// Opens the store, hands it over, and closes it if nothing has failed.
     ///
     /// - Throws: ``ConfigurationError`` where no store is named, or one that lives in another process.
     func withStore(_ body: (any CacheStore) async throws -> Void) async throws {

@@ -8,7 +8,7 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
     struct Reply: Sendable {
         var status = 0
         var body = ByteBuffer()
-        /// How long nobody should ask again, where a refusal says so.
+        /// How long a refusal says to wait before what was refused is sent again.
         var retryAfter = TimeAmount.zero
     }
 
