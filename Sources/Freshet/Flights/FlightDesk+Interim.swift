@@ -57,6 +57,23 @@ extension FlightDesk {
         if let entry { state.runs[id]?.interim?.answer.entry = entry }
     }
 
+    /// What a flight's readers got is from before a forced load: they get it as the invalidation leaves it, if the store
+    /// still has it.
+    func invalidateInterim(
+        _ id: FlightID,
+        _ invalidation: Invalidation,
+        of generation: Generation?,
+        _ state: inout State
+    ) {
+        let entry = state.runs[id]?.interim?.answer.entry
+        if let entry = entry?.invalidated(invalidation, at: spawner.now(), of: generation) {
+            state.runs[id]?.interim?.answer.entry = entry
+        } else {
+            state.runs[id]?.interim = nil
+            if invalidation == .remove || entry != nil { state.runs[id]?.isRefuted = true }
+        }
+    }
+
     /// Whoever comes from now on is given nothing before the load has ended, until there is another answer.
     func forgetInterim(_ id: FlightID) {
         let old: InterimAnswer? = state.withLockedValue { state in

@@ -4,18 +4,24 @@ import NIOConcurrencyHelpers
 extension FlightDesk {
     /// Keeps what a flight has brought, unless an invalidation has overtaken it or the key has another generation.
     ///
+    /// - Parameter instant: when the store was asked, for what the flight has had since before its load.
     /// - Returns: whether it was kept.
     @discardableResult
-    func keep(_ id: FlightID, of generation: Generation?, _ change: (inout L1Change) -> Void) -> Bool {
+    func keep(
+        _ id: FlightID,
+        of generation: Generation?,
+        checkedAt instant: MonotonicInstant = .distantFuture,
+        _ change: (inout L1Change) -> Void
+    ) -> Bool {
         changing { state, l1 in
-            guard state.table.mayKeep(id, of: generation) else { return false }
+            guard state.table.mayKeep(id, of: generation, checkedAt: instant) else { return false }
             change(&l1)
             return true
         }
     }
 
-    /// Keeps what a flight's load has brought, as ``keep(_:of:_:)``, and where the store has not taken it nothing that
-    /// began before it in this process.
+    /// Keeps what a flight's load has brought, as ``keep(_:of:checkedAt:_:)``, and where the store has not taken it
+    /// nothing that began before it in this process.
     ///
     /// - Parameter change: told whether the store may hold something else by now.
     func keepLoaded(
@@ -41,8 +47,8 @@ extension FlightDesk {
         }
     }
 
-    /// Keeps what the store has answered, as ``keep(_:of:_:)``, unless another process has stored something since it was
-    /// asked: the answer may be what there was before.
+    /// Keeps what the store has answered, as ``keep(_:of:checkedAt:_:)``, unless another process has stored something
+    /// since it was asked, or a forced load has begun: the answer may be what there was before.
     func keepAnswer(_ id: FlightID, of generation: Generation?, _ change: (inout L1Change) -> Void) -> Bool {
         changing { state, l1 in
             guard !state.table.hasNews(id), state.table.mayKeep(id, of: generation) else { return false }
@@ -63,9 +69,9 @@ extension FlightDesk {
         }
     }
 
-    /// Whether what a flight brings may be kept, as ``keep(_:of:_:)`` has it.
-    func mayKeep(_ id: FlightID, of generation: Generation?) -> Bool {
-        state.withLockedValue { $0.table.mayKeep(id, of: generation) }
+    /// Whether what a flight brings may be kept, as ``keep(_:of:checkedAt:_:)`` has it.
+    func mayKeep(_ id: FlightID, of generation: Generation?, checkedAt instant: MonotonicInstant) -> Bool {
+        state.withLockedValue { $0.table.mayKeep(id, of: generation, checkedAt: instant) }
     }
 
     /// Whether no invalidation has overtaken the flight.

@@ -151,13 +151,18 @@ final class FlightDesk: Sendable {
     /// The forced load of a flight is about to begin, under a lease of the generation or without one: what there is from
     /// before is no longer fresh, whoever brought it while the flight waited.
     func beginForced(_ id: FlightID, of field: AnyField, _ invalidation: Invalidation, under generation: Generation?) {
-        changing(then: run) { state, l1 in
+        typealias Begun = (old: [InterimAnswer], starts: [FlightTable<Waiter>.Start])
+        let begun = changing(then: { run($0.starts) }) { state, l1 -> Begun in
             let now = spawner.now()
             if invalidation == .remove || l1.peek(field.key).map({ now < $0.freshUntil }) ?? false {
                 l1.invalidate(field.key, invalidation, unlessOf: generation)
             }
-            return state.table.beginForced(id, under: generation, at: now)
+            let (waiting, starts) = state.table.beginForced(id, at: now)
+            let old = waiting.compactMap { state.runs[$0]?.interim }
+            for other in waiting { invalidateInterim(other, invalidation, of: generation, &state) }
+            return (old, starts)
         }
+        withExtendedLifetime(begun.old) {}
     }
 
     /// Whether somebody waits whom a value out of a cache will not do.

@@ -13,12 +13,17 @@ struct FlightNews: Sendable {
     private var isFilled = false
     /// Whether somebody has changed what is stored, and the store has not been asked or given anything since.
     private(set) var isWritten = false
+    /// When a forced load of the key has begun beside this one.
+    private var forcedAt: MonotonicInstant?
 
     /// Whether anything was stored since the store was asked last.
     var isAny: Bool { isFilled || isWritten }
 
-    /// Whether something of the generation may be kept: it is the last that was told of, if any was.
-    func allows(_ generation: Generation?) -> Bool { told.last.map { $0 == generation } ?? true }
+    /// Whether something of the generation may be kept: it is the last that was told of, if any was, and was held against
+    /// the store after the last forced load had begun.
+    func allows(_ generation: Generation?, checkedAt instant: MonotonicInstant) -> Bool {
+        (told.last.map { $0 == generation } ?? true) && (forcedAt.map { $0 < instant } ?? true)
+    }
 
     /// The load begins.
     ///
@@ -43,6 +48,9 @@ struct FlightNews: Sendable {
 
     /// Somebody has changed what is stored.
     mutating func tellWritten() { isWritten = true }
+
+    /// A forced load begins before this one. Of no generation, since others may have followed its own, unheard of.
+    mutating func tellForced(at now: MonotonicInstant) { (isWritten, forcedAt) = (true, now) }
 
     /// The store is asked, or given what was loaded.
     mutating func forget() { (isFilled, isWritten) = (false, false) }

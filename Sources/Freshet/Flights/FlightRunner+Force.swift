@@ -165,7 +165,7 @@ extension FlightRunner {
     ) async throws -> FlightOutcome? {
         if tools.isCoolingDown(field) {
             if let held, held.freshUntil > tools.spawner.now(),
-                desk.keep(id, of: held.generation, { $0.hold(held, of: field.key) })
+                desk.keep(id, of: held.generation, checkedAt: held.checkedAt, { $0.hold(held, of: field.key) })
             {
                 return .answered(FlightAnswer(entry: held, origin: .cached(.l1), isCooldown: true))
             }

@@ -6,7 +6,8 @@ extension FlightRunner {
     /// What readers may have although the load failed; where the key has been invalidated since, what that has left.
     func kept(_ entry: Entry?) -> Entry? {
         guard let known = entry,
-            let entry = desk.mayKeep(id, of: known.generation) ? known : tools.l1.entry(field.key)
+            let entry = desk.mayKeep(id, of: known.generation, checkedAt: known.checkedAt)
+                ? known : tools.l1.entry(field.key)
         else { return nil }
         let freshness = entry.freshness(at: tools.spawner.now(), under: field.policy)
         return freshness.action(on: .loadFailed) == .answer ? entry : nil

@@ -24,7 +24,7 @@ extension FlightRunner {
         after invalidation: Invalidation
     ) -> SpawnedTask? {
         guard invalidation == .expire, let entry,
-            desk.keep(id, of: entry.generation, { $0.hold(entry, of: field.key) })
+            desk.keep(id, of: entry.generation, checkedAt: entry.checkedAt, { $0.hold(entry, of: field.key) })
         else { return nil }
         return answerMeanwhile(with: cached(entry, in: tier))
     }

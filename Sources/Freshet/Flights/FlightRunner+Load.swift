@@ -26,7 +26,8 @@ extension FlightRunner {
                 known = withoutStored(known, after: error)
                 if let fallback {
                     // Whoever came after an invalidation, of which another process has told, waits here too.
-                    let isCurrent = desk.mayKeep(id, of: fallback.basis?.generation)
+                    let basisGeneration = fallback.basis?.generation
+                    let isCurrent = desk.mayKeep(id, of: basisGeneration, checkedAt: fallback.checkedAt)
                     if isCurrent, !desk.wantsMore(id, than: fallback) { return .answered(cached(fallback, in: .l1)) }
                     if !isCurrent { (known, basis) = (nil, nil) }
                 }

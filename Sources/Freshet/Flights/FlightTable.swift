@@ -191,8 +191,14 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     }
 
     /// Whether what the flight brings may be kept: it is current, and of the last generation that was told of.
-    func mayKeep(_ id: FlightID, of generation: Generation?) -> Bool {
-        isCurrent(id) && (flights[id]?.news.allows(generation) ?? true)
+    ///
+    /// - Parameter instant: when the store was asked, for what the flight has had since before its load.
+    func mayKeep(
+        _ id: FlightID,
+        of generation: Generation?,
+        checkedAt instant: MonotonicInstant = .distantFuture
+    ) -> Bool {
+        isCurrent(id) && (flights[id]?.news.allows(generation, checkedAt: instant) ?? true)
     }
 
     /// Whether another process has told of something stored since the store was asked last.
@@ -215,16 +221,21 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// A forced load begins: it overtakes those that have begun before, though its own flight may have been overtaken
     /// while it waited.
     ///
-    /// - Parameter generation: as ``begin(_:under:at:)`` takes it.
-    mutating func beginForced(_ id: FlightID, under generation: Generation?, at now: MonotonicInstant) -> [Start] {
-        guard let key = flights[id]?.key, let slot = slots[key] else { return [] }
+    /// - Returns: those that have yet to begin, which must ask the store again, and flights that may run now.
+    mutating func beginForced(_ id: FlightID, at now: MonotonicInstant) -> (waiting: [FlightID], starts: [Start]) {
+        guard let key = flights[id]?.key, let slot = slots[key] else { return ([], []) }
         flights[id]?.begunAt = now
+        var waiting: [FlightID] = []
         var starts: [Start] = []
         for other in slot.upToDate where other != id {
-            if let generation { _ = flights[other]?.news.tell(generation, isInvalidation: true) }
-            if flights[other]?.news.hasBegun ?? false { starts += overtake(other, of: key, at: now) }
+            if flights[other]?.news.hasBegun ?? false {
+                starts += overtake(other, of: key, at: now)
+            } else {
+                flights[other]?.news.tellForced(at: now)
+                waiting.append(other)
+            }
         }
-        return starts
+        return (waiting, starts)
     }
 
     /// Another process has changed the key. A flight whose load began under another generation, or under none, is

@@ -386,6 +386,78 @@ struct LoadLimitTests {
         if hasStore { #expect(try await node.value(of: other) == "forced") }
     }
 
+    @Test(
+        "C1: nor is anything older fresh for those who wait in a flight whose load has yet to begin",
+        arguments: [StoreOperation.allCases, [.lease, .fill, .invalidate]],
+        [Invalidation.expire, .remove]
+    )
+    func forcedBesideWaiting(failing: [StoreOperation], invalidation: Invalidation) async throws {
+        let store = FaultyStore(fleet.store)
+        let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source, hardDeadline: .seconds(30))
+        let first = try await takePlace(of: node)
+        let forced = fleet.spawner.task { try await node.refresh(other, purge: invalidation == .remove) }
+        try await waitUntil("the refresh") { node.waiters(of: other.erased) == 1 }
+        await fleet.spawner.settle()
+        try await node.expire(other)
+        let there = fleet.spawner.task { try await elsewhere.value(of: other) }
+        try await source.waitForLoads(1)
+        source.end(1, value: "before")
+        _ = try await there.value
+        // It wants nothing that old.
+        await fleet.spawner.advance(by: .milliseconds(1))
+        let younger = fleet.spawner.task { try await node.read(other, maxAge: .zero) }
+        try await waitUntil("who wants more") { node.waiters(of: other.erased) == 2 }
+        await fleet.spawner.settle()
+        #expect(try await node.value(of: other) == "before")
+        store.inject(.fail(CacheError(.storeUnavailable, "away")), into: failing)
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        try await source.waitForLoads(2)
+        await fleet.spawner.advance(by: .milliseconds(1))
+        let late = fleet.spawner.task { try await node.read(other) }
+        await fleet.spawner.settle()
+        #expect(node.waiters(of: other.erased) == 3)
+        source.end(2, value: "forced")
+        #expect(try await forced.value.value == "forced")
+        try await source.waitForLoads(3)
+        source.end(3, .failure(SourceIsDown()))
+        await #expect(throws: CacheError.self) { try await younger.value }
+        switch await late.result {
+        case .success(let read): #expect(read.status == .stale && invalidation == .expire)
+        case .failure(let error): #expect((error as? CacheError)?.code == .sourceFailed)
+        }
+    }
+
+    @Test("C1: nor what the store had said before")
+    func forcedBesideAsking() async throws {
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source, hardDeadline: .seconds(30))
+        let first = try await takePlace(of: node)
+        let forced = try await wait(on: node, for: other, isForced: true)
+        try await node.expire(other)
+        let there = fleet.spawner.task { try await elsewhere.value(of: other) }
+        try await source.waitForLoads(1)
+        source.end(1, value: "before")
+        _ = try await there.value
+        store.inject(.delayAfterwards(.milliseconds(100)), into: [.read])
+        let reader = try await wait(on: node, for: other, waiters: 2)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.lease, .fill, .invalidate])
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        try await source.waitForLoads(2)
+        await fleet.spawner.advance(by: .milliseconds(200))
+        #expect(node.cached(other.erased)?.status != .hit)
+        source.end(2, value: "forced")
+        #expect(try await forced.value == "forced")
+        try await source.waitForLoads(3)
+        source.end(3, value: "after")
+        #expect(try await reader.value == "after")
+    }
+
     @Test("a forced load that had no place when it was asked for answers who comes shortly after it has begun")
     func forcedShortlyAfter() async throws {
         let node = try await node(limit: 1)

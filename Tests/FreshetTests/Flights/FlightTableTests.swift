@@ -69,6 +69,52 @@ struct FlightTableTests {
         #expect(table.isCurrent(2))
     }
 
+    @Test("C1: a forced load that was overtaken before it began overtakes those that have begun, and no others")
+    mutating func overtakenForce() {
+        #expect(join(force()) == .opened(1, .force(.expire)))
+        _ = table.invalidate("k", at: at(0))
+        let aside = table.openAside("k", at: at(0))
+        #expect(join() == .opened(3, .read))
+        #expect(table.beginForced(1, at: at(1)).waiting == [3, aside])
+        #expect(table.isCurrent(3) && table.isCurrent(aside))
+        for id in [FlightID(3), aside] { _ = table.begin(id, under: Generation("g"), at: at(1)) }
+        let (waiting, starts) = table.beginForced(1, at: at(2))
+        #expect(waiting.isEmpty && starts.isEmpty)
+        #expect(!table.isCurrent(3) && !table.isCurrent(aside))
+        #expect(join() == .queued(4), "two run")
+        #expect(table.land(1, at: at(3)).starts == [.init(id: 4, purpose: .read)])
+    }
+
+    @Test("what is queued behind a flight that a forced load overtakes starts when one of the two has landed")
+    mutating func queuedBehindOvertaken() {
+        #expect(join(force()) == .opened(1, .force(.expire)))
+        _ = table.invalidate("k", at: at(0))
+        #expect(join(force(), at: 1) == .opened(2, .force(.expire)))
+        _ = table.begin(2, under: Generation("g"), at: at(1))
+        #expect(join(force(since: 2), at: 3) == .queued(3))
+        #expect(table.beginForced(1, at: at(4)).starts.isEmpty)
+        #expect(!table.isCurrent(2))
+        #expect(table.land(2, at: at(5)).starts == [.init(id: 3, purpose: .force(.expire))])
+    }
+
+    @Test("C1: a flight keeps nothing that it asked the store for before a forced load began")
+    mutating func askedBeforeForce() {
+        let generation = Generation("g")
+        #expect(join(force()) == .opened(1, .force(.expire)))
+        _ = table.invalidate("k", at: at(0))
+        #expect(join() == .opened(2, .read))
+        _ = table.tell("k", generation, isInvalidation: true, at: at(1))
+        table.forgetNews(2)
+        _ = table.beginForced(1, at: at(2))
+        #expect(table.hasNews(2) && table.isCurrent(2))
+        #expect(!table.mayKeep(2, of: generation, checkedAt: at(1)))
+        table.forgetNews(2)
+        #expect(!table.mayKeep(2, of: generation, checkedAt: at(1)))
+        #expect(table.mayKeep(2, of: generation, checkedAt: at(3)))
+        _ = table.begin(2, under: generation, at: at(3))
+        #expect(table.isCurrent(2) && table.mayKeep(2, of: generation))
+    }
+
     @Test("no more than two flights of a key run; the third waits and is joined")
     mutating func bounded() {
         #expect(join() == .opened(1, .read))

@@ -97,6 +97,12 @@ final class Entry: Sendable {
         with(generation: generation ?? self.generation, freshUntil: min(freshUntil, now), checkedAt: .distantPast)
     }
 
+    /// What an invalidation leaves of it, as ``expired(at:of:)``.
+    func invalidated(_ invalidation: Invalidation, at now: MonotonicInstant, of generation: Generation?) -> Entry? {
+        let action = freshness(at: now).action(on: invalidation == .expire ? .expired : .removed)
+        return action == .makeStale ? expired(at: now, of: generation) : nil
+    }
+
     /// The same, to be checked with the store before it is served.
     var suspected: Entry { with(freshUntil: freshUntil, checkedAt: .distantPast) }
 

@@ -38,10 +38,10 @@ struct L1Change: ~Copyable {
     /// - Parameter generation: that the invalidation has brought; what is of it already is spared.
     mutating func invalidate(_ key: String, _ invalidation: Invalidation, unlessOf generation: Generation? = nil) {
         guard let entry = peek(key), generation == nil || entry.generation != generation else { return }
-        let now = l1.spawner.now()
-        switch entry.freshness(at: now).action(on: invalidation == .expire ? .expired : .removed) {
-        case .makeStale: hold(entry.expired(at: now, of: generation), of: key)
-        default: drop(key)
+        if let entry = entry.invalidated(invalidation, at: l1.spawner.now(), of: generation) {
+            hold(entry, of: key)
+        } else {
+            drop(key)
         }
     }
 
