@@ -13,9 +13,10 @@ extension Contract {
         }
     }
 
-    /// When a load must have begun that is not from before an invalidation; one that has loaded itself has its own load.
+    /// When a load must have begun that is not from before an invalidation; one that has loaded itself, and has not been
+    /// overtaken, has its own load.
     private func limit(of invalidation: History.Call) -> History.Moment {
-        guard case .value(let value, _, _, _) = invalidation.outcome else { return invalidation.begin }
+        guard case .value(let value, _, _, isStored: true) = invalidation.outcome else { return invalidation.begin }
         let own = loads.filter { $0.result == .value(value) && invalidation.begin < $0.begin }
         return own.map(\.begin).min() ?? invalidation.begin
     }
@@ -38,22 +39,29 @@ extension Contract {
             && history.isWell(call.node, for: Self.recovery, before: call.begin.time, to: answer.end.time)
     }
 
-    /// Once a forced load has begun nothing is fresh that is older.
+    /// Once a forced load has begun nothing is fresh that is older than who asked for it.
     func checkForcedLoads(before answer: Answer) throws {
         guard answer.status == .hit else { return }
         for (number, forced) in loads.enumerated() where forced.isForced && forced.node == answer.call.node {
-            if answer.load.begin < forced.begin, forced.begin < answer.call.begin, isAskedFor(forced) {
+            guard forced.begin < answer.call.begin, let limit = limit(of: forced) else { continue }
+            if answer.load.begin < limit {
                 throw breach(answer, "C1: it is from before load \(number), which was forced")
             }
         }
     }
 
-    /// Whether somebody has forced what a load brings.
-    private func isAskedFor(_ load: History.Load) -> Bool {
-        calls.contains { call in
-            guard case .refresh = call.operation, call.node == load.node else { return false }
-            return call.begin < load.begin && (call.end.map { $0 > load.begin } ?? true)
+    /// When a load must have begun that is not from before a forced one: later than that, if it was stored. What is
+    /// written between lease and load has overtaken it. Nil where nobody has forced it.
+    private func limit(of forced: History.Load) -> History.Moment? {
+        let refreshes = calls.filter { call in
+            guard case .refresh = call.operation, call.node == forced.node else { return false }
+            return call.begin < forced.begin && (call.end.map { $0 > forced.begin } ?? true)
         }
+        let isStored = refreshes.contains { call in
+            guard case .value(let value, _, _, isStored: true) = call.outcome else { return false }
+            return forced.result == .value(value)
+        }
+        return isStored ? forced.begin : refreshes.first?.begin
     }
 
     func checkForce(_ answer: Answer) throws {
