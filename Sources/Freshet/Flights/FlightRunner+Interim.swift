@@ -41,7 +41,7 @@ extension FlightRunner {
             let stored = decoded(snapshot, held: held, askedAt: askedAt)
             let (entry, tier) = stored.map { latest($0, held, in: snapshot.generation, askedAt: askedAt) } ?? (nil, .l2)
             if entry == nil { desk.change { $0.drop(field.key, unlessSince: askedAt) } }
-            desk.checkedInterim(id, held, entry.map { cached($0, in: tier) }, of: entry?.generation)
+            desk.checkedInterim(id, held, entry.map { cached($0, in: tier) }, of: snapshot.generation)
         } catch {
             if !(error is CancellationError) { tools.noteStoreError(error, .read) }
             let kept = withoutStored(held, after: error)?.unverified(at: tools.spawner.now())

@@ -458,6 +458,41 @@ struct LoadLimitTests {
         #expect(try await reader.value == "after")
     }
 
+    @Test("a value that the store confirms is served while its successor waits for a place, though it was not given it")
+    func confirmed() async throws {
+        let store = FaultyStore(fleet.store)
+        let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source, hardDeadline: .seconds(30))
+        try await elsewhere.expire(other)
+        let snapshot = try await fleet.store.readEntry("other", EntryRead(freshFor: .seconds(9)))
+        let generation = try #require(snapshot.generation)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.lease])
+        let loading = fleet.spawner.task { try await node.value(of: other) }
+        try await source.waitForLoads(1)
+        source.end(1, value: "unstored")
+        _ = try await loading.value
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(3))
+        let first = try await takePlace(of: node)
+        let younger = fleet.spawner.task { try await node.read(other, maxAge: .zero) }
+        try await waitUntil("who wants more") { node.waiters(of: other.erased) == 1 }
+        await fleet.spawner.settle()
+        // It hears late of what the store had said before the load.
+        node.desk.tell("other", generation, isInvalidation: true) {
+            $0.invalidate("other", .expire, unlessOf: generation)
+        }
+        let late = fleet.spawner.task { try await node.value(of: other) }
+        await fleet.spawner.settle()
+        #expect(node.waiters(of: other.erased) == 1)
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        try await source.waitForLoads(2)
+        source.end(2, value: "younger")
+        #expect(try await late.value == "unstored")
+        #expect(try await younger.value.value == "younger")
+    }
+
     @Test("a forced load that had no place when it was asked for answers who comes shortly after it has begun")
     func forcedShortlyAfter() async throws {
         let node = try await node(limit: 1)
