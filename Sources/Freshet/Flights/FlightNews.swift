@@ -17,7 +17,7 @@ struct FlightNews: Sendable {
     private var forcedAt: MonotonicInstant?
 
     /// Whether anything was stored since the store was asked last.
-    var isAny: Bool { isFilled || isWritten }
+    var hasAny: Bool { isFilled || isWritten }
 
     /// Whether something of the generation may be kept: it is the last that was told of, if any was, and was held against
     /// the store after the last forced load had begun.

@@ -9,7 +9,8 @@ typealias SeatID = UInt64
 /// Per key one flight is *current*: readers join it. An invalidation *overtakes* it: it runs on for those who joined
 /// before, and whoever comes later opens a new flight. No more than two flights of a key run at once, but for such as
 /// have been abandoned and wait for the store's last word; a third waits in the *queue* until one has landed, and is
-/// joined there. A forced refresh overtakes an ordinary flight, but queues behind a forced one.
+/// joined there. A forced refresh overtakes an ordinary flight, but queues behind a forced one. A forced flight that was
+/// overtaken before its load began overtakes in turn, when that begins, those whose loads have begun before.
 struct FlightTable<Waiter: Sendable>: Sendable {
     struct Seat: Sendable {
         var want: FlightWant
@@ -57,7 +58,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         /// That one, and such as have been overtaken and may still have their leases.
         var asides: Set<FlightID> = []
 
-        /// Those that no invalidation has overtaken.
+        /// Those under way that no invalidation has overtaken.
         var upToDate: [FlightID] { [current, aside].compactMap(\.self) }
 
         mutating func overtakeAll() { (current, aside) = (nil, nil) }
@@ -202,7 +203,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     }
 
     /// Whether another process has told of something stored since the store was asked last.
-    func hasNews(_ id: FlightID) -> Bool { flights[id]?.news.isAny ?? false }
+    func hasNews(_ id: FlightID) -> Bool { flights[id]?.news.hasAny ?? false }
 
     /// Whether somebody has changed what is stored since the store was asked last, or given what was loaded.
     func isWritten(_ id: FlightID) -> Bool { flights[id]?.news.isWritten ?? false }

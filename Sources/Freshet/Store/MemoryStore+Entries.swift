@@ -1,12 +1,14 @@
 extension MemoryStore {
     public func readEntry(_ key: String, _ request: EntryRead) async throws -> EntrySnapshot {
         try CompanionKey.validate(key)
-        let (now, time) = (spawner.now(), spawner.wallTime())
+        let now = spawner.now()
         let record = record(key, at: now)
-        if try record.isSettled(at: now) { return record.snapshot(at: now, time, held: request.known) }
+        if try record.isSettled(at: now) {
+            return record.snapshot(at: now, spawner.wallTime(), held: request.known)
+        }
         return try update(key) { record, now in
             try record.settle(at: now, freshFor: request.freshFor, staleFor: request.staleFor, nonce: nonce())
-            return record.snapshot(at: now, time, held: request.known)
+            return record.snapshot(at: now, spawner.wallTime(), held: request.known)
         }
     }
 

@@ -20,7 +20,7 @@ struct World {
         var hasAllPlaces: Bool {
             let limiter = fields.tools.limiter
             let free = (0..<places).compactMap { _ in limiter.take(for: nil) }
-            return free.count == places && limiter.take(for: nil) == nil
+            return withExtendedLifetime(free) { free.count == places && limiter.take(for: nil) == nil }
         }
     }
 
