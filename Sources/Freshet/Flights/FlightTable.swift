@@ -301,6 +301,9 @@ extension FlightTable {
     private typealias Found = (id: FlightID, isCooldown: Bool)
 
     /// The flight that will do, if there is one.
+    ///
+    /// A forced one that waits for its place answers for as long after it was opened as one that loads does after its load
+    /// began: its lease may have been another's, whose load began before somebody came who forces one.
     private func find(_ key: String, _ want: FlightWant) -> Found? {
         guard let slot = slots[key] else { return nil }
         guard case .force(_, let since) = want else { return (slot.current ?? slot.queued).map { ($0, false) } }
