@@ -97,10 +97,9 @@ extension FieldCache {
     private func readOn(_ field: AnyField, maxAge: Duration?) async throws -> FieldReading {
         try admit(field)
         if let answer = try fromL1(field, maxAge: maxAge) { return try answer.reading(for: field, tools) }
-        if tools.isUncacheable(field),
+        if tools.isUncacheable(field) {
             let answer = try await LoneLoad(tools: tools, desk: desk, field: field).run()
-        {
-            return try answer.reading(for: field, tools)
+            if let answer = try answer ?? fromL1(field, maxAge: maxAge) { return try answer.reading(for: field, tools) }
         }
         let limit = maxAge.map { tools.spawner.now() + (.zero - max(.zero, $0)) }
         let want: FlightWant = limit.map { .younger($0) } ?? .read
