@@ -1,11 +1,9 @@
 import Freshet
 import NIOConcurrencyHelpers
 
-/// Paces the requests to one base, or to all, for everybody who asks.
+/// Paces the requests to one base, for everybody who asks it.
 final class BaseLimiter: Sendable {
     private let name: String
-    /// Whose turns come first.
-    private let all: BaseLimiter?
     private let spawner: any Spawner
     private let state: NIOLockedValueBox<State>
 
@@ -26,9 +24,8 @@ final class BaseLimiter: Sendable {
         case quota
     }
 
-    init(base: String = "", interval: Duration, behind all: BaseLimiter? = nil, spawner: any Spawner) {
+    init(base: String, interval: Duration, spawner: any Spawner) {
         name = base
-        self.all = all
         self.spawner = spawner
         state = NIOLockedValueBox(State(limiter: LimiterState(interval: interval)))
     }
@@ -41,10 +38,6 @@ final class BaseLimiter: Sendable {
     /// - Throws: `CacheError` while the base is closed, with `overloaded` after a rate limit and `sourceFailed` after a
     ///   spent quota; `CancellationError`.
     func acquire() async throws {
-        if let all {
-            try refuseWhileClosed()
-            try await all.acquire()
-        }
         try Task.checkCancellation()
         let id = state.withLockedValue { state in
             state.lastID += 1
@@ -68,12 +61,6 @@ final class BaseLimiter: Sendable {
             return ids.compactMap { state.waiters.removeValue(forKey: $0) }
         }
         for waiter in waiters { waiter.resume(throwing: error(reason, for: time)) }
-    }
-
-    private func refuseWhileClosed() throws {
-        let now = spawner.now()
-        let (end, reason) = state.withLockedValue { ($0.limiter.closedUntil, $0.closure) }
-        if now < end { throw error(reason, for: end - now) }
     }
 
     private func enter(_ id: LimiterState.ID, _ continuation: UnsafeContinuation<Void, any Error>) {

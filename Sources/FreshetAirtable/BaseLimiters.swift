@@ -1,10 +1,10 @@
 public import Freshet
 import NIOConcurrencyHelpers
 
-/// The limiters of all bases that a process reads, one a base and endpoint, and one for all of them together.
+/// The limiters of all bases that a process reads, one a base and endpoint.
 ///
 /// Airtable counts the requests to a base over all tokens and integrations together, so everything in a process
-/// that reads a base should share the limiter. It counts a user's over all bases, too. Other processes are not seen.
+/// that reads a base should share the limiter. Other processes are not seen.
 public final class BaseLimiters: Sendable {
     /// Those that clients take unless they are given others.
     public static let shared = BaseLimiters()
@@ -17,14 +17,12 @@ public final class BaseLimiters: Sendable {
 
     private struct Key: Hashable {
         var endpoint: String
-        /// None stands for all.
-        var base: String?
+        var base: String
     }
 
     /// - Parameters:
     ///   - interval: between two requests to a base. Airtable allows 200 ms; by default a little more, since exactly
-    ///     that is borderline where the network makes requests catch up with each other. A tenth of it is between two
-    ///     requests to whatever bases, as Airtable has it, too.
+    ///     that is borderline where the network makes requests catch up with each other.
     ///   - closure: how long nobody asks a base after it answered 429.
     ///   - quotaClosure: how long nobody asks a base whose calls of the month are spent. Asking changes nothing until
     ///   the next month, or until somebody upgrades the plan.
@@ -43,11 +41,10 @@ public final class BaseLimiters: Sendable {
 
     func limiter(endpoint: String, base: String) -> BaseLimiter {
         limiters.withLockedValue { limiters in
-            if let limiter = limiters[Key(endpoint: endpoint, base: base)] { return limiter }
-            let all = limiters[Key(endpoint: endpoint)] ?? BaseLimiter(interval: interval / 10, spawner: spawner)
-            let limiter = BaseLimiter(base: base, interval: interval, behind: all, spawner: spawner)
-            limiters[Key(endpoint: endpoint)] = all
-            limiters[Key(endpoint: endpoint, base: base)] = limiter
+            let key = Key(endpoint: endpoint, base: base)
+            if let limiter = limiters[key] { return limiter }
+            let limiter = BaseLimiter(base: base, interval: interval, spawner: spawner)
+            limiters[key] = limiter
             return limiter
         }
     }
