@@ -24,7 +24,11 @@ extension FlightRunner {
                         isToldLater: refusal == nil,
                         in: &place
                     )
-                else { continue }
+                else {
+                    // What has come since may have gone again.
+                    held = tools.l1.entry(field.key)
+                    continue
+                }
                 guard let refusal, case .answered(var answer) = outcome else { return outcome }
                 answer.refusal = refusal
                 return .answered(answer)

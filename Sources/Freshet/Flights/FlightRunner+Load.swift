@@ -26,10 +26,10 @@ extension FlightRunner {
                 known = withoutStored(known, after: error)
                 if let fallback {
                     // Whoever came after an invalidation, of which another process has told, waits here too.
-                    let basisGeneration = fallback.basis?.generation
-                    let isCurrent = desk.mayKeep(id, of: basisGeneration, checkedAt: fallback.checkedAt)
+                    let generation = fallback.basis?.generation
+                    let isCurrent = desk.mayKeep(id, of: generation, checkedAt: fallback.checkedAt)
                     if isCurrent, !desk.wantsMore(id, than: fallback) { return .answered(cached(fallback, in: .l1)) }
-                    if !isCurrent { (known, basis) = (nil, nil) }
+                    if !isCurrent { (known, basis) = (tools.l1.entry(field.key), nil) }
                 }
                 if let free = place ?? tools.limiter.take(for: id) {
                     return try await fetch(under: nil, known: known, basis: basis, in: free)
