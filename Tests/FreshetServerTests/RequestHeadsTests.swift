@@ -100,6 +100,7 @@ struct RequestHeadsTests {
             ("POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 1\r\n\r\nx", true),
             ("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", true), ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", false),
             ("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: a\r\nProxy-Connection: x, Upgrade\r\nUpgrade: h2c\r\n\r\n", true),
         ]
     )
     func otherProtocols(request: String, isLast: Bool) throws {

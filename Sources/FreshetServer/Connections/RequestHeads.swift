@@ -94,8 +94,11 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private static func offersProtocol(_ headers: HTTPHeaders) -> Bool {
+        // The parser takes the second for the first.
         headers.contains(name: "Upgrade")
-            && headers[canonicalForm: "Connection"].contains { $0.lowercased() == "upgrade" }
+            && ["Connection", "Proxy-Connection"].contains { name in
+                headers[canonicalForm: name].contains { $0.lowercased() == "upgrade" }
+            }
     }
 
     /// - Returns: nil for a path, empty for what is neither a path nor a URL with a host.
