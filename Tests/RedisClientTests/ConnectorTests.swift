@@ -52,6 +52,15 @@ import Testing
         ] { #expect(NumericHost(address, eventLoop) == nil) }
     }
 
+    @Test(arguments: [65_536, -1]) func aPortThatIsNoneIsRefused(port: Int) async throws {
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        let names = HostNames { _ in [try SocketAddress(ipAddress: "127.0.0.1", port: 0)] }
+        let host = try #require(NamedHost(.hostname("redis.test", port: port), eventLoop, names))
+        await #expect(throws: UnknownHost.self) {
+            try await host.initiateAQuery(host: "redis.test", port: port).get()
+        }
+    }
+
     /// Name servers may be away.
     @Test func anAddressIsNotLookedUp() async throws {
         let server = try await ScriptedServer.start { _ in "+OK\r\n" }

@@ -129,8 +129,9 @@ struct NamedHost: Resolver, Sendable {
         (self.names, self.host) = (names, host)
         let found: EventLoopFuture<[SocketAddress]>
         (found, id) = names.addresses(of: host, on: eventLoop)
-        addresses = found.map { found in
-            found.map { address in
+        addresses = found.flatMapThrowing { found in
+            guard (0...65_535).contains(port) else { throw UnknownHost(description: "\(port) is no port") }
+            return found.map { address in
                 var address = address
                 address.port = port
                 return address
