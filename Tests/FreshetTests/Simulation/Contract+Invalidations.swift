@@ -4,7 +4,7 @@ import Freshet
 extension Contract {
     func checkInvalidations(before answer: Answer) throws {
         for (number, invalidation) in calls.enumerated() {
-            guard let done = invalidation.end, number != answer.number, answer.load.begin < limit(of: invalidation),
+            guard let done = invalidation.end, number != answer.number, answer.load.begin < limitsOfCalls[number],
                 let isHard = isHard(invalidation), mustBeKnown(invalidation, done, to: answer)
             else { continue }
             if isHard || answer.status != .stale {
@@ -15,7 +15,7 @@ extension Contract {
 
     /// When a load must have begun that is not from before an invalidation; one that has loaded itself, and has not been
     /// overtaken, has its own load.
-    private func limit(of invalidation: History.Call) -> History.Moment {
+    static func limit(of invalidation: History.Call, among loads: [History.Load]) -> History.Moment {
         guard case .value(let value, _, _, isStored: true) = invalidation.outcome else { return invalidation.begin }
         let own = loads.filter { $0.result == .value(value) && invalidation.begin < $0.begin }
         return own.map(\.begin).min() ?? invalidation.begin
@@ -43,7 +43,7 @@ extension Contract {
     func checkForcedLoads(before answer: Answer) throws {
         guard answer.status == .hit else { return }
         for (number, forced) in loads.enumerated() where forced.isForced && forced.node == answer.call.node {
-            guard forced.begin < answer.call.begin, let limit = limit(of: forced) else { continue }
+            guard forced.begin < answer.call.begin, let limit = limitsOfLoads[number] else { continue }
             if answer.load.begin < limit {
                 throw breach(answer, "C1: it is from before load \(number), which was forced")
             }
@@ -52,7 +52,7 @@ extension Contract {
 
     /// When a load must have begun that is not from before a forced one: later than that, if it was stored. What is
     /// written between lease and load has overtaken it. Nil where nobody has forced it.
-    private func limit(of forced: History.Load) -> History.Moment? {
+    static func limit(of forced: History.Load, among calls: [History.Call]) -> History.Moment? {
         let refreshes = calls.filter { call in
             guard case .refresh = call.operation, call.node == forced.node else { return false }
             return call.begin < forced.begin && (call.end.map { $0 > forced.begin } ?? true)

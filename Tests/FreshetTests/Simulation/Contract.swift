@@ -32,12 +32,18 @@ struct Contract {
     let history: History
     let loads: [History.Load]
     let calls: [History.Call]
+    /// For each call and load, when a load must have begun that is not from before it; nil where it ends nothing.
+    let limitsOfCalls: [History.Moment]
+    let limitsOfLoads: [History.Moment?]
 
     init(of history: History, under policy: FieldPolicy) {
         self.history = history
         self.policy = policy
         loads = history.loads
         calls = history.calls
+        let (loads, calls) = (loads, calls)
+        limitsOfCalls = calls.map { Self.limit(of: $0, among: loads) }
+        limitsOfLoads = loads.map { $0.isForced ? Self.limit(of: $0, among: calls) : nil }
     }
 
     /// - Parameter isCalm: whether every node reached the store throughout, and no other program did.
