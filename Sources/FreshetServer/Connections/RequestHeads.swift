@@ -94,7 +94,7 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private static func offersProtocol(_ headers: HTTPHeaders) -> Bool {
-        // The parser takes the second for the first.
+        // The parser takes `Proxy-Connection` for `Connection`.
         headers.contains(name: "Upgrade")
             && ["Connection", "Proxy-Connection"].contains { name in
                 headers[canonicalForm: name].contains { $0.lowercased() == "upgrade" }

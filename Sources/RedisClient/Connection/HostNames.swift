@@ -111,7 +111,7 @@ final class HostNames: Sendable {
     }
 }
 
-/// In the system's words.
+/// Why a name leads to no address, in the system's words.
 struct UnknownHost: Error, CustomStringConvertible {
     let description: String
 }
