@@ -15,7 +15,8 @@ extension FlightRunner {
                 outcome = try await lease(.force(invalidation, cooldown: cooldown))
             } catch {
                 try Self.rethrowCancellation(error)
-                held = withoutStored(held, after: error)
+                // Who has waited for a place may hold what has gone since.
+                held = withoutStored(place == nil ? held : tools.l1.entry(field.key), after: error)
                 let refusal = (error as? CacheError).flatMap { $0.isFinal ? $0 : nil }
                 guard
                     let outcome = try await forceWithoutStore(
@@ -24,11 +25,7 @@ extension FlightRunner {
                         isToldLater: refusal == nil,
                         in: &place
                     )
-                else {
-                    // What has come since may have gone again.
-                    held = tools.l1.entry(field.key)
-                    continue
-                }
+                else { continue }
                 guard let refusal, case .answered(var answer) = outcome else { return outcome }
                 answer.refusal = refusal
                 return .answered(answer)

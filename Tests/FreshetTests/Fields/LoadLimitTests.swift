@@ -435,6 +435,31 @@ struct LoadLimitTests {
         }
     }
 
+    @Test("C1: what a purge has dropped does not come back with a forced refresh that came before it began")
+    func purgedBesideForced() async throws {
+        let store = FaultyStore(fleet.store)
+        let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source, hardDeadline: .seconds(30), staleIfError: .seconds(600))
+        let first = try await takePlace(of: node)
+        let purge = try await overtakenForce(on: node, of: other, source, .remove, by: elsewhere)
+        #expect(try await node.value(of: other) == "before")
+        let forced = try await wait(on: node, for: other, isForced: true, waiters: 2)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        try await source.waitForLoads(2)
+        // Longer than forced loads answer for others.
+        await fleet.spawner.advance(by: .seconds(6))
+        source.end(2, .failure(SourceIsDown()))
+        await #expect(throws: CacheError.self) { try await purge.value }
+        try await source.waitForLoads(3)
+        let reader = fleet.spawner.task { try await node.value(of: other) }
+        await fleet.spawner.settle()
+        source.end(3, .failure(SourceIsDown()))
+        for task in [forced, reader] { await #expect(throws: CacheError.self) { try await task.value } }
+    }
+
     @Test("C1: nor what the store had said before")
     func forcedBesideAsking() async throws {
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
