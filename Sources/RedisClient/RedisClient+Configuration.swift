@@ -47,7 +47,7 @@ extension RedisClient {
         /// How often a cluster's nodes or the sentinels are asked for changes that nothing else told of.
         public var topologyInterval = Duration.seconds(30)
         /// Time between attempts to connect: doubles from the lower bound to the upper, less up to half at random.
-        public var reconnectBackoff = Duration.milliseconds(20)...Duration.seconds(5)
+        public var reconnectBackoff = Duration.milliseconds(20)...Duration.seconds(2)
 
         /// Commands that may be on the connection. More are refused as ``RedisClientError/Code/overloaded``, except a
         /// pipeline that is alone there.

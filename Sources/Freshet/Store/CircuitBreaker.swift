@@ -55,8 +55,8 @@ package struct CircuitBreaker: Sendable {
 
     package let policy: Policy
     package private(set) var state = State.closed(failures: 0)
-    /// Whether somebody makes the probes: no other call becomes one.
-    package var hasProber = false
+    /// How often somebody makes the probes, if somebody does: no other call becomes one then, and pauses grow no longer.
+    package var probePeriod: Duration?
     /// When the last call was answered.
     package private(set) var lastAnswer: MonotonicInstant?
     /// Counts changes between closed, open and half-open.
@@ -75,7 +75,7 @@ package struct CircuitBreaker: Sendable {
             return probe(pause)
         case .open(let until, _) where now < until:
             return .refused(retryAfter: until - now)
-        case .open(_, let pause) where !hasProber:
+        case .open(_, let pause) where probePeriod == nil:
             return probe(pause)
         case .open, .halfOpen:
             return .refused(retryAfter: policy.firstPause)
@@ -100,7 +100,7 @@ package struct CircuitBreaker: Sendable {
         case (.halfOpen, .answered):
             move(to: .closed(failures: 0))
         case (.halfOpen(let pause), .failed):
-            open(at: now, for: min(pause * 2, policy.longestPause))
+            open(at: now, for: min(pause * 2, policy.longestPause, probePeriod ?? policy.longestPause))
         case (.halfOpen(let pause), .unknown):
             // The next call is the probe.
             move(to: .open(until: now, pause: pause))

@@ -41,7 +41,9 @@ package final class GuardedStore: ForwardingStore, Sendable {
     package var isAvailable: Bool { breaker.withLockedValue { $0.isClosed } }
 
     /// Leaves the probes to whoever calls ``look(within:isUrgent:)``, or to any call again.
-    func leaveProbes(toProber hasProber: Bool) { breaker.withLockedValue { $0.hasProber = hasProber } }
+    func leaveProbes(toProber hasProber: Bool) {
+        breaker.withLockedValue { $0.probePeriod = hasProber ? idlePeriod : nil }
+    }
 
     /// Asks whether the store answers, unless it has just done so or is given a pause; the probe of an open breaker.
     ///

@@ -96,7 +96,7 @@ import Testing
 
     @Test func whereSomebodyProbesNoOtherCallDoes() throws {
         var breaker = CircuitBreaker.opened(at: 10)
-        breaker.hasProber = true
+        breaker.probePeriod = .seconds(60)
         #expect(breaker.admit(at: .seconds(11)) == .refused(retryAfter: .seconds(1)))
         #expect(breaker.state == .open(until: .seconds(11), pause: .seconds(1)))
         guard case .admitted(let probe) = breaker.admit(at: .seconds(10), isProbe: true) else {
@@ -106,6 +106,16 @@ import Testing
         breaker.settle(probe, .answered, at: .seconds(12))
         #expect(breaker.isClosed)
         #expect(breaker.lastAnswer == .seconds(12))
+    }
+
+    @Test func whereSomebodyProbesPausesGrowNoLongerThanBetweenTwoLooks() {
+        var breaker = CircuitBreaker.opened(at: 0)
+        breaker.probePeriod = .milliseconds(1500)
+        for _ in 0..<2 {
+            guard case .admitted(let probe) = breaker.admit(at: .seconds(4), isProbe: true) else { break }
+            breaker.settle(probe, .failed, at: .seconds(4))
+        }
+        #expect(breaker.state == .open(until: .seconds(4) + .milliseconds(1500), pause: .milliseconds(1500)))
     }
 
     @Test func aPolicyThatMakesNoSenseIsPutRight() {
