@@ -427,6 +427,17 @@ struct ConfigurationTests {
         #expect(rest.isEmpty || problems.contains("field 'a' has no ttl"), "\(problems)")
     }
 
+    @Test("what a field cannot be without hides no other problem of it where it is wrong")
+    func mistakesBesideEachOther() {
+        let policy = "softDeadline: 70s, refreshEvery: \"99 * * * *\""
+        let sources = "{ http: { url: nowhere }, file: {} }"
+        let problems = Self.problems("fields: { a: { ttl: 0s, \(policy), source: \(sources) } }")
+        #expect(problems.count == 6, "\(problems)")
+        for part in ["ttl", "softDeadline is 1m10s", "99", "has one source", "needs a URL", "has no path"] {
+            #expect(problems.contains { $0.contains(part) }, "\(part): \(problems)")
+        }
+    }
+
     @Test("of keys that are given twice, so many are found that a long file need not be read too often")
     func manyDuplicates() {
         let fields = (0..<80).map { "  f\($0):\n    ttl: 1m\n    ttl: 2m\n" }

@@ -79,9 +79,11 @@ struct StoreReaderTests {
         #expect(problems("store: redis://h\nfields: {}", flag: "mysql://h") == ["--store: \(message)"])
         let port = "The Redis URL cannot be understood. Its port is not between 1 and 65535."
         #expect(problems("store: redis://h:70000\nfields: {}", flag: "memory://") == ["f: \(port)"])
-        for store in ["redis://h", "upstash://", "UPSTASH:///"] {
+        for store in ["redis://h", "upstash://", "UPSTASH:///", "memory:///"] {
             #expect(problems("store: \(store)\nfields: {}", flag: "memory://").isEmpty)
         }
+        let host = "f: memory:// takes no host"
+        #expect(problems("store: memory://h\nfields: {}", flag: "memory://") == [host])
     }
 
     @Test(

@@ -39,12 +39,11 @@ struct FieldReader {
     }
 
     private func readPolicy(_ mapping: YAMLMapping) -> FieldPolicy? {
-        guard let ttl = mapping["ttl"] else {
+        let ttl = mapping["ttl"]?.duration(atLeast: .milliseconds(1))
+        if mapping["ttl"] == nil {
             scope.report(value.place, "field '\(name)' has no ttl", "say how long a value is fresh: ttl: 15m")
-            return nil
         }
-        guard let ttl = ttl.duration(atLeast: .milliseconds(1)) else { return nil }
-        var policy = FieldPolicy(ttl: ttl)
+        var policy = FieldPolicy(ttl: ttl ?? .seconds(1))
         func read(_ key: String, into path: WritableKeyPath<FieldPolicy, Duration>, atLeast minimum: Duration = .zero) {
             if let time = mapping[key]?.duration(atLeast: minimum) { policy[keyPath: path] = time }
         }
@@ -74,15 +73,15 @@ struct FieldReader {
             )
         }
         read("httpMaxAge", into: \.httpMaxAge)
-        return policy
+        return ttl == nil ? nil : policy
     }
 
     /// A time, or a cron expression, which always has a blank or an `@`.
-    private func readSchedule(_ value: YAMLValue, ttl: Duration) -> RefreshSchedule? {
+    private func readSchedule(_ value: YAMLValue, ttl: Duration?) -> RefreshSchedule? {
         guard let text = value.word() else { return nil }
         guard text.hasPrefix("@") || text.contains(where: \.isWhitespace) else {
             guard let interval = value.duration(atLeast: RefreshSchedule.shortestInterval) else { return nil }
-            if interval >= ttl {
+            if let ttl, interval >= ttl {
                 value.scope.warn(
                     value.place,
                     "readers find '\(name)' stale between two refreshes, since its ttl is no longer than refreshEvery",
@@ -113,15 +112,17 @@ struct FieldReader {
         guard let members = source.mapping() else { return nil }
         members.allow(kinds)
         let known = members.all.filter { kinds.contains($0.key) }
-        guard known.count == 1, let member = known.first else {
-            if known.count > 1 || members.all.isEmpty {
-                source.report(
-                    "a field has one source, not \(known.count)",
-                    "keep one of \(kinds.joined(separator: ", "))"
-                )
-            }
-            return nil
+        if known.count > 1 || members.all.isEmpty {
+            source.report(
+                "a field has one source, not \(known.count)",
+                "keep one of \(kinds.joined(separator: ", "))"
+            )
         }
+        let sources = known.map(readSource)
+        return sources.count == 1 ? sources[0] : nil
+    }
+
+    private func readSource(_ member: YAMLMapping.Member) -> SourceSettings? {
         guard let settings = member.value.mapping() else { return nil }
         return switch member.key {
         case "airtable": readAirtable(settings, member)

@@ -24,6 +24,8 @@ extension StoreLocation {
             return (message, "write \(StoreForm.list(forms))")
         }
         switch form {
+        case .memory where url.dropFirst("memory://".count).contains { $0 != "/" }:
+            return ("memory:// takes no host", "write memory:// alone")
         case .memory:
             return nil
         case .redis, .cluster, .sentinel:
