@@ -12,7 +12,12 @@ struct Refresh: AsyncParsableCommand {
     @Argument(help: "The field's name.")
     var name: FieldArgument
 
-    @Flag(help: "Remove the old value first, so that nobody gets it even if the load fails.")
+    @Flag(
+        help: """
+            Remove the old value first, so that nobody gets it even if the load fails. A refresh that began just before, \
+            and answers this one, is not purged again.
+            """
+    )
     var purge = false
 
     @OptionGroup var service: ServiceOptions
