@@ -37,7 +37,7 @@ struct FlightRunner: Sendable {
             } catch {
                 try Self.rethrowCancellation(error)
                 tools.noteStoreError(error, .read)
-                return try await goOnWithoutStore(withoutStored(tools.l1.entry(field.key), after: error))
+                return try await goOnWithoutStore(after: error)
             }
             tools.note(snapshot, of: field)
             guard let stored = decoded(snapshot, held: held, askedAt: askedAt) else {
@@ -72,14 +72,11 @@ struct FlightRunner: Sendable {
         return nil
     }
 
-    /// The store is away: what L1 holds by now goes on, since it has heard what was invalidated meanwhile.
-    private func goOnWithoutStore(_ held: Entry?) async throws -> FlightOutcome {
-        let now = tools.spawner.now()
-        let unverified = held?.unverified(at: now)
-        let isHeld = desk.keep(id, of: held?.generation) { l1 in
-            if let unverified, unverified.freshUntil > now { l1.hold(unverified, of: field.key) }
+    /// The store is away: what L1 holds by now goes on.
+    private func goOnWithoutStore(after error: any Error) async throws -> FlightOutcome {
+        let entry = withoutStored(tools.l1.entry(field.key), after: error).flatMap { _ in
+            desk.believeHeld(id, of: field)
         }
-        let entry = isHeld ? unverified : nil
         return try await decide(on: entry, in: .l1) { purpose in
             guard let place = tools.limiter.take(for: id) else {
                 // The store may be there again by then.
