@@ -176,7 +176,7 @@ extension FlightRunner {
         }
         if isToldLater { tools.backlog.keep(invalidation, of: field.key) }
         let now = tools.spawner.now()
-        let stale = invalidation == .remove ? nil : held?.expired(at: now).unverified(at: now)
+        let stale = invalidation == .remove ? nil : kept(held)?.expired(at: now).unverified(at: now)
         let late = answerMeanwhile(with: stale, in: .l1, after: invalidation)
         defer { late?.cancel() }
         guard let free = place ?? tools.limiter.take(for: id) else {

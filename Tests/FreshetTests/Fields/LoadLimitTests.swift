@@ -460,6 +460,33 @@ struct LoadLimitTests {
         for task in [forced, reader] { await #expect(throws: CacheError.self) { try await task.value } }
     }
 
+    @Test("C1: nor does it while that asks for its lease")
+    func purgedBesideAsking() async throws {
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source, hardDeadline: .seconds(30), staleIfError: .seconds(600))
+        let first = try await takePlace(of: node)
+        let purge = try await overtakenForce(on: node, of: other, source, .remove, by: elsewhere)
+        #expect(try await node.value(of: other) == "before")
+        store.inject(.hang, into: [.lease])
+        let forced = try await wait(on: node, for: other, isForced: true, waiters: 2)
+        try await waitUntil("the lease") { store.hangingCalls == 1 }
+        store.inject(.fail(CacheError(.storeUnavailable, "away")))
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        try await source.waitForLoads(2)
+        await fleet.spawner.advance(by: .milliseconds(500))
+        #expect(node.cached(other.erased) == nil)
+        source.end(2, value: "forced")
+        #expect(try await purge.value == "forced")
+        try await source.waitForLoads(3)
+        source.end(3, value: "last")
+        #expect(try await forced.value == "last")
+        store.recover()
+        await node.shutdown()
+    }
+
     @Test("C1: nor what the store had said before")
     func forcedBesideAsking() async throws {
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
