@@ -84,6 +84,8 @@ final class StoreBacklog: Sendable {
         }
     }
 
+    func isPending(_ key: String) -> Bool { state.withLockedValue { $0.pending.ticket(for: key) != nil } }
+
     private func deliver(_ ticket: PendingInvalidations.Ticket) async {
         let result: Result<Void, any Error>
         do {

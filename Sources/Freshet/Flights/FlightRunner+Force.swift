@@ -139,8 +139,8 @@ extension FlightRunner {
                 break
             }
             askedAt = tools.spawner.now()
-            desk.willAskStore(id)
             do {
+                try await willAskStore()
                 snapshot = try await tools.store.readEntry(field.key, EntryRead(under: field.policy))
             } catch {
                 try Self.rethrowCancellation(error)

@@ -97,8 +97,7 @@ extension FlightRunner {
             staleFor: field.policy.staleWindow,
             token: (tools.nodeName.isEmpty ? "" : tools.nodeName + "/") + String(tools.spawner.random(), radix: 16)
         )
-        try await tools.backlog.flush(field.key)
-        desk.willAskStore(id)
+        try await willAskStore()
         do {
             // Whoever cancels it waits for the answer: a release might overtake the request.
             let outcome = try await tools.spawner.outliving {

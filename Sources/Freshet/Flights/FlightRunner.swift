@@ -28,8 +28,7 @@ struct FlightRunner: Sendable {
             let askedAt = tools.spawner.now()
             let snapshot: EntrySnapshot
             do {
-                try await tools.backlog.flush(field.key)
-                desk.willAskStore(id)
+                try await willAskStore()
                 snapshot = try await tools.store.readEntry(
                     field.key,
                     EntryRead(under: field.policy, known: held?.known)
@@ -55,6 +54,15 @@ struct FlightRunner: Sendable {
             }
             return try await decide(on: entry, in: tier) { try await load($0, known: entry, basis: basis) }
         }
+    }
+
+    /// Call before the store is asked: tells it what it has yet to be told of the key, and forgets the flight's news. Looks
+    /// once more after that, since a forced load may have begun in between, which is news no longer.
+    func willAskStore() async throws {
+        repeat {
+            try await tools.backlog.flush(field.key)
+            desk.willAskStore(id)
+        } while tools.backlog.isPending(field.key)
     }
 
     /// The store gave no leave to load what L1 holds: if it does by now, it gets what it lacks.

@@ -510,6 +510,35 @@ struct LoadLimitTests {
         #expect(try await reader.value == "after")
     }
 
+    @Test("C1: what another node's forced load brings is not fresh where an overtaken one has begun without a lease")
+    func cooledDownBesideForced() async throws {
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source, hardDeadline: .seconds(30))
+        let first = try await takePlace(of: node)
+        let overtaken = try await wait(on: node, for: other, isForced: true)
+        try await node.expire(other)
+        let there = fleet.spawner.task { try await elsewhere.refresh(other).value }
+        try await source.waitForLoads(1)
+        let cooling = try await wait(on: node, for: other, isForced: true, waiters: 2)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.lease])
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        try await source.waitForLoads(2)
+        source.end(1, value: "before")
+        #expect(try await there.value == "before")
+        await fleet.spawner.advance(by: .seconds(1))
+        #expect(node.cached(other.erased)?.status != .hit)
+        source.end(2, value: "overtaken")
+        #expect(try await overtaken.value == "overtaken")
+        try await source.waitForLoads(3)
+        source.end(3, value: "last")
+        #expect(try await cooling.value == "last")
+        store.recover()
+        await node.shutdown()
+    }
+
     @Test("a value that the store confirms is served while its successor waits for a place, though it was not given it")
     func confirmed() async throws {
         let store = FaultyStore(fleet.store)
