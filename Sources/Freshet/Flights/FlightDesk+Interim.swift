@@ -7,8 +7,15 @@ extension FlightDesk {
             let old = state.runs[id]?.interim
             state.runs[id]?.interim = interim
             let entry = interim.answer.entry
-            guard state.table.mayKeep(id, of: entry.generation) else { return (old, meanwhile(in: id, .read, &state)) }
-            return (old, .answer(takeReaders(id, with: entry, &state), interim.answer))
+            if state.table.mayKeep(id, of: entry.generation, checkedAt: entry.checkedAt) {
+                return (old, .answer(takeReaders(id, with: entry, &state), interim.answer))
+            }
+            // From before a forced load: as that has left what readers had been given.
+            if let forcedAt = state.table.forcedAt(id), entry.checkedAt <= forcedAt {
+                let isRemoved = state.runs[id]?.isRefuted ?? false
+                invalidateInterim(id, isRemoved ? .remove : .expire, of: nil, &state)
+            }
+            return (old, meanwhile(in: id, .read, &state))
         }
         perform(due, in: id)
         withExtendedLifetime(old) {}

@@ -14,7 +14,7 @@ struct FlightNews: Sendable {
     /// Whether somebody has changed what is stored, and the store has not been asked or given anything since.
     private(set) var isWritten = false
     /// When a forced load of the key has begun beside this one.
-    private var forcedAt: MonotonicInstant?
+    private(set) var forcedAt: MonotonicInstant?
 
     /// Whether anything was stored since the store was asked last.
     var hasAny: Bool { isFilled || isWritten }

@@ -208,6 +208,9 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// Whether somebody has changed what is stored since the store was asked last, or given what was loaded.
     func isWritten(_ id: FlightID) -> Bool { flights[id]?.news.isWritten ?? false }
 
+    /// When a forced load of the key has begun beside the flight, whose own has yet to begin.
+    func forcedAt(_ id: FlightID) -> MonotonicInstant? { flights[id]?.news.forcedAt }
+
     mutating func forgetNews(_ id: FlightID) { flights[id]?.news.forget() }
 
     /// The flight's load begins. Whoever invalidated the key after the lease was granted has overtaken it.

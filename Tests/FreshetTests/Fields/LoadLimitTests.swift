@@ -510,6 +510,30 @@ struct LoadLimitTests {
         #expect(try await reader.value == "after")
     }
 
+    @Test("C1: what a flight hands out after a forced load has begun beside it is not fresh")
+    func answeredAfterForced() async throws {
+        let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source, hardDeadline: .seconds(30))
+        let first = try await takePlace(of: node)
+        let forced = try await overtakenForce(on: node, of: other, source, by: elsewhere)
+        await fleet.spawner.advance(by: .milliseconds(1))
+        let younger = fleet.spawner.task { try await node.read(other, maxAge: .zero) }
+        try await waitUntil("who wants more") { node.waiters(of: other.erased) == 2 }
+        await fleet.spawner.settle()
+        let waiting = try #require(node.desk.state.withLockedValue { $0.runs.keys.max() })
+        let before = try #require(node.tools.l1.entry("other"))
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        try await source.waitForLoads(2)
+        let answer = FlightAnswer(entry: before, origin: .cached(.l2))
+        node.desk.answerReaders(waiting, InterimAnswer(answer: answer, isLate: false))
+        let late = try await wait(on: node, for: other, waiters: 3)
+        source.end(2, value: "forced")
+        for task in [forced, late] { #expect(try await task.value == "forced") }
+        #expect(try await younger.value.value == "forced")
+    }
+
     @Test("C1: what another node's forced load brings is not fresh where an overtaken one has begun without a lease")
     func cooledDownBesideForced() async throws {
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
