@@ -294,9 +294,10 @@ extension FlightDesk {
 
     /// Ends a flight and answers those who still wait. What readers got meanwhile is let go of under no lock.
     func land(_ id: FlightID, _ outcome: FlightOutcome) {
-        let (ended, landed) = state.withLockedValue { state in
-            (state.runs.removeValue(forKey: id), state.table.land(id, at: spawner.now()))
+        let (ended, forcedAt, landed) = state.withLockedValue { state in
+            (state.runs.removeValue(forKey: id), state.table.forcedAt(id), state.table.land(id, at: spawner.now()))
         }
+        let outcome = forcedAt.map(outcome.bounded) ?? outcome
         limiter.forget(id)
         for seat in landed.seats { seat.waiter.resume(returning: outcome) }
         run(landed.starts)

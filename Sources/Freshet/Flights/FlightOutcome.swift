@@ -6,6 +6,19 @@ enum FlightOutcome: Sendable {
     case failed(CacheError, kept: Entry?, until: MonotonicInstant = .distantFuture)
     /// The one who waited was cancelled.
     case cancelled
+
+    /// The same beside a forced load: what the store had been asked for before that began is for those who had come by
+    /// then.
+    func bounded(byForcedLoadAt instant: MonotonicInstant) -> FlightOutcome {
+        switch self {
+        case .answered(var answer) where answer.begunAt == nil && answer.entry.checkedAt <= instant:
+            answer.answersUntil = min(answer.answersUntil, instant)
+            return .answered(answer)
+        case .failed(let error, let kept?, let until) where kept.checkedAt <= instant:
+            return .failed(error, kept: kept, until: min(until, instant))
+        default: return self
+        }
+    }
 }
 
 struct FlightAnswer: Sendable {

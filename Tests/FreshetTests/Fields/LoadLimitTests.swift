@@ -534,6 +534,40 @@ struct LoadLimitTests {
         #expect(try await younger.value.value == "forced")
     }
 
+    @Test("C1: what the store had been asked for before a forced load began goes to nobody who came after that")
+    func askedBeforeForced() async throws {
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source)
+        let first = try await takePlace(of: node)
+        let forced = try await wait(on: node, for: other, isForced: true)
+        try await node.expire(other)
+        let starved = try await wait(on: node, for: other, waiters: 2)
+        let there = fleet.spawner.task { try await elsewhere.value(of: other) }
+        try await source.waitForLoads(1)
+        source.end(1, value: "before")
+        _ = try await there.value
+        await fleet.spawner.advance(by: .milliseconds(4900))
+        store.inject(.delay(.milliseconds(300)), into: [.lease])
+        store.inject(.delayAfterwards(.milliseconds(400)), into: [.read])
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        await fleet.spawner.settle()
+        await fleet.spawner.advance(by: .milliseconds(100))
+        await fleet.spawner.advance(by: .milliseconds(200))
+        try await source.waitForLoads(2)
+        await fleet.spawner.advance(by: .milliseconds(100))
+        let late = try await wait(on: node, for: other, waiters: 3)
+        store.recover()
+        await fleet.spawner.advance(by: .milliseconds(100))
+        #expect(try await starved.value == "before")
+        source.end(2, value: "forced")
+        #expect(try await forced.value == "forced")
+        await fleet.spawner.advance(by: .seconds(1))
+        #expect(try await late.value == "forced")
+    }
+
     @Test("C1: what another node's forced load brings is not fresh where an overtaken one has begun without a lease")
     func cooledDownBesideForced() async throws {
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
