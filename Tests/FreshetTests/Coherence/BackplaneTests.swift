@@ -352,7 +352,8 @@ struct BackplaneTests {
 
     @Test("C1: what the store gave no leave to load, and another node removes, is not served to who comes then")
     func removedWithoutLease() async throws {
-        let node = try await Node(Fleet(source: .counting, ttl: .seconds(600)))
+        let source = ControlledSource<String> { .success(.value("v\($0)", .init(etag: "e\($0)"))) }
+        let node = try await Node(Fleet(source: source, ttl: .seconds(600)))
         let fleet = node.fleet
         node.store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.lease])
         #expect(try await node.cache.value(of: fleet.field) == "v1")
@@ -365,6 +366,7 @@ struct BackplaneTests {
         try await waitUntil("the late reader") { node.cache.waiters(of: fleet.field.erased) == 1 }
         await fleet.spawner.advance(by: .milliseconds(500))
         #expect(try await late.value == "v2")
+        #expect(source.contexts.map(\.etag) == [nil, nil])
         node.store.recover()
         node.run.cancel()
     }
