@@ -43,8 +43,10 @@ extension Contract {
     func checkForcedLoads(before answer: Answer) throws {
         guard answer.status == .hit else { return }
         for (number, forced) in loads.enumerated() where forced.isForced && forced.node == answer.call.node {
-            guard forced.begin < answer.call.begin, let limit = limitsOfLoads[number] else { continue }
-            if answer.load.begin < limit {
+            guard forced.begin < answer.call.begin else { continue }
+            let isBefore = limitsOfLoads[number].map { answer.load.begin < $0 } ?? false
+            // Its leave was granted no longer ago than the store takes.
+            if isBefore || answer.load.begin.time + Self.storeTime < forced.begin.time {
                 throw breach(answer, "C1: it is from before load \(number), which was forced")
             }
         }

@@ -1,3 +1,5 @@
+import Freshet
+import FreshetTesting
 import TestSupport
 import Testing
 
@@ -13,5 +15,22 @@ struct SimulationTests {
                 Issue.record("seed \(seed): \(error)")
             }
         }
+    }
+
+    @Test("what is fresh after a forced load that fails, and was loaded long before that, is a breach")
+    func failedForcedLoad() async throws {
+        let spawner = TestSpawner()
+        let history = History(spawner)
+        let refresh = history.begin(.refresh(purge: false), on: 0)
+        let before = history.beginLoad(on: 1)
+        history.endLoad(before, .value(before))
+        await spawner.advance(by: .seconds(2))
+        let forced = history.beginLoad(on: 0, isForced: true)
+        let read = history.begin(.read, on: 0)
+        history.end(read, .value(before, .hit, detail: nil, isStored: true))
+        history.endLoad(forced, .failed)
+        history.end(refresh, .failed(.sourceFailed))
+        let contract = Contract(of: history, under: FieldPolicy(ttl: .seconds(10)))
+        #expect(throws: Contract.Breach.self) { try contract.check(isCalm: false) }
     }
 }
