@@ -179,11 +179,12 @@ extension SharedLoads {
     }
 
     private func leave(_ seat: SeatID) {
+        var gone: Departure?
         let (left, task) = state.withLockedValue { state in
             let left = state.table.leave(seat, at: spawner.now())
             guard let id = left?.abandoned else { return (left, nil as SpawnedTask?) }
             guard state.table.contains(id) else {
-                state.flights[id] = nil
+                gone = state.flights.removeValue(forKey: id)
                 return (left, nil)
             }
             state.flights[id]?.isAbandoned = true
@@ -193,6 +194,7 @@ extension SharedLoads {
         task?.cancel()
         left.waiter.resume(returning: .failure(CancellationError()))
         start(left.starts)
+        withExtendedLifetime(gone) {}
     }
 
     private func start(_ starts: [FlightTable<Waiter>.Start]) {

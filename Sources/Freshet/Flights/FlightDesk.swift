@@ -259,11 +259,12 @@ extension FlightDesk {
     }
 
     private func leave(_ seat: SeatID) {
+        var gone: Run?
         let (left, task) = state.withLockedValue { state in
             let left = state.table.leave(seat, at: spawner.now())
             guard let id = left?.abandoned else { return (left, nil as SpawnedTask?) }
             guard state.table.contains(id) else {
-                state.runs[id] = nil
+                gone = state.runs.removeValue(forKey: id)
                 return (left, nil)
             }
             state.runs[id]?.isAbandoned = true
@@ -274,6 +275,7 @@ extension FlightDesk {
         task?.cancel()
         left.waiter.resume(returning: .cancelled)
         run(left.starts)
+        withExtendedLifetime(gone) {}
     }
 
     func run(_ starts: [FlightTable<Waiter>.Start]) {

@@ -61,6 +61,7 @@ struct LettingGoTests {
             Thread.detachNewThread {
                 if let node = node.withLockedValue({ $0 }) {
                     for field in node.catalog.fields { _ = (node.waiters(of: field), node.tools.failure(of: field)) }
+                    _ = (node.desk.waiters(of: "a"), node.cache.loads.waiters(for: "a"))
                 }
                 answered.signal()
             }
@@ -146,6 +147,50 @@ struct LettingGoTests {
         } catch let error as CacheError {
             #expect(error.code == .sourceFailed)
         }
+    }
+
+    @Test("what the fetcher holds of a load that was left before its turn came", arguments: [true, false])
+    func leftInQueue(isField: Bool) async throws {
+        let node = try await makeNode([])
+        let source = ControlledSource<Watched>()
+        var policy = FieldPolicy(ttl: .seconds(10))
+        policy.minRefreshInterval = .zero
+        func refresh(_ watched: Watched? = nil) -> Task<Void, any Error> {
+            spawner.task { [policy] in
+                if isField {
+                    let field = Field<Watched>("a", policy: policy) { context in
+                        defer { withExtendedLifetime(watched) {} }
+                        return try await source.load(context)
+                    }
+                    _ = try await node.refresh(field.erased).age
+                } else {
+                    try await node.cache.refresh(key: "a", ttl: .seconds(10)) {
+                        defer { withExtendedLifetime(watched) {} }
+                        _ = try await source.load(LoadContext())
+                        return 1
+                    }
+                }
+            }
+        }
+        func wait(for count: Int) async throws {
+            try await waitUntil("waiter \(count)") {
+                node.desk.waiters(of: "a") + node.cache.loads.waiters(for: "a") == count
+            }
+        }
+        let first = refresh()
+        try await source.waitForLoads(1)
+        await spawner.advance(by: .seconds(1))
+        let opener = refresh(value())
+        try await wait(for: 2)
+        let last = refresh()
+        try await wait(for: 3)
+        for task in [opener, last] {
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
+        }
+        try await expectGone()
+        source.end(1, value: Watched {})
+        try await first.value
     }
 
     @Test("a load that a removal starts does not wait for what the removal lets go of")
