@@ -1,6 +1,17 @@
 import Logging
 
 extension FlightRunner {
+    /// A load that has begun.
+    private struct Load {
+        let lease: Lease?
+        let known: Entry?
+        /// Of what is known.
+        let freshness: Freshness
+        let basis: LoadBasis?
+        let failures: Int
+        let begunAt: MonotonicInstant
+    }
+
     /// Runs the fetcher and commits what it brings, or remembers that it failed.
     ///
     /// - Parameters:
@@ -19,16 +30,23 @@ extension FlightRunner {
         desk.begin(id, under: lease?.generation)
         // A schedule says nothing of when somebody reads.
         if !isScheduled { tools.journal.beginLoad(of: field, at: begunAt) }
-        let freshness = known?.freshness(at: begunAt, under: field.policy) ?? .gone
+        let load = Load(
+            lease: lease,
+            known: known,
+            freshness: known?.freshness(at: begunAt, under: field.policy) ?? .gone,
+            basis: basis,
+            failures: failures ?? 0,
+            begunAt: begunAt
+        )
         let context = LoadContext(
-            etag: freshness.action(on: .loadedUnmodified) == .renew ? known?.sourceETag : nil,
+            etag: load.freshness.action(on: .loadedUnmodified) == .renew ? known?.sourceETag : nil,
             isForced: desk.isForced(id)
         )
         do {
-            let load = SourceLoad(tools: tools, desk: desk, field: field, flight: id, place: place)
-            return try await commit(try await load.run(context), lease, known, freshness, basis, begunAt)
+            let source = SourceLoad(tools: tools, desk: desk, field: field, flight: id, place: place)
+            return try await commit(try await source.run(context), of: load)
         } catch let error as CacheError {
-            return await fail(with: error, lease, known, failures ?? 0, begunAt)
+            return await fail(load, with: error)
         } catch {
             tools.note(.cancelled, of: field, since: begunAt)
             tools.forgetForcedLoad(of: field, in: id)
@@ -85,15 +103,8 @@ extension FlightRunner {
         return .failed(error, kept: entry, until: askedAt + tools.trust.window)
     }
 
-    private func commit(
-        _ result: LoadResult<Payload>,
-        _ lease: Lease?,
-        _ known: Entry?,
-        _ freshness: Freshness,
-        _ basis: LoadBasis?,
-        _ begunAt: MonotonicInstant
-    ) async throws -> FlightOutcome {
-        let policy = field.policy
+    private func commit(_ result: LoadResult<Payload>, of load: Load) async throws -> FlightOutcome {
+        let (policy, known) = (field.policy, load.known)
         switch result {
         case .value(let payload, let details) where details.isCacheable:
             let fill = EntryFill(
@@ -104,18 +115,18 @@ extension FlightRunner {
                 ttl: details.ttl
             )
             let isSame = tools.journal.isUnchanged(payload, known: known?.payload, of: field.key)
-            return await fillStore(fill, payload, lease, basis, isSame ? .unchanged : .changed, begunAt)
+            return await fillStore(fill, payload, isSame ? .unchanged : .changed, of: load)
         case .value(let payload, _):
-            return await passOn(payload, lease, freshness, begunAt)
+            return await passOn(payload, of: load)
         case .notModified(let details):
-            guard let payload = known?.payload, freshness.action(on: .loadedUnmodified) == .renew else {
+            guard let payload = known?.payload, load.freshness.action(on: .loadedUnmodified) == .renew else {
                 throw CacheError.notHeld
             }
-            guard details.isCacheable else { return await passOn(payload, lease, freshness, begunAt) }
+            guard details.isCacheable else { return await passOn(payload, of: load) }
             let ttl = details.ttl ?? known?.sourceTTL
             // The store may hold another value, or have let go of it by the time the fill comes.
             let isStillStored =
-                basis?.digest == payload.digest
+                load.basis?.digest == payload.digest
                 && known.map { $0.staleUntil > tools.spawner.now() + Self.fillTime } ?? false
             let fill = EntryFill(
                 content: isStillStored ? .unchanged : .value(payload.bytes, digest: payload.digest),
@@ -124,31 +135,23 @@ extension FlightRunner {
                 etag: details.etag ?? known?.sourceETag,
                 ttl: ttl
             )
-            return await fillStore(fill, payload, lease, basis, .unchanged, begunAt)
+            return await fillStore(fill, payload, .unchanged, of: load)
         case .absent:
             let fill = EntryFill(content: .absent, freshFor: max(policy.negativeTTL, .milliseconds(1)))
-            return await fillStore(fill, nil, lease, basis, .absent, begunAt)
+            return await fillStore(fill, nil, .absent, of: load)
         }
     }
 
     /// What was loaded is not to be kept, and makes what is held obsolete.
-    private func passOn(
-        _ payload: Payload,
-        _ lease: Lease?,
-        _ freshness: Freshness,
-        _ begunAt: MonotonicInstant
-    ) async -> FlightOutcome {
-        tools.note(.uncacheable, of: field, since: begunAt)
-        await dropHeld(lease, isHeld: freshness.action(on: .loadedUncacheable) == .drop)
-        return answer(
-            entry(payload, at: tools.spawner.now()),
-            isStored: false,
-            begunAt,
-            isUnchecked: lease == nil
-        )
+    private func passOn(_ payload: Payload, of load: Load) async -> FlightOutcome {
+        tools.note(.uncacheable, of: field, since: load.begunAt)
+        await dropHeld(by: load)
+        let entry = entry(payload, at: tools.spawner.now())
+        return answer(entry, of: load, isStored: false, isUnchecked: load.lease == nil)
     }
 
-    private func dropHeld(_ lease: Lease?, isHeld: Bool) async {
+    private func dropHeld(by load: Load) async {
+        let isHeld = load.freshness.action(on: .loadedUncacheable) == .drop
         if desk.isCurrent(id) {
             tools.noteSuccess(of: field)
             tools.noteUncacheable(field)
@@ -157,7 +160,7 @@ extension FlightRunner {
         // process would load for it, in vain.
         if isHeld || isScheduled, desk.changeIfCurrent(id, { $0.drop(field.key) }) {
             _ = try? await tools.backlog.send(.remove, of: field.key)
-        } else if let lease {
+        } else if let lease = load.lease {
             await giveUp(lease)
         }
     }
@@ -170,17 +173,15 @@ extension FlightRunner {
     private func fillStore(
         _ fill: EntryFill,
         _ payload: Payload?,
-        _ lease: Lease?,
-        _ basis: LoadBasis?,
         _ end: FieldEvent.LoadEnd,
-        _ begunAt: MonotonicInstant
+        of load: Load
     ) async -> FlightOutcome {
         // Both tiers count from the end of the load.
-        let sentAt = tools.spawner.now()
+        let (sentAt, begunAt) = (tools.spawner.now(), load.begunAt)
         var generation: Generation?
-        var basis = basis
-        basis?.isLeased = lease != nil
-        if let lease {
+        var basis = load.basis
+        basis?.isLeased = load.lease != nil
+        if let lease = load.lease {
             var fill = fill
             fill.loadedAfter = sentAt - begunAt
             desk.willAskStore(id)
@@ -195,7 +196,7 @@ extension FlightRunner {
                     "a load was overtaken and is not kept",
                     metadata: ["field.name": "\(field.name)", "refused.reason": "\(reason.rawValue)"]
                 )
-                return answer(entry(payload, fill, at: sentAt), isStored: false, begunAt, isUnchecked: true)
+                return answer(entry(payload, fill, at: sentAt), of: load, isStored: false, isUnchecked: true)
             case .failure(let error):
                 // The store went away in the meantime: what was loaded stays in this process.
                 tools.noteStoreError(error, .fill)
@@ -207,9 +208,9 @@ extension FlightRunner {
         let entry =
             isUnchecked
             ? entry(payload, fill, basis: basis, begunAt: begunAt, at: sentAt)
-            : entry(payload, fill, generation, leaseMark: lease?.mark, at: sentAt)
+            : entry(payload, fill, generation, leaseMark: load.lease?.mark, at: sentAt)
         // The backplane may have told of the lease's own invalidation.
-        let isKept = desk.keepLoaded(id, of: generation ?? lease?.generation, isStored: generation != nil) {
+        let isKept = desk.keepLoaded(id, of: generation ?? load.lease?.generation, isStored: generation != nil) {
             $0.hold($1 ? entry.suspected : entry, of: field.key)
         }
         let isStored = isKept || generation != nil
@@ -219,29 +220,19 @@ extension FlightRunner {
             tools.journal.hold(entry, of: field.key)
         }
         tools.note(isStored ? end : .refused(.overtaken), of: field, since: begunAt)
-        return answer(entry, isStored: isStored, begunAt, isUnchecked: isUnchecked)
+        return answer(entry, of: load, isStored: isStored, isUnchecked: isUnchecked)
     }
 
     /// - Parameter isUnchecked: whether the key may have been invalidated, unheard of, since the load began.
-    private func answer(
-        _ entry: Entry,
-        isStored: Bool,
-        _ begunAt: MonotonicInstant,
-        isUnchecked: Bool
-    ) -> FlightOutcome {
+    private func answer(_ entry: Entry, of load: Load, isStored: Bool, isUnchecked: Bool) -> FlightOutcome {
         let origin = FlightAnswer.Origin.loaded(isStored: isStored)
-        let end = isUnchecked ? begunAt + tools.trust.window : .distantFuture
-        return .answered(FlightAnswer(entry: entry, origin: origin, answersUntil: end, begunAt: begunAt))
+        let end = isUnchecked ? load.begunAt + tools.trust.window : .distantFuture
+        return .answered(FlightAnswer(entry: entry, origin: origin, answersUntil: end, begunAt: load.begunAt))
     }
 
-    private func fail(
-        with error: CacheError,
-        _ lease: Lease?,
-        _ known: Entry?,
-        _ failures: Int,
-        _ begunAt: MonotonicInstant
-    ) async -> FlightOutcome {
-        let kept = kept(known)
+    private func fail(_ load: Load, with error: CacheError) async -> FlightOutcome {
+        let (lease, begunAt) = (load.lease, load.begunAt)
+        let kept = kept(load.known)
         let outcome = FlightOutcome.failed(error, kept: kept, until: begunAt + tools.trust.window)
         var noted: EntryFailure?
         desk.changeIfCurrent(id) { change in
@@ -249,7 +240,7 @@ extension FlightRunner {
                 error,
                 of: field,
                 since: begunAt,
-                storedCount: failures,
+                storedCount: load.failures,
                 hasStale: kept != nil,
                 into: &change.forgotten
             )

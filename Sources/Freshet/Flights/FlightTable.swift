@@ -305,8 +305,9 @@ extension FlightTable {
 
     /// The flight that will do, if there is one.
     ///
-    /// A forced one that waits for its place answers for as long after it was opened as one that loads does after its load
-    /// began: its lease may have been another's, whose load began before somebody came who forces one.
+    /// Who forces a load is answered by a forced one that began shortly before, and by one that was opened shortly before
+    /// and has yet to begin. If that was opened long ago he is not, though it begins after he came: another process's forced
+    /// load may answer it instead, and that may have begun too long before he came.
     private func find(_ key: String, _ want: FlightWant) -> Found? {
         guard let slot = slots[key] else { return nil }
         guard case .force(_, let since) = want else { return (slot.current ?? slot.queued).map { ($0, false) } }
