@@ -55,7 +55,7 @@ extension RESPArgument: RESPArgumentConvertible {
     public var string: String? {
         switch self {
         case .string(let string): string
-        case .bytes(let buffer): buffer.withUnsafeReadableBytes { String(validating: $0, as: UTF8.self) }
+        case .bytes(let buffer): buffer.withUnsafeReadableBytes { String(validated: $0) }
         case .integer(let integer): String(integer)
         }
     }

@@ -29,7 +29,7 @@ extension RESPValue {
         switch self {
         case .simpleString(let string), .bigNumber(let string): string
         case .bulkString(let buffer), .verbatimString(_, let buffer):
-            buffer.withUnsafeReadableBytes { String(validating: $0, as: UTF8.self) }
+            buffer.withUnsafeReadableBytes { String(validated: $0) }
         default: nil
         }
     }

@@ -33,7 +33,7 @@ enum Scalars {
 
     /// Scripts give out any bytes as one.
     static func status(_ line: UnsafeRawBufferPointer) -> RESPValue {
-        String(validating: line, as: UTF8.self).map { .simpleString($0) } ?? .bulkString(ByteBuffer(bytes: line))
+        String(validated: line).map { .simpleString($0) } ?? .bulkString(ByteBuffer(bytes: line))
     }
 
     static func double(_ line: UnsafeRawBufferPointer) throws(RESPDecodingError) -> Double {
