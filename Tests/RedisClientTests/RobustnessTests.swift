@@ -46,6 +46,19 @@ import Testing
         #expect(try await patient[1].value.integer == 11)
     }
 
+    @Test func whoIsCancelledBeforeSendsNothing() async throws {
+        let server = try await RedisServer.start()
+        let client = RedisClient(server)
+        try await client.connect()
+        let error = await Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try? await clientError { try await client.execute(RESPCommand("INCR", "counter")) }
+        }.value
+        #expect(error?.code == .cancelled)
+        #expect(error?.mayHaveExecuted == false)
+        #expect(try await client.execute(RESPCommand("GET", "counter")) == .null)
+    }
+
     @Test func cancellationFreesOneOfThousands() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server)

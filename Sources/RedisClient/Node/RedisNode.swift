@@ -161,16 +161,14 @@ final class RedisNode: Sendable {
         _ token: borrowing Synchronization.Atomic<UInt64>,
         _ submit: (inout SubmissionState, Waiter) -> SubmissionState.Action
     ) {
-        if Task.isCancelled { return waiter.fail(Self.cancelled(mayHaveExecuted: false)) }
-        let action = state.withLockedValue { state in
+        let action = state.withLockedValue { state -> SubmissionState.Action in
+            if token.load(ordering: .relaxed) != 0 { return .refuse(Self.cancelled(mayHaveExecuted: false)) }
             var waiter = waiter
             waiter.token = state.drawToken()
             token.store(waiter.token, ordering: .relaxed)
             return submit(&state, waiter)
         }
         perform(action, for: waiter)
-        // A cancellation that came between may have found nothing yet.
-        if Task.isCancelled { cancel(token) }
     }
 
     private func perform(_ action: SubmissionState.Action, for waiter: Waiter) {
@@ -198,8 +196,10 @@ final class RedisNode: Sendable {
     }
 
     private func cancel(_ token: borrowing Synchronization.Atomic<UInt64>) {
-        // Under the lock, so that whoever queues up later sees that the task is cancelled.
-        let token = state.withLockedValue { _ in token.load(ordering: .relaxed) }
+        // Under the lock, where the waiter either has queued up or finds, by any other token, that it need not.
+        let token = state.withLockedValue { _ in
+            token.compareExchange(expected: 0, desired: .max, ordering: .relaxed).original
+        }
         if token == 0 { return }
         eventLoop.execute {
             let (offline, stream) = self.state.withLockedValue { ($0.offline.remove(token: token), $0.phase.stream) }
