@@ -67,20 +67,13 @@ final class RedisNode: Sendable {
         mayBlock: Bool = false,
         mayMove: Bool = false
     ) async throws -> RESPValue {
-        let token = Atomic<UInt64>(0)
-        return try await withTaskCancellationHandler {
-            try await withUnsafeThrowingContinuation { continuation in
-                let waiter = Waiter(
-                    deadline: deadline,
-                    mayBlock: mayBlock,
-                    mayMove: mayMove,
-                    completion: .single(continuation)
-                )
-                enqueue(waiter, token) { $0.submit(command, $1) }
-            }
-        } onCancel: {
-            cancel(token)
-        }
+        try await wait(
+            until: deadline,
+            mayBlock: mayBlock,
+            mayMove: mayMove,
+            as: Waiter.Completion.single,
+            submit: { $0.submit(command, $1) }
+        )
     }
 
     /// - Parameters:
@@ -129,8 +122,10 @@ final class RedisNode: Sendable {
         )
     }
 
+    // In line, it has no frame of its own on the task's stack.
+    @inline(__always)
     private func wait<Outcome: Sendable>(
-        for commands: Int,
+        for commands: Int = 1,
         until deadline: NIODeadline,
         mayBlock: Bool = false,
         mayMove: Bool,
