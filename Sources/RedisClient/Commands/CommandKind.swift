@@ -15,7 +15,8 @@ enum CommandKind: Sendable {
     /// Has a name that no command has, but a server may take for one.
     case misnamed
 
-    init(of command: RESPCommand) {
+    // Initializers own what they are given, unless they say so: each command would be copied.
+    init(of command: borrowing RESPCommand) {
         guard command.name.isCommandName else {
             self = .misnamed
             return
