@@ -127,7 +127,7 @@ public struct RESPDecoder: Sendable {
                 )
                 position += length
                 let value: RESPValue
-                switch token {
+                switch consume token {
                 case .incomplete:
                     return (nil as (BlobKind, Int)?, position)
                 case .blob(let kind, let length):
@@ -142,7 +142,7 @@ public struct RESPDecoder: Sendable {
                     try open(kind, count)
                     continue
                 }
-                if let complete = fold(value), !wantsMore(complete) { return (nil, position) }
+                if let complete = fold(consume value), !wantsMore(complete) { return (nil, position) }
             }
         }
         input.moveReaderIndex(forwardBy: consumed)
