@@ -38,6 +38,7 @@ final class FlightDesk: Sendable {
         /// Whether the load's lease is of another generation than what readers get.
         var isDoubtful = false
         var isRefuted = false
+        var hasMetBadBytes = false
     }
 
     let state = NIOLockedValueBox(State())
@@ -179,6 +180,14 @@ final class FlightDesk: Sendable {
     /// A flight waits for a forced load that began before it was opened.
     func antedate(_ id: FlightID, to instant: MonotonicInstant) {
         state.withLockedValue { $0.table.antedate(id, to: instant) }
+    }
+
+    /// Whether a flight meets bytes that are no value of its field for the first time.
+    func meetsBadBytes(_ id: FlightID) -> Bool {
+        state.withLockedValue { state in
+            defer { state.runs[id]?.hasMetBadBytes = true }
+            return state.runs[id]?.hasMetBadBytes == false
+        }
     }
 
     func waiters(of key: String) -> Int { state.withLockedValue { $0.table.waiters(of: key) } }

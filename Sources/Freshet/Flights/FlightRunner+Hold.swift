@@ -13,11 +13,12 @@ extension FlightRunner {
         return freshness.action(on: .loadFailed) == .answer ? entry : nil
     }
 
-    /// What a snapshot says; nil where its bytes are no value of the field, which counts as a miss.
+    /// What a snapshot says; nil where its bytes are no value of the field, which counts as a miss, once a flight.
     func decoded(_ snapshot: EntrySnapshot, held: Entry?, askedAt: MonotonicInstant) -> Decoded? {
         do {
             return Decoded(entry: try Entry.from(snapshot, of: field, held: held, askedAt: askedAt))
         } catch {
+            guard desk.meetsBadBytes(id) else { return nil }
             tools.undecodable.increment()
             tools.journal.record(FieldEvent(.undecodable, at: tools.spawner.now()), of: field.key)
             tools.logger.debug(

@@ -351,8 +351,11 @@ struct FieldCacheTests {
     func badBytes(bytes: [UInt8]) async throws {
         let fleet = Fleet(source: .counting)
         _ = try await fleet.store.set("agents_list", ByteBuffer(bytes: bytes), options: CacheOptions())
-        #expect(try await fleet.node().value(of: fleet.field) == "v1")
+        let node = try await fleet.node()
+        #expect(try await node.value(of: fleet.field) == "v1")
         #expect(try await fleet.store.get("agents_list").map { String(buffer: $0) } == "\"v1\"")
+        let misses = node.events(of: fleet.field.erased).filter { $0.kind == .undecodable }
+        #expect(misses.map(\.count) == [1], "a read counts them once, though the store shows them twice")
     }
 
     @Test("two versions of a program whose types differ do not load against each other")
