@@ -69,6 +69,28 @@ import Testing
         for word in ["a", "b"] { #expect(try await client.execute(RESPCommand("ECHO", word)).string == word) }
     }
 
+    @Test(.timeLimit(.minutes(1))) func whoWaitsForAConnectionHearsOfNoRefusal() async throws {
+        let server = try await ScriptedServer.start(greets: false) { words in
+            switch words[0] {
+            case "HELLO" where words.contains("typo"): "-WRONGPASS invalid username-password pair\r\n"
+            case "HELLO": "%0\r\n"
+            default: "+OK\r\n"
+            }
+        }
+        let client = RedisClient(port: server.port) {
+            $0.password = "old"
+            $0.reconnectBackoff = .seconds(3600)...(.seconds(3600))
+        }
+        try await client.connect()
+        server.cut()
+        #expect(await eventually { !client.isConnected })
+        let waiting = Task.immediate { try await client.execute(RESPCommand("GET", "a")).string }
+        let error = try await clientError { try await client.authenticate(username: "app", password: "typo") }
+        #expect(error?.code == .authenticationFailed)
+        try await client.connect()
+        #expect(try await waiting.value == "OK")
+    }
+
     /// However often in a row.
     @Test(.timeLimit(.minutes(1))) func whatIsNotKeptIsLeftAtOnceAndSubscriptionsStay() async throws {
         let asked = NIOLockedValueBox(0)
@@ -318,21 +340,22 @@ import Testing
         let greetings = NIOLockedValueBox<[Bool]>([])
         let server = try await ScriptedServer.start(greets: false) { words in
             if words[0] == "HELLO" { greetings.withLockedValue { $0.append(words.contains("new")) } }
-            if greetings.withLockedValue({ $0.count }) == 1 { return "" }
+            if greetings.withLockedValue({ $0.count }) == 2 { return "" }
             return words[0] == "HELLO" ? "%0\r\n" : "+OK\r\n"
         }
         let client = RedisClient(port: server.port) { $0.connectTimeout = .seconds(3600) }
         let calls = (0..<2).map { _ in
             Task.immediate { try await clientError { try await client.authenticate(password: "new") } }
         }
-        #expect(await eventually { greetings.withLockedValue { $0 } == [true] })
+        // Where they are tried, and then for all.
+        #expect(await eventually { greetings.withLockedValue { $0 } == [true, true] })
         for call in calls.reversed() {
             call.cancel()
             #expect(try await call.value?.code == .cancelled)
         }
         // The connection that is made yet has said what is not kept.
         server.push("%0\r\n+OK\r\n")
-        #expect(await eventually { greetings.withLockedValue { $0 } == [true, false] })
+        #expect(await eventually { greetings.withLockedValue { $0 } == [true, true, false] })
         #expect(try await client.execute(RESPCommand("GET", "a")).string == "OK")
     }
 

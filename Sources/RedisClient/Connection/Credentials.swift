@@ -58,8 +58,8 @@ extension RedisClient {
     ///
     /// No command is lost by it. Connections on lease and for subscriptions that are open stay as they are, as servers
     /// keep them; those on lease are not leased again. If there is no connection, one is made. Each server is
-    /// asked on a connection of its own first; one that cannot be reached, once it is there. Making connections takes
-    /// ``Configuration/connectTimeout`` together, at most.
+    /// asked on a connection of its own first; one of several that cannot be reached, once it is there. Making
+    /// connections takes ``Configuration/connectTimeout`` together, at most.
     ///
     /// - Throws: ``RedisClientError/Code/authenticationFailed`` if the server refuses them, or another
     ///   ``RedisClientError`` if it does not answer; then those before are kept.
@@ -134,8 +134,11 @@ extension RedisClient {
             for node in servers {
                 group.addTask {
                     try await self.arrive(node, with: credentials, until: deadline)
-                    guard node.isConnected || node.isLeaving else { return nil }
+                    let isThere = node.isConnected || node.isLeaving
+                    // Where none is, others wait for the next connection, and would be told of its refusal.
+                    guard isThere || !self.servers.contains(where: \.isConnected) else { return nil }
                     let trial = node.trial(of: credentials)
+                    let deadline = isThere || servers.count == 1 ? deadline : self.patience(until: deadline)
                     do {
                         try await node.withConnection(beside: trial) {
                             try await trial.connect(until: deadline)
@@ -144,6 +147,9 @@ extension RedisClient {
                             _ = try await trial.run(credentials.command, deadline: deadline)
                         }
                     } catch  where node.isLeft {
+                        return nil
+                    } catch let error as RedisClientError where !isThere && servers.count > 1 {
+                        if error.code == .authenticationFailed || Task.isCancelled { throw error }
                         return nil
                     }
                     return node
@@ -161,8 +167,7 @@ extension RedisClient {
     private func arrive(_ node: RedisNode, with credentials: Credentials, until deadline: NIODeadline) async throws {
         guard configuration.rotation.current == credentials else {
             // One that takes longer is made anew once it is there.
-            let patience = min(deadline, .now() + configuration.surveyPatience)
-            if node.isConnecting { try? await node.connect(until: patience) }
+            if node.isConnecting { try? await node.connect(until: patience(until: deadline)) }
             return
         }
         guard node.isSought else { return }
@@ -172,6 +177,10 @@ extension RedisClient {
             // It is not there, or nobody waits any more.
             if Task.isCancelled { throw error }
         }
+    }
+
+    private func patience(until deadline: NIODeadline) -> NIODeadline {
+        min(deadline, .now() + configuration.surveyPatience)
     }
 
     /// To all at once, however many there are.
