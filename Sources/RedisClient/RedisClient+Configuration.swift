@@ -35,7 +35,7 @@ extension RedisClient {
         public var requiresClientSideCaching = true
 
         /// Time for one attempt: name resolution, TCP, TLS and handshake together. What is found of a
-        /// name later serves the attempts of the next ten seconds.
+        /// name after more than half of it serves the attempts of the next ten seconds.
         public var connectTimeout = Duration.seconds(5)
         /// Time a command has, from the call to the reply, waiting for a connection included.
         public var commandTimeout = Duration.milliseconds(500)

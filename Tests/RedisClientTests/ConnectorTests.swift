@@ -55,7 +55,7 @@ import Testing
     @Test(arguments: [65_536, -1]) func aPortThatIsNoneIsRefused(port: Int) async throws {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let names = HostNames { _ in [try SocketAddress(ipAddress: "127.0.0.1", port: 0)] }
-        let host = try #require(NamedHost(.hostname("redis.test", port: port), eventLoop, names))
+        let host = try #require(NamedHost(.hostname("redis.test", port: port), within: .seconds(5), eventLoop, names))
         await #expect(throws: UnknownHost.self) {
             try await host.initiateAQuery(host: "redis.test", port: port).get()
         }
@@ -94,6 +94,22 @@ import Testing
         #expect(try await isReachedLater)
         #expect(try await isReached("redis.test", server, within: .seconds(20), names))
         #expect(lookups.withLockedValue { $0 } == 1)
+    }
+
+    /// The attempt may have no time left to come to something, and each that follows would take as long for the name.
+    @Test(arguments: [(TimeAmount.nanoseconds(1), 1), (.hours(1), 2)])
+    func whatTookMuchOfAnAttemptIsKept(limit: TimeAmount, count: Int) async throws {
+        let lookups = NIOLockedValueBox(0)
+        let names = HostNames { _ in
+            lookups.withLockedValue { $0 += 1 }
+            return [try SocketAddress(ipAddress: "127.0.0.1", port: 0)]
+        }
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        for _ in 0..<2 {
+            let (found, _) = names.addresses(of: "redis.test", within: limit, on: eventLoop)
+            #expect(try await found.get().count == 1)
+        }
+        #expect(lookups.withLockedValue { $0 } == count)
     }
 
     @Test func aNameThatIsFoundInTimeIsLookedUpEachTime() async throws {

@@ -75,7 +75,7 @@ struct Connector: Sendable {
 
     private func bootstrap(on eventLoop: any EventLoop, limit: TimeAmount) -> ClientBootstrap {
         let bootstrap = ClientBootstrap(group: eventLoop)
-            .resolver(resolver(eventLoop))
+            .resolver(resolver(eventLoop, limit))
             .connectTimeout(limit)
             // Level-triggered polling comes back for more; asking again at once costs a call that finds nothing.
             .channelOption(.maxMessagesPerRead, value: 1)
@@ -100,8 +100,9 @@ struct Connector: Sendable {
         #endif
     }
 
-    private func resolver(_ eventLoop: any EventLoop) -> (any Resolver & Sendable)? {
-        NumericHost(configuration.address, eventLoop) ?? NamedHost(configuration.address, eventLoop, names)
+    private func resolver(_ eventLoop: any EventLoop, _ limit: TimeAmount) -> (any Resolver & Sendable)? {
+        NumericHost(configuration.address, eventLoop)
+            ?? NamedHost(configuration.address, within: limit, eventLoop, names)
     }
 
     #if os(Linux)

@@ -18,13 +18,14 @@ final class HostNames: Sendable {
     /// What those get who ask for one name at a time.
     private struct Lookup {
         var promises: [UInt64: EventLoopPromise<[SocketAddress]>] = [:]
-        /// Whether somebody's attempt was over first.
-        var isLate = false
+        let began = NIODeadline.now()
+        /// Of the attempts, the shortest.
+        var limit: TimeAmount
     }
 
     private struct State {
         var lookups: [String: Lookup] = [:]
-        /// What came too late for an attempt, for those that follow.
+        /// What came too late for an attempt, or left it little time, for those that follow.
         var late: [String: (addresses: [SocketAddress], end: NIODeadline)] = [:]
         var lastID: UInt64 = 0
     }
@@ -47,14 +48,22 @@ final class HostNames: Sendable {
         self.lookUp = lookUp
     }
 
+    /// - Parameter limit: time for the attempt that they are for.
     /// - Returns: the addresses, and who asks for them.
-    func addresses(of host: String, on eventLoop: any EventLoop) -> (EventLoopFuture<[SocketAddress]>, id: UInt64) {
+    func addresses(
+        of host: String,
+        within limit: TimeAmount,
+        on eventLoop: any EventLoop
+    ) -> (EventLoopFuture<[SocketAddress]>, id: UInt64) {
         let promise = eventLoop.makePromise(of: [SocketAddress].self)
         let (id, late, isFirst) = state.withLockedValue { state -> (UInt64, [SocketAddress]?, Bool) in
             state.lastID += 1
             if let late = state.late[host], .now() < late.end { return (state.lastID, late.addresses, false) }
             let isFirst = state.lookups[host] == nil
-            state.lookups[host, default: Lookup()].promises[state.lastID] = promise
+            var lookup = state.lookups[host] ?? Lookup(limit: limit)
+            lookup.limit = min(lookup.limit, limit)
+            lookup.promises[state.lastID] = promise
+            state.lookups[host] = lookup
             return (state.lastID, nil, isFirst)
         }
         if let late { promise.succeed(late) }
@@ -64,25 +73,21 @@ final class HostNames: Sendable {
 
     /// The attempt of whoever asked is over.
     func giveUp(_ id: UInt64, of host: String) {
-        let promise = state.withLockedValue { state in
-            let promise = state.lookups[host]?.promises.removeValue(forKey: id)
-            if promise != nil { state.lookups[host]?.isLate = true }
-            return promise
-        }
+        let promise = state.withLockedValue { $0.lookups[host]?.promises.removeValue(forKey: id) }
         promise?.fail(ChannelError.connectTimeout(.zero))
     }
 
     private func look(for host: String) {
         Self.threads.submit { _ in
             let result = Result { try self.lookUp(host) }
-            let promises = self.state.withLockedValue { state in
+            let promises = self.state.withLockedValue { state -> [UInt64: EventLoopPromise<[SocketAddress]>] in
                 let now = NIODeadline.now()
                 state.late = state.late.filter { now < $0.value.end }
-                let lookup = state.lookups.removeValue(forKey: host)
-                if lookup?.isLate ?? false, let found = try? result.get() {
+                guard let lookup = state.lookups.removeValue(forKey: host) else { return [:] }
+                if now - lookup.began > .nanoseconds(lookup.limit.nanoseconds / 2), let found = try? result.get() {
                     state.late[host] = (found, now + Self.timeOfLate)
                 }
-                return lookup?.promises ?? [:]
+                return lookup.promises
             }
             for promise in promises.values { promise.completeWith(result) }
         }
@@ -124,11 +129,16 @@ struct NamedHost: Resolver, Sendable {
     private let addresses: EventLoopFuture<[SocketAddress]>
 
     /// - Returns: `nil` for a socket's path.
-    init?(_ address: RedisClient.Configuration.Address, _ eventLoop: any EventLoop, _ names: HostNames) {
+    init?(
+        _ address: RedisClient.Configuration.Address,
+        within limit: TimeAmount,
+        _ eventLoop: any EventLoop,
+        _ names: HostNames
+    ) {
         guard case .hostname(let host, let port) = address else { return nil }
         (self.names, self.host) = (names, host)
         let found: EventLoopFuture<[SocketAddress]>
-        (found, id) = names.addresses(of: host, on: eventLoop)
+        (found, id) = names.addresses(of: host, within: limit, on: eventLoop)
         addresses = found.flatMapThrowing { found in
             guard (0...65_535).contains(port) else { throw UnknownHost(description: "\(port) is no port") }
             return found.map { address in
