@@ -417,6 +417,7 @@ import Testing
         let server = try await ScriptedServer.start(greets: false) { words in
             switch words[0] {
             case "HELLO": "-ERR unknown command `HELLO`\r\n"
+            case "PING": "+PONG\r\n"
             case "AUTH" where words.count > 2: "-ERR wrong number of arguments for 'auth' command\r\n"
             case "AUTH" where !["old", "new"].contains(words[1]): "-ERR invalid password\r\n"
             default: "+OK\r\n"

@@ -124,6 +124,7 @@ import Testing
         let isIn = NIOLockedValueBox(false)
         let server = try await ScriptedServer.start(greets: false) { words in
             if words == ["AUTH", "secret"] { isIn.withLockedValue { $0 = true } }
+            if words == ["PING"], isIn.withLockedValue({ $0 }) { return "+PONG\r\n" }
             return isIn.withLockedValue { $0 } ? "+OK\r\n" : "-NOAUTH Authentication required.\r\n"
         }
         let client = RedisClient(port: server.port) { $0.password = "secret" }
@@ -138,6 +139,15 @@ import Testing
         let error = try await clientError { try await client.connect() }
         #expect(error?.code == .authenticationFailed)
         #expect((error?.underlying as? RESPError)?.message == "invalid password")
+    }
+
+    /// As where it is asked whether it is still there.
+    @Test(arguments: [("-LOADING x", true), ("-ERR unknown command 'PING'", true), ("+OK", false), ("$-1", false)])
+    func whatIsAnAnswerToPing(answer: String, isOne: Bool) async throws {
+        let server = try await ScriptedServer.start { $0 == ["PING"] ? "\(answer)\r\n" : "+OK\r\n" }
+        let client = RedisClient(port: server.port) { $0.version = .resp2 }
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.code == (isOne ? nil : .protocolViolation))
     }
 
     /// As in RESP3, where `HELLO` is answered meanwhile.

@@ -66,6 +66,16 @@ import Testing
         #expect(await eventually { (try? await client.execute(RESPCommand("ECHO", "right")))?.string == "right" })
     }
 
+    @Test(.timeLimit(.minutes(1))) func aSubscriptionIsMadeAnewWhereRepliesAreOneOff() async throws {
+        let server = try await ScriptedServer.start { words in
+            words[0] == "SUBSCRIBE" ? ">3\r\n+subscribe\r\n+\(words[1])\r\n:1\r\n" : "+OK\r\n"
+        }
+        let client = RedisClient(port: server.port) { $0.keepAliveInterval = .milliseconds(100) }
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+    }
+
     /// The deadline passes before, while or after the caller begins to wait.
     @Test func aConnectionIsWaitedForNoLongerThanAsked() async throws {
         let server = try await ScriptedServer.start(greets: false) { _ in "" }

@@ -141,5 +141,5 @@ struct ReplyQueue {
 
 extension RESPValue {
     /// Whether it may be one. Where there was a reply too few or too many, it belongs to another command.
-    fileprivate var isAnswerToPing: Bool { error != nil || string == "PONG" }
+    var isAnswerToPing: Bool { error != nil || string == "PONG" }
 }

@@ -60,6 +60,9 @@ struct Handshake: Sendable {
         guard let step = awaited.popLast() else {
             return .fail(RedisClientError(.protocolViolation, "The server answered the handshake more than once."))
         }
+        if step == .ping, !reply.isAnswerToPing {
+            return .fail(RedisClientError(.protocolViolation, "The server answered PING with something else."))
+        }
         if let error = reply.error {
             if step != .courtesy { refusal = error }
             if let failure = failure(of: step, error) { return .fail(failure) }
@@ -92,10 +95,8 @@ struct Handshake: Sendable {
             return nil
         }
         if step == .role, isPrimary != nil, error.code == .noPermission { return nil }
-        // A server that knows who asks, and is there; a script may keep it busy, its primary be away, its snapshot have
-        // failed, its data not be loaded.
-        let passing: [RESPError.Code] = [.noPermission, .busy, .loading, .masterDown, .misconfigured]
-        if step == .ping, passing.contains(error.code) { return nil }
+        // Whatever else it finds fault with: it is there, and knows who asks.
+        if step == .ping, error.code != .noAuth { return nil }
         if error.code == .noAuth || error.code == .wrongPassword || error.code == .noPermission || step == .authenticate
         {
             let reason =

@@ -97,6 +97,7 @@ final class SubscriptionStream: ConnectionReceiver {
         case .error(let error):
             return refused(error)
         default:
+            if case .ping = sent.first, !value.isAnswerToPing { return sayUnexpected() }
             return answered()
         }
         switch parts.first?.string {
@@ -127,8 +128,12 @@ final class SubscriptionStream: ConnectionReceiver {
         case .unsubscribe:
             break
         case nil:
-            connection.close(RedisClientError(.protocolViolation, "The server sent a reply to no command."))
+            sayUnexpected()
         }
+    }
+
+    private func sayUnexpected() {
+        connection.close(RedisClientError(.protocolViolation, "The server sent a reply to no command."))
     }
 
     private func refused(_ error: RESPError) {
