@@ -6,6 +6,12 @@ extension RESPError {
     /// connection.
     package var isUnreadable: Bool { code == .generic && message.hasPrefix("Protocol error") }
 
+    /// The same where a script may have made it up, unless it is out for that: then the words of Redis and Valkey for
+    /// what is too large.
+    package func isUnreadable(byScript runsScript: Bool) -> Bool {
+        runsScript ? text == "ERR Protocol error: invalid bulk length" : isUnreadable
+    }
+
     /// Whether it says, in the words of Redis, Valkey or Upstash, that the server takes no commands, or none that write,
     /// for a while. A script that makes up an error has others, if it is not out for this.
     package var isServersRefusal: Bool {

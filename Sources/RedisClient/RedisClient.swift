@@ -171,7 +171,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
     /// writes; what concerns all keys (`FLUSHALL`, `KEYS`), and scripts that name none, count for every slot.
     ///
     /// Where a command is too large for the server (`proto-max-bulk-len`), those behind it that went to the same server are
-    /// not run. They have its error, or `connectionLost` where that got lost or a script is among them.
+    /// not run. They have its error, or `connectionLost` where that got lost.
     ///
     /// `SCRIPT KILL` and `FUNCTION KILL` are refused here, where they would wait for the script that they are to end.
     @discardableResult

@@ -39,7 +39,8 @@ import Testing
         }
     }
 
-    @Test func whatOthersSendBehindItIsRunOnce() async throws {
+    @Test(arguments: [RESPCommand("SET", "k", Self.large), RESPCommand("EVAL", "x", 0, Self.large)])
+    func whatOthersSendBehindItIsRunOnce(command: RESPCommand) async throws {
         let server = try await server(unread: 8)
         let client = RedisClient(port: server.port)
         try await client.connect()
@@ -48,7 +49,7 @@ import Testing
             try await withThrowingTaskGroup(of: Int?.self) { group in
                 group.addTask {
                     let error = await #expect(throws: RESPError.self) {
-                        try await client.execute(RESPCommand("SET", "k", Self.large))
+                        try await client.execute(command)
                     }
                     #expect(error?.isUnreadable == true)
                     return nil

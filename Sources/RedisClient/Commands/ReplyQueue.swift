@@ -68,7 +68,9 @@ struct ReplyQueue {
                 counter.add()
             }
             receipt.hasAnswer = true
-            if first.mayBeUnreadable, let error = value.error, error.isUnreadable { refusal = error }
+            if first.mayBeUnreadable, let error = value.error, error.isUnreadable(byScript: first.runsScript) {
+                refusal = error
+            }
             let isLast = first.replies == 1
             if isLast { waiters.removeFirst() } else { waiters[waiters.startIndex].replies -= 1 }
             answer(first, value, isLast: isLast)

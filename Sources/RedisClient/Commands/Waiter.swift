@@ -25,6 +25,8 @@ struct Waiter {
     let mayMove: Bool
     /// Whether a server may find what is sent too large, and if it says so, that it does.
     var mayBeUnreadable = false
+    /// Whether a script may say so, too.
+    var runsScript = false
     private(set) var completion: Completion
 
     init(

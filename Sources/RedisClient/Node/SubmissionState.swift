@@ -88,7 +88,7 @@ struct SubmissionState {
         let before = encoder.byteCount
         encoder.append(command)
         sequence?.send(command)
-        return enqueue(waiter, isLarge(since: before) && !command.runsScript)
+        return enqueue(waiter, since: before, runsScript: command.runsScript)
     }
 
     /// - Parameter encoded: the same commands.
@@ -100,7 +100,7 @@ struct SubmissionState {
         let before = encoder.byteCount
         encoder.append(contentsOf: encoded)
         note(commands)
-        return enqueue(waiter, isLarge(since: before) && !commands.contains(where: \.runsScript))
+        return enqueue(waiter, since: before, runsScript: commands.contains(where: \.runsScript))
     }
 
     /// Waits for a connection with commands that will not be sent on it.
@@ -144,13 +144,21 @@ struct SubmissionState {
     /// Servers take arguments of so many bytes, whatever they are told (`proto-max-bulk-len`).
     private static let alwaysReadable = 1 << 20
 
-    private func isLarge(since before: Int) -> Bool { encoder.byteCount - before > Self.alwaysReadable }
-
-    /// - Parameter mayBeUnreadable: not where a script may make up what a server says then.
-    private mutating func enqueue(_ waiter: Waiter, _ mayBeUnreadable: Bool) -> Action {
+    /// - Parameter before: bytes before its commands.
+    private mutating func append(_ waiter: Waiter, since before: Int, runsScript: @autoclosure () -> Bool) {
         submitted.append(waiter)
-        if mayBeUnreadable { submitted[submitted.count - 1].mayBeUnreadable = true }
         inFlight += waiter.replies
+        guard encoder.byteCount - before > Self.alwaysReadable else { return }
+        submitted[submitted.count - 1].mayBeUnreadable = true
+        submitted[submitted.count - 1].runsScript = runsScript()
+    }
+
+    private mutating func enqueue(
+        _ waiter: Waiter,
+        since before: Int,
+        runsScript: @autoclosure () -> Bool
+    ) -> Action {
+        append(waiter, since: before, runsScript: runsScript())
         if isWakePending { return .none }
         isWakePending = true
         return .wake
@@ -194,10 +202,7 @@ struct SubmissionState {
             let before = encoder.byteCount
             encoder.append(contentsOf: entry.commands)
             note(entry.commands)
-            var waiter = entry.waiter
-            waiter.mayBeUnreadable = isLarge(since: before) && !entry.commands.contains(where: \.runsScript)
-            submitted.append(waiter)
-            inFlight += waiter.replies
+            append(entry.waiter, since: before, runsScript: entry.commands.contains(where: \.runsScript))
         }
         return told
     }
