@@ -49,7 +49,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
     /// - Parameters:
     ///   - eventLoopGroup: the client uses one of its event loops for commands, one for subscriptions. `nil` is the
     ///     group that all of the process shares.
-    ///   - logger: told at `info` level when the connection is lost or cannot be made.
+    ///   - logger: told at `info` level when the connection is lost or cannot be made, and while it cannot, now and then.
     public init(
         _ configuration: Configuration,
         eventLoopGroup: (any EventLoopGroup)? = nil,

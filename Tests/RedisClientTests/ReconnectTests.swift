@@ -9,6 +9,28 @@ import Testing
 @testable import RedisClient
 
 @Suite(.serialized) struct ReconnectTests {
+    /// What goes on is told in detail only.
+    @Test func thatThereIsNoConnectionIsSaidOnceAloud() async throws {
+        let server = try await ScriptedServer.start { _ in "+OK\r\n" }
+        let port = server.port
+        try await server.stop()
+        for isCluster in [false, true] {
+            let logs = RecordedLogs()
+            var configuration = RedisClient.configuration(port: port)
+            configuration.reconnectBackoff = .milliseconds(1)...Duration.milliseconds(1)
+            if isCluster { configuration.topology = .cluster(.init(seeds: [configuration.address])) }
+            let client = RedisClient(configuration, logger: logs.logger)
+            _ = try? await client.connect()
+            let ofCluster = isCluster ? ["The cluster's nodes are not known."] : []
+            for text in ["No connection to the Redis server."] + ofCluster {
+                func levels() -> [Logger.Level] { logs.entries.filter { $0.message == text }.map(\.level) }
+                #expect(await eventually { levels().count >= 5 })
+                #expect(levels().prefix(5) == [.info, .debug, .debug, .debug, .debug])
+            }
+            await client.close()
+        }
+    }
+
     /// A server that takes connections and says nothing is no better than one that is gone.
     @Test func aLostServerIsFailingUntilItAnswersAgain() async throws {
         let server = try await RedisServer.start()

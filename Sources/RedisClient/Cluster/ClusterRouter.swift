@@ -194,11 +194,17 @@ final class ClusterRouter: NodeRouter {
         let failure =
             findings.answers > 0
             ? RedisClientError(.connectFailed, "The cluster has no slots assigned.") : findings.failure
-        logger.info("The cluster's nodes are not known.", metadata: metadata(failure))
-        return state.withLockedValue { state in
+        let (isReport, isClosed) = state.withLockedValue { state in
+            let (isNews, isDue) = (state.lastFailure?.code != failure.code, state.reports.take())
             state.lastFailure = failure
-            return state.isClosed
+            return (isNews || isDue, state.isClosed)
         }
+        logger.log(
+            level: isReport ? .info : .debug,
+            "The cluster's nodes are not known.",
+            metadata: metadata(failure)
+        )
+        return isClosed
     }
 
     @Sendable

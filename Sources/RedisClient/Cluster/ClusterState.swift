@@ -19,6 +19,8 @@ struct ClusterState {
     private var strangers: Set<Address> = []
     /// Why the last look came to nothing.
     var lastFailure: RedisClientError?
+    /// Of saying aloud that it did.
+    var reports = Pace.ofReports
     /// Nodes to ask first, since they know something new; and last, since they failed.
     var informants: Set<Address> = []
     var suspects: Set<Address> = []

@@ -169,17 +169,23 @@ extension RedisNode {
             error as? RedisClientError
             ?? RedisClientError(.connectFailed, "The server cannot be reached.", underlying: error)
         let busy = failure.busy
-        let (isWanted, hopeless) = state.withLockedValue { state -> (Bool, [Waiter]) in
-            guard case .connecting = state.phase else { return (false, []) }
+        let (isWanted, isNews, hopeless) = state.withLockedValue { state -> (Bool, Bool, [Waiter]) in
+            guard case .connecting = state.phase else { return (false, false, []) }
             state.phase = .waitingToReconnect
+            let isNews = state.lastFailure?.code != failure.code
             state.lastFailure = failure
             if !isRenewed { state.end(failure) }
-            return (true, failure.isLasting || busy != nil || !isRenewed ? state.takeOffline() : [])
+            return (true, isNews, failure.isLasting || busy != nil || !isRenewed ? state.takeOffline() : [])
         }
         guard isWanted else { return }
         for waiter in hopeless { if let busy { waiter.refuse(busy) } else { waiter.fail(failure) } }
         for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume(throwing: failure) }
-        logger.info("No connection to the Redis server.", metadata: metadata(failure))
+        let isDue = link.withLockedValue { $0.reports.take() }
+        logger.log(
+            level: isNews || isDue ? .info : .debug,
+            "No connection to the Redis server.",
+            metadata: metadata(failure)
+        )
         if isRenewed { reconnectLater() }
         watch(.failed)
     }
@@ -227,7 +233,12 @@ extension RedisNode {
             for waiter in link.withLockedValue({ $0.takeCloseWaiters() }) { waiter.resume() }
             return unwritten
         }
-        logger.info("The connection to the Redis server was lost.", metadata: metadata(error))
+        let isDue = link.withLockedValue { $0.reports.take() }
+        logger.log(
+            level: hasAnswered || isDue ? .info : .debug,
+            "The connection to the Redis server was lost.",
+            metadata: metadata(error)
+        )
         if case .leaving = before {
             attempt()
         } else if isRenewed {
