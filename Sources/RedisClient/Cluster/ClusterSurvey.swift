@@ -1,4 +1,5 @@
 import NIOCore
+import RESP
 
 /// Asks one node after the other until one knows the whole cluster. Those that take their time are not waited for: the
 /// next is asked beside them.
@@ -9,7 +10,7 @@ struct ClusterSurvey: Sendable {
         /// Of those that were told, the map with the most slots.
         private(set) var map: SlotMap?
         private(set) var answers = 0
-        /// Why one of the nodes gave no answer.
+        /// Why one of the nodes gave no answer; before others, what will not pass by itself.
         private(set) var failure = RedisClientError(.connectFailed, "There is no node to ask.")
         /// Nodes that were waited for in vain.
         fileprivate(set) var late: Set<Address> = []
@@ -23,10 +24,18 @@ struct ClusterSurvey: Sendable {
                 late.remove(address)
                 if told.assignedCount > map?.assignedCount ?? 0 { map = told }
             case .failure(let error as RedisClientError):
-                failure = error
+                if !failure.isLasting { failure = error }
                 late.insert(address)
             case .failure(let error):
-                failure = RedisClientError(.connectFailed, "The server refuses CLUSTER SLOTS.", underlying: error)
+                let isForbidden = (error as? RESPError)?.code == .noPermission
+                if failure.isLasting, !isForbidden { break }
+                failure = RedisClientError(
+                    isForbidden ? .authenticationFailed : .connectFailed,
+                    isForbidden
+                        ? "The server does not let the user run CLUSTER SLOTS; its ACL has to allow +cluster|slots."
+                        : "The server refuses CLUSTER SLOTS.",
+                    underlying: error
+                )
             }
         }
     }

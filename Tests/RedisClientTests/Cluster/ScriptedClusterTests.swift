@@ -63,6 +63,19 @@ import Testing
         #expect((1...(1 + Int(seconds))).contains(looks.withLockedValue { $0 }))
     }
 
+    /// It would do so for as long as they are asked.
+    @Test func aUserWhoMayNotAskForTheSlotsIsToldAtOnce() async throws {
+        let server = try await ScriptedServer.start { $0[0] == "CLUSTER" ? "-NOPERM no permissions\r\n" : "+OK\r\n" }
+        // The other is away.
+        let client = ScriptedCluster.client(server.port) { configuration in
+            configuration.topology = .cluster(.init(seeds: [configuration.address, .hostname("127.0.0.1", port: 1)]))
+            configuration.commandTimeout = .seconds(2)
+        }
+        let error = try await clientError { try await client.execute(RESPCommand("GET", "a")) }
+        #expect(error?.code == .authenticationFailed)
+        #expect(error?.hint?.contains("+cluster|slots") == true)
+    }
+
     @Test func whatIsForAllPrimariesKeepsOffTheirSharedConnections() async throws {
         // Nobody is asked.
         let client = ScriptedCluster.client(1)
