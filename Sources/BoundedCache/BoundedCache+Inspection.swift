@@ -3,14 +3,14 @@ extension BoundedCache {
     public var count: Int {
         coreLock.pointee.lock()
         defer { coreLock.pointee.unlock() }
-        return core.pointee.policy.count
+        return core.pointee.policy.queues.count
     }
 
     /// The weight of all entries; their number where there is no weigher. O(1).
     public var totalWeight: Int {
         coreLock.pointee.lock()
         defer { coreLock.pointee.unlock() }
-        return core.pointee.policy.weight
+        return core.pointee.policy.queues.weight
     }
 
     /// The limit: entries, or units of weight.
@@ -50,7 +50,7 @@ extension BoundedCache {
         let now = clock.now
         var found: [(tick: UInt32, entry: CacheEntry<Key, Value>)] = []
         coreLock.pointee.lock()
-        for slot in core.pointee.policy.slots where !isTaken(slot) {
+        for slot in core.pointee.policy.queues.slots where !isTaken(slot) {
             let head = head(slot)
             let stripe = shards.stripe(for: head.pointee.hash)
             stripe.lock.pointee.lock()

@@ -43,44 +43,56 @@ extension BoundedCache {
             end(update) { dropTaken(update, draft.value, update.rivalCause ?? .removed, now: now, into: &$0) }
             throw error
         }
-        var outcome = SetOutcome.replaced
-        end(update) { departures in
-            if let cause = update.rivalCause {
-                return dropTaken(update, candidate?.value, cause, now: now, into: &departures)
-            }
-            guard let stored = candidate, stored.deadline > now else {
-                dropTaken(update, candidate?.value, .removed, now: now, into: &departures)
-                return removeUpdated(update, now: now, into: &departures)
-            }
-            guard fits(stored) else {
-                core.pointee.refusals &+= 1
-                outcome = .oversized
-                return dropTaken(update, stored.value, .removed, now: now, into: &departures)
-            }
-            // Once the lock is free only the cache has the value, so that the next update need not copy it.
-            candidate = nil
-            if update.taken != .none {
-                putBack(update, stored, now: now, into: &departures)
-            } else if !draft.isUntouched || !renew(update, stored, now: now, into: &departures) {
-                outcome = store(stored, now: now, into: &departures)
-                // It was evicted meanwhile: what comes back never left, unless it is another value.
-                if let cause = update.lost {
-                    if let value = update.overwritten {
-                        departures.append(update.key, value, cause)
-                        core.pointee.departures[cause] &+= 1
-                    } else {
-                        core.pointee.insertions &-= 1
-                    }
-                }
-            }
-        }
+        var fits = true
+        end(update) { fits = commit(update, &candidate, isUntouched: draft.isUntouched, now: now, into: &$0) }
         guard !update.isReentrant else {
             throw BoundedCacheError(.reentrantUpdate, "The update's closure wrote its own key.")
         }
-        guard outcome != .oversized else {
+        guard fits else {
             throw BoundedCacheError(.oversized, "The updated value is heavier than the cache.")
         }
         return result
+    }
+
+    /// Puts what an update has made in the place of its entry, if the cache can hold it; the core's lock is held.
+    private func commit(
+        _ update: RunningUpdate<Key, Value>,
+        _ candidate: inout Candidate?,
+        isUntouched: Bool,
+        now: UInt64,
+        into departures: inout Departures<Key, Value>
+    ) -> Bool {
+        if let cause = update.rivalCause {
+            dropTaken(update, candidate?.value, cause, now: now, into: &departures)
+            return true
+        }
+        guard let stored = candidate, stored.deadline > now else {
+            dropTaken(update, candidate?.value, .removed, now: now, into: &departures)
+            removeUpdated(update, now: now, into: &departures)
+            return true
+        }
+        guard fits(stored) else {
+            core.pointee.refusals &+= 1
+            dropTaken(update, stored.value, .removed, now: now, into: &departures)
+            return false
+        }
+        // Once the lock is free only the cache has the value, so that the next update need not copy it.
+        candidate = nil
+        if update.taken != .none {
+            putBack(update, stored, now: now, into: &departures)
+        } else if !isUntouched || !renew(update, stored, now: now, into: &departures) {
+            _ = store(stored, now: now, into: &departures)
+            // It was evicted meanwhile: what comes back never left, unless it is another value.
+            if let cause = update.lost {
+                if let value = update.overwritten {
+                    departures.append(update.key, value, cause)
+                    core.pointee.departures[cause] &+= 1
+                } else {
+                    core.pointee.insertions &-= 1
+                }
+            }
+        }
+        return true
     }
 
     private var defaultTimeToLive: Duration? {

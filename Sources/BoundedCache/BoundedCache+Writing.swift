@@ -57,7 +57,7 @@ extension BoundedCache {
         var departures = Departures<Key, Value>()
         coreLock.pointee.lock()
         supersedeAllUpdates()
-        for slot in core.pointee.policy.slots {
+        for slot in core.pointee.policy.queues.slots {
             let shard = self.shard(of: slot)
             shard.lock()
             detach(slot, .removed, now: now, into: &departures)

@@ -72,7 +72,7 @@ public final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: @unc
     }
 
     deinit {
-        for slot in core.pointee.policy.slots { entry(slot).deinitialize(count: 1) }
+        for slot in core.pointee.policy.queues.slots { entry(slot).deinitialize(count: 1) }
         core.pointee.deallocate()
         core.deinitialize(count: 1)
         core.deallocate()

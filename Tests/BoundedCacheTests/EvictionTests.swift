@@ -78,6 +78,6 @@ import Testing
 
 extension BoundedCache {
     fileprivate var countedUses: Int {
-        core.pointee.policy.slots.reduce(0) { $0 + Int(head($1).pointee.word.uses) }
+        core.pointee.policy.queues.slots.reduce(0) { $0 + Int(head($1).pointee.word.uses) }
     }
 }

@@ -37,20 +37,7 @@ struct EvictionPolicy: ~Copyable {
         static let ghostMargin = 0.5
     }
 
-    struct Queue {
-        var newest: UInt32 = .none
-        var oldest: UInt32 = .none
-        var count = 0
-        var weight = 0
-    }
-
-    private enum Place {
-        case small, main
-        /// Of what weighs nothing: to evict it would make no room.
-        case weightless
-    }
-
-    let storage: SlotStorage
+    var queues: EntryQueues
     let time: UnsafeMutablePointer<UseTime>
     var limit: Int {
         didSet {
@@ -59,11 +46,6 @@ struct EvictionPolicy: ~Copyable {
             keepSmallTargetInBounds()
         }
     }
-    private var small = Queue()
-    private var main = Queue()
-    private var weightless = Queue()
-    /// The entry of the main queue that the next ghost is compared with.
-    private var sample: UInt32 = .none
     private var smallTarget: Double
     /// Whether something was evicted for room; until then new entries beyond the small queue's size fill the main.
     private var isWarm = false
@@ -74,18 +56,12 @@ struct EvictionPolicy: ~Copyable {
     private var mainVictimLastUse = 0.0
 
     init(storage: SlotStorage, time: UnsafeMutablePointer<UseTime>, limit: Int) {
-        self.storage = storage
+        queues = EntryQueues(storage: storage)
         self.time = time
         self.limit = limit
         smallTarget = Double(limit) * Constant.smallShareAtFirst
         keepSmallTargetInBounds()
     }
-
-    var count: Int { weighedCount + weightless.count }
-    var weight: Int { small.weight + main.weight }
-
-    private var weighedCount: Int { small.count + main.count }
-    private var averageWeight: Double { weighedCount == 0 ? 1 : Double(weight) / Double(weighedCount) }
 
     private mutating func keepSmallTargetInBounds() {
         let least = Double(limit) * Constant.smallShareAtLeast
@@ -94,14 +70,14 @@ struct EvictionPolicy: ~Copyable {
 
     /// Ticks within which another use of an entry does not count.
     var window: UInt32 {
-        UInt32(min(Constant.window * smallTarget / max(averageWeight, 1e-9) * insertions.ticksEach, 1e8))
+        UInt32(min(Constant.window * smallTarget / max(queues.averageWeight, 1e-9) * insertions.ticksEach, 1e8))
     }
 
     /// Takes note that a key comes in that was not there; says whether it goes to the main queue.
     mutating func admit(_ hash: UInt32) -> Bool {
-        insertions.note(at: time.pointee.advance(), entries: weighedCount)
+        insertions.note(at: time.pointee.advance(), entries: queues.weighedCount)
         guard let ghost = ghosts?.take(hash, now: insertions.count) else {
-            return !isWarm && Double(small.weight) >= smallTarget
+            return !isWarm && Double(queues.small.weight) >= smallTarget
         }
         moveBorder(by: ghost)
         return ghost.age <= mainVictimAge * Constant.ghostMargin
@@ -125,51 +101,34 @@ struct EvictionPolicy: ~Copyable {
                 step = -Constant.mainStep
             }
         } else {
-            let missing = ghost.age - smallTarget / max(averageWeight, 1e-9)
-            let isNear = missing <= Constant.smallReach * Double(weighedCount)
+            let missing = ghost.age - smallTarget / max(queues.averageWeight, 1e-9)
+            let isNear = missing <= Constant.smallReach * Double(queues.weighedCount)
             if !isYounger || sample?.isUsed == true && !isNear {
                 step = -Constant.smallRetreat
-            } else if ghost.age <= Double(weighedCount) {
+            } else if ghost.age <= Double(queues.weighedCount) {
                 step = Constant.smallStep
             }
         }
-        smallTarget += step * averageWeight
+        smallTarget += step * queues.averageWeight
         keepSmallTargetInBounds()
     }
 
-    /// Goes round the main queue, an entry a call: its insertions since the last use, and whether it has uses that it has
-    /// not paid with.
+    /// Of the next entry of the main queue: its insertions since the last use, and whether it has uses that it has not
+    /// paid with.
     private mutating func nextSample() -> (age: Double, isUsed: Bool)? {
-        if sample == .none { sample = main.oldest }
-        guard sample != .none else { return nil }
-        let word = storage.head(sample).pointee.word
-        sample = storage.links(sample).pointee.newer
+        guard let slot = queues.nextOfMain() else { return nil }
+        let word = queues.storage.head(slot).pointee.word
         return (age(word), word.uses > 0)
     }
 
     private func age(_ word: UseWord) -> Double { insertions.since(word.tick, now: time.pointee.now) }
 
-    mutating func moveToMain(_ slot: UInt32) {
-        unlink(slot)
-        link(slot, isMain: true)
-    }
-
-    mutating func changeWeight(of slot: UInt32, to weight: UInt32) {
-        let links = storage.links(slot)
-        guard (weight == 0) == (links.pointee.weight == 0) else {
-            unlink(slot)
-            links.pointee.weight = weight
-            return link(slot, isMain: links.pointee.isMain)
-        }
-        self[place(of: slot)].weight += Int(weight) - Int(links.pointee.weight)
-        links.pointee.weight = weight
-    }
-
     /// The entry whose turn it is to show that it was used; not `spared` while there is another.
     func nextToEvict(sparing spared: UInt32) -> UInt32 {
+        let (small, main) = (queues.small, queues.main)
         let mainHasAny = main.oldest != .none && (main.oldest != spared || main.newest != spared)
         if small.oldest != .none, !mainHasAny || Double(small.weight) > smallTarget { return small.oldest }
-        return main.oldest != .none ? main.oldest : weightless.oldest
+        return main.oldest != .none ? main.oldest : queues.weightless.oldest
     }
 
     /// Takes note that an entry is evicted.
@@ -177,7 +136,7 @@ struct EvictionPolicy: ~Copyable {
         isWarm = true
         let lastUse = max(0, Double(insertions.count) - age(word))
         if isMain { mainVictimLastUse = lastUse }
-        let wanted = max(16, Int(Constant.ghostsPerEntry * Double(weighedCount)))
+        let wanted = max(16, Int(Constant.ghostsPerEntry * Double(queues.weighedCount)))
         let remembered = ghosts?.capacity ?? 0
         // A table that is far too large tells ages too coarsely.
         if wanted > 2 * remembered || 4 * wanted < remembered { ghosts = GhostTable(capacity: wanted) }
@@ -200,71 +159,5 @@ struct EvictionPolicy: ~Copyable {
 
     mutating func moveTicksBack(by amount: UInt32) {
         insertions.moveTicksBack(by: amount)
-    }
-
-    /// The slots of all queues, of each the newest first.
-    var slots: [UInt32] {
-        var slots: [UInt32] = []
-        for queue in [small, main, weightless] {
-            var slot = queue.newest
-            while slot != .none {
-                slots.append(slot)
-                slot = storage.links(slot).pointee.older
-            }
-        }
-        return slots
-    }
-
-    private func place(of slot: UInt32) -> Place {
-        let links = storage.links(slot)
-        return links.pointee.weight == 0 ? .weightless : links.pointee.isMain ? .main : .small
-    }
-
-    private subscript(place: Place) -> Queue {
-        get {
-            switch place {
-            case .small: small
-            case .main: main
-            case .weightless: weightless
-            }
-        }
-        set {
-            switch place {
-            case .small: small = newValue
-            case .main: main = newValue
-            case .weightless: weightless = newValue
-            }
-        }
-    }
-
-    mutating func link(_ slot: UInt32, isMain: Bool) {
-        let links = storage.links(slot)
-        links.pointee.isMain = isMain
-        let place = place(of: slot)
-        var queue = self[place]
-        links.pointee.newer = .none
-        links.pointee.older = queue.newest
-        if queue.newest != .none {
-            storage.links(queue.newest).pointee.newer = slot
-        } else {
-            queue.oldest = slot
-        }
-        queue.newest = slot
-        queue.count += 1
-        queue.weight += Int(links.pointee.weight)
-        self[place] = queue
-    }
-
-    mutating func unlink(_ slot: UInt32) {
-        let links = storage.links(slot)
-        if sample == slot { sample = links.pointee.newer }
-        let place = place(of: slot)
-        var queue = self[place]
-        let (newer, older) = (links.pointee.newer, links.pointee.older)
-        if newer != .none { storage.links(newer).pointee.older = older } else { queue.newest = older }
-        if older != .none { storage.links(older).pointee.newer = newer } else { queue.oldest = newer }
-        queue.count -= 1
-        queue.weight -= Int(links.pointee.weight)
-        self[place] = queue
     }
 }

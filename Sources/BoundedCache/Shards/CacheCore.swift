@@ -49,7 +49,7 @@ struct CacheCore: ~Copyable {
 
     /// Whether `weight` more would not fit.
     @usableFromInline
-    func lacksRoom(for weight: Int) -> Bool { policy.weight > policy.limit - weight }
+    func lacksRoom(for weight: Int) -> Bool { policy.queues.weight > policy.limit - weight }
 
     @usableFromInline
     func nextToEvict(sparing spared: UInt32) -> UInt32 { policy.nextToEvict(sparing: spared) }
@@ -69,12 +69,12 @@ struct CacheCore: ~Copyable {
     /// The shard's lock is held for writing, or no reader finds the slot.
     @usableFromInline
     mutating func changeWeight(of slot: UInt32, to weight: UInt32) {
-        policy.changeWeight(of: slot, to: weight)
+        policy.queues.changeWeight(of: slot, to: weight)
     }
 
     /// The slots of a step.
     @usableFromInline var sweepBudget: Int {
-        Self.sweepStep * max(1, min(Int(allocator.used) / max(1, policy.count), Self.slotsPerEntry))
+        Self.sweepStep * max(1, min(Int(allocator.used) / max(1, policy.queues.count), Self.slotsPerEntry))
     }
 
     /// Moves on past at most `budget` slots to one whose deadline is reached; `.none` when the budget is used up.
@@ -92,7 +92,7 @@ struct CacheCore: ~Copyable {
     /// Gives back the memory of a large cache that holds nothing.
     @usableFromInline
     mutating func giveMemoryBack() {
-        guard policy.count == 0, allocator.hasSeveralSegments else { return }
+        guard policy.queues.count == 0, allocator.hasSeveralSegments else { return }
         whileNobodyReads {
             $0.allocator.freeAllButFirstSegment()
             $0.shards.shrink()
@@ -119,10 +119,10 @@ struct CacheCore: ~Copyable {
     mutating func index(_ slot: UInt32, _ hash: UInt32, isMain: Bool) {
         let word = UseWord(tick: time.pointee.now, isMain: isMain)
         allocator.storage.head(slot).pointee.uses.store(word.bits, ordering: .relaxed)
-        policy.link(slot, isMain: isMain)
+        policy.queues.link(slot, isMain: isMain)
         reindex(slot, hash)
         time.pointee.window.store(policy.window, ordering: .relaxed)
-        time.pointee.note(count: policy.count)
+        time.pointee.note(count: policy.queues.count)
         insertions &+= 1
     }
 
@@ -136,9 +136,9 @@ struct CacheCore: ~Copyable {
     @usableFromInline
     mutating func release(_ slot: UInt32) {
         shards.remove(allocator.storage.head(slot).pointee.hash, slot)
-        policy.unlink(slot)
+        policy.queues.unlink(slot)
         allocator.free(slot)
-        time.pointee.note(count: policy.count)
+        time.pointee.note(count: policy.queues.count)
     }
 
     /// Lets an entry stay whose turn it was: a used entry of the small queue moves to the main one, an entry of the main
@@ -149,7 +149,7 @@ struct CacheCore: ~Copyable {
         let word = head.pointee.word
         let left = allocator.storage.links(slot).pointee.isMain && word.uses > 0 ? word.uses - 1 : 0
         head.pointee.uses.store(UseWord(tick: word.tick, uses: left, isMain: true).bits, ordering: .relaxed)
-        policy.moveToMain(slot)
+        policy.queues.moveToMain(slot)
     }
 
     /// Sets all ticks back together when one comes near its end; the order of the last 2^27 uses stays.
@@ -161,7 +161,7 @@ struct CacheCore: ~Copyable {
 
     private mutating func moveTicks(backBy amount: UInt32) {
         time.pointee.tick.subtract(amount, ordering: .relaxed)
-        for slot in policy.slots {
+        for slot in policy.queues.slots {
             let head = allocator.storage.head(slot)
             let word = head.pointee.word
             let moved = UseWord(tick: word.tick - min(amount, word.tick), uses: word.uses, isMain: word.isMain)
