@@ -34,6 +34,7 @@ struct PyairtableTests {
     ) async throws -> AirtableStandIn.Statistics {
         var configuration = configuration
         configuration.requestsPerSecond = 1000
+        configuration.requestsPerSecondOfUser = 1000
         let standIn = AirtableStandIn(configuration: configuration)
         if let fault { standIn.inject(fault, skipping: 1) }
         try await AirtableStandIn.withStandIn(standIn) { standIn in

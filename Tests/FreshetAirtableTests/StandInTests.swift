@@ -116,6 +116,25 @@ struct StandInTests {
         }
     }
 
+    @Test("The fifty-first request to all bases within a second is refused, and all of them are locked")
+    func limitOfUser() async throws {
+        try await Airtable.with { airtable in
+            func status(_ base: Int) async throws -> Int {
+                let url = "\(airtable.standIn.url)/v0/appBase00000000\(base)/Personas"
+                return try await request(url, token: airtable.standIn.token).status
+            }
+            for index in 0..<50 {
+                let accepted = try await status(10 + index % 10)
+                #expect(accepted == 403)
+            }
+            #expect(try await status(20) == 429)
+            airtable.spawner.advance(by: .seconds(29))
+            #expect(try await status(10) == 429)
+            airtable.spawner.advance(by: .seconds(30))
+            #expect(try await status(20) == 403)
+        }
+    }
+
     @Test("The window slides: requests 200 ms apart pass, for ever")
     func slidingWindow() async throws {
         try await Airtable.with { airtable in

@@ -8,8 +8,8 @@ public import ServiceLifecycle
 /// Airtable's list-records API on a real socket, with its limits, its error bodies and its moods.
 ///
 /// It checks the token, pages with opaque offsets over an order that is frozen at the first page, forgets idle
-/// iterators, refuses the sixth request within a second and keeps a base locked while it is hammered, and breaks in the
-/// ways that real servers break when a ``Fault`` says so. Its data can be changed while it runs.
+/// iterators, refuses the sixth request to a base within a second and the fifty-first to all, keeps locked what is
+/// hammered, and breaks in the ways that real servers break when a ``Fault`` says so. Its data can be changed while it runs.
 ///
 /// ```swift
 /// try await AirtableStandIn.withStandIn { standIn in

@@ -6,7 +6,9 @@ extension AirtableStandIn {
         public var port = 0
         /// How many requests a base takes within any second.
         public var requestsPerSecond = 5
-        /// How long a base answers 429 after the last request that was too many.
+        /// How many requests all bases together take within any second.
+        public var requestsPerSecondOfUser = 50
+        /// How long a base, or all of them, answers 429 after the last request that was too many.
         public var lockout: Duration = .seconds(30)
         /// How many calls are left this month; nil for any number.
         public var monthlyCalls: Int?

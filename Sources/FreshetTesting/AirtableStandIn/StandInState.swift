@@ -10,7 +10,8 @@ struct StandInState: Sendable {
 
     private let token: String
     private let configuration: AirtableStandIn.Configuration
-    private var limits: [String: BaseLimit] = [:]
+    private var limits: [String: RequestLimit] = [:]
+    private var limitOfUser = RequestLimit()
     private var lastID: UInt64 = 0
     private var pages = 0
 
@@ -58,7 +59,13 @@ struct StandInState: Sendable {
     mutating func admit(base: String, token: String?, at now: MonotonicInstant) -> StandInError? {
         guard token == self.token else { return .unauthenticated }
         guard base.count == 17, base.hasPrefix("app"), base.utf8.allSatisfy(\.isLetterOrDigit) else { return .notFound }
-        if limits[base, default: BaseLimit()].refuses(at: now, configuration) { return .rateLimited }
+        let (ofUser, ofBase) = (configuration.requestsPerSecondOfUser, configuration.requestsPerSecond)
+        let lockout = configuration.lockout
+        if limitOfUser.refuses(at: now, perSecond: ofUser, lockout: lockout)
+            || limits[base, default: RequestLimit()].refuses(at: now, perSecond: ofBase, lockout: lockout)
+        {
+            return .rateLimited
+        }
         if let left = callsLeft {
             guard left > 0 else { return .quotaSpent }
             callsLeft = left - 1
@@ -67,7 +74,7 @@ struct StandInState: Sendable {
     }
 
     mutating func lock(base: String, at now: MonotonicInstant) {
-        limits[base, default: BaseLimit()].lockedUntil = now + configuration.lockout
+        limits[base, default: RequestLimit()].lockedUntil = now + configuration.lockout
     }
 
     /// The page that was asked for.
