@@ -8,7 +8,7 @@ extension AirtableClient {
     /// One request and what came of it.
     ///
     /// - Throws: ``PageFailure`` or `CancellationError`.
-    func send(_ list: AirtableList, offset: String?, _ limiter: BaseLimiter) async throws -> AirtablePage {
+    func send(_ list: AirtableList, offset: String?) async throws -> AirtablePage {
         let answer: Answer
         do {
             // The client's own timeout ends with the head of the answer.
@@ -25,7 +25,7 @@ extension AirtableClient {
         }
         switch answer {
         case .page(let type, let body): return try page(type, body, list)
-        case .refusal(let response): throw await refuse(response, list, limiter)
+        case .refusal(let response): throw await refuse(response, list)
         }
     }
 
@@ -53,11 +53,7 @@ extension AirtableClient {
     }
 
     /// Closes the base if the refusal says so.
-    private func refuse(
-        _ response: HTTPClientResponse,
-        _ list: AirtableList,
-        _ limiter: BaseLimiter
-    ) async -> PageFailure {
+    private func refuse(_ response: HTTPClientResponse, _ list: AirtableList) async -> PageFailure {
         // The status decides, whatever becomes of the body.
         let body = try? await withDeadline(
             min(Self.patienceWithRefusals, configuration.requestTimeout),
@@ -66,8 +62,8 @@ extension AirtableClient {
         ) { try await response.body.collect(upTo: 1 << 16) }
         let refusal = AirtableRefusal(status: Int(response.status.code), body: body, list: list, token: token)
         switch refusal.kind {
-        case .rateLimit: limiter.close(for: limiters.closure, because: .rateLimit)
-        case .quota: limiter.close(for: limiters.quotaClosure, because: .quota)
+        case .rateLimit: limiter.close(list.base, for: limiters.closure, because: .rateLimit)
+        case .quota: limiter.close(list.base, for: limiters.quotaClosure, because: .quota)
         case .iteratorGone, .unknownColumn, .transient, .final: break
         }
         return refusal.failure(rateLimit: limiters.closure, quota: limiters.quotaClosure)

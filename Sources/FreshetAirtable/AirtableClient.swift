@@ -6,8 +6,8 @@ import SourceHTTP
 
 /// Lists the records of Airtable tables: all of them or an error, never a part.
 ///
-/// All clients of a process that read the same base of the same endpoint share one ``BaseLimiters`` entry, so that
-/// together they keep to the base's five requests a second. A page that fails with 502, 503, 504, a broken connection
+/// All clients of a process share ``BaseLimiters``, so that together they keep to five requests a second to a base, and
+/// fifty with a token. A page that fails with 502, 503, 504, a broken connection
 /// or a timeout is asked for again, with its own offset. When Airtable has forgotten the iteration, the list begins
 /// anew. After a 429 nobody asks that base for 30 seconds.
 public struct AirtableClient: Sendable {
@@ -34,6 +34,7 @@ public struct AirtableClient: Sendable {
     let configuration: Configuration
     let httpClient: HTTPClient
     let limiters: BaseLimiters
+    let limiter: BaseLimiter
     let logger: Logger
 
     /// - Parameters:
@@ -68,6 +69,7 @@ public struct AirtableClient: Sendable {
         self.configuration = configuration
         self.httpClient = httpClient ?? SourceHTTP.client
         self.limiters = limiters
+        limiter = limiters.limiter(endpoint: endpoint)
         self.logger = logger
     }
 }
@@ -86,11 +88,10 @@ extension AirtableClient {
         -> [AirtableRecord]
     {
         let list = try AirtableList(endpoint: endpoint, base: base, table: table, query: query)
-        let limiter = limiters.limiter(endpoint: endpoint, base: base)
         var restarts = 0
         while true {
             do {
-                return try await allPages(of: list, limiter)
+                return try await allPages(of: list)
             } catch PageFailure.iteratorGone(let error) {
                 guard restarts < configuration.maxRestarts else { throw error }
                 restarts += 1
@@ -111,7 +112,7 @@ extension AirtableClient {
         let query = AirtableQuery(fields: [name], maxRecords: 1)
         let list = try AirtableList(endpoint: endpoint, base: base, table: table, query: query)
         do {
-            _ = try await page(of: list, offset: nil, limiters.limiter(endpoint: endpoint, base: base))
+            _ = try await page(of: list, offset: nil)
             return true
         } catch PageFailure.unknownColumn {
             return false
@@ -120,14 +121,14 @@ extension AirtableClient {
         }
     }
 
-    private func allPages(of list: AirtableList, _ limiter: BaseLimiter) async throws -> [AirtableRecord] {
+    private func allPages(of list: AirtableList) async throws -> [AirtableRecord] {
         var records: [AirtableRecord] = []
         var offset: String?
         var seen: Set<String> = []
         repeat {
             let page: AirtablePage
             do {
-                page = try await self.page(of: list, offset: offset, limiter)
+                page = try await self.page(of: list, offset: offset)
             } catch let failure as PageFailure {
                 if case .iteratorGone = failure { throw failure }
                 throw failure.error
@@ -142,12 +143,12 @@ extension AirtableClient {
     }
 
     /// One page, asked for again where that is safe and may help.
-    private func page(of list: AirtableList, offset: String?, _ limiter: BaseLimiter) async throws -> AirtablePage {
+    private func page(of list: AirtableList, offset: String?) async throws -> AirtablePage {
         var attempt = 0
         while true {
-            try await limiter.acquire()
+            try await limiter.acquire(list.base, token: token)
             do {
-                return try await send(list, offset: offset, limiter)
+                return try await send(list, offset: offset)
             } catch PageFailure.transient(let error) where attempt < configuration.maxRetries {
                 logger.debug(
                     "an Airtable page failed; asking again",

@@ -1,31 +1,20 @@
 import Freshet
 import NIOConcurrencyHelpers
 
-/// Paces the requests to one base, for everybody who asks it.
+/// Paces the requests to the bases of an endpoint, for everybody who asks them.
 final class BaseLimiter: Sendable {
-    private let name: String
     private let spawner: any Spawner
     private let state: NIOLockedValueBox<State>
 
     private struct State {
         var limiter: LimiterState
-        /// Why it was closed last.
-        var closure = Closure.rateLimit
         var waiters: [LimiterState.ID: UnsafeContinuation<Void, any Error>] = [:]
         /// Those who gave up before they had begun to wait.
         var cancelled: Set<LimiterState.ID> = []
         var lastID: LimiterState.ID = 0
     }
 
-    /// Why nobody may ask.
-    enum Closure {
-        case rateLimit
-        /// The month's calls are spent.
-        case quota
-    }
-
-    init(base: String, interval: Duration, spawner: any Spawner) {
-        name = base
+    init(interval: Duration, spawner: any Spawner) {
         self.spawner = spawner
         state = NIOLockedValueBox(State(limiter: LimiterState(interval: interval)))
     }
@@ -35,9 +24,10 @@ final class BaseLimiter: Sendable {
 
     /// Returns when it is the caller's turn.
     ///
+    /// - Parameter token: what the base is asked with; the turns of a token keep a distance, too.
     /// - Throws: `CacheError` while the base is closed, with `overloaded` after a rate limit and `sourceFailed` after a
     ///   spent quota; `CancellationError`.
-    func acquire() async throws {
+    func acquire(_ base: String, token: String) async throws {
         try Task.checkCancellation()
         let id = state.withLockedValue { state in
             state.lastID += 1
@@ -46,30 +36,33 @@ final class BaseLimiter: Sendable {
         // A cancellation that came after the wait was over leaves its mark.
         defer { state.withLockedValue { _ = $0.cancelled.remove(id) } }
         try await withTaskCancellationHandler {
-            try await withUnsafeThrowingContinuation { enter(id, $0) }
+            try await withUnsafeThrowingContinuation { enter(id, base, token, $0) }
         } onCancel: {
-            leave(id)
+            leave(id, base)
         }
     }
 
-    /// Closes the base: those who wait get an error now, and those who come get one until the time is over.
-    func close(for time: Duration, because reason: Closure) {
+    /// Closes a base: those who wait get an error now, and those who come get one until the time is over.
+    func close(_ base: String, for time: Duration, because reason: LimiterState.Closure) {
         let waiters = state.withLockedValue { state in
-            let end = spawner.now() + time
-            if end >= state.limiter.closedUntil { state.closure = reason }
-            let ids = state.limiter.close(until: end)
+            let ids = state.limiter.close(base, until: spawner.now() + time, because: reason)
             return ids.compactMap { state.waiters.removeValue(forKey: $0) }
         }
-        for waiter in waiters { waiter.resume(throwing: error(reason, for: time)) }
+        for waiter in waiters { waiter.resume(throwing: Self.error(base, reason, for: time)) }
     }
 
-    private func enter(_ id: LimiterState.ID, _ continuation: UnsafeContinuation<Void, any Error>) {
+    private func enter(
+        _ id: LimiterState.ID,
+        _ base: String,
+        _ token: String,
+        _ continuation: UnsafeContinuation<Void, any Error>
+    ) {
         let now = spawner.now()
         let (outcome, timer): (Result<Void, any Error>?, MonotonicInstant?) = state.withLockedValue { state in
             if state.cancelled.remove(id) != nil { return (.failure(CancellationError()), nil) }
-            switch state.limiter.enter(id, at: now) {
+            switch state.limiter.enter(id, base: base, token: token, at: now) {
             case .go: return (.success(()), nil)
-            case .closed(let time): return (.failure(error(state.closure, for: time)), nil)
+            case .closed(let time, let reason): return (.failure(Self.error(base, reason, for: time)), nil)
             case .wait(let timer):
                 state.waiters[id] = continuation
                 return (nil, timer)
@@ -79,9 +72,9 @@ final class BaseLimiter: Sendable {
         if let timer { setTimer(timer) }
     }
 
-    private func leave(_ id: LimiterState.ID) {
+    private func leave(_ id: LimiterState.ID, _ base: String) {
         let waiter = state.withLockedValue { state in
-            if state.limiter.leave(id) { return state.waiters.removeValue(forKey: id) }
+            if state.limiter.leave(id, base: base) { return state.waiters.removeValue(forKey: id) }
             state.cancelled.insert(id)
             return nil
         }
@@ -93,7 +86,7 @@ final class BaseLimiter: Sendable {
             try? await self.spawner.sleep(until: instant)
             let now = self.spawner.now()
             let (waiter, timer) = self.state.withLockedValue { state in
-                let (id, timer) = state.limiter.timerRang(at: now)
+                let (id, timer) = state.limiter.timerRang(for: instant, at: now)
                 return (id.flatMap { state.waiters.removeValue(forKey: $0) }, timer)
             }
             waiter?.resume()
@@ -101,7 +94,7 @@ final class BaseLimiter: Sendable {
         }
     }
 
-    private func error(_ closure: Closure, for time: Duration) -> CacheError {
+    private static func error(_ name: String, _ closure: LimiterState.Closure, for time: Duration) -> CacheError {
         let seconds = (time.clampedMilliseconds + 999) / 1000
         let pause = "nobody asks it for another \(seconds) s"
         return switch closure {

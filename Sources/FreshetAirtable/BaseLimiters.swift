@@ -1,10 +1,11 @@
 public import Freshet
 import NIOConcurrencyHelpers
 
-/// The limiters of all bases that a process reads, one a base and endpoint.
+/// The limiters of all bases that a process reads, one an endpoint.
 ///
 /// Airtable counts the requests to a base over all tokens and integrations together, so everything in a process
-/// that reads a base should share the limiter. Other processes are not seen.
+/// that reads a base should share the limiter. It counts those of a user over all bases, too. Other processes, and further
+/// tokens of a user, are not seen.
 public final class BaseLimiters: Sendable {
     /// Those that clients take unless they are given others.
     public static let shared = BaseLimiters()
@@ -13,16 +14,12 @@ public final class BaseLimiters: Sendable {
     private let interval: Duration
     let closure: Duration
     let quotaClosure: Duration
-    private let limiters = NIOLockedValueBox<[Key: BaseLimiter]>([:])
-
-    private struct Key: Hashable {
-        var endpoint: String
-        var base: String
-    }
+    private let limiters = NIOLockedValueBox<[String: BaseLimiter]>([:])
 
     /// - Parameters:
     ///   - interval: between two requests to a base. Airtable allows 200 ms; by default a little more, since exactly
-    ///     that is borderline where the network makes requests catch up with each other.
+    ///     that is borderline where the network makes requests catch up with each other. A tenth of it is between two
+    ///     requests with one token, whatever the bases.
     ///   - closure: how long nobody asks a base after it answered 429.
     ///   - quotaClosure: how long nobody asks a base whose calls of the month are spent. Asking changes nothing until
     ///   the next month, or until somebody upgrades the plan.
@@ -39,12 +36,11 @@ public final class BaseLimiters: Sendable {
         self.spawner = spawner
     }
 
-    func limiter(endpoint: String, base: String) -> BaseLimiter {
+    func limiter(endpoint: String) -> BaseLimiter {
         limiters.withLockedValue { limiters in
-            let key = Key(endpoint: endpoint, base: base)
-            if let limiter = limiters[key] { return limiter }
-            let limiter = BaseLimiter(base: base, interval: interval, spawner: spawner)
-            limiters[key] = limiter
+            if let limiter = limiters[endpoint] { return limiter }
+            let limiter = BaseLimiter(interval: interval, spawner: spawner)
+            limiters[endpoint] = limiter
             return limiter
         }
     }

@@ -1,22 +1,48 @@
 import Freshet
 
-/// Decides who may ask a base when. Pure: it reads no clock and wakes nobody.
+/// Decides who may ask which base of an endpoint when. Pure: it reads no clock and wakes nobody.
 ///
-/// Open, it lets one through per interval, first come first served. Closed, it refuses everybody at once, those who
-/// wait too, since a wait longer than the closure helps nobody and a probe would keep the base locked.
+/// A base that is open lets one through per interval, first come first served; a token one per tenth of it, whatever the
+/// bases. The base whose turn came first goes first then, so that none waits behind the queue of another. A closed base
+/// refuses everybody at once, those who wait too, since a wait longer than the closure helps nobody and a probe would
+/// keep the base locked.
 struct LimiterState: Sendable {
     typealias ID = UInt64
 
+    /// Why nobody may ask a base.
+    enum Closure: Hashable {
+        case rateLimit
+        /// The month's calls are spent.
+        case quota
+    }
+
+    private struct Base {
+        var nextSlot = MonotonicInstant.distantPast
+        var closedUntil = MonotonicInstant.distantPast
+        /// Why it was closed last.
+        var closure = Closure.rateLimit
+        var queue: [(id: ID, token: String, since: MonotonicInstant)] = []
+    }
+
+    /// Of the first one who waits for a base.
+    private struct Turn {
+        let base: String
+        let id: ID
+        let token: String
+        /// When it may ask as far as the base goes, and as far as all goes.
+        let due, instant: MonotonicInstant
+    }
+
     let interval: Duration
-    private var nextSlot = MonotonicInstant(nanoseconds: .min)
-    private(set) var closedUntil = MonotonicInstant(nanoseconds: .min)
-    private var queue: [ID] = []
-    private var isTimerSet = false
+    private var bases: [String: Base] = [:]
+    private var nextSlots: [String: MonotonicInstant] = [:]
+    /// The only timer that counts.
+    private var timer: MonotonicInstant?
 
     init(interval: Duration) { self.interval = interval }
 
     /// How many wait.
-    var waiting: Int { queue.count }
+    var waiting: Int { bases.values.reduce(0) { $0 + $1.queue.count } }
 
     enum Entry: Hashable {
         /// Ask now.
@@ -24,46 +50,69 @@ struct LimiterState: Sendable {
         /// Wait; and set the timer, if it is not set already.
         case wait(timer: MonotonicInstant?)
         /// Closed for so long.
-        case closed(Duration)
+        case closed(Duration, Closure)
     }
 
-    mutating func enter(_ id: ID, at now: MonotonicInstant) -> Entry {
-        if now < closedUntil { return .closed(closedUntil - now) }
-        if queue.isEmpty, now >= nextSlot {
-            nextSlot = now + interval
+    mutating func enter(_ id: ID, base name: String, token: String, at now: MonotonicInstant) -> Entry {
+        if let base = bases[name], now < base.closedUntil { return .closed(base.closedUntil - now, base.closure) }
+        bases[name, default: Base()].queue.append((id, token, now))
+        if let next, next.id == id, next.instant <= now {
+            take(next, at: now)
             return .go
         }
-        queue.append(id)
         return .wait(timer: setTimer())
     }
 
-    /// The timer rang: who may ask now, and when it should ring next.
-    mutating func timerRang(at now: MonotonicInstant) -> (granted: ID?, timer: MonotonicInstant?) {
-        isTimerSet = false
-        guard !queue.isEmpty else { return (nil, nil) }
-        guard now >= nextSlot else { return (nil, setTimer()) }
-        let id = queue.removeFirst()
-        nextSlot = now + interval
-        return (id, setTimer())
+    /// A timer that was set for an instant rang: who may ask now, and when another one should ring.
+    mutating func timerRang(
+        for instant: MonotonicInstant,
+        at now: MonotonicInstant
+    ) -> (granted: ID?, timer: MonotonicInstant?) {
+        // An earlier one has taken its place.
+        guard instant == timer else { return (nil, nil) }
+        timer = nil
+        guard let next, next.instant <= now else { return (nil, setTimer()) }
+        take(next, at: now)
+        return (next.id, setTimer())
     }
 
     /// - Returns: whether it was waiting.
-    mutating func leave(_ id: ID) -> Bool {
-        guard let index = queue.firstIndex(of: id) else { return false }
-        queue.remove(at: index)
+    mutating func leave(_ id: ID, base: String) -> Bool {
+        guard let index = bases[base]?.queue.firstIndex(where: { $0.id == id }) else { return false }
+        bases[base]?.queue.remove(at: index)
         return true
     }
 
-    /// Closes, for those who wait too. A closure never ends earlier than the one before.
-    mutating func close(until instant: MonotonicInstant) -> [ID] {
-        closedUntil = max(closedUntil, instant)
-        defer { queue = [] }
-        return queue
+    /// Closes a base, for those who wait for it too. A closure never ends earlier than the one before.
+    mutating func close(_ name: String, until instant: MonotonicInstant, because closure: Closure) -> [ID] {
+        var base = bases[name] ?? Base()
+        if instant >= base.closedUntil { (base.closedUntil, base.closure) = (instant, closure) }
+        let ids = base.queue.map(\.id)
+        base.queue = []
+        bases[name] = base
+        return ids
+    }
+
+    /// Whose turn comes first.
+    private var next: Turn? {
+        bases.lazy.compactMap { name, base in
+            base.queue.first.map { head in
+                let due = max(base.nextSlot, head.since)
+                let instant = max(due, nextSlots[head.token] ?? .distantPast)
+                return Turn(base: name, id: head.id, token: head.token, due: due, instant: instant)
+            }
+        }.min { ($0.instant, $0.due, $0.id) < ($1.instant, $1.due, $1.id) }
+    }
+
+    private mutating func take(_ turn: Turn, at now: MonotonicInstant) {
+        bases[turn.base]?.queue.removeFirst()
+        bases[turn.base]?.nextSlot = now + interval
+        nextSlots[turn.token] = now + interval / 10
     }
 
     private mutating func setTimer() -> MonotonicInstant? {
-        guard !isTimerSet, !queue.isEmpty else { return nil }
-        isTimerSet = true
-        return nextSlot
+        guard let instant = next?.instant, instant < timer ?? .distantFuture else { return nil }
+        timer = instant
+        return instant
     }
 }

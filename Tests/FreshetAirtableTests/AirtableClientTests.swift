@@ -57,6 +57,18 @@ struct AirtableClientTests {
         }
     }
 
+    @Test("Sixty bases, one after the other, are more than a user may ask at once")
+    func manyBases() async throws {
+        try await Airtable.with { airtable in
+            for base in 10..<70 {
+                let error = await cacheError { try await airtable.list(base: "appBase00000000\(base)") }
+                #expect(error?.message.contains("403") == true)
+            }
+            #expect(airtable.standIn.statistics.statuses == [403: 60])
+            #expect(airtable.spawner.now() == MonotonicInstant(nanoseconds: 59 * 21_500_000))
+        }
+    }
+
     @Test("Empty cells are left out, zero and odd cells are kept")
     func cells() async throws {
         try await Airtable.with { airtable in

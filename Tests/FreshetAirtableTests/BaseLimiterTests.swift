@@ -10,19 +10,20 @@ struct BaseLimiterTests {
     private let spawner = TestSpawner()
 
     private func limiter() -> BaseLimiter {
-        BaseLimiters(spawner: spawner).limiter(endpoint: "https://airtable.example", base: "appA")
+        BaseLimiters(spawner: spawner).limiter(endpoint: "https://airtable.example")
     }
 
     /// Starts one that waits for its turn and writes down when it came.
     private func enter(
         _ limiter: BaseLimiter,
         _ log: NIOLockedValueBox<[String]>,
-        _ name: String
+        _ name: String,
+        base: String = "appA"
     ) async -> SpawnedTask {
         let task = spawner.spawn { [spawner] in
             let outcome: String
             do {
-                try await limiter.acquire()
+                try await limiter.acquire(base, token: "token")
                 outcome = "\(spawner.now().nanoseconds / 1_000_000)"
             } catch {
                 outcome =
@@ -63,7 +64,7 @@ struct BaseLimiterTests {
         let limiter = limiter()
         let log = NIOLockedValueBox<[String]>([])
         for name in ["a", "b", "c"] { _ = await enter(limiter, log, name) }
-        limiter.close(for: .seconds(30), because: .rateLimit)
+        limiter.close("appA", for: .seconds(30), because: .rateLimit)
         await spawner.settle()
         #expect(Set(log.withLockedValue { $0 }) == ["a 0", "b overloaded", "c overloaded"])
         await spawner.advance(by: .milliseconds(29_999))
@@ -76,36 +77,64 @@ struct BaseLimiterTests {
     @Test("A spent quota is told to all who ask until the time is over")
     func quota() async {
         let limiter = limiter()
-        limiter.close(for: .seconds(3600), because: .quota)
+        limiter.close("appA", for: .seconds(3600), because: .quota)
         // One that was on its way already.
-        limiter.close(for: .seconds(30), because: .rateLimit)
+        limiter.close("appA", for: .seconds(30), because: .rateLimit)
         await #expect {
-            try await limiter.acquire()
+            try await limiter.acquire("appA", token: "token")
         } throws: { error in
             let error = error as? CacheError
             return error?.code == .sourceFailed && error?.retryAfter == .seconds(3600)
                 && error?.refusal == .quota && error?.message.contains("this month") == true
         }
         await spawner.advance(by: .seconds(3600))
-        await #expect(throws: Never.self) { try await limiter.acquire() }
+        await #expect(throws: Never.self) { try await limiter.acquire("appA", token: "token") }
     }
 
-    @Test("A base has one limiter at an endpoint, however many ask for it")
+    @Test("An endpoint has one limiter, however many ask for it")
     func sharing() {
         let limiters = BaseLimiters(spawner: spawner)
-        let first = limiters.limiter(endpoint: "https://a.example", base: "appA")
-        #expect(limiters.limiter(endpoint: "https://a.example", base: "appA") === first)
-        #expect(limiters.limiter(endpoint: "https://a.example", base: "appB") !== first)
-        #expect(limiters.limiter(endpoint: "https://b.example", base: "appA") !== first)
+        let first = limiters.limiter(endpoint: "https://a.example")
+        #expect(limiters.limiter(endpoint: "https://a.example") === first)
+        #expect(limiters.limiter(endpoint: "https://b.example") !== first)
+    }
+
+    @Test("Who comes to an idle base waits for the turns of a token, not behind the queues of other bases")
+    func idleBase() async {
+        let limiter = limiter()
+        let log = NIOLockedValueBox<[String]>([])
+        for index in 0..<100 { _ = await enter(limiter, log, "busy", base: "app\(index % 2)") }
+        await spawner.advance(by: .seconds(1))
+        _ = await enter(limiter, log, "idle")
+        #expect(log.withLockedValue { $0.last } == "idle 1000")
+        _ = await enter(limiter, log, "next", base: "appB")
+        await spawner.advance(by: .milliseconds(22))
+        #expect(log.withLockedValue { $0.last } == "next 1021")
+    }
+
+    @Test("Where all together are too many they take turns, and who comes later gets his in the next round")
+    func rounds() async {
+        let limiter = limiter()
+        let log = NIOLockedValueBox<[String]>([])
+        for index in 0..<100 { _ = await enter(limiter, log, "\(index % 20)", base: "app\(index % 20)") }
+        await spawner.advance(by: .milliseconds(430))
+        _ = await enter(limiter, log, "late")
+        await spawner.advance(by: .seconds(3))
+        let names = log.withLockedValue { $0.map { $0.prefix { $0 != " " } } }
+        let round = (0..<20).map { Substring("\($0)") }
+        let expected = [round, Array(round.prefix(11)), ["late"], Array(round.dropFirst(11)), round, round, round]
+        #expect(names == Array(expected.joined()))
+        #expect(log.withLockedValue { $0.last } == "19 2150")
+        #expect(spawner.runningTasks == 0)
     }
 
     @Test("A thousand waiters, a third of them cancelled, all get an answer")
     func crowd() async throws {
-        let limiter = BaseLimiter(base: "appA", interval: .zero, spawner: SystemSpawner())
+        let limiter = BaseLimiter(interval: .zero, spawner: SystemSpawner())
         let outcomes = await withTaskGroup(of: Bool.self) { group in
             for index in 0..<1000 {
                 group.addTask {
-                    let task = Task { try await limiter.acquire() }
+                    let task = Task { try await limiter.acquire("appA", token: "token") }
                     if index % 3 == 0 { task.cancel() }
                     return (try? await task.value) != nil
                 }

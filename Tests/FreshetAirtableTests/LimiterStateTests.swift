@@ -17,7 +17,7 @@ struct LimiterStateTests {
         #expect(state.enter(3, at: at(1)) == .wait(timer: nil))
         #expect(state.timerRang(at: at(215)) == (2, at(430)))
         #expect(state.enter(4, at: at(435)) == .wait(timer: nil), "the timer is late")
-        #expect(state.timerRang(at: at(440)) == (3, at(655)))
+        #expect(state.timerRang(for: at(430), at: at(440)) == (3, at(655)))
         #expect(state.timerRang(at: at(655)) == (4, nil))
         #expect(state.enter(5, at: at(700)) == .wait(timer: at(870)))
         #expect(state.timerRang(at: at(870)) == (5, nil))
@@ -36,7 +36,7 @@ struct LimiterStateTests {
         var state = LimiterState(interval: .milliseconds(215))
         _ = state.enter(1, at: at(0))
         _ = state.enter(2, at: at(0))
-        #expect(state.timerRang(at: at(200)) == (nil, at(215)))
+        #expect(state.timerRang(for: at(215), at: at(200)) == (nil, at(215)))
     }
 
     @Test("Who leaves costs nobody a turn")
@@ -56,10 +56,62 @@ struct LimiterStateTests {
         _ = state.enter(1, at: at(0))
         _ = state.enter(2, at: at(0))
         #expect(state.close(until: at(30_000)) == [2])
-        #expect(state.enter(3, at: at(10_000)) == .closed(.seconds(20)))
+        #expect(state.enter(3, at: at(10_000)) == .closed(.seconds(20), .rateLimit))
         #expect(state.timerRang(at: at(215)) == (nil, nil))
         #expect(state.close(until: at(20_000)) == [])
-        #expect(state.enter(4, at: at(29_999)) == .closed(.milliseconds(1)))
+        #expect(state.enter(4, at: at(29_999)) == .closed(.milliseconds(1), .rateLimit))
         #expect(state.enter(5, at: at(30_000)) == .go)
+    }
+
+    @Test("Turns with a token are a tenth of that apart, whatever the bases")
+    func tokens() {
+        var state = LimiterState(interval: .milliseconds(200))
+        #expect(state.enter(1, base: "a", at: at(0)) == .go)
+        #expect(state.enter(2, base: "b", at: at(0)) == .wait(timer: at(20)))
+        #expect(state.enter(3, base: "a", token: "other", at: at(0)) == .wait(timer: nil))
+        #expect(state.enter(4, base: "c", token: "other", at: at(0)) == .go)
+        #expect(state.timerRang(at: at(20)) == (2, at(200)))
+        #expect(state.timerRang(at: at(200)) == (3, nil))
+    }
+
+    @Test("A base whose turn is sooner sets an earlier timer, and the one before counts no longer")
+    func earlierTimer() {
+        var state = LimiterState(interval: .milliseconds(200))
+        #expect(state.enter(1, base: "a", at: at(0)) == .go)
+        #expect(state.enter(2, base: "a", at: at(1)) == .wait(timer: at(200)))
+        #expect(state.enter(3, base: "b", at: at(2)) == .wait(timer: at(20)))
+        #expect(state.timerRang(at: at(20)) == (3, at(200)))
+        #expect(state.enter(4, base: "c", at: at(30)) == .wait(timer: at(40)))
+        #expect(state.timerRang(for: at(200), at: at(200)) == (nil, nil))
+        #expect(state.timerRang(for: at(40), at: at(200)) == (4, at(220)))
+        #expect(state.timerRang(at: at(220)) == (2, nil))
+    }
+
+    @Test("A base closes alone, and costs no other one a turn")
+    func closingOne() {
+        var state = LimiterState(interval: .milliseconds(200))
+        _ = state.enter(1, base: "a", at: at(0))
+        _ = state.enter(2, base: "a", at: at(0))
+        _ = state.enter(3, base: "b", at: at(0))
+        #expect(state.close("a", until: at(30_000), because: .quota) == [2])
+        #expect(state.enter(4, base: "a", at: at(1)) == .closed(.milliseconds(29_999), .quota))
+        #expect(state.timerRang(at: at(20)) == (3, nil))
+    }
+}
+
+extension LimiterState {
+    fileprivate mutating func enter(_ id: ID, base: String = "a", at now: MonotonicInstant) -> Entry {
+        enter(id, base: base, token: "token", at: now)
+    }
+
+    /// In time.
+    fileprivate mutating func timerRang(at now: MonotonicInstant) -> (granted: ID?, timer: MonotonicInstant?) {
+        timerRang(for: now, at: now)
+    }
+
+    fileprivate mutating func leave(_ id: ID) -> Bool { leave(id, base: "a") }
+
+    fileprivate mutating func close(until instant: MonotonicInstant) -> [ID] {
+        close("a", until: instant, because: .rateLimit)
     }
 }
