@@ -27,4 +27,11 @@ struct Notice: Sendable, Hashable {
     var subject: String { field.map { "\(event.rawValue):\($0)" } ?? event.rawValue }
 }
 
-extension Notice: Encodable {}
+extension Notice: Encodable {
+    /// As it is posted. Slack takes `<…>` in a text for links and for calls to everybody; what sources say may be in it.
+    var escaped: Notice {
+        var notice = self
+        for (mark, escape) in [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")] { notice.text.replace(mark, with: escape) }
+        return notice
+    }
+}

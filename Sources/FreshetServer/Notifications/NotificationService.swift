@@ -172,7 +172,7 @@ extension NotificationService {
     private static func key(_ notice: Notice) -> String { "freshet:notice:\(notice.subject)" }
 
     private func send(_ notice: Notice) async throws {
-        let body = try StoredJSON.encode(notice)
+        let body = try StoredJSON.encode(notice.escaped)
         var attempt = 0
         while true {
             switch try await webhook.post(body) {

@@ -95,6 +95,17 @@ struct NotificationServiceTests {
         #expect(fixture.logs.entries.contains { $0.message == "told of trouble" })
     }
 
+    @Test("what a source says calls nobody: the text is escaped, the message is as it was")
+    func escapes() async throws {
+        let said = "<!channel> <https://example.com|all> & \"more\""
+        let fixture = try await Fixture(source: ScriptedSource { _ in throw CacheError(.sourceFailed, said) })
+        await fixture.fail(3)
+        let body = try await fixture.bodies(1)[0]
+        let escaped = "&lt;!channel&gt; &lt;https://example.com|all&gt; &amp; \"more\""
+        #expect(body["text"]?.string == "agents: 3 loads in a row failed – \(escaped)")
+        #expect(body["message"]?.string == said)
+    }
+
     @Test("a webhook that fails is tried again after longer and longer, and holds up no read")
     func retries() async throws {
         let fixture = try await Fixture(
