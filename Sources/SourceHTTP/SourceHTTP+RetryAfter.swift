@@ -12,8 +12,16 @@ extension SourceHTTP {
         let formatter = DateFormatter()
         formatter.locale = Locale(identifier: "en_US_POSIX")
         formatter.timeZone = TimeZone(secondsFromGMT: 0)
-        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-        guard let date = formatter.date(from: text) else { return nil }
-        return .seconds(min(max(0, date.timeIntervalSince(now)), day))
+        for format in formats {
+            formatter.dateFormat = format
+            guard let date = formatter.date(from: text) else { continue }
+            return .seconds(min(max(0, date.timeIntervalSince(now)), day))
+        }
+        return nil
     }
+
+    /// RFC 9110, 5.6.7: the one that is sent, and the two that are to be understood.
+    private static let formats = [
+        "EEE, dd MMM yyyy HH:mm:ss 'GMT'", "EEEE, dd-MMM-yy HH:mm:ss 'GMT'", "EEE MMM d HH:mm:ss yyyy",
+    ]
 }

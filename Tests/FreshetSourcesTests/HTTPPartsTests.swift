@@ -17,6 +17,8 @@ struct HTTPPartsTests {
             ("inf", nil), ("1e3", nil), ("0x10", nil), ("+5", nil), ("1.5", nil), ("٣", nil),
             ("Sun, 06 Nov 1994 08:50:07 GMT", .seconds(30)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", .zero), ("Fri, 31 Dec 1999 23:59:59 GMT", .seconds(86_400)),
+            ("Sunday, 06-Nov-94 08:50:07 GMT", .seconds(30)), ("Sun Nov  6 08:50:07 1994", .seconds(30)),
+            ("Wed Nov 16 08:50:07 1994", .seconds(86_400)), ("Sun Nov 6", nil),
         ]
         for (text, expected) in samples {
             #expect(SourceHTTP.retryAfter(["Retry-After": text], now: now) == expected, "\(text)")
