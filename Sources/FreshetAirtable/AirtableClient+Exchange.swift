@@ -36,11 +36,9 @@ extension AirtableClient {
             )
         }
         guard type == "application/json" || type.hasSuffix("+json") else {
+            let said = type.isEmpty ? "no content type" : type.hiding(token).printable(100)
             throw PageFailure.final(
-                CacheError(
-                    .sourceFailed,
-                    "Airtable answered for \(list.name) with \(type.hiding(token).printable(100)), not with JSON"
-                )
+                CacheError(.sourceFailed, "Airtable answered for \(list.name) with \(said), not with JSON")
             )
         }
         do {
@@ -93,8 +91,7 @@ extension AirtableClient {
         // Without a logger: the client would tell it all that comes.
         let response = try await httpClient.execute(request, timeout: timeout)
         guard response.status == .ok else { return .refusal(response) }
-        let type = (response.headers.first(name: "content-type") ?? "no content type").prefix { $0 != ";" && $0 != " " }
-            .lowercased()
+        let type = SourceHTTP.mediaType(response.headers)
         do {
             return .page(type: type, body: try await response.body.collect(upTo: configuration.maxPageSize))
         } catch is NIOTooManyBytesError {

@@ -26,6 +26,17 @@ struct HTTPPartsTests {
         #expect(SourceHTTP.retryAfter([:], now: now) == nil)
     }
 
+    @Test(
+        "The type of a body ends before its parameters",
+        arguments: [
+            ("application/json", "application/json"), ("Application/JSON; charset=utf-8", "application/json"),
+            ("text/plain\t;charset=utf-8", "text/plain"), ("a/b+json ;x", "a/b+json"), ("", ""), (nil, ""),
+        ] as [(String?, String)]
+    )
+    func mediaType(header: String?, type: String) {
+        #expect(SourceHTTP.mediaType(header.map { ["Content-Type": $0] } ?? [:]) == type)
+    }
+
     @Test("https does not redirect to http")
     func downgrade() throws {
         let target = try HTTPTarget("https://example.com/a")

@@ -146,7 +146,7 @@ extension HTTPSource {
         case 404, 410: return .absent
         default: throw HTTPRefusal(response, asked).error
         }
-        let type = (response.headers.first(name: "content-type") ?? "").prefix { $0 != ";" && $0 != " " }.lowercased()
+        let type = SourceHTTP.mediaType(response.headers)
         // Many servers of plain files call JSON text.
         guard ["", "application/json", "text/json", "text/plain"].contains(type) || type.hasSuffix("+json") else {
             throw CacheError(.sourceFailed, "\(asked.name) answered with \(type.printable(100)), not with JSON")
