@@ -44,7 +44,8 @@ struct HTTPPartsTests {
         arguments: [
             (nil, false), ("", false), ("gzip", true), ("deflate, gzip;q=1.0", true), ("gzip;q=0", false),
             ("GZIP", true), ("*", true), ("*;q=0", false), ("*, gzip;q=0", false), ("identity", false), ("br", false),
-            ("gzip; q=0.5", true), ("x-gzip", true),
+            ("gzip; q=0.5", true), ("x-gzip", true), ("gzip;q=0.001", true), ("gzip;q=0.000", false),
+            ("gzip;q=", false), ("gzip;q=0x1", false), ("gzip;q=1e0", false), ("gzip;q=nan", false),
         ] as [(String?, Bool)]
     )
     func acceptEncoding(header: String?, takes: Bool) {

@@ -10,10 +10,14 @@ enum AcceptEncoding {
         for item in header.split(separator: ",") {
             let parts = item.split(separator: ";").map { $0.filter { !$0.isWhitespace }.lowercased() }
             guard let coding = parts.first else { continue }
-            let isWanted = !parts.dropFirst().contains { $0.hasPrefix("q=") && (Double($0.dropFirst(2)) ?? 0) <= 0 }
+            let isWanted = !parts.dropFirst().contains { $0.hasPrefix("q=") && !isAboveZero($0.dropFirst(2)) }
             if coding == "gzip" || coding == "x-gzip" { return isWanted }
             if coding == "*" { byWildcard = isWanted }
         }
         return byWildcard
+    }
+
+    private static func isAboveZero(_ weight: Substring) -> Bool {
+        weight.allSatisfy { "0123456789.".contains($0) } && weight.contains { $0 != "0" && $0 != "." }
     }
 }
