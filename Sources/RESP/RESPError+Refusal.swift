@@ -6,8 +6,8 @@ extension RESPError {
     /// connection.
     package var isUnreadable: Bool { code == .generic && message.hasPrefix("Protocol error") }
 
-    /// The same where a script may have made it up, unless it is out for that: then the words of Redis and Valkey for
-    /// what is too large.
+    /// The same of a script, which may make errors up: then only the words that Redis and Valkey have for what is too
+    /// large.
     package func isUnreadable(byScript runsScript: Bool) -> Bool {
         runsScript ? text == "ERR Protocol error: invalid bulk length" : isUnreadable
     }

@@ -46,7 +46,8 @@ extension RedisClient {
         public var keepAliveInterval = Duration.seconds(15)
         /// How often a cluster's nodes or the sentinels are asked for changes that nothing else told of.
         public var topologyInterval = Duration.seconds(30)
-        /// Time between attempts to connect: doubles from the lower bound to the upper, less up to half at random.
+        /// Time between attempts to connect, and between connections made anew since their server refuses writes: doubles
+        /// from the lower bound to the upper, less up to half at random.
         public var reconnectBackoff = Duration.milliseconds(20)...Duration.seconds(2)
 
         /// Commands that may be on the connection. More are refused as ``RedisClientError/Code/overloaded``, except a

@@ -82,7 +82,7 @@ struct StoreReaderTests {
         for store in ["redis://h", "upstash://", "UPSTASH:///", "memory:///"] {
             #expect(problems("store: \(store)\nfields: {}", flag: "memory://").isEmpty)
         }
-        let host = "f: memory:// takes no host"
+        let host = "f: memory:// takes neither host nor options"
         #expect(problems("store: memory://h\nfields: {}", flag: "memory://") == [host])
     }
 

@@ -186,7 +186,8 @@ final class FlightDesk: Sendable {
     func meetsBadBytes(_ id: FlightID) -> Bool {
         state.withLockedValue { state in
             defer { state.runs[id]?.hasMetBadBytes = true }
-            return state.runs[id]?.hasMetBadBytes == false
+            // Loads on schedule have none.
+            return state.runs[id]?.hasMetBadBytes != true
         }
     }
 

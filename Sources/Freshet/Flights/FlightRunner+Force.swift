@@ -138,9 +138,8 @@ extension FlightRunner {
                 tools.note(snapshot, of: field)
                 break
             }
-            askedAt = tools.spawner.now()
             do {
-                try await willAskStore()
+                askedAt = try await willAskStore()
                 snapshot = try await tools.store.readEntry(field.key, EntryRead(under: field.policy))
             } catch {
                 try Self.rethrowCancellation(error)

@@ -25,10 +25,10 @@ struct FlightRunner: Sendable {
         var attempts = 0
         while true {
             let held = tools.l1.entry(field.key)
-            let askedAt = tools.spawner.now()
+            let askedAt: MonotonicInstant
             let snapshot: EntrySnapshot
             do {
-                try await willAskStore()
+                askedAt = try await willAskStore()
                 snapshot = try await tools.store.readEntry(
                     field.key,
                     EntryRead(under: field.policy, known: held?.known)
@@ -58,11 +58,17 @@ struct FlightRunner: Sendable {
 
     /// Call before the store is asked: tells it what it has yet to be told of the key, and forgets the flight's news. Looks
     /// once more after that, since a forced load may have begun in between, which is news no longer.
-    func willAskStore() async throws {
-        repeat {
+    ///
+    /// - Returns: from when on what the store says is known.
+    @discardableResult
+    func willAskStore() async throws -> MonotonicInstant {
+        while true {
             try await tools.backlog.flush(field.key)
+            let askedAt = tools.spawner.now()
             desk.willAskStore(id)
-        } while tools.backlog.isPending(field.key)
+            guard tools.backlog.isPending(field.key), desk.isCurrent(id) else { return askedAt }
+            try Task.checkCancellation()
+        }
     }
 
     /// The store gave no leave to load what L1 holds: if it does by now, it gets what it lacks.

@@ -10,8 +10,9 @@ struct ClusterSurvey: Sendable {
         /// Of those that were told, the map with the most slots.
         private(set) var map: SlotMap?
         private(set) var answers = 0
-        /// Why one of the nodes gave no answer; before others, what will not pass by itself.
+        /// Why one of the nodes gave no answer; before others, that it may not.
         private(set) var failure = RedisClientError(.connectFailed, "There is no node to ask.")
+        private var isForbidden = false
         /// Nodes that were waited for in vain.
         fileprivate(set) var late: Set<Address> = []
 
@@ -24,18 +25,18 @@ struct ClusterSurvey: Sendable {
                 late.remove(address)
                 if told.assignedCount > map?.assignedCount ?? 0 { map = told }
             case .failure(let error as RedisClientError):
-                if !failure.isLasting { failure = error }
+                if !isForbidden { failure = error }
                 late.insert(address)
-            case .failure(let error):
-                let isForbidden = (error as? RESPError)?.code == .noPermission
-                if failure.isLasting, !isForbidden { break }
+            case .failure(let error as RESPError) where error.code == .noPermission:
+                isForbidden = true
                 failure = RedisClientError(
-                    isForbidden ? .authenticationFailed : .connectFailed,
-                    isForbidden
-                        ? "The server does not let the user run CLUSTER SLOTS; its ACL has to allow +cluster|slots."
-                        : "The server refuses CLUSTER SLOTS.",
+                    .authenticationFailed,
+                    "The server does not let the user run CLUSTER SLOTS; its ACL has to allow +cluster|slots.",
                     underlying: error
                 )
+            case .failure(let error):
+                if isForbidden { break }
+                failure = RedisClientError(.connectFailed, "The server refuses CLUSTER SLOTS.", underlying: error)
             }
         }
     }

@@ -58,8 +58,8 @@ extension RedisClient {
     ///
     /// No command is lost by it. Connections on lease and for subscriptions that are open stay as they are, as servers
     /// keep them; those on lease are not leased again. If there is no connection, one is made. Each server is
-    /// asked on a connection of its own first; one of several that cannot be reached, once it is there. Making
-    /// connections takes ``Configuration/connectTimeout`` together, at most.
+    /// asked on a connection of its own first; one of several that cannot be reached, once it is there; none where no
+    /// node or primary is known yet. Making connections takes ``Configuration/connectTimeout`` together, at most.
     ///
     /// - Throws: ``RedisClientError/Code/authenticationFailed`` if the server refuses them, or another
     ///   ``RedisClientError`` if it does not answer; then those before are kept.

@@ -172,7 +172,7 @@ extension RedisNode {
         let (isWanted, isNews, hopeless) = state.withLockedValue { state -> (Bool, Bool, [Waiter]) in
             guard case .connecting = state.phase else { return (false, false, []) }
             state.phase = .waitingToReconnect
-            let isNews = state.lastFailure?.code != failure.code
+            let isNews = state.lastFailure?.tells(theSameAs: failure) != true
             state.lastFailure = failure
             if !isRenewed { state.end(failure) }
             return (true, isNews, failure.isLasting || busy != nil || !isRenewed ? state.takeOffline() : [])

@@ -157,7 +157,9 @@ final class RedisNode: Sendable {
         _ submit: (inout SubmissionState, Waiter) -> SubmissionState.Action
     ) {
         let action = state.withLockedValue { state -> SubmissionState.Action in
-            if token.load(ordering: .relaxed) != 0 { return .refuse(Self.cancelled(mayHaveExecuted: false)) }
+            guard token.load(ordering: .relaxed) != Self.markOfCancellation else {
+                return .refuse(Self.cancelled(mayHaveExecuted: false))
+            }
             var waiter = waiter
             waiter.token = state.drawToken()
             token.store(waiter.token, ordering: .relaxed)
@@ -190,10 +192,13 @@ final class RedisNode: Sendable {
         RedisClientError(.cancelled, "The task was cancelled.", mayHaveExecuted: mayHaveExecuted)
     }
 
+    /// In the place of a waiter's token.
+    private static let markOfCancellation = UInt64.max
+
     private func cancel(_ token: borrowing Synchronization.Atomic<UInt64>) {
-        // Under the lock, where the waiter either has queued up or finds, by any other token, that it need not.
+        // Under the lock: the waiter has either queued up, or finds the mark and does not.
         let token = state.withLockedValue { _ in
-            token.compareExchange(expected: 0, desired: .max, ordering: .relaxed).original
+            token.compareExchange(expected: 0, desired: Self.markOfCancellation, ordering: .relaxed).original
         }
         if token == 0 { return }
         eventLoop.execute {

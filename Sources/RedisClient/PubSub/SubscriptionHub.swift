@@ -25,6 +25,8 @@ final class SubscriptionHub {
     private var attempted: ConnectionHandler?
     /// Whether the server was said to be the wrong one while the connection to it was made.
     private var isDoubtful = false
+    /// Of saying aloud that a connection was lost that was of no use.
+    private var reports = Pace.ofReports
     private var backoff: Backoff
     private var lastFailure: RedisClientError?
     private var table = SubscriptionTable()
@@ -206,7 +208,9 @@ final class SubscriptionHub {
         guard case .ready = phase else { return }
         if hasAnswered { backoff.succeeded() }
         for id in table.disconnect() { listeners[id]?.tell(.disconnected) }
-        logger.info(
+        let isDue = reports.take()
+        logger.log(
+            level: hasAnswered || isDue ? .info : .debug,
             "The connection for subscriptions was lost.",
             metadata: ["redis.server": "\(configuration)", "error": "\(error)"]
         )

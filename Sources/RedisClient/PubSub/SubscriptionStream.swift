@@ -97,7 +97,9 @@ final class SubscriptionStream: ConnectionReceiver {
         case .error(let error):
             return refused(error)
         default:
-            if case .ping = sent.first, !value.isAnswerToPing { return sayUnexpected() }
+            if case .ping = sent.first, !value.isAnswerToPing {
+                return close("The server answered PING with something else.")
+            }
             return answered()
         }
         switch parts.first?.string {
@@ -128,12 +130,12 @@ final class SubscriptionStream: ConnectionReceiver {
         case .unsubscribe:
             break
         case nil:
-            sayUnexpected()
+            close("The server sent a reply to no command.")
         }
     }
 
-    private func sayUnexpected() {
-        connection.close(RedisClientError(.protocolViolation, "The server sent a reply to no command."))
+    private func close(_ violation: String) {
+        connection.close(RedisClientError(.protocolViolation, violation))
     }
 
     private func refused(_ error: RESPError) {

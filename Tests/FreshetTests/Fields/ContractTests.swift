@@ -485,6 +485,23 @@ struct ContractTests {
         await fleet.spawner.advance(by: .seconds(10))
         #expect(b.cached(fleet.field.erased) == nil)
     }
+
+    @Test("C8: invalidations that follow upon each other hold up no reader")
+    func storm() async throws {
+        let fleet = Fleet(source: .counting)
+        let store = HookedStore(fleet.store)
+        let node = try await fleet.node(store)
+        let key = fleet.field.erased.key
+        let expire: @Sendable () -> Void = {
+            node.desk.invalidate(fleet.field.erased) { $0.invalidate(key, .expire) }
+            node.tools.backlog.keep(.expire, of: key)
+        }
+        store.hook.withLockedValue { $0 = expire }
+        expire()
+        #expect(await fleet.promptRead(on: node)?.value == "v1")
+        store.hook.withLockedValue { $0 = {} }
+        await node.shutdown()
+    }
 }
 
 @Suite("Forced refresh", .timeLimit(.minutes(1)))
@@ -687,6 +704,23 @@ struct ForcedRefreshTests {
         fleet.source.end(1, value: "old")
         #expect(try await loading.value.isStored == false)
         #expect(try await b.value(of: fleet.field) == "new")
+    }
+}
+
+/// Runs a hook with every invalidation that it is told of, before it answers.
+private final class HookedStore: ForwardingStore {
+    private let base: any CacheStore
+    let hook = NIOLockedValueBox<@Sendable () -> Void>({})
+
+    init(_ base: any CacheStore) { self.base = base }
+
+    package func call<Value: Sendable>(
+        _ operation: StoreOperation,
+        _ body: @escaping @Sendable (any CacheStore) async throws -> Value
+    ) async throws -> Value {
+        let value = try await body(base)
+        if operation == .invalidate { hook.withLockedValue { $0 }() }
+        return value
     }
 }
 

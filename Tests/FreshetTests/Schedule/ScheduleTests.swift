@@ -352,6 +352,17 @@ struct ScheduleTests {
         #expect(try await node.cache.value(of: fleet.field) == "v2")
     }
 
+    @Test("C7: bytes that are no value of the field are counted where no reader finds them, too")
+    func badBytes() async throws {
+        let fleet = ScheduledFleet(every: .seconds(1000))
+        _ = try await fleet.store.set("agents_list", ByteBuffer(string: "{"), options: CacheOptions())
+        let node = try await fleet.node()
+        await fleet.spawner.advance(by: .seconds(1010))
+        #expect(fleet.source.ended == 1)
+        let misses = node.cache.events(of: fleet.field.erased).filter { $0.kind == .undecodable }
+        #expect(misses.map(\.count) == [1])
+    }
+
     @Test("a reader that comes while the first scheduled load is under way gets its value")
     func joins() async throws {
         let fleet = ScheduledFleet(every: .seconds(1000), loadTime: .seconds(5))

@@ -25,7 +25,7 @@ extension StoreLocation {
         }
         switch form {
         case .memory where url.dropFirst("memory://".count).contains { $0 != "/" }:
-            return ("memory:// takes no host", "write memory:// alone")
+            return ("memory:// takes neither host nor options", "write memory:// alone")
         case .memory:
             return nil
         case .redis, .cluster, .sentinel:
