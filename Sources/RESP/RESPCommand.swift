@@ -85,7 +85,7 @@ public struct RESPCommand: Sendable, Hashable {
     }
 
     /// Adds one argument at the end.
-    public mutating func append(_ argument: RESPArgument) {
+    public mutating func append(_ argument: consuming RESPArgument) {
         switch argumentCount {
         case 0: first = argument
         case 1: second = argument

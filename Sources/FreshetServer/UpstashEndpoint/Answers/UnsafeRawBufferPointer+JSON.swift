@@ -7,13 +7,15 @@ extension UnsafeRawBufferPointer {
     func firstByteNotPlainInJSON(from start: Int) -> Int {
         var position = start
         while position + 8 <= count {
-            let word = loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: position, as: UInt64.self))
             let quote = word ^ (Self.ones &* 0x22)
             let backslash = word ^ (Self.ones &* 0x5C)
             let special =
                 ((word &- (Self.ones &* 0x20)) & ~word) | ((quote &- Self.ones) & ~quote)
                 | ((backslash &- Self.ones) & ~backslash) | word
-            if special & (Self.ones &* 0x80) != 0 { break }
+            let marks = special & (Self.ones &* 0x80)
+            // The lowest mark is never a false one.
+            if marks != 0 { return position + marks.trailingZeroBitCount / 8 }
             position += 8
         }
         while position < count {

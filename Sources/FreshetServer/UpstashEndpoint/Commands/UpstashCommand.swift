@@ -22,9 +22,10 @@ struct UpstashCommand: Sendable, Hashable {
         command.isReadOnly = traits.contains(.changesNothing)
     }
 
-    init(_ command: RESPCommand, _ traits: UpstashCommandTraits) {
+    /// - Parameter command: with its name in capitals.
+    init(_ command: RESPCommand) {
         self.command = command
-        self.traits = traits
+        traits = UpstashCommandTraits.of(command.name)
     }
 
     var name: String { command.name }

@@ -6,7 +6,8 @@ struct UpstashCommands: Sendable {
     /// No command is longer.
     let maxBytes: Int
     private(set) var all: [RESPCommand] = []
-    private var traits: [UpstashCommandTraits] = []
+    /// Of the last one.
+    private var last: (name: String, traits: UpstashCommandTraits)?
     /// What is known of some of them.
     private(set) var traitsOfAny: UpstashCommandTraits = []
     /// What is known of every one.
@@ -15,23 +16,26 @@ struct UpstashCommands: Sendable {
     private(set) var refusals: [Int: UpstashRefusal] = [:]
 
     /// - Parameter textBytes: of the text in which all came; each that is not UTF-8 is read as a U+FFFD of three.
-    init(textBytes: Int) { maxBytes = 3 * textBytes }
+    init(textBytes: Int) {
+        maxBytes = 3 * textBytes
+        // Short commands; many grow by themselves.
+        all.reserveCapacity(min(textBytes / 16, 128))
+    }
 
     var count: Int { all.count }
 
-    subscript(place: Int) -> UpstashCommand { UpstashCommand(all[place], traits[place]) }
+    subscript(place: Int) -> UpstashCommand { UpstashCommand(all[place]) }
 
     mutating func append(_ command: consuming UpstashCommand) {
-        traits.append(command.traits)
         traitsOfAny.formUnion(command.traits)
         traitsOfAll.formIntersection(command.traits)
+        last = (command.name, command.traits)
         all.append(command.command)
     }
 
     /// Begins another command of the same name; nothing happens where there is none yet.
     mutating func repeatName() {
-        guard let name = all.last?.name, let traits = traits.last else { return }
-        append(UpstashCommand(name: name, traits))
+        if let last { all.append(UpstashCommand(name: last.name, last.traits).command) }
     }
 
     /// Says why the last command cannot be one.

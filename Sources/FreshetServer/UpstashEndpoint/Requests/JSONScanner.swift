@@ -18,8 +18,13 @@ struct JSONScanner {
 
     mutating func skip() { position += 1 }
 
+    @inline(__always)
     mutating func skipSpace() {
-        while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+        // Most texts have none.
+        while let byte = next, byte <= 0x20 {
+            guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
+            position += 1
+        }
     }
 
     /// Steps over what is the same as at an earlier place; false, and nothing else, where it is not.
@@ -35,7 +40,10 @@ struct JSONScanner {
     func invalid(_ what: String) -> UpstashRefusal { .invalidJSON(what, at: position) }
 
     private func slice(_ start: Int, _ end: Int) -> ByteBuffer {
-        text.getSlice(at: text.readerIndex + start, length: end - start) ?? ByteBuffer()
+        var slice = text
+        slice.moveWriterIndex(to: text.readerIndex + end)
+        slice.moveReaderIndex(forwardBy: start)
+        return slice
     }
 
     // MARK: Words and numbers
