@@ -216,7 +216,7 @@ struct UpstashRunner: Sendable {
         guard replies.count == commands.count else {
             throw UpstashRefusal.unavailable("an answer is missing", .badGateway)
         }
-        for place in replies.indices {
+        for place in replies.indices where !replies[place].isPlain {
             if let error = replies[place].serviceError(of: commands[place]) { replies[place] = .error(error) }
         }
         return replies

@@ -13,6 +13,14 @@ extension RESPValue {
         }
     }
 
+    /// Whether it is no error and has no parts, so that the service answers with it; told without a look at the command.
+    var isPlain: Bool {
+        switch self {
+        case .error, .array, .set, .push, .map: false
+        default: true
+        }
+    }
+
     /// Whether a part of it was nested too deep to be kept.
     private var isCut: Bool {
         switch self {
