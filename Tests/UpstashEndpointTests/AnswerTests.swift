@@ -175,6 +175,42 @@ struct AnswerTests {
         }
     }
 
+    @Test("a list is written as its entries are one by one, whatever room there is")
+    func lists() {
+        var strings = ["é", String(repeating: "x", count: 70)]
+        for place in 0...16 {
+            let plain = String(repeating: "x", count: place)
+            strings += [plain, plain + "\"" + plain]
+        }
+        let entries: [RESPValue] =
+            strings.map { .bulkString(ByteBuffer(string: $0)) } + [
+                .simpleString("OK"), .null, .integer(.min), .error(RESPError("ERR no")), .simpleString("PONG"),
+                .integer(7), .array([.bulkString(ByteBuffer(string: "b")), .null]), .simpleString("OK"),
+            ]
+        for format in [UpstashAnswerFormat.json, .base64, .resp2] {
+            for maxBytes in [.max] + Array(stride(from: 0, through: 1000, by: 37)) {
+                for maxEntryBytes in [2, 8, .max] {
+                    var list = UpstashAnswerWriter(format, maxEntryBytes: maxEntryBytes, maxBytes: maxBytes)
+                    var expected = list
+                    list.write(entries)
+                    for entry in entries { expected.write(entry) }
+                    #expect(list.buffer == expected.buffer)
+                }
+            }
+        }
+    }
+
+    @Test("base64 is that of everybody, whatever is left over of three bytes")
+    func groupsOfThree() {
+        for length in 0...40 {
+            let bytes = (0..<length).map { UInt8(truncatingIfNeeded: 251 &* ($0 + length)) }
+            var writer = UpstashAnswerWriter(.base64)
+            writer.write([.bulkString(ByteBuffer(bytes: bytes))])
+            let expected = "{\"result\":\"\(Data(bytes).base64EncodedString())\"}"
+            #expect(String(buffer: writer.buffer) == expected)
+        }
+    }
+
     @Test("bytes that are not UTF-8 become U+FFFD, and a null byte does not")
     func replacement() async throws {
         try await Endpoint.overRedis { endpoint, _ in

@@ -5,30 +5,45 @@ extension ByteBuffer {
     mutating func writeBase64String(_ data: ByteBuffer) {
         writeInteger(UInt8(ascii: "\""))
         data.withUnsafeReadableBytes { source in
-            _ = writeWithUnsafeMutableBytes(minimumWritableBytes: (source.count + 2) / 3 * 4) { target in
-                Self.encode(source, target)
+            _ = writeWithUnsafeMutableBytes(minimumWritableBytes: source.base64Count) { target in
+                if let start = target.baseAddress { source.encodeBase64(to: start) }
+                return source.base64Count
             }
         }
         writeInteger(UInt8(ascii: "\""))
     }
+}
 
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+extension UnsafeRawBufferPointer {
+    /// How many bytes it has in base64.
+    var base64Count: Int { (count + 2) / 3 * 4 }
 
-    private static func encode(_ source: UnsafeRawBufferPointer, _ target: UnsafeMutableRawBufferPointer) -> Int {
-        alphabet.withUnsafeBufferPointer { alphabet in
-            var written = 0
-            for start in stride(from: 0, to: source.count, by: 3) {
-                let left = source.count - start
-                let second = left > 1 ? source[start + 1] : 0
-                let third = left > 2 ? source[start + 2] : 0
-                let group = Int(source[start]) << 16 | Int(second) << 8 | Int(third)
-                target[written] = alphabet[group >> 18]
-                target[written + 1] = alphabet[group >> 12 & 63]
-                target[written + 2] = left > 1 ? alphabet[group >> 6 & 63] : UInt8(ascii: "=")
-                target[written + 3] = left > 2 ? alphabet[group & 63] : UInt8(ascii: "=")
-                written += 4
+    /// Writes so many.
+    func encodeBase64(to target: UnsafeMutableRawPointer) {
+        base64Pairs.withUnsafeBufferPointer { pairs in
+            var (next, place) = (target, 0)
+            func put(_ group: UInt32) {
+                let letters = UInt32(pairs[Int(group >> 12)]) | UInt32(pairs[Int(group & 0xFFF)]) << 16
+                next.storeBytes(of: letters.littleEndian, as: UInt32.self)
+                next += 4
             }
-            return written
+            while count - place >= 4 {
+                put(loadUnaligned(fromByteOffset: place, as: UInt32.self).bigEndian >> 8)
+                place += 3
+            }
+            if place == count { return }
+            var group: UInt32 = 0
+            for offset in 0..<3 { group = group << 8 | (place + offset < count ? UInt32(self[place + offset]) : 0) }
+            put(group)
+            for missing in 0..<(place + 3 - count) {
+                (next - 1 - missing).storeBytes(of: UInt8(ascii: "="), as: UInt8.self)
+            }
         }
     }
 }
+
+/// Two letters for twelve bits, the first one in the lower byte.
+private let base64Pairs: [UInt16] = {
+    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8.map { UInt16($0) }
+    return letters.flatMap { first in letters.map { first | $0 << 8 } }
+}()

@@ -1,16 +1,9 @@
 import NIOCore
 
 extension ByteBuffer {
-    /// Appends a JSON string between two other texts. Bytes that are not UTF-8 become U+FFFD.
-    mutating func writeJSONString(_ text: ByteBuffer, after start: StaticString = "", before end: StaticString = "") {
-        text.withUnsafeReadableBytes { bytes in
-            if bytes.firstByteNotPlainInJSON(from: 0) == bytes.count {
-                return writePlainJSONString(bytes, start, end)
-            }
-            writeStaticString(start)
-            writeJSONString(bytes)
-            writeStaticString(end)
-        }
+    /// Appends a JSON string. Bytes that are not UTF-8 become U+FFFD.
+    mutating func writeJSONString(_ text: ByteBuffer) {
+        text.withUnsafeReadableBytes { writeJSONString($0) }
     }
 
     /// How long its bytes are as a JSON string; those that are not UTF-8 count as they are, and no more than a little
@@ -28,31 +21,19 @@ extension ByteBuffer {
     }
 
     private mutating func writeJSONString(_ bytes: UnsafeRawBufferPointer) {
+        if bytes.firstByteNotPlainInJSON(from: 0) == bytes.count { return writePlainJSONString(bytes) }
         guard String(validating: bytes, as: UTF8.self) != nil else {
             return writeJSONString(String(decoding: bytes, as: UTF8.self))
         }
         writeEscapedJSONString(bytes)
     }
 
-    private mutating func writePlainJSONString(
-        _ bytes: UnsafeRawBufferPointer,
-        _ start: StaticString,
-        _ end: StaticString
-    ) {
-        let size = start.utf8CodeUnitCount + bytes.count + 2 + end.utf8CodeUnitCount
+    private mutating func writePlainJSONString(_ bytes: UnsafeRawBufferPointer) {
+        let size = bytes.count + 2
         writeWithUnsafeMutableBytes(minimumWritableBytes: size) { target in
-            guard var next = target.baseAddress else { return 0 }
-            func put(_ source: UnsafeRawPointer?, _ count: Int) {
-                if let source { next.copyMemory(from: source, byteCount: count) }
-                next += count
-            }
-            put(start.utf8Start, start.utf8CodeUnitCount)
-            next.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
-            next += 1
-            put(bytes.baseAddress, bytes.count)
-            next.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
-            next += 1
-            put(end.utf8Start, end.utf8CodeUnitCount)
+            target[0] = UInt8(ascii: "\"")
+            UnsafeMutableRawBufferPointer(rebasing: target[1...]).copyMemory(from: bytes)
+            target[size - 1] = UInt8(ascii: "\"")
             return size
         }
     }

@@ -5,6 +5,8 @@ import RESP
 ///
 /// An entry that is larger than one may be, or for which the whole has no room left, becomes an error that says so.
 struct UpstashAnswerWriter {
+    private static let largestReserve = 64 << 10
+
     private(set) var buffer = ByteBuffer()
     private let format: UpstashAnswerFormat
     private let maxEntryBytes: Int
@@ -37,10 +39,33 @@ struct UpstashAnswerWriter {
     }
 
     mutating func write(_ entries: [RESPValue]) {
+        let held = entries.heldBytes + PlainResultWriter.overhead * entries.count
+        let size = min(format == .base64 ? held / 3 * 4 + 4 : held, Self.largestReserve)
         entries.withUnsafeBufferPointer { entries in
-            guard let first = entries.baseAddress else { return }
-            for place in 0..<entries.count { write(first[place]) }
+            var rest = entries[...]
+            while !rest.isEmpty {
+                let count = writePlain(UnsafeBufferPointer(rebasing: rest), reserving: size)
+                rest = rest.dropFirst(count)
+                if count == 0, let entry = rest.popFirst() { write(entry) }
+            }
         }
+    }
+
+    /// Appends entries up to one that needs a closer look, and tells how many.
+    private mutating func writePlain(_ entries: UnsafeBufferPointer<RESPValue>, reserving size: Int) -> Int {
+        guard format != .resp2, let first = entries.baseAddress else { return 0 }
+        let (room, isFirst) = (max(0, maxBytes - buffer.writerIndex), isFirst)
+        let (isBase64, maxEntryBytes) = (format == .base64, maxEntryBytes)
+        var count = 0
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { target in
+            guard
+                var writer = PlainResultWriter(target, room: room, isBase64: isBase64, maxEntryBytes: maxEntryBytes)
+            else { return 0 }
+            while count < entries.count, writer.write(first[count], isFirst: isFirst && count == 0) { count += 1 }
+            return writer.count
+        }
+        if count > 0 { self.isFirst = false }
+        return count
     }
 
     mutating func write(_ entry: RESPValue) {
@@ -93,9 +118,6 @@ struct UpstashAnswerWriter {
         if format == .resp2 { return buffer.writeRESP2(value) }
         let start: StaticString = isFirst ? "{\"result\":" : ",{\"result\":"
         switch value {
-        case .bulkString(let bytes) where format == .json:
-            // Most results, with one write.
-            return buffer.writeJSONString(bytes, after: start, before: "}")
         case .simpleString("OK"):
             // In base64, too.
             buffer.writeStaticString(start)
