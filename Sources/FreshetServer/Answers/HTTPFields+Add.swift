@@ -6,6 +6,16 @@ extension HTTPFields {
         if let name { append(HTTPField(name: name, value: value)) }
     }
 
+    /// The same as the subscript, which takes ten times as long where there is one.
+    func text(of name: HTTPField.Name) -> String? {
+        var text: String?
+        for field in self where field.name == name {
+            if text != nil { return self[name] }
+            text = field.value
+        }
+        return text
+    }
+
     /// One a line.
     func values(of name: HTTPField.Name?) -> [String] {
         name.map { self[values: $0] } ?? []

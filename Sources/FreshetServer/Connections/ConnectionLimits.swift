@@ -90,12 +90,12 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         case .head(let head):
             bodyBytes = 0
             isReceiving = true
-            isExpecting = head.method != .get && head.headerFields[.expect]?.lowercased() == "100-continue"
-            if limits.refusalFields != nil { origin = head.headerFields[.origin] }
+            isExpecting = head.method != .get && head.headerFields.text(of: .expect)?.lowercased() == "100-continue"
+            if limits.refusalFields != nil { origin = head.headerFields.text(of: .origin) }
             // Behind others its time begins when those are answered.
             if unanswered.isEmpty, owedSince == nil { owedSince = context.eventLoop.now }
-            unanswered.append((head.method == .head, head.headerFields[.connection] == "close"))
-            if let length = head.headerFields[.contentLength],
+            unanswered.append((head.method == .head, head.headerFields.text(of: .connection) == "close"))
+            if let length = head.headerFields.text(of: .contentLength),
                 UInt(length).map({ $0 > UInt(limits.maxBodyBytes) }) ?? true
             {
                 return refuseBody(context)

@@ -49,7 +49,8 @@ struct UpstashResponder: HTTPResponder {
         }
         do {
             let target = try UpstashTarget(request.head.path ?? "/")
-            guard let access = tokens.access(query: target.token, header: request.headers[.authorization]) else {
+            guard let access = tokens.access(query: target.token, header: request.headers.text(of: .authorization))
+            else {
                 throw UpstashRefusal.unauthorized
             }
             return await answer(request, target, isReadOnly: access == .readOnly, context)

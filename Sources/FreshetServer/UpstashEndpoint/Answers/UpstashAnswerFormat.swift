@@ -37,7 +37,7 @@ enum UpstashAnswerFormat: Sendable, Hashable {
     }
 
     private static func value(of name: HTTPField.Name?, in headers: HTTPFields) -> String? {
-        name.flatMap { headers[$0] }?.lowercased()
+        name.flatMap { headers.text(of: $0) }?.lowercased()
     }
 }
 

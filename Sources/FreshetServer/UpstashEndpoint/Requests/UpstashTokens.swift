@@ -17,8 +17,8 @@ struct UpstashTokens: Sendable {
     }
 
     private static func bearer(_ header: String) -> String {
-        let parts = header.split(separator: " ", omittingEmptySubsequences: true)
-        if parts.count == 2, parts[0].lowercased() == "bearer" { return String(parts[1]) }
-        return header
+        let parts = header.utf8.split(separator: UInt8(ascii: " "))
+        guard parts.count == 2, parts[0].elementsEqual("bearer".utf8, by: { $0 | 0x20 == $1 }) else { return header }
+        return String(Substring(parts[1]))
     }
 }
