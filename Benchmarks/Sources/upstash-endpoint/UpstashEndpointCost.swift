@@ -11,7 +11,8 @@ import RedisClient
 /// `RedisClient`.
 ///
 ///     upstash-endpoint REDIS_URL [SECONDS]
-///     upstash-endpoint serve REDIS_URL PORT     the endpoint alone, with the token `t`
+///     upstash-endpoint serve REDIS_URL PORT         the endpoint alone, with the token `t`
+///     upstash-endpoint run REDIS_URL CASE ROUNDS    `RedisClient` alone
 ///
 /// Linux only: the endpoint is a process of its own, whose time is read from `/proc`.
 @main
@@ -35,6 +36,10 @@ enum UpstashEndpointCost {
             guard arguments.count == 3, let port = Int(arguments[2]) else { throw Usage() }
             return try await serve(arguments[1], port)
         }
+        if first == "run" {
+            guard arguments.count == 4, let rounds = Int(arguments[3]) else { throw Usage() }
+            return try await drive(arguments[1], arguments[2], rounds)
+        }
         try await compare(first, seconds: arguments.count > 1 ? Double(arguments[1]) ?? 2 : 2)
     }
 
@@ -50,6 +55,13 @@ enum UpstashEndpointCost {
             FileHandle.standardOutput.write(Data("\(port)\n".utf8))
         }
         try await endpoint.run()
+    }
+
+    private static func drive(_ url: String, _ name: String, _ rounds: Int) async throws {
+        guard let workload = Workload.all.first(where: { $0.name == name }) else { throw Usage() }
+        let client = RedisClient(try RedisClient.Configuration(url: url))
+        for _ in 0..<rounds { try await workload.run(client) }
+        await client.close()
     }
 
     // MARK: Measuring
