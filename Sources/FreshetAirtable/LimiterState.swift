@@ -107,6 +107,7 @@ struct LimiterState: Sendable {
     private mutating func take(_ turn: Turn, at now: MonotonicInstant) {
         bases[turn.base]?.queue.removeFirst()
         bases[turn.base]?.nextSlot = now + interval
+        nextSlots = nextSlots.filter { now < $0.value }
         nextSlots[turn.token] = now + interval / 10
     }
 

@@ -73,9 +73,6 @@ extension RedisClientError {
     /// Of a server that the client has turned away from, not the caller.
     static let serverLeft = RedisClientError(.connectionLost, "The server is no longer the one to ask.")
 
-    /// Whether it says the same, as far as it is shown.
-    func tells(theSameAs other: RedisClientError) -> Bool { code == other.code && message == other.message }
-
     /// The same of a command that was written, or that was not.
     func with(mayHaveExecuted: Bool) -> RedisClientError {
         RedisClientError(code, message, mayHaveExecuted: mayHaveExecuted, underlying: underlying)

@@ -69,8 +69,8 @@ final class StoreBacklog: Sendable {
         startReplay()
     }
 
-    /// Sends what is pending for a key, once for all who want that; nothing of the key may be read from the store
-    /// before.
+    /// Sends what is pending for a key, once for all who want that; before, only who has been overtaken since may read
+    /// anything of the key from the store.
     func flush(_ key: String) async throws {
         guard state.withLockedValue({ $0.pending.ticket(for: key) }) != nil else { return }
         try await withUnsafeThrowingContinuation { (waiter: UnsafeContinuation<Void, any Error>) in

@@ -38,7 +38,6 @@ final class FlightDesk: Sendable {
         /// Whether the load's lease is of another generation than what readers get.
         var isDoubtful = false
         var isRefuted = false
-        var hasMetBadBytes = false
     }
 
     let state = NIOLockedValueBox(State())
@@ -183,13 +182,7 @@ final class FlightDesk: Sendable {
     }
 
     /// Whether a flight meets bytes that are no value of its field for the first time.
-    func meetsBadBytes(_ id: FlightID) -> Bool {
-        state.withLockedValue { state in
-            defer { state.runs[id]?.hasMetBadBytes = true }
-            // Loads on schedule have none.
-            return state.runs[id]?.hasMetBadBytes != true
-        }
-    }
+    func meetsBadBytes(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.meetsBadBytes(id) } }
 
     func waiters(of key: String) -> Int { state.withLockedValue { $0.table.waiters(of: key) } }
 

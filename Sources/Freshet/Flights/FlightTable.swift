@@ -45,6 +45,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         /// Goes on though nobody waits.
         var isBackground = false
         var news = FlightNews()
+        var hasMetBadBytes = false
         /// How many of this flight's own loads wait for others.
         var waitsFor: [FlightID: Int] = [:]
     }
@@ -210,6 +211,13 @@ struct FlightTable<Waiter: Sendable>: Sendable {
 
     /// When a forced load of the key has begun beside the flight, whose own has yet to begin.
     func forcedAt(_ id: FlightID) -> MonotonicInstant? { flights[id]?.news.forcedAt }
+
+    /// Whether a flight that is under way meets bytes that are no value of its field, for the first time.
+    mutating func meetsBadBytes(_ id: FlightID) -> Bool {
+        guard flights[id]?.hasMetBadBytes == false else { return false }
+        flights[id]?.hasMetBadBytes = true
+        return true
+    }
 
     mutating func forgetNews(_ id: FlightID) { flights[id]?.news.forget() }
 

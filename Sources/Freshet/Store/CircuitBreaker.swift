@@ -2,7 +2,8 @@
 ///
 /// Closed, it lets every call through, until a number of failures in a row opens it. Open, it lets none through for a
 /// pause. Then it is half-open: one call is let through as a probe. If that succeeds the breaker closes; if it
-/// fails, the breaker opens again for twice the pause, up to the longest, or to the period of whoever makes the probes. After M. Nygard, "Release It!" (2007).
+/// fails, the breaker opens again for twice the pause, up to the longest, or to the period of whoever makes the probes.
+/// After M. Nygard, "Release It!" (2007).
 ///
 /// A value without I/O or clock: every event comes with its instant. The verdict on a call that was let through in an
 /// earlier state says nothing of the present one and is ignored.

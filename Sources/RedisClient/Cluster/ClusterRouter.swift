@@ -195,9 +195,8 @@ final class ClusterRouter: NodeRouter {
             findings.answers > 0
             ? RedisClientError(.connectFailed, "The cluster has no slots assigned.") : findings.failure
         let (isReport, isClosed) = state.withLockedValue { state in
-            let (isNews, isDue) = (state.lastFailure?.tells(theSameAs: failure) != true, state.reports.take())
             state.lastFailure = failure
-            return (isNews || isDue, state.isClosed)
+            return (state.reports.take(failure), state.isClosed)
         }
         logger.log(
             level: isReport ? .info : .debug,

@@ -19,8 +19,7 @@ struct ClusterState {
     private var strangers: Set<Address> = []
     /// Why the last look came to nothing.
     var lastFailure: RedisClientError?
-    /// Of saying aloud that it did.
-    var reports = Pace.ofReports
+    var reports = OutageReports()
     /// Nodes to ask first, since they know something new; and last, since they failed.
     var informants: Set<Address> = []
     var suspects: Set<Address> = []
@@ -125,6 +124,7 @@ struct ClusterState {
         let hasMovedSlots = isNew && map.map { !$0.hasSameOwners(as: new) } ?? false
         map = new
         lastFailure = nil
+        reports.end()
         updateMembers(make)
         let absent = Set(nodes.keys).subtracting(new.addresses)
         // Those that slots are moving to are not in the map yet; they are given the time until the next look. What was

@@ -21,8 +21,8 @@ struct LinkState {
     /// Of connections that are made anew though they are not broken, and of asking whether they should be.
     var renewals: Pace
     var questions: Pace
-    /// Of saying aloud that there is no connection.
-    var reports = Pace.ofReports
+    /// Of there being no connection.
+    var reports = OutageReports()
     /// Names the attempt under way or planned; what belongs to an older one is ignored.
     var attempt = 0
     var attemptBegan: NIODeadline?

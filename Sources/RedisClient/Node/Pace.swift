@@ -8,9 +8,6 @@ struct Pace {
     private let quiet: TimeAmount
     private var due = NIODeadline.uptimeNanoseconds(0)
 
-    /// Of telling of what goes on.
-    static let ofReports = Pace(.seconds(60)...Duration.seconds(3600))
-
     init(_ pauses: ClosedRange<Duration>) {
         backoff = Backoff(pauses)
         quiet = TimeAmount(clamping: pauses.upperBound)

@@ -169,20 +169,19 @@ extension RedisNode {
             error as? RedisClientError
             ?? RedisClientError(.connectFailed, "The server cannot be reached.", underlying: error)
         let busy = failure.busy
-        let (isWanted, isNews, hopeless) = state.withLockedValue { state -> (Bool, Bool, [Waiter]) in
-            guard case .connecting = state.phase else { return (false, false, []) }
+        let (isWanted, hopeless) = state.withLockedValue { state -> (Bool, [Waiter]) in
+            guard case .connecting = state.phase else { return (false, []) }
             state.phase = .waitingToReconnect
-            let isNews = state.lastFailure?.tells(theSameAs: failure) != true
             state.lastFailure = failure
             if !isRenewed { state.end(failure) }
-            return (true, isNews, failure.isLasting || busy != nil || !isRenewed ? state.takeOffline() : [])
+            return (true, failure.isLasting || busy != nil || !isRenewed ? state.takeOffline() : [])
         }
         guard isWanted else { return }
         for waiter in hopeless { if let busy { waiter.refuse(busy) } else { waiter.fail(failure) } }
         for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume(throwing: failure) }
-        let isDue = link.withLockedValue { $0.reports.take() }
+        let isReport = link.withLockedValue { $0.reports.take(failure) }
         logger.log(
-            level: isNews || isDue ? .info : .debug,
+            level: isReport ? .info : .debug,
             "No connection to the Redis server.",
             metadata: metadata(failure)
         )
@@ -233,9 +232,12 @@ extension RedisNode {
             for waiter in link.withLockedValue({ $0.takeCloseWaiters() }) { waiter.resume() }
             return unwritten
         }
-        let isDue = link.withLockedValue { $0.reports.take() }
+        let isReport = link.withLockedValue { link in
+            if hasAnswered { link.reports.end() }
+            return link.reports.take(error)
+        }
         logger.log(
-            level: hasAnswered || isDue ? .info : .debug,
+            level: isReport ? .info : .debug,
             "The connection to the Redis server was lost.",
             metadata: metadata(error)
         )

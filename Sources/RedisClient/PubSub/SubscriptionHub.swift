@@ -25,8 +25,7 @@ final class SubscriptionHub {
     private var attempted: ConnectionHandler?
     /// Whether the server was said to be the wrong one while the connection to it was made.
     private var isDoubtful = false
-    /// Of saying aloud that a connection was lost that was of no use.
-    private var reports = Pace.ofReports
+    private var reports = OutageReports()
     private var backoff: Backoff
     private var lastFailure: RedisClientError?
     private var table = SubscriptionTable()
@@ -208,9 +207,9 @@ final class SubscriptionHub {
         guard case .ready = phase else { return }
         if hasAnswered { backoff.succeeded() }
         for id in table.disconnect() { listeners[id]?.tell(.disconnected) }
-        let isDue = reports.take()
+        if hasAnswered { reports.end() }
         logger.log(
-            level: hasAnswered || isDue ? .info : .debug,
+            level: reports.take(error) ? .info : .debug,
             "The connection for subscriptions was lost.",
             metadata: ["redis.server": "\(configuration)", "error": "\(error)"]
         )

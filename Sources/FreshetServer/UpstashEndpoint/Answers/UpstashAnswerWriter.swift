@@ -39,6 +39,7 @@ struct UpstashAnswerWriter {
     }
 
     mutating func write(_ entries: [RESPValue]) {
+        if format == .resp2 { return entries.forEach { write($0) } }
         let held = entries.heldBytes + PlainResultWriter.overhead * entries.count
         let size = min(format == .base64 ? held / 3 * 4 + 4 : held, Self.largestReserve)
         entries.withUnsafeBufferPointer { entries in
@@ -53,7 +54,7 @@ struct UpstashAnswerWriter {
 
     /// Appends entries up to one that needs a closer look, and tells how many.
     private mutating func writePlain(_ entries: UnsafeBufferPointer<RESPValue>, reserving size: Int) -> Int {
-        guard format != .resp2, let first = entries.baseAddress else { return 0 }
+        guard let first = entries.baseAddress else { return 0 }
         let (room, isFirst) = (max(0, maxBytes - buffer.writerIndex), isFirst)
         let (isBase64, maxEntryBytes) = (format == .base64, maxEntryBytes)
         var count = 0
