@@ -408,7 +408,7 @@ struct KeyCommandTests {
         #expect(try await run("set", "k", "{\"a\":1}").output == "OK\n")
         #expect(try await run("get", "k").output == "{\"a\":1}\n")
         // To the nearest second, as Redis: not 99 as soon as a millisecond has passed.
-        let isRounded = try await eventually {
+        let isRounded = try await eventually(within: .seconds(60)) {
             _ = try await run("set", "k", "{\"a\":1}", "--ex", "100")
             return try await run("ttl", "k").output == "100\n"
         }

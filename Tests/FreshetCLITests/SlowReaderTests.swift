@@ -84,7 +84,7 @@ struct SlowReaderTests {
 
         func readFirst() async throws {
             channel.read()
-            try #require(await eventually { self.bytes.withLockedValue { $0 > 0 } })
+            try #require(await eventually(within: .seconds(60)) { self.bytes.withLockedValue { $0 > 0 } })
         }
 
         /// - Returns: how many bytes came in all until the connection was closed.
