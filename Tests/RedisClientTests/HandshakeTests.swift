@@ -144,7 +144,7 @@ import Testing
     /// As where it is asked whether it is still there.
     @Test(arguments: [("-LOADING x", true), ("-ERR unknown command 'PING'", true), ("+OK", false), ("$-1", false)])
     func whatIsAnAnswerToPing(answer: String, isOne: Bool) async throws {
-        let server = try await ScriptedServer.start { $0 == ["PING"] ? "\(answer)\r\n" : "+OK\r\n" }
+        let server = try await ScriptedServer.start(answersPing: false) { $0 == ["PING"] ? "\(answer)\r\n" : "+OK\r\n" }
         let client = RedisClient(port: server.port) { $0.version = .resp2 }
         let error = try await clientError { try await client.connect() }
         #expect(error?.code == (isOne ? nil : .protocolViolation))

@@ -23,11 +23,13 @@ final class ScriptedServer: Sendable {
 
     /// - Parameters:
     ///   - greets: whether the server answers handshakes by itself.
+    ///   - answersPing: whether it does so to what clients ask once an interval, too.
     ///   - script: asked about all other commands.
     static func start(
         host: String = "127.0.0.1",
         port: Int = 0,
         greets: Bool = true,
+        answersPing: Bool = true,
         _ script: @escaping Script
     ) async throws -> ScriptedServer {
         let server = ScriptedServer()
@@ -39,7 +41,8 @@ final class ScriptedServer: Sendable {
                     state.links.append(channel)
                 }
                 return channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Answerer(greets: greets, script: script))
+                    let answerer = Answerer(greets: greets, answersPing: answersPing, script: script)
+                    try channel.pipeline.syncOperations.addHandler(answerer)
                 }
             }
             .bind(host: host, port: port).get()
@@ -74,11 +77,13 @@ private final class Answerer: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let greets: Bool
+    private let answersPing: Bool
     private let script: ScriptedServer.Script
     private var decoder = RESPDecoder()
 
-    init(greets: Bool, script: @escaping ScriptedServer.Script) {
+    init(greets: Bool, answersPing: Bool, script: @escaping ScriptedServer.Script) {
         self.greets = greets
+        self.answersPing = answersPing
         self.script = script
     }
 
@@ -86,11 +91,16 @@ private final class Answerer: ChannelInboundHandler {
         decoder.append(unwrapInboundIn(data))
         while let command = try? decoder.next() {
             let words = (command.array ?? []).map { $0.string ?? "" }
-            guard let reply = (greets ? Self.greeting(words) : nil) ?? script(words) else {
+            guard let reply = reply(to: words) else {
                 return context.close(promise: nil)
             }
             context.channel.writeAndFlush(ByteBuffer(string: reply), promise: nil)
         }
+    }
+
+    private func reply(to words: [String]) -> String? {
+        if answersPing, words == ["PING"] { return "+PONG\r\n" }
+        return (greets ? Self.greeting(words) : nil) ?? script(words)
     }
 
     private static func greeting(_ words: [String]) -> String? {

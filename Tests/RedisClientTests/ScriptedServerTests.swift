@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(1))) func aSubscriptionIsMadeAnewWhereRepliesAreOneOff() async throws {
-        let server = try await ScriptedServer.start { words in
+        let server = try await ScriptedServer.start(answersPing: false) { words in
             words[0] == "SUBSCRIBE" ? ">3\r\n+subscribe\r\n+\(words[1])\r\n:1\r\n" : "+OK\r\n"
         }
         let client = RedisClient(port: server.port) { $0.keepAliveInterval = .milliseconds(100) }
@@ -137,7 +137,7 @@ import Testing
     /// Shaking hands is not enough for a server to be turned to again at once.
     @Test func aServerThatAnswersNothingIsTriedLessAndLess() async throws {
         let isHelpful = NIOLockedValueBox(false)
-        let server = try await ScriptedServer.start { _ in isHelpful.withLockedValue { $0 } ? "+PONG\r\n" : nil }
+        let server = try await ScriptedServer.start(answersPing: false) { _ in isHelpful.withLockedValue { $0 } ? "+PONG\r\n" : nil }
         var configuration = RedisClient.configuration(port: server.port)
         configuration.reconnectBackoff = .milliseconds(1)...Duration.seconds(3600)
         let node = RedisNode(

@@ -99,7 +99,7 @@ import Testing
     /// It may have done what it has not answered yet.
     @Test(arguments: [false, true]) func whomTheClientLeavesMayHaveGoneOn(isClosed: Bool) async throws {
         let count = NIOLockedValueBox(0)
-        let server = try await ScriptedServer.start { words in
+        let server = try await ScriptedServer.start(answersPing: false) { words in
             if words.last?.utf8.count == Self.large.readableBytes { return "-ERR Protocol error: x\r\n" }
             if words[0] == "INCR" { count.withLockedValue { $0 += 1 } }
             return ""

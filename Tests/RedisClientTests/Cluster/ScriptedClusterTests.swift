@@ -69,7 +69,6 @@ import Testing
         // The other is away.
         let client = ScriptedCluster.client(server.port) { configuration in
             configuration.topology = .cluster(.init(seeds: [configuration.address, .hostname("127.0.0.1", port: 1)]))
-            configuration.commandTimeout = .seconds(2)
         }
         let error = try await clientError { try await client.execute(RESPCommand("GET", "a")) }
         #expect(error?.code == .authenticationFailed)
