@@ -14,11 +14,13 @@ final class Channel: Backplane {
     /// What a message takes at most.
     static let longest = Duration.milliseconds(20)
 
+    let node: Int
     private let spawner: any Spawner
     private let chance: Chance
     private let state = NIOLockedValueBox(State())
 
-    init(on spawner: any Spawner) {
+    init(to node: Int, on spawner: any Spawner) {
+        self.node = node
         self.spawner = spawner
         chance = Chance(spawner)
     }

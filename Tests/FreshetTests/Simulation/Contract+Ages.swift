@@ -18,11 +18,13 @@ extension Contract {
     func checkStaleIfError() throws {
         let least = policy.ttl * (1 - policy.jitter) + policy.staleIfError
         for (number, call) in calls.enumerated() {
+            var seen: Set<Int> = []
             guard call.operation == .read, case .failed(let code) = call.outcome, code != .absent, let end = call.end
             else { continue }
             for (other, giving) in calls.enumerated() {
                 guard case .value(let value, _, _, isStored: true) = giving.outcome, let given = giving.end,
-                    given < call.begin, let loaded = loads[value].end, loaded.time + (least - Self.slack) > end.time,
+                    given < call.begin, seen.insert(value).inserted, let loaded = loads[value].end,
+                    loaded.time + (least - Self.slack) > end.time,
                     !isGone(loads[value], by: end)
                 else { continue }
                 throw breach("C5: call \(number) failed (\(code)) though call \(other) got a value", call.begin, end)
@@ -32,7 +34,8 @@ extension Contract {
 
     /// Whether what a load brought has been removed since, or found to be no more.
     private func isGone(_ load: History.Load, by end: History.Moment) -> Bool {
-        calls.contains { call in
+        changes.contains { change in
+            let call = change.call
             let removes =
                 switch call.operation {
                 case .invalidate(.remove), .refresh(purge: true): true

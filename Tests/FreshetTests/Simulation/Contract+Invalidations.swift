@@ -3,9 +3,10 @@ import Freshet
 /// C1: what was invalidated is not served.
 extension Contract {
     func checkInvalidations(before answer: Answer) throws {
-        for (number, invalidation) in calls.enumerated() {
-            guard let done = invalidation.end, number != answer.number, answer.load.begin < limitsOfCalls[number],
-                let isHard = isHard(invalidation), mustBeKnown(invalidation, done, to: answer)
+        for change in changes where answer.load.begin < change.limit {
+            let (number, invalidation) = (change.number, change.call)
+            guard let done = invalidation.end, number != answer.number, let isHard = isHard(invalidation),
+                mustBeKnown(invalidation, done, to: answer)
             else { continue }
             if isHard || answer.status != .stale {
                 throw breach(answer, "C1: it is from before call \(number)")
@@ -34,36 +35,48 @@ extension Contract {
         let call = answer.call
         if invalidation.node == call.node { return done < call.begin }
         // While a node's breaker is open its forced refreshes are told later, as if they were queued.
-        return invalidation.outcome != .invalidated(.queued) && done.time + Self.bound < call.begin.time
+        return invalidation.outcome != .invalidated(.queued) && done.time + bound < call.begin.time
             && history.isWell(invalidation.node, for: Self.recovery, before: invalidation.begin.time, to: done.time)
             && history.isWell(call.node, for: Self.recovery, before: call.begin.time, to: answer.end.time)
     }
 
-    /// Once a forced load has begun nothing is fresh that is older than who asked for it.
+    /// Once a forced load has begun nothing is fresh that is older, and once one has that purges nothing is served.
     func checkForcedLoads(before answer: Answer) throws {
-        guard answer.status == .hit else { return }
+        guard answer.status != .refreshed else { return }
         for (number, forced) in loads.enumerated() where forced.isForced && forced.node == answer.call.node {
-            guard forced.begin < answer.call.begin else { continue }
-            let isBefore = limitsOfLoads[number].map { answer.load.begin < $0 } ?? false
-            // Its leave was granted no longer ago than the store takes.
-            if isBefore || answer.load.begin.time + Self.storeTime < forced.begin.time {
-                throw breach(answer, "C1: it is from before load \(number), which was forced")
-            }
+            guard forced.begin < answer.call.begin, let limit = limitsOfLoads[number], answer.load.begin.time < limit,
+                answer.status != .stale || isPurging(forced)
+            else { continue }
+            throw breach(answer, "C1: it is from before load \(number), which was forced")
         }
     }
 
-    /// When a load must have begun that is not from before a forced one: later than that, if it was stored. What is
-    /// written between lease and load has overtaken it. Nil where nobody has forced it.
-    static func limit(of forced: History.Load, among calls: [History.Call]) -> History.Moment? {
-        let refreshes = calls.filter { call in
-            guard case .refresh = call.operation, call.node == forced.node else { return false }
-            return call.begin < forced.begin && (call.end.map { $0 > forced.begin } ?? true)
-        }
-        let isStored = refreshes.contains { call in
+    /// When a load must have begun that is not from before a forced one. What is written between its leave and its begin
+    /// has overtaken it, and is not stored then; without leave nothing comes in between.
+    static func limit(of forced: History.Load, among calls: [History.Call]) -> MonotonicInstant {
+        let callers = callers(of: forced, among: calls)
+        let isStored = callers.contains { call in
             guard case .value(let value, _, _, isStored: true) = call.outcome else { return false }
             return forced.result == .value(value)
         }
-        return isStored ? forced.begin : refreshes.first?.begin
+        guard !isStored, let leave = forced.leave, callers.isEmpty || callers.contains(where: { $0.begin < leave })
+        else { return forced.begin.time }
+        return max(leave.time, forced.begin.time + (.zero - storeTime))
+    }
+
+    /// Those who may have forced a load.
+    static func callers(of forced: History.Load, among calls: [History.Call]) -> [History.Call] {
+        calls.filter { call in
+            guard case .refresh = call.operation, call.node == forced.node else { return false }
+            return call.begin < forced.begin && (call.end.map { $0 > forced.begin } ?? true)
+        }
+    }
+
+    private func isPurging(_ forced: History.Load) -> Bool {
+        Self.callers(of: forced, among: calls).contains { call in
+            guard case .value(let value, _, detail: nil, isStored: _) = call.outcome else { return false }
+            return call.operation == .refresh(purge: true) && forced.result == .value(value)
+        }
     }
 
     func checkForce(_ answer: Answer) throws {

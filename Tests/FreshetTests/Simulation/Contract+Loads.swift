@@ -8,6 +8,11 @@ extension Contract {
             // A fetcher may heed its cancellation late.
             guard let end = load.end, load.result != .cancelled else { continue }
             for (other, later) in loads.enumerated().dropFirst(number + 1) where later.begin < end && !later.isForced {
+                // A forced load invalidates though its callers are gone: the later one, whose leave it has taken away before
+                // that began, or the earlier one.
+                if load.isForced, later.begin.time < load.begin.time + Self.slack { continue }
+                let leaves = loads[..<other].compactMap(\.leave)
+                if leaves.contains(where: { load.begin < $0 && $0 < later.begin }) { continue }
                 // Its leave may have been granted before it began.
                 if !isInvalidated(from: load.begin.time + .milliseconds(-50), to: later.begin.time) {
                     throw breach("C2: loads \(number) and \(other) at once", load.begin, later.begin)
@@ -17,15 +22,17 @@ extension Contract {
     }
 
     /// Nobody waits for long while nobody loads: no lease is left behind.
-    func checkWaits() throws {
+    ///
+    /// - Parameter longest: what the store takes, and other fields' loads that have the place.
+    func checkWaits(_ longest: Duration) throws {
         let loads = loads.filter { $0.end != nil }.sorted { $0.begin < $1.begin }
         for (number, call) in calls.enumerated() {
             guard let end = call.end else { continue }
             var last = call.begin.time
-            for load in loads where load.begin < end && load.begin.time <= last + Self.storeTime {
+            for load in loads where load.begin < end && load.begin.time <= last + longest {
                 last = max(last, load.end?.time ?? last)
             }
-            if end.time > last + Self.storeTime { throw breach("C3: call \(number) waits for nobody", call.begin, end) }
+            if end.time > last + longest { throw breach("C3: call \(number) waits for nobody", call.begin, end) }
         }
     }
 
@@ -46,14 +53,34 @@ extension Contract {
         }
     }
 
+    /// Within `minRefreshInterval` of a forced load that one answers, if nothing has happened since.
+    func checkCooldown(isCalm: Bool) throws {
+        for (forced, later) in zip(loads, loads.dropFirst()) where forced.isForced && later.isForced {
+            guard let end = forced.end, case .value(let value) = forced.result,
+                // Where the store is away another one's is not known.
+                isCalm || later.node == forced.node && later.leave.map({ $0 < forced.begin }) ?? true,
+                later.begin.time + Self.slack < forced.begin.time + policy.minRefreshInterval,
+                later.begin.time + Self.slack < end.time + policy.ttl * (1 - policy.jitter)
+            else { continue }
+            let changes = changes.map(\.call).filter {
+                $0.begin < later.begin && ($0.end.map { $0 > forced.begin } ?? true)
+            }
+            let others = changes.filter { call in
+                guard case .refresh = call.operation, call.node == later.node, end < call.begin else { return true }
+                return call.end.map { $0 < later.begin } ?? false
+            }
+            let isAllAnswered = others.allSatisfy { call in
+                if case .value(value, _, detail: _, isStored: true) = call.outcome { true } else { false }
+            }
+            if isAllAnswered, !others.isEmpty, others.count < changes.count {
+                throw breach("a load was forced soon after one that would have done", forced.begin, later.begin)
+            }
+        }
+    }
+
     private func isInvalidated(from begin: MonotonicInstant, to end: MonotonicInstant) -> Bool {
-        calls.contains { call in
-            let counts =
-                switch call.operation {
-                case .read, .readYounger: false
-                case .refresh, .invalidate: true
-                }
-            return counts && call.begin.time < end && (call.end.map { $0.time > begin } ?? true)
+        changes.map(\.call).contains { call in
+            call.begin.time < end && (call.end.map { $0.time > begin } ?? true)
         }
     }
 }

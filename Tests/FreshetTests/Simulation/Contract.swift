@@ -17,37 +17,51 @@ struct Contract {
         let loadEnd: History.Moment
     }
 
+    struct Change {
+        let number: Int
+        let call: History.Call
+        /// When a load must have begun that is not from before.
+        let limit: History.Moment
+    }
+
     /// For what happens at the same time, nearly.
     static let slack = Duration.milliseconds(100)
     /// What the store takes at most, a call to it and one more.
     static let storeTime = Duration.milliseconds(1200)
-    /// How soon other nodes heed an invalidation.
-    static let bound = Duration.seconds(3)
     /// How soon a node that could not reach the store asks it again: the breaker's longest pause, and a margin.
     static let recovery = Duration.seconds(12)
     /// What no call may exceed: two loads of other nodes that died, and one of its own.
     static let longestCall = Duration.seconds(45)
 
     let policy: FieldPolicy
+    /// How soon other nodes heed an invalidation.
+    let bound: Duration
     let history: History
     let loads: [History.Load]
     let calls: [History.Call]
-    /// For each call and load, when a load must have begun that is not from before it; nil where it ends nothing.
-    let limitsOfCalls: [History.Moment]
-    let limitsOfLoads: [History.Moment?]
+    /// What is no read.
+    let changes: [Change]
+    /// When a load must have begun that is not from before a forced one.
+    let limitsOfLoads: [MonotonicInstant?]
 
-    init(of history: History, under policy: FieldPolicy) {
+    /// - Parameter recheck: how long a node believes what it holds where nobody tells it of changes.
+    init(of history: History, under policy: FieldPolicy, recheck: Duration = .seconds(2)) {
+        bound = recheck + .seconds(1)
         self.history = history
         self.policy = policy
         loads = history.loads
         calls = history.calls
         let (loads, calls) = (loads, calls)
-        limitsOfCalls = calls.map { Self.limit(of: $0, among: loads) }
+        changes = calls.enumerated().filter(\.element.mayInvalidate).map { number, call in
+            Change(number: number, call: call, limit: Self.limit(of: call, among: loads))
+        }
         limitsOfLoads = loads.map { $0.isForced ? Self.limit(of: $0, among: calls) : nil }
     }
 
-    /// - Parameter isCalm: whether every node reached the store throughout, and no other program did.
-    func check(isCalm: Bool) throws {
+    /// - Parameters:
+    ///   - isCalm: whether every node reached the store throughout, and no other program did.
+    ///   - isCrowded: whether loads wait for those of another field.
+    func check(isCalm: Bool, isCrowded: Bool = false) throws {
         for (number, call) in calls.enumerated() {
             guard let end = call.end else { throw breach("C3: call \(number) never ended", call.begin, call.begin) }
             if end.time - call.begin.time > Self.longestCall {
@@ -65,9 +79,10 @@ struct Contract {
             default: break
             }
         }
+        try checkCooldown(isCalm: isCalm)
         guard isCalm else { return }
         try checkOneLoad()
-        try checkWaits()
+        try checkWaits(Self.storeTime + (isCrowded ? .milliseconds(1600) : .zero))
         try checkPatience()
         try checkStaleIfError()
     }

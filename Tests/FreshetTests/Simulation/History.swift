@@ -10,6 +10,8 @@ final class History: Sendable {
         let node: Int?
         let isForced: Bool
         let begin: Moment
+        /// When the store last let its node force a load, before that.
+        var leave: Moment?
         var end: Moment?
         var result = Result.running
     }
@@ -35,6 +37,14 @@ final class History: Sendable {
         let begin: Moment
         var end: Moment?
         var outcome = Outcome.running
+
+        /// Whether it is no read.
+        var mayInvalidate: Bool {
+            switch operation {
+            case .read, .readYounger: false
+            case .refresh, .invalidate: true
+            }
+        }
     }
 
     /// When a node did not reach the store, or may have missed messages.
@@ -57,6 +67,7 @@ final class History: Sendable {
         var calls: [Call] = []
         var troubles: [Trouble] = []
         var nodes = 0
+        var leaves: [Int: Moment] = [:]
         var lines: [(moment: Moment, text: String)] = []
 
         /// - Returns: now.
@@ -92,9 +103,14 @@ final class History: Sendable {
             let number = state.loads.count
             let whose = node.map { "node \($0)" } ?? "another program"
             let now = state.note("\(whose): load \(number)\(isForced ? ", forced" : "")", at: spawner.now())
-            state.loads.append(Load(node: node, isForced: isForced, begin: now))
+            let leave = node.flatMap { state.leaves[$0] }
+            state.loads.append(Load(node: node, isForced: isForced, begin: now, leave: leave))
             return number
         }
+    }
+
+    func noteLeave(of node: Int) {
+        state.withLockedValue { $0.leaves[node] = $0.note("node \(node) may force a load", at: spawner.now()) }
     }
 
     func endLoad(_ number: Int, _ result: Load.Result) {

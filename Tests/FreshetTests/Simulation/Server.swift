@@ -12,7 +12,12 @@ final class Server: ForwardingStore {
     /// Those who have read the key since it was last written.
     private let watchers = NIOLockedValueBox<[Channel]>([])
 
-    init(_ spawner: any Spawner) { store = MemoryStore(spawner: spawner) }
+    private let history: History
+
+    init(_ spawner: any Spawner, _ history: History) {
+        store = MemoryStore(spawner: spawner)
+        self.history = history
+    }
 
     func subscribe(_ channel: Channel) { subscribers.withLockedValue { $0.append(channel) } }
 
@@ -40,6 +45,7 @@ final class Server: ForwardingStore {
         let outcome = try await store.leaseEntry(key, request)
         defer { watch(key) }
         if case .force(let invalidation, _) = request.purpose, case .granted = outcome {
+            if key == World.key, let caller = Self.caller { history.noteLeave(of: caller.node) }
             if invalidation == .remove { tellWritten(key) }
             await publish(key, .invalidated(invalidation))
         }

@@ -33,4 +33,24 @@ struct SimulationTests {
         let contract = Contract(of: history, under: FieldPolicy(ttl: .seconds(10)))
         #expect(throws: Contract.Breach.self) { try contract.check(isCalm: false) }
     }
+
+    @Test("a load that is forced soon after one that would have done is a breach", arguments: [false, true])
+    func forcedSoonAfter(isInvalidated: Bool) async throws {
+        let spawner = TestSpawner()
+        let history = History(spawner)
+        for _ in 0..<2 {
+            let refresh = history.begin(.refresh(purge: false), on: 0)
+            let load = history.beginLoad(on: 0, isForced: true)
+            history.endLoad(load, .value(load))
+            history.end(refresh, .value(load, .refreshed, detail: nil, isStored: true))
+            guard isInvalidated else { continue }
+            history.end(history.begin(.invalidate(.expire), on: 0), .invalidated(.queued))
+        }
+        let contract = Contract(of: history, under: FieldPolicy(ttl: .seconds(10)))
+        if isInvalidated {
+            try contract.check(isCalm: false)
+        } else {
+            #expect(throws: Contract.Breach.self) { try contract.check(isCalm: false) }
+        }
+    }
 }

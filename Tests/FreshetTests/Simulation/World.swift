@@ -52,7 +52,7 @@ struct World {
         chance = Chance(spawner)
         history = History(spawner)
         policy = Self.policy(chance)
-        server = Server(NodeClock(spawner, chance))
+        server = Server(NodeClock(spawner, chance), history)
         source = SimulatedSource(on: spawner, history: history, saysNotModified: chance.percent(30))
         let isCalm = chance.percent(30)
         hasOthers = !isCalm && chance.percent(40)
@@ -106,7 +106,7 @@ struct World {
             await spawner.advance(by: step)
         }
         let contract = Contract(of: history, under: policy)
-        try contract.check(isCalm: isCalm)
+        try contract.check(isCalm: isCalm, isCrowded: isCrowded)
         if hasBackplane { try contract.checkForeignWrites() }
         try contract.checkEnd(isOver: isOver.withLockedValue { $0 }, nodes: nodes.map(\.number))
         for node in nodes where !node.hasAllPlaces {
@@ -132,7 +132,7 @@ struct World {
     func start(insteadOf old: Node? = nil) async {
         let number = history.nextNode()
         let clock = NodeClock(spawner, chance)
-        let channel = Channel(on: spawner)
+        let channel = Channel(to: number, on: spawner)
         let link = Link(to: server, beside: channel, on: spawner, isOrdered: isOrdered)
         let logger = Logger(label: "node") { _ in SwiftLogNoOpLogHandler() }
         let field = Field<Int>("agents", key: Self.key, policy: policy) { context in
