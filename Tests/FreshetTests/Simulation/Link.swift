@@ -81,7 +81,7 @@ final class Link: ForwardingStore {
             if case .slow(let longest) = condition {
                 try? await spawner.sleep(for: chance.time(upTo: longest))
             } else {
-                try? await spawner.sleep(for: chance.time(upTo: .milliseconds(2)))
+                try? await spawner.sleep(for: chance.time(upTo: .milliseconds(isOrdered ? 2 : 50)))
             }
             if isBroken(number) { throw Self.away }
             return try result.get()

@@ -50,7 +50,7 @@ final class SimulatedSource: Sendable {
     private func wait(_ mood: Mood, _ load: Int) async throws {
         do {
             switch mood {
-            case .slow: try await spawner.sleep(for: chance.time(upTo: .seconds(4)))
+            case .slow: try await spawner.sleep(for: chance.time(upTo: .seconds(5)))
             case .stuck: try await spawner.sleep(for: .seconds(60))
             default: try await spawner.sleep(for: chance.time(upTo: .milliseconds(300)))
             }

@@ -10,11 +10,13 @@ extension World {
             let pauses: [Duration] = [.milliseconds(20), .milliseconds(500), .seconds(2)]
             try? await spawner.sleep(for: chance.time(upTo: chance.pick(pauses)))
             let (node, operation) = (chance.pick(nodes), operation())
-            guard chance.percent(10) else {
+            let luck = chance.next() % 100
+            guard luck < 30 else {
                 await call(operation, on: node)
                 continue
             }
             let task = spawner.spawn { await call(operation, on: node) }
+            guard luck < 10 else { continue }
             try? await spawner.sleep(for: chance.time(upTo: .milliseconds(200)))
             task.cancel()
         }
@@ -57,6 +59,44 @@ extension World {
         }
     }
 
+    /// Forced loads that wait for their place, and what comes between.
+    func overtakeForcedLoads(until end: MonotonicInstant) async {
+        while spawner.now() < end {
+            try? await spawner.sleep(for: chance.time(upTo: .seconds(6)))
+            let (node, other) = (chance.pick(nodes), chance.pick(nodes))
+            var tasks = [spawner.spawn { _ = try? await node.fields.read(node.neighbour) }]
+            var steps: [(Node, History.Operation)] = [
+                (node, .refresh(purge: chance.percent(40))),
+                (node, .invalidate(chance.percent(70) ? .expire : .remove)),
+                (other, .read), (node, .read),
+            ]
+            let more: [History.Operation] = [
+                .read, .readYounger(.milliseconds(10)), .refresh(purge: false), .invalidate(.expire),
+            ]
+            steps.append((chance.pick([node, other]), chance.pick(more)))
+            for (node, operation) in steps {
+                try? await spawner.sleep(for: chance.time(upTo: .milliseconds(chance.pick([20, 300]))))
+                tasks.append(spawner.spawn { await call(operation, on: node) })
+            }
+            // What is there again at once, and has to be asked for.
+            for _ in 0..<(hasOthers ? 4 : 0) {
+                try? await spawner.sleep(for: chance.time(upTo: .milliseconds(200)))
+                await write()
+                tasks.append(spawner.spawn { await call(.read, on: node) })
+            }
+            for task in tasks { await task.wait() }
+        }
+    }
+
+    /// Readers come as a forced load begins.
+    func readOften(on number: Int) async {
+        guard let node = nodes.first(where: { $0.number == number }) else { return }
+        for _ in 0..<3 {
+            try? await spawner.sleep(for: chance.time(upTo: .milliseconds(20)))
+            spawner.spawn { await call(.read, on: node) }
+        }
+    }
+
     func changeMoods(until end: MonotonicInstant) async {
         var moods: [SimulatedSource.Mood] = [.failing, .slow, .stuck, .empty]
         // Whoever wants what is not kept loads for himself.
@@ -77,6 +117,7 @@ extension World {
                 [
                     .good, .down, .hanging, .readOnly,
                     .slow(chance.pick([.milliseconds(100), .milliseconds(700), .seconds(2)])),
+                    .slow(.milliseconds(400)),
                 ] as [Link.Condition]
             )
             let isCut = condition == .good || chance.percent(50)

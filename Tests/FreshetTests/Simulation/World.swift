@@ -40,6 +40,7 @@ struct World {
     let isQuiet: Bool
     let hasBackplane: Bool
     let isOrdered: Bool
+    let recheck: Duration
     /// Whether there is one place for the loads of all fields, and another field that takes it.
     let isCrowded: Bool
     /// Whether loads read other fields, which may read the first in turn.
@@ -59,8 +60,9 @@ struct World {
         hasTrouble = !isCalm && (!hasOthers || chance.percent(50))
         isQuiet = chance.percent(30)
         hasBackplane = chance.percent(80)
-        isOrdered = chance.percent(70)
-        isCrowded = chance.percent(30)
+        isOrdered = chance.percent(50)
+        recheck = .milliseconds(chance.pick([2000, 200]))
+        isCrowded = chance.percent(50)
         isNested = chance.percent(30)
     }
 
@@ -91,7 +93,10 @@ struct World {
             var tasks = (0..<5).map { _ in spawner.spawn { await askAgainAndAgain(until: end) } }
             tasks.append(spawner.spawn { await changeMoods(until: end) })
             if hasTrouble { tasks.append(spawner.spawn { await makeTrouble(until: end) }) }
-            if isCrowded { tasks.append(spawner.spawn { await crowd(until: end) }) }
+            if isCrowded {
+                tasks.append(spawner.spawn { await crowd(until: end) })
+                tasks.append(spawner.spawn { await overtakeForcedLoads(until: end) })
+            }
             if !isCalm { tasks.append(spawner.spawn { await interfere(until: end) }) }
             for task in tasks { await task.wait() }
             isHealed.withLockedValue { $0 = true }
@@ -105,7 +110,7 @@ struct World {
         for _ in 0..<Int((time + .seconds(600)) / step) where !isOver.withLockedValue({ $0 }) {
             await spawner.advance(by: step)
         }
-        let contract = Contract(of: history, under: policy)
+        let contract = Contract(of: history, under: policy, recheck: recheck)
         try contract.check(isCalm: isCalm, isCrowded: isCrowded)
         if hasBackplane { try contract.checkForeignWrites() }
         try contract.checkEnd(isOver: isOver.withLockedValue { $0 }, nodes: nodes.map(\.number))
@@ -136,7 +141,8 @@ struct World {
         let link = Link(to: server, beside: channel, on: spawner, isOrdered: isOrdered)
         let logger = Logger(label: "node") { _ in SwiftLogNoOpLogHandler() }
         let field = Field<Int>("agents", key: Self.key, policy: policy) { context in
-            try await source.load(context, on: number) {
+            if context.isForced { spawner.spawn { await readOften(on: number) } }
+            return try await source.load(context, on: number) {
                 await readInside(on: number) { node in
                     let isForced = chance.percent(30)
                     _ = try await node.fields.read(node.neighbour, forceRefresh: isForced)
@@ -151,6 +157,7 @@ struct World {
             return 0
         }
         var configuration = FieldCache.Configuration()
+        configuration.l1Recheck = recheck
         if isCrowded { configuration.maxConcurrentLoads = 1 }
         let cache = CacheService(store: link, spawner: clock, logger: logger)
         do {
