@@ -137,7 +137,9 @@ import Testing
     /// Shaking hands is not enough for a server to be turned to again at once.
     @Test func aServerThatAnswersNothingIsTriedLessAndLess() async throws {
         let isHelpful = NIOLockedValueBox(false)
-        let server = try await ScriptedServer.start(answersPing: false) { _ in isHelpful.withLockedValue { $0 } ? "+PONG\r\n" : nil }
+        let server = try await ScriptedServer.start(answersPing: false) { _ in
+            isHelpful.withLockedValue { $0 } ? "+PONG\r\n" : nil
+        }
         var configuration = RedisClient.configuration(port: server.port)
         configuration.reconnectBackoff = .milliseconds(1)...Duration.seconds(3600)
         let node = RedisNode(
