@@ -36,7 +36,7 @@ extension BoundedCache {
             return .replaced
         }
         var departures = Departures<Key, Value>()
-        let outcome = setSlowly(candidate, now: now, into: &departures)
+        let outcome = setSlowly(consume candidate, now: now, into: &departures)
         departures.tell(listener)
         return outcome
     }
@@ -113,18 +113,18 @@ extension BoundedCache {
 
     @inlinable
     func setSlowly(
-        _ candidate: Candidate,
+        _ candidate: consuming Candidate,
         now: UInt64,
         into departures: inout Departures<Key, Value>
     ) -> SetOutcome {
         coreLock.pointee.lock()
         defer { coreLock.pointee.unlock() }
-        if core.pointee.updates > 0 {
-            let isRefused = candidate.deadline <= now || !fits(candidate)
-            supersedeUpdates(of: candidate.key, candidate.hash, isRefused ? .removed : .replaced)
-        }
+        guard core.pointee.updates > 0 else { return store(candidate, now: now, into: &departures) }
+        let (key, hash) = (candidate.key, candidate.hash)
+        let isRefused = candidate.deadline <= now || !fits(candidate)
+        supersedeUpdates(of: key, hash, isRefused ? .removed : .replaced)
         let outcome = store(candidate, now: now, into: &departures)
-        if core.pointee.updates > 0, outcome == .inserted { noteSuccessor(of: candidate.key, candidate.hash) }
+        if outcome == .inserted { noteSuccessor(of: key, hash) }
         return outcome
     }
 
@@ -135,7 +135,7 @@ extension BoundedCache {
     /// Stores a value; the core's lock is held. Ends within all limits.
     @inlinable
     func store(
-        _ candidate: Candidate,
+        _ candidate: consuming Candidate,
         now: UInt64,
         into departures: inout Departures<Key, Value>
     ) -> SetOutcome {
@@ -157,7 +157,6 @@ extension BoundedCache {
             insert(candidate, now: now, into: &departures)
             return .inserted
         }
-        var candidate = candidate
         shard.lock()
         let isOver = storage.deadline(slot) <= now
         core.pointee.changeWeight(of: slot, to: UInt32(candidate.weight))
@@ -176,7 +175,7 @@ extension BoundedCache {
 
     /// Inserts a value whose key is not there; the core's lock is held.
     @inlinable
-    func insert(_ candidate: Candidate, now: UInt64, into departures: inout Departures<Key, Value>) {
+    func insert(_ candidate: consuming Candidate, now: UInt64, into departures: inout Departures<Key, Value>) {
         let isMain = core.pointee.admit(candidate.hash)
         sweepAStep(now: now, into: &departures)
         makeRoom(for: candidate.weight, sparing: .none, now: now, into: &departures)

@@ -70,7 +70,9 @@ struct EvictionPolicy: ~Copyable {
 
     /// Ticks within which another use of an entry does not count.
     var window: UInt32 {
-        UInt32(min(Constant.window * smallTarget / max(queues.averageWeight, 1e-9) * insertions.ticksEach, 1e8))
+        mutating get {
+            UInt32(min(Constant.window * smallTarget / max(queues.averageWeight, 1e-9) * insertions.ticksEach, 1e8))
+        }
     }
 
     /// Takes note that a key comes in that was not there; says whether it goes to the main queue.
@@ -83,7 +85,9 @@ struct EvictionPolicy: ~Copyable {
         return ghost.age <= mainVictimAge * Constant.ghostMargin
     }
 
-    private var mainVictimAge: Double { Double(insertions.count) - mainVictimLastUse }
+    private var mainVictimAge: Double {
+        mutating get { Double(insertions.count) - mainVictimLastUse }
+    }
 
     /// Gives the small queue more or less room, as a ghost that came back has it.
     ///
@@ -121,10 +125,10 @@ struct EvictionPolicy: ~Copyable {
         return (age(word), word.uses > 0)
     }
 
-    private func age(_ word: UseWord) -> Double { insertions.since(word.tick, now: time.pointee.now) }
+    private mutating func age(_ word: UseWord) -> Double { insertions.since(word.tick, now: time.pointee.now) }
 
     /// The entry whose turn it is to show that it was used; not `spared` while there is another.
-    func nextToEvict(sparing spared: UInt32) -> UInt32 {
+    mutating func nextToEvict(sparing spared: UInt32) -> UInt32 {
         let (small, main) = (queues.small, queues.main)
         let mainHasAny = main.oldest != .none && (main.oldest != spared || main.newest != spared)
         if small.oldest != .none, !mainHasAny || Double(small.weight) > smallTarget { return small.oldest }

@@ -17,8 +17,8 @@ struct InsertionClock {
     /// Averaged over the last insertions.
     private(set) var ticksEach = 1.0
     private var lastTick: UInt32 = 1
+    /// The newest first.
     private var marks = [Mark](repeating: Mark(tick: 0, count: 0), count: markCount)
-    private var newest = 0
 
     /// Takes note of an insertion at a tick, into a cache of so many entries.
     mutating func note(at tick: UInt32, entries: Int) {
@@ -26,17 +26,16 @@ struct InsertionClock {
         let elapsed = Double(tick - min(tick, lastTick))
         ticksEach += (elapsed - ticksEach) / min(Double(count), Self.smoothing)
         lastTick = tick
-        guard count - marks[newest].count >= UInt64(max(1, entries / Self.marksPerCapacity)) else { return }
-        newest = (newest + 1) % Self.markCount
-        marks[newest] = Mark(tick: tick, count: count)
+        guard count - marks[0].count >= UInt64(max(1, entries / Self.marksPerCapacity)) else { return }
+        marks.removeLast()
+        marks.insert(Mark(tick: tick, count: count), at: 0)
     }
 
     /// Insertions since a tick. O(1): looks at the marks.
     func since(_ tick: UInt32, now: UInt32) -> Double {
         guard tick < now else { return 0 }
         var later = Mark(tick: now, count: count)
-        for back in 0..<Self.markCount {
-            let mark = marks[(newest + Self.markCount - back) % Self.markCount]
+        for mark in marks {
             if mark.tick <= tick {
                 let share = Double(later.tick - tick) / Double(later.tick - mark.tick)
                 return Double(count - later.count) + share * Double(later.count - mark.count)

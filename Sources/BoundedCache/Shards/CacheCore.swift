@@ -3,6 +3,9 @@ internal import Synchronization
 /// What the shards of a cache share: the policy, the slots, the updates in progress. Behind one lock, which is taken
 /// before a shard's lock and never after it. Hits and plain replacements do without it; no entry comes, goes or changes
 /// its key but under it.
+///
+/// What a write asks of it, and of the policy, is `mutating` though it changes nothing: for a borrow of so large a value
+/// the compiler copies it whole.
 @usableFromInline
 struct CacheCore: ~Copyable {
     /// Entries that each change looks at, whether they are over.
@@ -45,14 +48,16 @@ struct CacheCore: ~Copyable {
         time.deallocate()
     }
 
-    @usableFromInline var limit: Int { policy.limit }
+    @usableFromInline var limit: Int {
+        mutating get { policy.limit }
+    }
 
     /// Whether `weight` more would not fit.
     @usableFromInline
-    func lacksRoom(for weight: Int) -> Bool { policy.queues.weight > policy.limit - weight }
+    mutating func lacksRoom(for weight: Int) -> Bool { policy.queues.weight > policy.limit - weight }
 
     @usableFromInline
-    func nextToEvict(sparing spared: UInt32) -> UInt32 { policy.nextToEvict(sparing: spared) }
+    mutating func nextToEvict(sparing spared: UInt32) -> UInt32 { policy.nextToEvict(sparing: spared) }
 
     /// See ``EvictionPolicy/admit(_:)``.
     @usableFromInline
@@ -74,7 +79,9 @@ struct CacheCore: ~Copyable {
 
     /// The slots of a step.
     @usableFromInline var sweepBudget: Int {
-        Self.sweepStep * max(1, min(Int(allocator.used) / max(1, policy.queues.count), Self.slotsPerEntry))
+        mutating get {
+            Self.sweepStep * max(1, min(Int(allocator.used) / max(1, policy.queues.count), Self.slotsPerEntry))
+        }
     }
 
     /// Moves on past at most `budget` slots to one whose deadline is reached; `.none` when the budget is used up.
