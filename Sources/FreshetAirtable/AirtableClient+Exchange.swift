@@ -24,7 +24,9 @@ extension AirtableClient {
             throw transportFailure(error, list)
         }
         switch answer {
-        case .page(let type, let body): return try page(type, body, list)
+        case .page(let type, let body):
+            limiter.answered(token: token)
+            return try page(type, body, list)
         case .refusal(let response): throw await refuse(response, list)
         }
     }
@@ -60,8 +62,8 @@ extension AirtableClient {
         ) { try await response.body.collect(upTo: 1 << 16) }
         let refusal = AirtableRefusal(status: Int(response.status.code), body: body, list: list, token: token)
         switch refusal.kind {
-        case .rateLimit: limiter.close(list.base, for: limiters.closure, because: .rateLimit)
-        case .quota: limiter.close(list.base, for: limiters.quotaClosure, because: .quota)
+        case .rateLimit: limiter.close(list.base, token: token, for: limiters.closure, because: .rateLimit)
+        case .quota: limiter.close(list.base, token: token, for: limiters.quotaClosure, because: .quota)
         case .iteratorGone, .unknownColumn, .transient, .final: break
         }
         return refusal.failure(rateLimit: limiters.closure, quota: limiters.quotaClosure)

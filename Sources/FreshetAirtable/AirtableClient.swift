@@ -9,7 +9,7 @@ import SourceHTTP
 /// All clients of a process share ``BaseLimiters``, so that together they keep to five requests a second to a base, and
 /// fifty with a token. A page that fails with 502, 503, 504, a broken connection
 /// or a timeout is asked for again, with its own offset. When Airtable has forgotten the iteration, the list begins
-/// anew. After a 429 nobody asks that base for 30 seconds.
+/// anew. After a 429 nobody asks that base for 30 seconds, and after that of a second base nobody asks with the token.
 public struct AirtableClient: Sendable {
     /// `https://api.airtable.com`
     public static let defaultEndpoint = "https://api.airtable.com"

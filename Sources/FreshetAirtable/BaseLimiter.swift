@@ -42,14 +42,19 @@ final class BaseLimiter: Sendable {
         }
     }
 
-    /// Closes a base: those who wait get an error now, and those who come get one until the time is over.
-    func close(_ base: String, for time: Duration, because reason: LimiterState.Closure) {
-        let waiters = state.withLockedValue { state in
-            let ids = state.limiter.close(base, until: spawner.now() + time, because: reason)
-            return ids.compactMap { state.waiters.removeValue(forKey: $0) }
+    /// Closes a base, or all that are asked with the token: those who wait get an error now, and those who come get one
+    /// until the time is over.
+    func close(_ base: String, token: String, for time: Duration, because reason: LimiterState.Closure) {
+        let now = spawner.now()
+        let (waiters, closure) = state.withLockedValue { state in
+            let (ids, closure) = state.limiter.close(base, token: token, until: now + time, because: reason, at: now)
+            return (ids.compactMap { state.waiters.removeValue(forKey: $0) }, closure)
         }
-        for waiter in waiters { waiter.resume(throwing: Self.error(base, reason, for: time)) }
+        for waiter in waiters { waiter.resume(throwing: Self.error(base, closure, for: time)) }
     }
+
+    /// A page came.
+    func answered(token: String) { state.withLockedValue { $0.limiter.answered(token: token) } }
 
     private func enter(
         _ id: LimiterState.ID,
@@ -98,6 +103,12 @@ final class BaseLimiter: Sendable {
         let seconds = (time.clampedMilliseconds + 999) / 1000
         let pause = "nobody asks it for another \(seconds) s"
         return switch closure {
+        case .rateLimitOfToken:
+            CacheError(
+                .overloaded,
+                "bases had too many requests, one after the other; nobody asks any with their token for another \(seconds) s",
+                retryAfter: time
+            )
         case .rateLimit: CacheError(.overloaded, "base \(name) had too many requests; \(pause)", retryAfter: time)
         case .quota:
             CacheError(.sourceFailed, "base \(name) has spent its API calls for this month; \(pause)", retryAfter: time)

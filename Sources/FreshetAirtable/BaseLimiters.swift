@@ -20,7 +20,8 @@ public final class BaseLimiters: Sendable {
     ///   - interval: between two requests to a base. Airtable allows 200 ms; by default a little more, since exactly
     ///     that is borderline where the network makes requests catch up with each other. A tenth of it is between two
     ///     requests with one token, whatever the bases.
-    ///   - closure: how long nobody asks a base after it answered 429.
+    ///   - closure: how long nobody asks a base after it answered 429, nor any base with the same token once a second one
+    ///     has been refused meanwhile.
     ///   - quotaClosure: how long nobody asks a base whose calls of the month are spent. Asking changes nothing until
     ///   the next month, or until somebody upgrades the plan.
     ///   - spawner: where they take time from.

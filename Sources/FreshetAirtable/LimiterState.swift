@@ -6,12 +6,18 @@ import Freshet
 /// bases. The base whose turn came first goes first then, so that none waits behind the queue of another. A closed base
 /// refuses everybody at once, those who wait too, since a wait longer than the closure helps nobody and a probe would
 /// keep the base locked.
+///
+/// A refusal does not say whose limit it was, the base's or that of the token's user. Where another base is refused
+/// while the first one is closed, and no page came with the token in between, the token is closed, too: of ten bases,
+/// asked one after the other, each would prolong the lock of all.
 struct LimiterState: Sendable {
     typealias ID = UInt64
 
     /// Why nobody may ask a base.
     enum Closure: Hashable {
         case rateLimit
+        /// As `rateLimit`, of all bases that are asked with the token.
+        case rateLimitOfToken
         /// The month's calls are spent.
         case quota
     }
@@ -22,6 +28,13 @@ struct LimiterState: Sendable {
         /// Why it was closed last.
         var closure = Closure.rateLimit
         var queue: [(id: ID, token: String, since: MonotonicInstant)] = []
+    }
+
+    private struct Token {
+        var nextSlot = MonotonicInstant.distantPast
+        var closedUntil = MonotonicInstant.distantPast
+        /// The base that was refused last, and until when it is closed; nil once a page has come since.
+        var refused: (base: String, until: MonotonicInstant)?
     }
 
     /// Of the first one who waits for a base.
@@ -35,7 +48,7 @@ struct LimiterState: Sendable {
 
     let interval: Duration
     private var bases: [String: Base] = [:]
-    private var nextSlots: [String: MonotonicInstant] = [:]
+    private var tokens: [String: Token] = [:]
     /// The only timer that counts.
     private var timer: MonotonicInstant?
 
@@ -54,7 +67,12 @@ struct LimiterState: Sendable {
     }
 
     mutating func enter(_ id: ID, base name: String, token: String, at now: MonotonicInstant) -> Entry {
-        if let base = bases[name], now < base.closedUntil { return .closed(base.closedUntil - now, base.closure) }
+        let base = bases[name] ?? Base()
+        let closedUntil = tokens[token]?.closedUntil ?? .distantPast
+        if now < max(base.closedUntil, closedUntil) {
+            return base.closedUntil < closedUntil
+                ? .closed(closedUntil - now, .rateLimitOfToken) : .closed(base.closedUntil - now, base.closure)
+        }
         bases[name, default: Base()].queue.append((id, token, now))
         if let next, next.id == id, next.instant <= now {
             take(next, at: now)
@@ -83,22 +101,43 @@ struct LimiterState: Sendable {
         return true
     }
 
-    /// Closes a base, for those who wait for it too. A closure never ends earlier than the one before.
-    mutating func close(_ name: String, until instant: MonotonicInstant, because closure: Closure) -> [ID] {
+    /// Closes a base, for those who wait for it too, and the token with which it was asked if that seems to be the cause.
+    /// A closure never ends earlier than the one before.
+    ///
+    /// - Returns: those who wait no longer, and why.
+    mutating func close(
+        _ name: String,
+        token: String,
+        until instant: MonotonicInstant,
+        because closure: Closure,
+        at now: MonotonicInstant
+    ) -> (ids: [ID], closure: Closure) {
         var base = bases[name] ?? Base()
         if instant >= base.closedUntil { (base.closedUntil, base.closure) = (instant, closure) }
-        let ids = base.queue.map(\.id)
+        var ids = base.queue.map(\.id)
         base.queue = []
         bases[name] = base
-        return ids
+        guard closure == .rateLimit else { return (ids, closure) }
+        let before = tokens[token]?.refused
+        tokens[token, default: Token()].refused = (name, instant)
+        guard let before, before.base != name, now < before.until else { return (ids, closure) }
+        tokens[token]?.closedUntil = max(before.until, instant)
+        for name in bases.keys {
+            ids += bases[name]?.queue.lazy.filter { $0.token == token }.map(\.id) ?? []
+            bases[name]?.queue.removeAll { $0.token == token }
+        }
+        return (ids, .rateLimitOfToken)
     }
+
+    /// A page came: the user's limit is not exceeded.
+    mutating func answered(token: String) { tokens[token]?.refused = nil }
 
     /// Whose turn comes first.
     private var next: Turn? {
         bases.lazy.compactMap { name, base in
             base.queue.first.map { head in
                 let due = max(base.nextSlot, head.since)
-                let instant = max(due, nextSlots[head.token] ?? .distantPast)
+                let instant = max(due, tokens[head.token]?.nextSlot ?? .distantPast)
                 return Turn(base: name, id: head.id, token: head.token, due: due, instant: instant)
             }
         }.min { ($0.instant, $0.due, $0.id) < ($1.instant, $1.due, $1.id) }
@@ -107,8 +146,8 @@ struct LimiterState: Sendable {
     private mutating func take(_ turn: Turn, at now: MonotonicInstant) {
         bases[turn.base]?.queue.removeFirst()
         bases[turn.base]?.nextSlot = now + interval
-        nextSlots = nextSlots.filter { now < $0.value }
-        nextSlots[turn.token] = now + interval / 10
+        tokens = tokens.filter { now < max($0.value.nextSlot, $0.value.closedUntil, $0.value.refused?.until ?? now) }
+        tokens[turn.token, default: Token()].nextSlot = now + interval / 10
     }
 
     private mutating func setTimer() -> MonotonicInstant? {

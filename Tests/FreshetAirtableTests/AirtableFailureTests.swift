@@ -232,6 +232,54 @@ struct AirtableFailureTests {
         }
     }
 
+    private static let tenBases = (0..<10).map { index in
+        AirtableStandIn.Base(
+            id: "appBase000000000\(index)",
+            tables: [AirtableStandIn.Table(id: "tblTable000000001", name: "T", columns: [])]
+        )
+    }
+
+    @Test("Where others have spent what the token's user may ask, two bases find out, and the lock has its end")
+    func limitOfUser() async throws {
+        try await Airtable.with(bases: Self.tenBases) { airtable in
+            let ids = Self.tenBases.map(\.id)
+            for id in ids + ids + ids + ids + ids {
+                let url = "\(airtable.standIn.url)/v0/\(id)/T"
+                let status = try await request(url, token: airtable.standIn.token).status
+                #expect(status == 200)
+            }
+            for (index, id) in ids.enumerated() {
+                let error = await cacheError { try await airtable.list(base: id, table: "T") }
+                #expect(error?.code == .overloaded)
+                let rest = index == 0 ? 30 : 33 - 3 * index
+                #expect(error?.retryAfter.map { abs($0.clampedMilliseconds - Int64(rest) * 1000) < 100 } == true)
+                #expect(error?.message.contains("with their token") == (index > 1))
+                airtable.spawner.advance(by: .seconds(3))
+            }
+            #expect(airtable.standIn.statistics.statuses == [200: 50, 429: 2])
+            airtable.spawner.advance(by: .seconds(3))
+            for id in ids {
+                let records = try await airtable.list(base: id, table: "T")
+                #expect(records.isEmpty)
+            }
+        }
+    }
+
+    @Test("Two bases that others ask too much close alone where a page came in between")
+    func limitsOfBases() async throws {
+        try await Airtable.with(bases: Self.tenBases) { airtable in
+            let ids = Self.tenBases.map(\.id)
+            for id in ids.prefix(2) {
+                airtable.standIn.inject(.rateLimit)
+                let error = await cacheError { try await airtable.list(base: id, table: "T") }
+                #expect(error?.code == .overloaded)
+                let records = try await airtable.list(base: ids[2], table: "T")
+                #expect(records.isEmpty)
+            }
+            #expect(airtable.standIn.statistics.statuses == [200: 2, 429: 2])
+        }
+    }
+
     @Test(
         "A refusal counts though its body is cut off, stalls or is no gzip: a 429 is not asked again, and closes the base",
         arguments: [

@@ -64,7 +64,7 @@ struct BaseLimiterTests {
         let limiter = limiter()
         let log = NIOLockedValueBox<[String]>([])
         for name in ["a", "b", "c"] { _ = await enter(limiter, log, name) }
-        limiter.close("appA", for: .seconds(30), because: .rateLimit)
+        limiter.close("appA", token: "token", for: .seconds(30), because: .rateLimit)
         await spawner.settle()
         #expect(Set(log.withLockedValue { $0 }) == ["a 0", "b overloaded", "c overloaded"])
         await spawner.advance(by: .milliseconds(29_999))
@@ -77,9 +77,9 @@ struct BaseLimiterTests {
     @Test("A spent quota is told to all who ask until the time is over")
     func quota() async {
         let limiter = limiter()
-        limiter.close("appA", for: .seconds(3600), because: .quota)
+        limiter.close("appA", token: "token", for: .seconds(3600), because: .quota)
         // One that was on its way already.
-        limiter.close("appA", for: .seconds(30), because: .rateLimit)
+        limiter.close("appA", token: "token", for: .seconds(30), because: .rateLimit)
         await #expect {
             try await limiter.acquire("appA", token: "token")
         } throws: { error in

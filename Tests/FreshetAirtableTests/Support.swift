@@ -61,13 +61,14 @@ struct Airtable: Sendable {
     }
 
     static func with<Result: Sendable>(
+        bases: [AirtableStandIn.Base] = [.people],
         _ change: (inout AirtableStandIn.Configuration) -> Void = { _ in },
         _ body: @Sendable (Airtable) async throws -> Result
     ) async throws -> Result {
         let spawner = JumpingSpawner()
         var configuration = AirtableStandIn.Configuration()
         change(&configuration)
-        let standIn = AirtableStandIn(configuration: configuration, spawner: spawner)
+        let standIn = AirtableStandIn(bases: bases, configuration: configuration, spawner: spawner)
         return try await AirtableStandIn.withStandIn(standIn) { standIn in
             try await body(Airtable(standIn: standIn, spawner: spawner, limiters: BaseLimiters(spawner: spawner)))
         }
