@@ -16,6 +16,8 @@ final class StoreBacklog: Sendable {
         var senders: [UInt64: [UnsafeContinuation<Void, any Error>]] = [:]
         var leases: [GivenUpLease] = []
         var replay: SpawnedTask?
+        /// Whether the log says already that something is queued.
+        var isTold = false
         var isClosed = false
     }
 
@@ -57,8 +59,12 @@ final class StoreBacklog: Sendable {
             guard !state.withLockedValue({ $0.isClosed }) else {
                 throw CacheError(.shuttingDown, "the store was not told of an invalidation", underlying: error)
             }
-            logger.warning("an invalidation is queued until the store is back")
+            let isNews = state.withLockedValue { state in
+                defer { state.isTold = true }
+                return !state.isTold
+            }
             startReplay()
+            if isNews { logger.warning("invalidations are queued until the store is back") }
             return .queued
         }
     }
@@ -185,6 +191,7 @@ final class StoreBacklog: Sendable {
                 state.leases.removeAll { $0.end <= now }
                 guard !state.isClosed, state.pending.count + state.leases.count > 0 else {
                     state.replay = nil
+                    state.isTold = false
                     return nil
                 }
                 return state.pending.keys

@@ -1,6 +1,7 @@
 import FreshetTesting
 import Logging
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Freshet
@@ -57,6 +58,22 @@ struct StoreOutageTests {
         #expect(try await b.read(fleet.field).value == "v3", "replayed without anybody reading here")
         #expect(try await a.value(of: fleet.field) == "v3")
         await a.shutdown()
+    }
+
+    @Test("C8: of each outage the log says once that invalidations are queued, however many are")
+    func queuedIsTold() async throws {
+        let fleet = Fleet(source: .counting)
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let logs = RecordedLogs()
+        let node = try await fleet.node(store, logger: logs.logger)
+        for outage in 1...2 {
+            _ = try await node.value(of: fleet.field)
+            store.inject(.fail(Self.away))
+            for _ in 0..<10 { #expect(try await node.remove(fleet.field) == .queued) }
+            #expect(logs.entries.count { $0.message.contains("queued") } == outage)
+            store.recover()
+            await fleet.spawner.advance(by: .seconds(40))
+        }
     }
 
     @Test("C8: the catalogue calls nothing fresh of which the store has yet to be told", arguments: [true, false])
