@@ -76,6 +76,7 @@ struct PipelineWork: Sendable {
     /// Takes refusals for answers where trying again would change the order: a server that becomes ready in between
     /// refuses one command of a pipeline and runs the next.
     mutating func endRound() {
+        defer { readAgain() }
         guard pending.contains(where: isRefused) else { return }
         let waiting = Set(pending).union(held)
         var answered = PipelineOrder()
@@ -89,6 +90,27 @@ struct PipelineWork: Sendable {
         }
         pending.removeAll { overtaken.contains($0) }
     }
+
+    /// Has reads run once more that were answered before a write that is sent on: a node that has just become a replica
+    /// sends on what writes, and answers reads itself.
+    private mutating func readAgain() {
+        guard let first = pending.filter(isWriteSentOn).min() else { return }
+        let waiting = Set(pending).union(held)
+        var ways: [Place: Redirect?] = [:]
+        for index in parts.indices[first...] {
+            let place = parts[index].place
+            if waiting.contains(index) {
+                guard isWriteSentOn(index) else { continue }
+                // Keys of a slot that is moving yet may be at either node.
+                ways.updateValue(targets[index].flatMap { $0.isAsk ? nil : $0 }, forKey: place)
+            } else if parts[index].command.isReadOnly, let way = ways[place] {
+                targets[index] = way
+                pending.append(index)
+            }
+        }
+    }
+
+    private func isWriteSentOn(_ index: Int) -> Bool { targets[index] != nil && !parts[index].command.isReadOnly }
 
     private func isRefused(_ index: Int) -> Bool { targets[index] == nil && replies[index].error != nil }
 

@@ -163,6 +163,50 @@ import Testing
         #expect(told.map(\.string) == ["replica", "primary", "replica"])
     }
 
+    /// A node that has just become a replica sends on what writes, and answers reads itself.
+    @Test func whatIsReadBehindAWriteThatIsSentOnIsReadThere() async throws {
+        let (ports, value) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox<String?>(nil))
+        @Sendable func answer(_ words: [String], by node: Int) -> String {
+            let ports = ports.withLockedValue { $0 }
+            switch words[0] {
+            case "CLUSTER":
+                let nodes = ports.map { ScriptedCluster.node("127.0.0.1", $0) }
+                return ScriptedCluster.slots(value.withLockedValue { $0 } == nil ? nodes : nodes.reversed())
+            case "SET" where node == 0: return "-MOVED 7629 127.0.0.1:\(ports[1])\r\n"
+            case "SET": value.withLockedValue { $0 = words[2] }
+            case "GET": return "+\(node == 0 ? "old" : value.withLockedValue { $0 } ?? "old")\r\n"
+            default: break
+            }
+            return "+OK\r\n"
+        }
+        let demoted = try await ScriptedServer.start { answer($0, by: 0) }
+        let promoted = try await ScriptedServer.start { answer($0, by: 1) }
+        ports.withLockedValue { $0 = [demoted.port, promoted.port] }
+        let client = ScriptedCluster.client(demoted.port, reads: .replicas)
+        let replies = try await client.execute(pipeline: commands(["GET k", "SET k 1", "GET k", "SET k 2", "GET k"]))
+        #expect(replies.map(\.string) == ["old", "OK", "1", "OK", "2"])
+    }
+
+    /// A slot whose keys are moved one by one.
+    @Test func whatIsReadBehindAWriteThatIsSentOnMayStillBeWhereItWas() async throws {
+        let ports = NIOLockedValueBox([0, 0])
+        @Sendable func answer(_ words: [String], by node: Int) -> String {
+            let ports = ports.withLockedValue { $0 }
+            switch words[0] {
+            case "CLUSTER": return ScriptedCluster.halves(ports)
+            case "SET" where node == 0: return "-ASK 866 127.0.0.1:\(ports[1])\r\n"
+            case "GET": return node == 0 ? "+here\r\n" : "_\r\n"
+            default: return "+OK\r\n"
+            }
+        }
+        let source = try await ScriptedServer.start { answer($0, by: 0) }
+        let target = try await ScriptedServer.start { answer($0, by: 1) }
+        ports.withLockedValue { $0 = [source.port, target.port] }
+        let client = ScriptedCluster.client(source.port)
+        let replies = try await client.execute(pipeline: commands(["SET hello 1", "GET {hello}2"]))
+        #expect(replies.map(\.string) == ["OK", "here"])
+    }
+
     @Test func aWatchThatIsLostIsTriedAgain() async throws {
         let (ports, watches) = (NIOLockedValueBox([0]), NIOLockedValueBox(0))
         let server = try await ScriptedServer.start { words in
