@@ -321,6 +321,68 @@ import Testing
         #expect(heard.withLockedValue { $0.contains("HELLO new by second") })
     }
 
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+    func areTriedWhereNoServerIsKnownYet(isCluster: Bool) async throws {
+        let (port, tries) = (NIOLockedValueBox(0), NIOLockedValueBox(0))
+        let server = try await ScriptedServer.start(greets: false) { words in
+            switch words[0] {
+            case "HELLO" where words.contains("typo"):
+                tries.withLockedValue { $0 += 1 }
+                return ""
+            case "HELLO": return "%0\r\n"
+            case "ROLE": return "*1\r\n+master\r\n"
+            case "CLUSTER": return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", port.withLockedValue { $0 }))
+            default: return "+OK\r\n"
+            }
+        }
+        port.withLockedValue { $0 = server.port }
+        let sentinel = try await ScriptedSentinel.start { server.port }
+        let client =
+            isCluster
+            ? ScriptedCluster.client(server.port) { $0.password = "old" } : sentinel.client { $0.password = "old" }
+        let change = Task { try await clientError { try await client.authenticate(password: "typo") } }
+        #expect(await eventually { tries.withLockedValue { $0 } == 1 })
+        // As long as nobody knows what the server says to them, those before count.
+        #expect(try await client.execute(RESPCommand("GET", "a"), timeout: .seconds(5)).string == "OK")
+        change.cancel()
+        #expect(try await change.value?.code == .cancelled)
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+    func areTriedWhereConnectingTakesItsTime(isTaken: Bool) async throws {
+        let (ports, tries) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox<[Int]>([]))
+        let knowsThoseBefore = NIOLockedValueBox(true)
+        @Sendable func answer(_ words: [String], by node: Int) -> String {
+            switch words[0] {
+            case "HELLO" where words.contains("new"):
+                tries.withLockedValue { $0.append(node) }
+                return isTaken && node == 0 ? "%0\r\n" : ""
+            case "HELLO": return knowsThoseBefore.withLockedValue { $0 } ? "%0\r\n" : "-WRONGPASS invalid pair\r\n"
+            case "CLUSTER": return ScriptedCluster.halves(ports.withLockedValue { $0 })
+            default: return "+OK\r\n"
+            }
+        }
+        let first = try await ScriptedServer.start(greets: false) { answer($0, by: 0) }
+        let second = try await ScriptedServer.start(greets: false) { answer($0, by: 1) }
+        ports.withLockedValue { $0 = [first.port, second.port] }
+        let client = ScriptedCluster.client(first.port) {
+            $0.password = "old"
+            $0.reconnectBackoff = .seconds(3600)...(.seconds(3600))
+        }
+        for key in ["hello", "foo"] { try await client.execute(RESPCommand("GET", key)) }
+        knowsThoseBefore.withLockedValue { $0 = false }
+        for server in [first, second] { server.cut() }
+        #expect(await eventually { !client.isConnected })
+        let change = Task { try await clientError { try await client.authenticate(password: "new") } }
+        #expect(await eventually { tries.withLockedValue { $0.sorted().starts(with: [0, 1]) } })
+        let isKept = await eventually(within: .milliseconds(isTaken ? 10_000 : 1500)) {
+            client.configuration.rotation.current != nil
+        }
+        #expect(isKept == isTaken)
+        change.cancel()
+        _ = try await change.value
+    }
+
     @Test func whoeverBringsThemWaitsForNoServerOfAClientThatCloses() async throws {
         let isSilent = NIOLockedValueBox(false)
         let server = try await ScriptedServer.start(greets: false) { words in

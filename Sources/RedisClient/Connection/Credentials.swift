@@ -59,7 +59,8 @@ extension RedisClient {
     /// No command is lost by it. Connections on lease and for subscriptions that are open stay as they are, as servers
     /// keep them; those on lease are not leased again. If there is no connection, one is made. Each server is
     /// asked on a connection of its own first; one of several that cannot be reached, once it is there; none where no
-    /// node or primary is known yet. Making connections takes ``Configuration/connectTimeout`` together, at most.
+    /// node or primary is found within a second. Making connections takes ``Configuration/connectTimeout`` together, at
+    /// most.
     ///
     /// - Throws: ``RedisClientError/Code/authenticationFailed`` if the server refuses them, or another
     ///   ``RedisClientError`` if it does not answer; then those before are kept.
@@ -96,6 +97,11 @@ extension RedisClient {
     }
 
     private func announce(_ credentials: Credentials, until deadline: NIODeadline) async throws {
+        if servers.isEmpty, case .several(let executor) = backend {
+            // Whom to ask first is known behind that, though nobody may have answered.
+            try? await executor.router.discover(until: patience(until: deadline))
+            if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
+        }
         // Nobody else says them before a server has taken them.
         var proven = try await prove(credentials, to: servers, until: deadline)
         configuration.rotation.current = credentials
@@ -138,7 +144,6 @@ extension RedisClient {
                     // Where none is, others wait for the next connection, and would be told of its refusal.
                     guard isThere || !self.servers.contains(where: \.isConnected) else { return nil }
                     let trial = node.trial(of: credentials)
-                    let deadline = isThere || servers.count == 1 ? deadline : self.patience(until: deadline)
                     do {
                         try await node.withConnection(beside: trial) {
                             try await trial.connect(until: deadline)
@@ -156,7 +161,13 @@ extension RedisClient {
                 }
             }
             var proven: [RedisNode] = []
-            for try await node in group { if let node { proven.append(node) } }
+            for try await node in group {
+                guard let node else { continue }
+                proven.append(node)
+                // Of servers that are all away one is enough, and others may never come.
+                if !self.servers.contains(where: { $0.isConnected || $0.isLeaving }) { break }
+            }
+            group.cancelAll()
             return proven
         }
     }
