@@ -1,6 +1,7 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import RESP
 import TestSupport
 import Testing
 
@@ -52,6 +53,22 @@ import Testing
         #expect(counts.withLockedValue { $0.most } == ClusterSurvey.maxAskedAtOnce)
         #expect(counts.withLockedValue { $0.total } == nodes.count)
         #expect(findings.map == nil && findings.failure.code == .timedOut && findings.late == Set(nodes))
+    }
+
+    @Test func aRefusalOfOneNodeIsNotThatOfAll() async {
+        func reason(_ answers: any Error...) async -> RedisClientError.Code {
+            let survey = ClusterSurvey(eventLoop: eventLoop, patience: .hours(1)) { [nodes] address in
+                throw answers[nodes.firstIndex(of: address) ?? 0]
+            }
+            return await survey.run(Array(nodes[..<answers.count])).failure.code
+        }
+        let (forbidden, busy) = (RESPError("NOPERM x"), RESPError("BUSY x"))
+        let away = RedisClientError(.connectionLost, "away")
+        #expect(await reason(forbidden, away) == .authenticationFailed)
+        #expect(await reason(away, forbidden) == .authenticationFailed)
+        // Whoever may not ask hears nothing else.
+        #expect(await reason(forbidden, busy, away) == .connectFailed)
+        #expect(await reason(busy, away, forbidden) == .connectFailed)
     }
 
     @Test func aPartIsBelievedOnlyUntilMoreIsKnown() async {
