@@ -221,7 +221,8 @@ final class ClusterRouter: NodeRouter {
             guard !state.isClosed else { return (ClusterState.Change(), []) }
             let away = state.nodes.values.filter { !$0.isConnected }
             let change = state.apply(map, make: makeNode)
-            return (change, change.isNew ? away : [])
+            // Who asked for a node before may come to it only now.
+            return (change, change.isNew ? away : away.filter { state.isReplica($0.configuration.address) })
         }
         if change.hasMovedSlots { slotsMoved() }
         for node in change.unneeded { node.abandon(because: .serverLeft) }

@@ -1,4 +1,5 @@
 import NIOConcurrencyHelpers
+import NIOCore
 import RESP
 import TestSupport
 import Testing
@@ -241,6 +242,31 @@ import Testing
             default: #expect(try await client.withConnection { try await $0.execute(message) }.integer == 1)
             }
         }
+    }
+
+    /// Whoever asked where a command belongs just before there was another map.
+    @Test func whatComesTooLateToANodeThatWasReplacedGoesOn() async throws {
+        let silent = try await ScriptedServer.start(greets: false) { _ in "" }
+        let (port, isReplaced) = (NIOLockedValueBox(0), NIOLockedValueBox(false))
+        let server = try await ScriptedServer.start { words in
+            let ports = [port.withLockedValue { $0 }, silent.port]
+            if words[0] != "CLUSTER" { return "+OK\r\n" }
+            guard isReplaced.withLockedValue({ $0 }) else { return ScriptedCluster.halves(ports) }
+            return ScriptedCluster.slots(ports.map { ScriptedCluster.node("127.0.0.1", $0) })
+        }
+        port.withLockedValue { $0 = server.port }
+        let client = ScriptedCluster.client(server.port)
+        guard case .several(let executor) = client.backend else { return #expect(Bool(false)) }
+        try await client.connect()
+        let node = try #require(try executor.router.node(for: .slot(16_383), fromReplica: false))
+        #expect(node.configuration.address == .hostname("127.0.0.1", port: silent.port))
+        isReplaced.withLockedValue { $0 = true }
+        executor.router.suspect(node)
+        #expect(await eventually { executor.router.primaries.count == 1 })
+        let error = try await clientError {
+            try await node.run(RESPCommand("SET", "foo", 1), deadline: .now() + .seconds(6))
+        }
+        #expect(error?.code == .connectionLost && error?.mayHaveExecuted == false)
     }
 
     @Test func oneNodeThatCanBeReachedIsAConnection() async throws {
