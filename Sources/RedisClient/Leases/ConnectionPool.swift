@@ -21,6 +21,8 @@ final class ConnectionPool: Sendable {
         var leased = configuration
         // Whoever has a connection alone delays nobody else with a long pipeline.
         leased.clientSideCaching = false
+        // Whoever leases one asks for the primary: a server that is none any longer is to say so.
+        if leased.peer == .readReplica { leased.peer = .any }
         leased.maxInFlight = .max / 2
         leased.maxQueuedOffline = .max / 2
         self.configuration = leased

@@ -16,8 +16,11 @@ extension RedisNode {
     /// - Returns: `nil` if no connection is free for it at the moment, or could be made.
     func runApart(_ commands: [RESPCommand], deadline: NIODeadline) async throws -> [RESPValue]? {
         guard let node = try leases.leaseNow() else { return nil }
+        let isForReplica = configuration.peer == .readReplica && commands.allSatisfy(\.isReadOnly)
+        let all = isForReplica ? [RESPCommand("READONLY")] + commands : commands
         do {
-            return try await lend(node) { try await $0.execute(pipeline: commands, deadline: deadline) }
+            let replies = try await lend(node) { try await $0.execute(pipeline: all, deadline: deadline) }
+            return isForReplica ? Array(replies.dropFirst()) : replies
         } catch let error as RedisClientError where error.code == .connectFailed && !error.mayHaveExecuted {
             return nil
         }

@@ -211,6 +211,38 @@ extension RedisClient {
         #expect(try await clientError { try await nobody.connect() }?.code == .connectFailed)
     }
 
+    @Test(.timeLimit(.minutes(2))) func connectionsOnLeaseAreToPrimariesThoughReplicasAreRead() async throws {
+        let cluster = try await RedisCluster.start(primaries: 1, replicas: 1)
+        let (old, new) = (cluster.servers[0], cluster.servers[1])
+        let client = RedisClient(cluster: cluster) { configuration in
+            guard case .cluster(var options) = configuration.topology else { return }
+            options.reads = .replicas
+            configuration.topology = .cluster(options)
+            configuration.topologyInterval = .seconds(3600)
+        }
+        try await client.execute(RESPCommand("SET", "k", "before"))
+        try new.command("CLUSTER FAILOVER TAKEOVER")
+        let isReplaced = try await eventually(within: .seconds(30)) {
+            // Both know it; the client does not yet.
+            try !old.isPrimary && old.isServing && new.command("CLUSTER NODES").contains("slave")
+        }
+        #expect(isReplaced)
+        let replies = try await client.withTransaction(watching: ["k"]) { _ in [RESPCommand("SET", "k", "after")] }
+        #expect(replies?.map(\.string) == ["OK"])
+        // What is read apart from others is read from replicas, too.
+        guard case .several(let executor) = client.backend else { return #expect(Bool(false)) }
+        let place = Place.slot(HashSlot.of("k"))
+        let isKnown = try await eventually {
+            try executor.router.node(for: place, fromReplica: true)?.configuration.address
+                == .hostname("127.0.0.1", port: old.port)
+        }
+        #expect(isKnown)
+        let redirections = try old.errors("MOVED")
+        let values = try await client.execute(pipeline: Array(repeating: RESPCommand("GET", "k"), count: 3000))
+        #expect(values.allSatisfy { ["before", "after"].contains($0.string) })
+        #expect(try old.errors("MOVED") == redirections)
+    }
+
     @Test func speaksTLSToTheHostNamesThatAreAnnounced() async throws {
         let certificates = try await TestCertificates(names: "DNS:localhost")
         let cluster = try await RedisCluster.start(
