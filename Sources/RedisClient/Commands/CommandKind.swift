@@ -15,14 +15,13 @@ enum CommandKind: Sendable {
     /// Has a name that no command has, but a server may take for one.
     case misnamed
 
-    // Initializers own what they are given, unless they say so: each command would be copied.
-    init(of command: borrowing RESPCommand) {
-        guard command.name.isCommandName else {
+    init(named name: String) {
+        guard name.isCommandName else {
             self = .misnamed
             return
         }
         // All commands of up to three letters are ordinary, and most that are sent are that short.
-        self = command.name.utf8.count > 3 ? Self.listed[command.name.folded] ?? .ordinary : .ordinary
+        self = name.utf8.count > 3 ? Self.listed[name.folded] ?? .ordinary : .ordinary
     }
 
     private static let listed: [UInt64: CommandKind] = {

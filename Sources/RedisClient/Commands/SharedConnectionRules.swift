@@ -4,7 +4,7 @@ import RESP
 /// change what its replies mean.
 enum SharedConnectionRules {
     static func refusal(_ command: RESPCommand) -> RedisClientError? {
-        let kind = CommandKind(of: command)
+        let kind = CommandKind(named: command.name)
         guard isRefused(command, kind) else { return nil }
         return refusalAnywhere(command, kind)
             ?? RedisClientError(
@@ -45,15 +45,17 @@ enum SharedConnectionRules {
                 "\(command.name) KILL would wait in a pipeline for the script that it is to end; send it alone."
             )
         }
-        for command in isTransaction(pipeline) ? pipeline.dropFirst().dropLast() : pipeline[...] {
-            if let refusal = refusal(command) { return refusal }
+        let places = isTransaction(pipeline) ? pipeline.indices.dropFirst().dropLast() : pipeline.indices
+        // By their names first: to look at the whole of each would copy it.
+        for place in places where CommandKind(named: pipeline[place].name) != .ordinary {
+            if let refusal = refusal(pipeline[place]) { return refusal }
         }
         return nil
     }
 
     static func isTransaction(_ pipeline: [RESPCommand]) -> Bool {
         guard pipeline.count > 1, let first = pipeline.first, let last = pipeline.last else { return false }
-        return CommandKind(of: first) == .multi && CommandKind(of: last) == .exec
+        return CommandKind(named: first.name) == .multi && CommandKind(named: last.name) == .exec
     }
 
     private static let changesOfClients = ["CAPA", "IMPORT-SOURCE", "NO-TOUCH", "REPLY", "TRACKING"]

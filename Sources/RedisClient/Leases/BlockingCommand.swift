@@ -4,7 +4,7 @@ package import RESP
 package enum BlockingCommand {
     /// - Returns: the time that the command itself asks for; `nil` if it does not block.
     package static func limit(of command: RESPCommand) -> BlockingLimit? {
-        guard CommandKind(of: command) == .blocking else { return nil }
+        guard CommandKind(named: command.name) == .blocking else { return nil }
         let arguments = command.arguments
         switch command.name.uppercased() {
         case "BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX":

@@ -13,7 +13,7 @@ struct CommandKinds {
     init(_ commands: [RESPCommand]) {
         count = commands.count
         for (place, command) in commands.enumerated() {
-            let kind = CommandKind(of: command)
+            let kind = CommandKind(named: command.name)
             if kind == .ordinary { continue }
             special.append((place, kind))
             if refusal == nil { refusal = SharedConnectionRules.refusalAnywhere(command, kind) }

@@ -10,7 +10,7 @@ struct OpenSequence {
     var isOpen: Bool { isQueueing || isPreparing }
 
     mutating func send(_ command: RESPCommand) {
-        let kind = CommandKind(of: command)
+        let kind = CommandKind(named: command.name)
         switch kind {
         case .multi: isQueueing = true
         case .exec, .discard: isQueueing = false

@@ -59,7 +59,7 @@ extension RedisConnection {
 
     static func check(_ commands: [RESPCommand]) throws(RedisClientError) {
         let foreign = commands.first {
-            CommandKind(of: $0) != .ordinary && outsideTransactions.contains(where: $0.isNamed)
+            CommandKind(named: $0.name) != .ordinary && outsideTransactions.contains(where: $0.isNamed)
         }
         guard let foreign else { return }
         throw RedisClientError(.unsupportedCommand, "\(foreign.name) cannot be a command of a transaction.")
