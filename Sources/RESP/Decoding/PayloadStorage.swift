@@ -8,8 +8,10 @@ struct PayloadStorage: Sendable {
     /// Shared by copies of this storage, so that they notice each other.
     private final class Owner: Sendable {}
 
+    /// Its readable bytes are those that are not in use yet.
     private var chunk = ByteBuffer()
-    private var used = 0
+    /// Where they are, as long as the chunk is held.
+    nonisolated(unsafe) private var unused: UnsafeMutableRawPointer?
     private var owner = Owner()
 
     /// A payload that stands at `position` of the readable bytes of `input`.
@@ -24,24 +26,23 @@ struct PayloadStorage: Sendable {
     }
 
     private mutating func share(_ payload: UnsafeRawBufferPointer) -> ByteBuffer {
-        guard !payload.isEmpty else { return ByteBuffer() }
+        guard let source = payload.baseAddress, !payload.isEmpty else { return ByteBuffer() }
         let isOwn = isKnownUniquelyReferenced(&owner)
-        if !isOwn || chunk.readableBytes - used < payload.count {
+        if !isOwn || chunk.readableBytes < payload.count {
             chunk = ByteBuffer(repeating: 0, count: Self.chunkSize)
-            used = 0
-            // A copy would write behind the same `used`.
+            unused = chunk.withUnsafeReadableBytesWithStorageManagement { bytes, _ in
+                UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+            }
+            // A copy would write to the same bytes.
             if !isOwn { owner = Owner() }
         }
-        let start = used
-        used += payload.count
-        // Writing through the buffer would copy the chunk, because slices of it are out. No slice covers the bytes
-        // behind `used`, and whoever holds one cannot write to storage that the chunk holds too: the copy is theirs.
-        chunk.withUnsafeReadableBytes { storage in
-            let target = UnsafeMutableRawBufferPointer(
-                mutating: UnsafeRawBufferPointer(rebasing: storage[start..<used])
-            )
-            target.copyMemory(from: payload)
+        guard let target = unused, let slice = chunk.readSlice(length: payload.count) else {
+            return ByteBuffer(bytes: payload)
         }
-        return chunk.getSlice(at: start, length: payload.count) ?? ByteBuffer(bytes: payload)
+        // Writing through the buffer would copy the chunk, because slices of it are out. No other slice covers these
+        // bytes, and whoever holds one cannot write to storage that the chunk holds too: the copy is theirs.
+        target.copyMemory(from: source, byteCount: payload.count)
+        unused = target + payload.count
+        return slice
     }
 }
