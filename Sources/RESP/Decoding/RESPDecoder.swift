@@ -164,7 +164,12 @@ public struct RESPDecoder: Sendable {
     }
 
     /// Puts a value into the aggregate that waits for it and closes what that completes.
+    @inline(__always)
     private mutating func fold(_ value: consuming RESPValue) -> RESPValue? {
+        stack.isEmpty ? value : foldIntoAggregate(value)
+    }
+
+    private mutating func foldIntoAggregate(_ value: consuming RESPValue) -> RESPValue? {
         while !stack.isEmpty {
             // Redis before 7.0.5 sends pushes amid the elements of a reply; each is a value of its own.
             if case .push = value { return value }
