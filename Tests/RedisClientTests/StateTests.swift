@@ -13,7 +13,8 @@ import Testing
     @Test func aPipelineGetsItsOwnReplies() async throws {
         let queue = NIOLockedValueBox(ReplyQueue())
         func receive(_ value: Int) {
-            _ = queue.withLockedValue { $0.receive([.integer(value)], counter: ReplyCounter()) { _ in } }
+            var values = [RESPValue.integer(value)]
+            _ = queue.withLockedValue { $0.receive(&values, counter: ReplyCounter()) { _ in } }
         }
         func pipeline(_ token: UInt64, of count: Int) async -> Task<[RESPValue], any Error> {
             let task = Task {

@@ -70,9 +70,9 @@ final class CommandStream: ConnectionReceiver {
         liveness.received()
     }
 
-    func received(_ values: [RESPValue]) {
+    func received(_ values: inout [RESPValue]) {
         let invalidations = node.invalidations
-        let receipt = replies.receive(values, counter: node.replies) { invalidations.receive(push: $0) }
+        let receipt = replies.receive(&values, counter: node.replies) { invalidations.receive(push: $0) }
         if receipt.hasAnswer { hasAnswered = true }
         if receipt.hasProbe { liveness.probeAnswered() }
         if receipt.isUnexpected {

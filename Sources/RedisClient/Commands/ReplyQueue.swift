@@ -4,8 +4,10 @@ import RESP
 /// The waiters of one connection, in the order in which replies come.
 struct ReplyQueue {
     private var waiters = CircularBuffer<Waiter>()
-    /// Replies of the first waiter's pipeline so far.
+    /// Replies of the first waiter's pipeline so far, if somebody waits for them.
     private var collected: [RESPValue] = []
+    /// How many replies the first waiter has had.
+    private var repliesToFirst = 0
     /// Whether no deadline is earlier than one before it.
     private var isOrderedByDeadline = true
     private var latestDeadline = NIODeadline.distantPast
@@ -44,11 +46,18 @@ struct ReplyQueue {
     /// Hands replies to those who wait for them, in order.
     ///
     /// - Parameters:
+    ///   - values: are taken out.
     ///   - counter: counts each before anybody is told.
     ///   - push: takes what is no reply, at its place between the replies.
-    mutating func receive(_ values: [RESPValue], counter: ReplyCounter, push: ([RESPValue]) -> Void) -> Receipt {
+    mutating func receive(
+        _ values: inout [RESPValue],
+        counter: ReplyCounter,
+        push: ([RESPValue]) -> Void
+    ) -> Receipt {
         var receipt = Receipt()
-        for value in values {
+        for place in values.indices {
+            var value = RESPValue.null
+            swap(&value, &values[place])
             if case .push(let elements) = value {
                 push(elements)
                 continue
@@ -71,14 +80,20 @@ struct ReplyQueue {
             if first.mayBeUnreadable, let error = value.error, error.isUnreadable(byScript: first.runsScript) {
                 refusal = error
             }
-            let isLast = first.replies == 1
-            if isLast { waiters.removeFirst() } else { waiters[waiters.startIndex].replies -= 1 }
-            answer(first, value, isLast: isLast)
+            repliesToFirst += 1
+            let isLast = repliesToFirst == first.replies
+            if isLast { removeFirst() }
+            answer(first, consume value, isLast: isLast)
         }
         return receipt
     }
 
-    private mutating func answer(_ waiter: Waiter, _ value: RESPValue, isLast: Bool) {
+    private mutating func removeFirst() {
+        waiters.removeFirst()
+        repliesToFirst = 0
+    }
+
+    private mutating func answer(_ waiter: Waiter, _ value: consuming RESPValue, isLast: Bool) {
         switch waiter.completion {
         case .single(let continuation):
             if case .error(let error) = value {
@@ -88,7 +103,7 @@ struct ReplyQueue {
             }
         case .pipeline(let continuation):
             if collected.isEmpty { collected.reserveCapacity(waiter.replies) }
-            collected.append(value)
+            collected.append(consume value)
             guard isLast else { break }
             let values = collected
             collected = []
@@ -133,10 +148,13 @@ struct ReplyQueue {
         if let refusal {
             error = error.with(mayHaveExecuted: false)
             if !collected.isEmpty, let first = all.popFirst() {
-                for left in (1...first.replies).reversed() { answer(first, .error(refusal), isLast: left == 1) }
+                for place in (repliesToFirst + 1)...first.replies {
+                    answer(first, .error(refusal), isLast: place == first.replies)
+                }
             }
         }
         collected = []
+        repliesToFirst = 0
         for waiter in all { waiter.fail(error) }
     }
 }

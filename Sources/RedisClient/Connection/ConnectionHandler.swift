@@ -4,8 +4,8 @@ import RESP
 /// What a connection that is ready reports to. Called on the connection's event loop only.
 protocol ConnectionReceiver: AnyObject {
     func readStarted()
-    /// Called once a read, with all that it completed.
-    func received(_ values: [RESPValue])
+    /// Called once a read, with all that it completed, which may be taken out.
+    func received(_ values: inout [RESPValue])
     func readCompleted()
     func becameWritable()
     /// Called once; nothing is called after it.
@@ -97,9 +97,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         do throws(RESPDecodingError) {
             while !isReady, failure == nil, let value = try decoder.next() { receivedInHandshake(value) }
             if isReady { try decoder.next(into: &values) }
-            receiver?.received(values)
+            receiver?.received(&values)
         } catch {
-            receiver?.received(values)
+            receiver?.received(&values)
             let violation = RedisClientError(
                 .protocolViolation,
                 "The server does not speak RESP.",

@@ -92,7 +92,7 @@ private final class MonitorReceiver: ConnectionReceiver {
         confirmed.futureResult.whenComplete { _ in timer.cancel() }
     }
 
-    func received(_ values: [RESPValue]) {
+    func received(_ values: inout [RESPValue]) {
         for value in values { received(value) }
     }
 

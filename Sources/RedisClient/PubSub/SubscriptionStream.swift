@@ -85,7 +85,7 @@ final class SubscriptionStream: ConnectionReceiver {
         liveness.received()
     }
 
-    func received(_ values: [RESPValue]) {
+    func received(_ values: inout [RESPValue]) {
         for value in values where !isOver { received(value) }
     }
 
