@@ -40,6 +40,28 @@ import Testing
         #expect(RESPCommand("A", "b", "c", "d", "e") == RESPCommand("A", arguments: ["b", "c", "d", "e"]))
     }
 
+    @Test func keepsTheOrderHoweverCommandsAreAdded() {
+        var encoder = RESPEncoder()
+        var expected = ""
+        for number in 0..<400 {
+            let command = RESPCommand("SET", "key:\(number)", String(repeating: "v", count: number * number / 4))
+            expected += encoded(command)
+            switch number % 7 {
+            case 3: encoder.append(contentsOf: [command])
+            case 5:
+                var other = RESPEncoder()
+                other.append(command)
+                encoder.append(contentsOf: other)
+            default: encoder.append(command)
+            }
+            var copy = encoder
+            copy.append(command)
+            #expect(encoder.byteCount == expected.utf8.count)
+        }
+        #expect(String(buffer: taken(&encoder)) == expected)
+        #expect(encoder.byteCount == 0)
+    }
+
     @Test func gathersManyAndKeepsLargeOnesApart() throws {
         let large = ByteBuffer(repeating: 7, count: RESPEncoder.segmentThreshold)
         let commands = [

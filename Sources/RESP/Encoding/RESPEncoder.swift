@@ -8,10 +8,14 @@ public struct RESPEncoder: Sendable {
     /// Arguments of at least this many bytes become segments of their own.
     public static let segmentThreshold = 16 << 10
     private static let largestKept = 256 << 10
+    private static let roomForLatest = 4096
 
     private var segments: [ByteBuffer] = []
     private var tail = ByteBuffer()
     private var spare = ByteBuffer()
+    /// Room for single commands, which go behind the tail together: a buffer has more to check at each write.
+    private var latest: [UInt8] = []
+    private var latestCount = 0
 
     /// The number of bytes that wait to be taken.
     public private(set) var byteCount = 0
@@ -23,7 +27,26 @@ public struct RESPEncoder: Sendable {
         var plan = EncodingPlan()
         plan.add(command)
         if plan.hasSegments { return appendSegmented(command) }
-        write(plan) { $0.write(command) }
+        if plan.upperBound > Self.roomForLatest { return write(plan) { $0.write(command) } }
+        if plan.upperBound > latest.count - latestCount { makeRoomForLatest() }
+        latest.withUnsafeMutableBytes { room in
+            guard let start = room.baseAddress else { return }
+            var writer = RawWriter(start + latestCount)
+            writer.write(command)
+            latestCount += writer.count
+            byteCount += writer.count
+        }
+    }
+
+    private mutating func makeRoomForLatest() {
+        moveLatest()
+        if latest.isEmpty { latest = Array(repeating: 0, count: Self.roomForLatest) }
+    }
+
+    private mutating func moveLatest() {
+        if latestCount == 0 { return }
+        tail.writeBytes(latest[..<latestCount])
+        latestCount = 0
     }
 
     /// Adds commands, together for less than one by one.
@@ -40,6 +63,7 @@ public struct RESPEncoder: Sendable {
     }
 
     private mutating func write(_ plan: EncodingPlan, _ body: (inout RawWriter) -> Void) {
+        moveLatest()
         byteCount += tail.writeWithUnsafeMutableBytes(minimumWritableBytes: plan.upperBound) { target in
             guard let start = target.baseAddress else { return 0 }
             var writer = RawWriter(start)
@@ -50,6 +74,8 @@ public struct RESPEncoder: Sendable {
 
     /// Adds what another encoder collected.
     public mutating func append(contentsOf other: consuming RESPEncoder) {
+        moveLatest()
+        other.moveLatest()
         byteCount += other.byteCount
         if other.segments.isEmpty, other.tail.readableBytes < Self.segmentThreshold {
             tail.writeImmutableBuffer(other.tail)
@@ -62,6 +88,7 @@ public struct RESPEncoder: Sendable {
 
     /// Hands the segments over in the order in which they are to be written, and is empty afterwards.
     public mutating func take(_ body: (ByteBuffer) -> Void) {
+        moveLatest()
         for segment in segments { body(segment) }
         segments.removeAll(keepingCapacity: true)
         byteCount = 0
@@ -79,6 +106,7 @@ public struct RESPEncoder: Sendable {
     }
 
     private mutating func appendSegmented(_ command: RESPCommand) {
+        moveLatest()
         byteCount += tail.writeString(
             "*\(command.argumentCount + 1)\r\n$\(command.name.utf8.count)\r\n\(command.name)\r\n"
         )
