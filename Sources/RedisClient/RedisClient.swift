@@ -134,6 +134,8 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
         try await execute(command, until: .now() + TimeAmount(clamping: timeout))
     }
 
+    // In line, it has no frame of its own on the task's stack.
+    @inline(__always)
     private func execute(_ command: RESPCommand, until deadline: NIODeadline) async throws -> RESPValue {
         if let refusal = SharedConnectionRules.refusal(command) { throw refusal }
         if SharedConnectionRules.endsScript(command) { return try await endScript(command, until: deadline) }

@@ -2,7 +2,7 @@ import NIOCore
 import RESP
 
 /// Knows the servers that make up one data set, and which of them a command is for.
-protocol NodeRouter: Sendable {
+protocol NodeRouter: AnyObject, Sendable {
     typealias Address = RedisClient.Configuration.Address
 
     /// Whether reads go to replicas.
