@@ -35,7 +35,9 @@ struct UpstashCommands: Sendable {
 
     /// Begins another command of the same name; nothing happens where there is none yet.
     mutating func repeatName() {
-        if let last { all.append(UpstashCommand(name: last.name, last.traits).command) }
+        guard let last else { return }
+        all.append(RESPCommand(last.name))
+        all[all.count - 1].isReadOnly = last.traits.contains(.changesNothing)
     }
 
     /// Says why the last command cannot be one.
