@@ -13,6 +13,8 @@ struct FlightNews: Sendable {
     private var isFilled = false
     /// Whether somebody has changed what is stored, and the store has not been asked or given anything since.
     private(set) var isWritten = false
+    /// Whether a forced load of the key has begun beside this one since the store was asked: what lease that gave is lost.
+    private(set) var hasLostLease = false
     /// When a forced load of the key has begun beside this one.
     private(set) var forcedAt: MonotonicInstant?
 
@@ -50,8 +52,8 @@ struct FlightNews: Sendable {
     mutating func tellWritten() { isWritten = true }
 
     /// A forced load begins before this one. Of no generation, since others may have followed its own, unheard of.
-    mutating func tellForced(at now: MonotonicInstant) { (isWritten, forcedAt) = (true, now) }
+    mutating func tellForced(at now: MonotonicInstant) { (isWritten, hasLostLease, forcedAt) = (true, true, now) }
 
     /// The store is asked, or given what was loaded.
-    mutating func forget() { (isFilled, isWritten) = (false, false) }
+    mutating func forget() { (isFilled, isWritten, hasLostLease) = (false, false, false) }
 }

@@ -41,6 +41,9 @@ extension FlightRunner {
             }
             basis = LoadBasis(outcome.snapshot, seenAt: askedAt)
             switch outcome {
+            case .granted(let lease, _) where desk.hasLostLease(id):
+                await giveUp(lease)
+                hasWaited = true
             case .granted(let lease, let snapshot):
                 let stored = self.known(in: snapshot, held: known, askedAt: askedAt)
                 if hasWaited, let stored, stored.freshUntil > tools.spawner.now(),

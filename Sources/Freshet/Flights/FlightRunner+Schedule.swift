@@ -9,6 +9,7 @@ extension FlightRunner {
                 clock.set(to: outcome.snapshot.time)
                 tools.note(outcome.snapshot, of: field)
                 switch outcome {
+                case .granted(let lease, _) where desk.hasLostLease(id): await giveUp(lease)
                 case .granted(let lease, let snapshot):
                     guard let free = place ?? tools.limiter.take(for: id) else {
                         await giveUp(lease)

@@ -209,6 +209,9 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// Whether somebody has changed what is stored since the store was asked last, or given what was loaded.
     func isWritten(_ id: FlightID) -> Bool { flights[id]?.news.isWritten ?? false }
 
+    /// Whether a forced load of the key has begun beside the flight since the store was asked last, be it for a lease.
+    func hasLostLease(_ id: FlightID) -> Bool { flights[id]?.news.hasLostLease ?? false }
+
     /// When a forced load of the key has begun beside the flight, whose own has yet to begin.
     func forcedAt(_ id: FlightID) -> MonotonicInstant? { flights[id]?.news.forcedAt }
 
@@ -239,12 +242,12 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         flights[id]?.begunAt = now
         var waiting: [FlightID] = []
         var starts: [Start] = []
-        for other in slot.upToDate where other != id {
-            if flights[other]?.news.hasBegun ?? false {
-                starts += overtake(other, of: key, at: now)
-            } else {
+        for other in slot.running.union(slot.asides) where other != id {
+            if !(flights[other]?.news.hasBegun ?? true) {
                 flights[other]?.news.tellForced(at: now)
                 waiting.append(other)
+            } else if slot.upToDate.contains(other) {
+                starts += overtake(other, of: key, at: now)
             }
         }
         return (waiting, starts)

@@ -68,6 +68,34 @@ struct RefusedLoadTests {
         #expect(try await b.read(fleet.field).value == "new")
     }
 
+    @Test(
+        "C2: a load whose lease a forced one took away before it was heard of does not begin",
+        arguments: [false, true]
+    )
+    func lostLease(isScheduled: Bool) async throws {
+        let fleet = Fleet { $0.refreshEvery = isScheduled ? .every(.seconds(1)) : nil }
+        let (node, store) = try await fleet.faultyNode()
+        store.inject(.delayAfterwards(.milliseconds(300)), into: [.lease])
+        var reader: Task<FieldRead<String>, any Error>?
+        if isScheduled {
+            node.schedule.start()
+            for _ in 0..<40 where store.calls(of: .lease) == 0 { await fleet.spawner.advance(by: .milliseconds(50)) }
+        } else {
+            reader = fleet.spawner.task { try await node.read(fleet.field) }
+        }
+        try await waitUntil("the lease") { store.calls(of: .lease) == 1 }
+        store.recover()
+        let forced = fleet.spawner.task { try await node.refresh(fleet.field) }
+        try await fleet.source.waitForLoads(1)
+        await fleet.spawner.advance(by: .milliseconds(300))
+        try #require(fleet.source.loads == 1)
+        fleet.source.end(1, value: "forced")
+        #expect(try await forced.value.value == "forced")
+        await fleet.spawner.advance(by: .milliseconds(500))
+        if let reader { #expect(try await reader.value.value == "forced") }
+        await node.shutdown()
+    }
+
     @Test("C1: what there was before a load that failed goes to nobody who came when L1's trust was over")
     func failed() async throws {
         let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(3600) }

@@ -9,12 +9,13 @@ extension Contract {
             guard let end = load.end, load.result != .cancelled else { continue }
             for (other, later) in loads.enumerated().dropFirst(number + 1) where later.begin < end && !later.isForced {
                 // A forced load invalidates though its callers are gone: the later one, whose leave it has taken away before
-                // that began, or the earlier one.
-                if load.isForced, later.begin.time < load.begin.time + Self.slack { continue }
+                // that began, or the earlier one. Of the same node it is known.
+                let callers = load.isForced && load.node == later.node ? Self.callers(of: load, among: calls) : []
+                if load.isForced, load.node != later.node, later.begin.time < load.begin.time + Self.slack { continue }
                 let leaves = loads[..<other].compactMap(\.leave)
                 if leaves.contains(where: { load.begin < $0 && $0 < later.begin }) { continue }
                 // Its leave may have been granted before it began.
-                if !isInvalidated(from: load.begin.time + .milliseconds(-50), to: later.begin.time) {
+                if !isInvalidated(from: load.begin.time + .milliseconds(-50), to: later.begin.time, notBy: callers) {
                     throw breach("C2: loads \(number) and \(other) at once", load.begin, later.begin)
                 }
             }
@@ -78,9 +79,14 @@ extension Contract {
         }
     }
 
-    private func isInvalidated(from begin: MonotonicInstant, to end: MonotonicInstant) -> Bool {
+    private func isInvalidated(
+        from begin: MonotonicInstant,
+        to end: MonotonicInstant,
+        notBy others: [History.Call] = []
+    ) -> Bool {
         changes.map(\.call).contains { call in
             call.begin.time < end && (call.end.map { $0.time > begin } ?? true)
+                && !others.contains { $0.begin == call.begin }
         }
     }
 }
