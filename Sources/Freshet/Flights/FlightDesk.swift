@@ -176,10 +176,13 @@ final class FlightDesk: Sendable {
     /// Whether it answers those who force a load.
     func isForced(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.isForced(id) } }
 
-    /// A flight waits for a forced load that began before it was opened.
-    func antedate(_ id: FlightID, to instant: MonotonicInstant) {
+    /// A forced load of another process is to answer a flight; false where somebody waits whom that does not answer.
+    func antedate(_ id: FlightID, to instant: MonotonicInstant) -> Bool {
         state.withLockedValue { $0.table.antedate(id, to: instant) }
     }
+
+    /// When a forced load must have begun to answer all who force this one.
+    func forcedSince(_ id: FlightID) -> MonotonicInstant? { state.withLockedValue { $0.table.forcedSince(id) } }
 
     /// Whether a flight meets bytes that are no value of its field for the first time.
     func meetsBadBytes(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.meetsBadBytes(id) } }

@@ -1,15 +1,16 @@
 extension FlightRunner {
     /// Invalidates and loads, or takes the answer of a forced load that began shortly before.
     func force(_ invalidation: Invalidation) async throws -> FlightOutcome {
-        let cameAt = tools.spawner.now()
         var held = tools.l1.entry(field.key)
-        var cooldown = field.policy.minRefreshInterval
-        var isFirst = true
+        var disappointments = 0
         var wait = leaseWait()
         var place: LoadPermit?
         desk.changeIfCurrent(id) { $0.invalidate(field.key, invalidation) }
         while true {
             let askedAt = tools.spawner.now()
+            // What another process has begun since will do; after two disappointments nothing will but a load.
+            let since = desk.forcedSince(id) ?? askedAt + (.zero - field.policy.minRefreshInterval)
+            let cooldown = disappointments < 2 ? askedAt - since : .zero
             let outcome: LeaseOutcome
             do {
                 outcome = try await lease(.force(invalidation, cooldown: cooldown))
@@ -40,21 +41,23 @@ extension FlightRunner {
                     in: &place
                 )
                 if let landed { return landed }
-                // A forced load that another process has begun meanwhile answers this one, too.
-                cooldown = max(cooldown, tools.spawner.now() - cameAt)
+                disappointments = min(disappointments, 1)
+                continue
+            }
+            // Whoever has come since it was asked may want a later one.
+            if let time = outcome.snapshot.lastForced, !desk.antedate(id, to: askedAt + (.zero - time)) {
+                disappointments += 1
                 continue
             }
             place = nil
             if let answer = try await answer(inPlaceOf: invalidation, outcome, held: held, askedAt: askedAt, &wait) {
                 return answer
             }
-            // What readers have been given meanwhile is stale again. The store is asked once more for what it would have
-            // answered when this one came; after that nothing will do but a load.
+            // What readers have been given meanwhile is stale again.
             desk.forgetInterim(id)
             desk.changeIfCurrent(id) { $0.invalidate(field.key, invalidation) }
             held = tools.l1.entry(field.key)
-            cooldown = isFirst ? cooldown + (tools.spawner.now() - cameAt) : .zero
-            isFirst = false
+            disappointments += 1
         }
     }
 
@@ -97,7 +100,6 @@ extension FlightRunner {
         _ wait: inout LeaseWait
     ) async throws -> FlightOutcome? {
         let snapshot = outcome.snapshot
-        if let time = snapshot.lastForced { desk.antedate(id, to: askedAt + (.zero - time)) }
         if let absence = absence(in: outcome, askedAt: askedAt) { return absence }
         let stale = known(in: snapshot, held: held, askedAt: askedAt)
         let late = answerMeanwhile(with: stale, in: tier(of: stale, in: snapshot), after: invalidation)

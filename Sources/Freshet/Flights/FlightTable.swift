@@ -39,7 +39,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private struct Flight: Sendable {
         let key: String
         var purpose: FlightPurpose
-        /// The load that it answers with began then or later.
+        /// The load that it answers with began then or later; the distant future where that is forced and yet to begin.
         var begunAt: MonotonicInstant
         var seats: [SeatID: Seat] = [:]
         /// Goes on though nobody waits.
@@ -157,9 +157,19 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         flights[id].map { $0.purpose.isForced || $0.seats.values.contains { $0.want.isForced } } ?? false
     }
 
-    /// The load that a flight waits for began earlier than it was opened.
-    mutating func antedate(_ id: FlightID, to instant: MonotonicInstant) {
-        if let begunAt = flights[id]?.begunAt { flights[id]?.begunAt = min(begunAt, instant) }
+    /// A forced load of another process is to answer the flight, and began at an instant.
+    ///
+    /// - Returns: false where somebody waits whom that does not answer.
+    mutating func antedate(_ id: FlightID, to instant: MonotonicInstant) -> Bool {
+        guard let flight = flights[id], flight.seats.values.allSatisfy({ ($0.want.forcedSince ?? instant) <= instant })
+        else { return false }
+        flights[id]?.begunAt = min(flight.begunAt, instant)
+        return true
+    }
+
+    /// When a forced load must have begun to answer all who force a flight; nil where nobody does any more.
+    func forcedSince(_ id: FlightID) -> MonotonicInstant? {
+        flights[id]?.seats.values.compactMap(\.want.forcedSince).max()
     }
 
     /// Ends a flight.
@@ -316,14 +326,15 @@ extension FlightTable {
 
     /// The flight that will do, if there is one.
     ///
-    /// Who forces a load is answered by a forced one that began shortly before, and by one that was opened shortly before
-    /// and has yet to begin. If that was opened long ago he is not, though it begins after he came: another process's forced
-    /// load may answer it instead, and that may have begun too long before he came.
+    /// Who forces a load is answered by a forced one that began shortly before, and by one that has yet to begin.
     private func find(_ key: String, _ want: FlightWant) -> Found? {
         guard let slot = slots[key] else { return nil }
-        guard case .force(_, let since) = want else { return (slot.current ?? slot.queued).map { ($0, false) } }
+        guard case .force(let invalidation, let since) = want else {
+            return (slot.current ?? slot.queued).map { ($0, false) }
+        }
         if let id = slot.current, let flight = flights[id], flight.purpose.isForced, flight.begunAt >= since {
-            return (id, true)
+            if flight.begunAt < .distantFuture { return (id, true) }
+            if [.force(.remove), .force(invalidation)].contains(flight.purpose) { return (id, false) }
         }
         return slot.queued.map { ($0, false) }
     }
@@ -380,8 +391,12 @@ extension FlightTable {
 
     private mutating func add(_ key: String, _ purpose: FlightPurpose, at now: MonotonicInstant) -> FlightID {
         lastID += 1
-        flights[lastID] = Flight(key: key, purpose: purpose, begunAt: now)
+        flights[lastID] = Flight(key: key, purpose: purpose, begunAt: begin(of: purpose, at: now))
         return lastID
+    }
+
+    private func begin(of purpose: FlightPurpose, at now: MonotonicInstant) -> MonotonicInstant {
+        hasLeases && purpose.isForced ? .distantFuture : now
     }
 
     private mutating func makeCurrent(_ id: FlightID) {
@@ -406,7 +421,8 @@ extension FlightTable {
         if let id = slot.queued, slot.current == nil, slot.running.count < Self.mostRunning, let flight = flights[id] {
             slots[key]?.queued = nil
             if flight.purpose.isForced { slots[key]?.aside = nil }
-            flights[id]?.begunAt = now
+            let begunAt = begin(of: flight.purpose, at: now)
+            flights[id]?.begunAt = begunAt
             makeCurrent(id)
             return [Start(id: id, purpose: flight.purpose)]
         }

@@ -17,7 +17,10 @@ enum FlightWant: Sendable, Hashable {
     /// A load that begins now, unless a forced one began since the instant.
     case force(Invalidation, unlessBegunSince: MonotonicInstant)
 
-    var isForced: Bool { if case .force = self { true } else { false } }
+    var isForced: Bool { forcedSince != nil }
+
+    /// When a forced load must have begun that will do.
+    var forcedSince: MonotonicInstant? { if case .force(_, let since) = self { since } else { nil } }
 
     /// Whether a value out of a cache will do.
     func accepts(loadedAt instant: MonotonicInstant, isFresh: Bool) -> Bool {

@@ -374,6 +374,56 @@ struct LoadLimitTests {
         #expect(source.loads == 1)
     }
 
+    @Test("who forces a load joins one that waits for its place, however long it has", arguments: [false, true])
+    func forcedLater(isAnsweredElsewhere: Bool) async throws {
+        let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source, hardDeadline: .seconds(30))
+        let first = try await takePlace(of: node)
+        let early = try await wait(on: node, for: other, isForced: true)
+        if isAnsweredElsewhere {
+            await fleet.spawner.advance(by: .milliseconds(1))
+            let there = fleet.spawner.task { try await elsewhere.refresh(other) }
+            try await source.waitForLoads(1)
+            source.end(1, value: "elsewhere")
+            _ = try await there.value
+        }
+        await fleet.spawner.advance(by: .seconds(6))
+        let late = try await wait(on: node, for: other, isForced: true, waiters: 2)
+        fleet.source.end(1, value: "long")
+        _ = try await first.value
+        let loads = isAnsweredElsewhere ? 2 : 1
+        try await source.waitForLoads(loads)
+        await fleet.spawner.advance(by: .seconds(6))
+        source.end(loads, value: "forced")
+        #expect(try await early.value == "forced")
+        await fleet.spawner.settle()
+        try #require(source.loads == loads)
+        #expect(try await late.value == "forced")
+    }
+
+    @Test("nor is who comes while the store is asked answered by a forced load that began too early for him")
+    func forcedWhileAsking() async throws {
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
+        let source = ControlledSource<String>()
+        let other = field("other", source)
+        let there = fleet.spawner.task { try await elsewhere.refresh(other) }
+        try await source.waitForLoads(1)
+        source.end(1, value: "elsewhere")
+        _ = try await there.value
+        await fleet.spawner.advance(by: .milliseconds(4900))
+        store.inject(.delayAfterwards(.milliseconds(300)), into: [.lease])
+        let early = try await wait(on: node, for: other, isForced: true)
+        await fleet.spawner.advance(by: .milliseconds(200))
+        let late = try await wait(on: node, for: other, isForced: true, waiters: 2)
+        store.recover()
+        await fleet.spawner.advance(by: .milliseconds(100))
+        try await source.waitForLoads(2)
+        source.end(2, value: "forced")
+        for task in [early, late] { #expect(try await task.value == "forced") }
+    }
+
     @Test(
         "C1: a forced load that was overtaken while it had no place overtakes in turn what has come since",
         arguments: [true, false],

@@ -144,6 +144,23 @@ struct FlightTableTests {
         )
     }
 
+    @Test("a forced refresh joins a forced load that has yet to begin, however long that waits, if it is as hard")
+    mutating func forcedBeforeBegin() {
+        table = Table(hasLeases: true)
+        #expect(join(force()) == .opened(1, .force(.expire)))
+        #expect(join(force(since: 8), at: 9) == .joined(1, isCooldown: false))
+        #expect(join(force(.remove, since: 8), at: 9) == .queued(2))
+        for instant in [7, 8] as [Int64] {
+            let isAnswered = table.antedate(1, to: at(instant))
+            #expect(isAnswered == (instant == 8), "who came last is not answered by what began before 8")
+        }
+        #expect(join(force(since: 9), at: 10) == .joined(2, isCooldown: false))
+        _ = table.beginForced(1, at: at(10))
+        #expect(join(force(since: 9), at: 11) == .joined(1, isCooldown: true))
+        #expect(table.land(1, at: at(12)).starts == [.init(id: 2, purpose: .force(.remove))])
+        #expect(join(force(since: 13), at: 14) == .joined(2, isCooldown: false), "nor has this begun")
+    }
+
     @Test("C3: a flight is given up when the last of its waiters has left, and only then")
     mutating func leaving() {
         #expect(join() == .opened(1, .read))

@@ -79,6 +79,33 @@ extension Contract {
         }
     }
 
+    /// Who forces a load is answered by one that his node begins after he came, if that is stored and nothing has happened
+    /// since.
+    func checkForcedOnce() throws {
+        for (forced, later) in zip(loads, loads.dropFirst()) where forced.isForced && later.isForced {
+            guard forced.node == later.node, case .value(let value) = forced.result,
+                forced.end.map({ $0 < later.begin }) ?? false
+            else { continue }
+            let callers = Self.callers(of: later, among: calls)
+            let changes = changes.map(\.call).filter {
+                $0.begin < later.begin && ($0.end.map { $0 > forced.begin } ?? true)
+            }
+            let answered = changes.filter { call in
+                if case .value(value, _, detail: _, isStored: true) = call.outcome { true } else { false }
+            }
+            // Its leave is from before its begin, and the store counts from when it is asked.
+            let latest = forced.begin.time + .milliseconds(-300)
+            let isSoft = callers.allSatisfy { $0.operation == .refresh(purge: false) && $0.begin.time < latest }
+            if isSoft, !callers.isEmpty, !answered.isEmpty, callers.count + answered.count == changes.count {
+                throw breach(
+                    "a load was forced again for who came before one that would have done",
+                    forced.begin,
+                    later.begin
+                )
+            }
+        }
+    }
+
     private func isInvalidated(
         from begin: MonotonicInstant,
         to end: MonotonicInstant,

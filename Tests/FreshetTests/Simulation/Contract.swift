@@ -82,6 +82,7 @@ struct Contract {
         try checkCooldown(isCalm: isCalm)
         guard isCalm else { return }
         try checkOneLoad()
+        try checkForcedOnce()
         try checkWaits(Self.storeTime + (isCrowded ? .milliseconds(1600) : .zero))
         try checkPatience()
         try checkStaleIfError()
