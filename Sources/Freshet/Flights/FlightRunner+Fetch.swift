@@ -147,7 +147,7 @@ extension FlightRunner {
         tools.note(.uncacheable, of: field, since: load.begunAt)
         await dropHeld(by: load)
         let entry = entry(payload, at: tools.spawner.now())
-        return answer(entry, of: load, isStored: false, isUnchecked: load.lease == nil)
+        return answer(entry, of: load, isStored: false, isUnchecked: true)
     }
 
     private func dropHeld(by load: Load) async {

@@ -96,6 +96,28 @@ struct RefusedLoadTests {
         await node.shutdown()
     }
 
+    @Test(
+        "C1: a load that is not to be kept, and was overtaken elsewhere, answers nobody who came too late for L1's trust",
+        arguments: [false, true]
+    )
+    func uncacheable(isForced: Bool) async throws {
+        let fleet = Fleet()
+        let (a, b) = (try await fleet.node(), try await fleet.node())
+        let first = fleet.spawner.task { try await b.read(fleet.field, forceRefresh: isForced) }
+        try await fleet.source.waitForLoads(1)
+        try await a.remove(fleet.field)
+        await fleet.spawner.advance(by: .seconds(3))
+        let late = fleet.spawner.task { try await b.read(fleet.field, forceRefresh: isForced) }
+        try await waitUntil("the late reader") { b.waiters(of: fleet.field.erased) == 2 }
+        var details = LoadDetails()
+        details.isCacheable = false
+        fleet.source.end(1, .success(.value("old", details)))
+        #expect(try await first.value.value == "old")
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "new")
+        #expect(try await late.value.value == "new")
+    }
+
     @Test("C1: what there was before a load that failed goes to nobody who came when L1's trust was over")
     func failed() async throws {
         let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(3600) }

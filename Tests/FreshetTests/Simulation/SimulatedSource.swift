@@ -51,6 +51,7 @@ final class SimulatedSource: Sendable {
         do {
             switch mood {
             case .slow: try await spawner.sleep(for: chance.time(upTo: .seconds(5)))
+            case .uncacheable where chance.percent(30): try await spawner.sleep(for: chance.time(upTo: .seconds(5)))
             case .stuck: try await spawner.sleep(for: .seconds(60))
             default: try await spawner.sleep(for: chance.time(upTo: .milliseconds(300)))
             }
