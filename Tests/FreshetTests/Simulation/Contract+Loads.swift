@@ -59,7 +59,9 @@ extension Contract {
         for (forced, later) in zip(loads, loads.dropFirst()) where forced.isForced && later.isForced {
             guard let end = forced.end, case .value(let value) = forced.result,
                 // Where the store is away another one's is not known.
-                isCalm || later.node == forced.node && later.leave.map({ $0 < forced.begin }) ?? true,
+                isCalm
+                    || later.node == forced.node && later.leave.map({ $0 < forced.begin }) ?? true
+                        && !isOvertaken(forced),
                 later.begin.time + Self.slack < forced.begin.time + policy.minRefreshInterval,
                 later.begin.time + Self.slack < end.time + policy.ttl * (1 - policy.jitter)
             else { continue }
@@ -76,6 +78,16 @@ extension Contract {
             if isAllAnswered, !others.isEmpty, others.count < changes.count {
                 throw breach("a load was forced soon after one that would have done", forced.begin, later.begin)
             }
+        }
+    }
+
+    /// Whether something was invalidated while a forced load waited for its begin: its node does not hold what it brings.
+    private func isOvertaken(_ forced: History.Load) -> Bool {
+        let callers = Self.callers(of: forced, among: calls)
+        guard let first = callers.map(\.begin).min() else { return true }
+        return changes.map(\.call).contains { call in
+            call.begin < forced.begin && (call.end.map { $0 > first } ?? true)
+                && !callers.contains { $0.begin == call.begin }
         }
     }
 

@@ -136,19 +136,19 @@ final class History: Sendable {
         }
     }
 
-    func beginTrouble(_ node: Int, _ what: String) {
+    /// - Returns: its number.
+    func beginTrouble(_ node: Int, _ what: String) -> Int {
         state.withLockedValue { state in
             let now = state.note("node \(node): \(what)", at: spawner.now())
             state.troubles.append(Trouble(node: node, begin: now))
+            return state.troubles.count - 1
         }
     }
 
-    func endTrouble(_ node: Int) {
+    func endTrouble(_ number: Int) {
         state.withLockedValue { state in
-            let now = state.note("node \(node): all well", at: spawner.now())
-            for index in state.troubles.indices where state.troubles[index].node == node {
-                state.troubles[index].end = state.troubles[index].end ?? now
-            }
+            let node = state.troubles[number].node
+            state.troubles[number].end = state.note("node \(node): trouble is over", at: spawner.now())
         }
     }
 

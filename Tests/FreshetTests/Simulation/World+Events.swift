@@ -78,6 +78,7 @@ extension World {
                 try? await spawner.sleep(for: chance.time(upTo: .milliseconds(chance.pick([20, 300]))))
                 tasks.append(spawner.spawn { await call(operation, on: node) })
             }
+            if hasTrouble, chance.percent(60) { tasks.append(spawner.spawn { await loseStore(of: node) }) }
             // What is there again at once, and has to be asked for.
             for _ in 0..<(hasOthers ? 4 : 0) {
                 try? await spawner.sleep(for: chance.time(upTo: .milliseconds(200)))
@@ -86,6 +87,17 @@ extension World {
             }
             for task in tasks { await task.wait() }
         }
+    }
+
+    /// A node loses its store for a moment, about when another load gives its place back.
+    private func loseStore(of node: Node) async {
+        try? await spawner.sleep(for: chance.time(upTo: .milliseconds(600)))
+        let condition = chance.pick([.down, .readOnly, .hanging, .slow(.milliseconds(400))] as [Link.Condition])
+        let trouble = history.beginTrouble(node.number, "store \(condition) for a moment")
+        node.link.become(condition)
+        try? await spawner.sleep(for: chance.time(upTo: .seconds(2)))
+        node.link.become(.good)
+        history.endTrouble(trouble)
     }
 
     /// Readers come as a forced load begins.
@@ -121,7 +133,7 @@ extension World {
                 ] as [Link.Condition]
             )
             let isCut = condition == .good || chance.percent(50)
-            history.beginTrouble(node.number, "store \(condition), backplane \(isCut ? "lost" : "there")")
+            let trouble = history.beginTrouble(node.number, "store \(condition), backplane \(isCut ? "lost" : "there")")
             node.link.become(condition)
             if isCut { node.channel.become(isLive: false) }
             let lengths: [Duration] = [.milliseconds(50), .seconds(3), .seconds(20)]
@@ -129,7 +141,7 @@ extension World {
             node.link.become(.good)
             try? await spawner.sleep(for: chance.time(upTo: .milliseconds(300)))
             if isCut { node.channel.become(isLive: true) }
-            history.endTrouble(node.number)
+            history.endTrouble(trouble)
         }
     }
 
