@@ -18,7 +18,9 @@ public struct Field<Value: Codable & Sendable>: FieldReference {
     ///   - name: what people and URLs call it.
     ///   - key: where the store keeps it; the name unless given.
     ///   - ttl: how long a value is fresh.
-    ///   - load: fetches the value. Its task inherits nothing from the reader that started it.
+    ///   - load: fetches the value. Its task inherits nothing from the reader that started it. Unless it throws a
+    ///     ``CacheError`` with `sourceFailed`, `sourceTimedOut`, `overloaded`, `circularLoad` or `invalidValue`, readers get
+    ///     `sourceFailed`, with what it threw as `underlying` in this process.
     public init(
         _ name: String,
         key: String? = nil,

@@ -18,6 +18,7 @@ public struct LoadDetails: Sendable, Hashable {
     /// The source's validator, handed to the next load as ``LoadContext/etag``.
     public var etag: String?
     /// Overrides the field's time to live, and goes on to do so where a later load brings `notModified` without one.
+    /// Less than a millisecond counts as one.
     public var ttl: Duration?
     /// False: answer those who wait with it, and keep nothing.
     public var isCacheable: Bool
@@ -45,6 +46,6 @@ public struct LoadContext: Sendable {
 
 /// A source of JSON that is described by configuration rather than code.
 public protocol FieldSource: Sendable {
-    /// - Throws: ``CacheError`` with `sourceFailed`, `sourceTimedOut` or `overloaded`.
+    /// - Throws: ``CacheError`` with `sourceFailed`, `sourceTimedOut` or `overloaded`; any other error becomes `sourceFailed`.
     func load(_ context: LoadContext) async throws -> LoadResult<JSONValue>
 }

@@ -12,7 +12,7 @@ extension FieldCache {
     ///
     /// - Throws: ``CacheError``: `storeRejected` where the key holds something else, which the store will not serve
     ///   either; `shuttingDown` where the store could not be told after ``shutdown()``; `notInitialized`,
-    ///   `invalidArgument`.
+    ///   `invalidArgument`, `configuration`.
     @discardableResult
     public func expire(_ field: some FieldReference) async throws -> InvalidationOutcome {
         try await invalidate(field.erased, .expire)
