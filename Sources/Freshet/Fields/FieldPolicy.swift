@@ -1,4 +1,8 @@
 /// How long a field's value serves, and how its source is treated.
+///
+/// No time may be negative or longer than a hundred years; ``ttl``, ``hardDeadline``, ``softDeadline`` and ``settle`` are at
+/// least a millisecond. A policy that breaks this is refused by ``FieldCatalog``, and by reads of a field outside of one, with
+/// `configuration`.
 public struct FieldPolicy: Sendable, Hashable {
     /// How long a value is fresh.
     public var ttl: Duration
@@ -28,9 +32,10 @@ public struct FieldPolicy: Sendable, Hashable {
     /// does not. Whether the value has changed by then is logged.
     public var settle: Duration?
     /// When the value is loaded again though it is fresh, once over all processes; nil waits for readers. Needs
-    /// ``FieldCache/run()``. Shorter than ``ttl``, readers never find it stale.
+    /// ``FieldCache/run()``, and the field in that cache's catalogue. Shorter than ``ttl``, readers never find it stale.
     public var refreshEvery: RefreshSchedule?
-    /// How long after the last read, in any process, that goes on; the next read takes it up again. Zero: always.
+    /// How long after the last read, in any process, that goes on, a second at least; the next read takes it up again.
+    /// Zero: always.
     public var idleAfter: Duration = .seconds(24 * 3600)
     /// `max-age` of HTTP answers; zero says `no-cache`, which makes clients revalidate.
     public var httpMaxAge: Duration = .zero

@@ -14,11 +14,16 @@ public struct RefreshSchedule: Sendable, Hashable, CustomStringConvertible {
 
     package static let shortestInterval = Duration.milliseconds(100)
 
-    /// At marks on the store's clock that are this far apart, to the millisecond. Fields of different keys have theirs
-    /// at different times, so that they do not all ask at once.
+    /// At marks on the store's clock that are this far apart, to the millisecond; at least 100 ms. Fields of different
+    /// keys have theirs at different times, so that they do not all ask at once.
     public static func every(_ interval: Duration) -> RefreshSchedule { RefreshSchedule(kind: .interval(interval)) }
 
-    /// At the times of a ``CronExpression``, in UTC by the store's clock.
+    /// At the times of a cron expression, in UTC by the store's clock.
+    ///
+    /// It has five fields – minute, hour, day of the month, month, day of the week – or six, with the second in front. A
+    /// field is `*`, a number, a range `9-17`, a list `0,30`, with a step `*/15`, `10-50/20`; months and days of the week
+    /// have English names of three letters too, and Sunday is 0 or 7. If neither day field begins with `*`, a day needs
+    /// to match but one of them. `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly` stand for the usual.
     ///
     /// - Throws: ``CacheError`` with `configuration`, saying what is wrong with it.
     public static func cron(_ expression: String) throws(CacheError) -> RefreshSchedule {

@@ -16,9 +16,10 @@ public final class FieldCache: Sendable {
         /// its JSON, being held encoded and decoded, its key's and 256. What alone weighs more is not held.
         public var l1MaxBytes = 64 << 20
         /// How long a value held in this process is believed without asking the store, while no backplane is live; ten
-        /// times as long while one is.
+        /// times as long while one is. Zero asks at every read.
         public var l1Recheck: Duration = .seconds(2)
-        /// How many loads run at once, over all fields; further ones wait.
+        /// How many loads run at once, over all fields, at least one; further ones wait, and are `overloaded` where no place
+        /// comes free within the field's `hardDeadline`.
         public var maxConcurrentLoads = 64
         /// The name by which other processes call this one when it keeps them waiting, such as host and process id; may
         /// be empty.
