@@ -4,7 +4,8 @@ import NIOFoundationCompat
 
 /// The JSON that is stored: the same value always gives the same bytes, and any other program can read them.
 ///
-/// Keys are sorted, slashes are not escaped, dates are ISO 8601, and numbers that JSON cannot express are an error.
+/// Keys are sorted, slashes are not escaped, dates are ISO 8601 in whole seconds, so that fractions are lost, and numbers
+/// that JSON cannot express are an error.
 public enum StoredJSON {
     /// - Throws: `CacheError` with `invalidValue`.
     public static func encode(_ value: some Encodable) throws -> ByteBuffer {
