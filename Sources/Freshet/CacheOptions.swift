@@ -4,7 +4,7 @@ public struct CacheOptions: Sendable, Hashable {
     public enum Expiry: Sendable, Hashable {
         /// Never.
         case never
-        /// After this time; at least one millisecond.
+        /// After this time. Less than a millisecond counts as one, more than 292 years as that.
         case after(Duration)
         /// Whenever the value it replaces would have.
         case keep
@@ -35,7 +35,7 @@ public struct CacheOptions: Sendable, Hashable {
     ///   - nx: store only if the key does not exist.
     ///   - xx: store only if the key exists.
     ///   - keepTTL: keep the expiry of the value that is replaced.
-    /// - Throws: `CacheError` with `invalidArgument` where two of them contradict each other or a time is not positive.
+    /// - Throws: `CacheError` with `invalidArgument` where two of them contradict each other or a time is not from 1 to 2^50.
     public init(ex: Int? = nil, px: Int? = nil, nx: Bool = false, xx: Bool = false, keepTTL: Bool = false) throws {
         if nx && xx { throw CacheError(.invalidArgument, "nx and xx exclude each other") }
         switch (ex, px, keepTTL) {

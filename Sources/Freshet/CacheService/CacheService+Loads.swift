@@ -5,14 +5,15 @@ extension CacheService {
     ///
     /// Whoever asks for the key while it is loaded waits for that load, and gets its value or its error. A caller that
     /// is cancelled frees itself alone; the load is cancelled when nobody waits any more. A load runs in a task of its
-    /// own, without the task-local values of its callers. If the store fails, the value is loaded and given all the
-    /// same.
+    /// own, without the task-local values of its callers; `ttl` and `deadline` are those of the caller that began it. If the
+    /// store fails, the value is loaded and given all the same.
     ///
     /// - Parameters:
     ///   - ttl: how long the value is kept; at least a millisecond.
-    ///   - deadline: when a load is cancelled.
-    /// - Throws: what `load` throws; ``CacheError`` with `sourceTimedOut` at the deadline, with `circularLoad` if a
-    ///   load waits for itself.
+    ///   - deadline: how long a load may take before it is cancelled.
+    /// - Throws: what `load` throws, but `sourceFailed` where that is a `CancellationError` of its own; ``CacheError`` with
+    ///   `sourceTimedOut` at the deadline, with `circularLoad` if a load waits for itself, with `invalidArgument` for a key
+    ///   or a `ttl` that cannot be used, with `notInitialized` or, where it was under way, `shuttingDown`.
     public func getOrLoad<Value: Codable & Sendable>(
         key: String,
         ttl: Duration,
@@ -30,7 +31,7 @@ extension CacheService {
     /// - Parameters:
     ///   - ttl: how long the value is kept; at least a millisecond.
     ///   - purge: delete the old value first.
-    ///   - deadline: when a load is cancelled.
+    ///   - deadline: how long a load may take before it is cancelled.
     /// - Throws: as ``getOrLoad(key:ttl:deadline:load:)`` does.
     @discardableResult
     public func refresh<Value: Codable & Sendable>(

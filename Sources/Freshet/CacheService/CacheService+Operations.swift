@@ -39,7 +39,7 @@ extension CacheService {
 
     /// Stores a value, with options in Redis' words: ``CacheOptions/init(ex:px:nx:xx:keepTTL:)``.
     ///
-    /// - Throws: `CacheError` with `invalidArgument` where options contradict each other or a time is not positive.
+    /// - Throws: `CacheError` with `invalidArgument` where options contradict each other or a time is not from 1 to 2^50.
     @discardableResult
     public func set(
         _ key: String,
@@ -114,7 +114,7 @@ extension CacheService {
 
     /// Sets a field of a hash, which is made if need be.
     ///
-    /// - Returns: 1 if the field is new; 0 if it is not, or the store fails.
+    /// - Returns: 1 if the field is new; 0 if it is not, the store fails, or the value has no JSON form.
     @discardableResult
     public func hset(_ key: String, _ field: String, _ value: some Encodable & Sendable) async throws -> Int {
         try await hset(key, [field: value])
@@ -122,7 +122,7 @@ extension CacheService {
 
     /// Sets fields of a hash, which is made if need be.
     ///
-    /// - Returns: how many of them are new; 0 if the store fails.
+    /// - Returns: how many of them are new; 0 if the store fails, or a value has no JSON form.
     @discardableResult
     public func hset(_ key: String, _ fields: [String: some Encodable & Sendable]) async throws -> Int {
         try await lenient(.hset, else: 0) { try await $0.hset(key, fields) }

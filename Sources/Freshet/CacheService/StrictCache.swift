@@ -1,7 +1,7 @@
 import NIOCore
 
 /// The operations of a ``CacheService`` without its fallbacks: a failing store is thrown, and so is a value that does
-/// not decode (`invalidValue`). Otherwise each does what its namesake there does.
+/// not decode or has no JSON form (`invalidValue`). Otherwise each does what its namesake there does.
 public struct StrictCache: Sendable {
     let service: CacheService
 
