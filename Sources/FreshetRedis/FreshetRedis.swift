@@ -8,7 +8,8 @@ public import RESP
 /// server's. The server must know `SET … PXAT`: Redis 6.2, Valkey 7.2, Upstash.
 ///
 /// Server errors that pass by themselves (`LOADING`, `CLUSTERDOWN`, a spent quota) are `storeUnavailable`, all others
-/// `storeRejected`; transport errors are `storeTimedOut` or `storeUnavailable`.
+/// `storeRejected`; transport errors are `storeTimedOut` or `storeUnavailable`, or `storeRejected` where they are about the
+/// command alone, such as one that is too large.
 public struct RedisStore: CacheStore, MeteredStore {
     /// Servers differ in how scripts are run and in what is scarce.
     public enum Dialect: Sendable, Hashable {
@@ -27,8 +28,10 @@ public struct RedisStore: CacheStore, MeteredStore {
     private let spawner: any Spawner
 
     /// - Parameters:
+    ///   - executor: runs everything else. It is not closed here.
     ///   - tracked: runs what fields' values are read and stored with, on the same server, so that it tells who changes
     ///     them; a ``RedisBackplane`` passes that on.
+    ///   - dialect: `upstash` for an `UpstashClient`.
     ///   - spawner: the chance that generations are made of.
     public init(
         _ executor: any CommandExecutor,
