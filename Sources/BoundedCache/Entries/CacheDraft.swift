@@ -21,7 +21,8 @@ public struct CacheDraft<Value: Sendable>: ~Copyable {
 
     /// What is left of its life; `nil` where it does not expire.
     ///
-    /// An entry that was there keeps its deadline unless this is set, a new one gets the cache's default.
+    /// An entry that was there keeps its deadline unless this is set, a new one gets the cache's default. Zero or less
+    /// removes the entry.
     public var timeToLive: Duration? {
         didSet { isTimeToLiveSet = true }
     }
