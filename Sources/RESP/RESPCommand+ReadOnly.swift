@@ -1,8 +1,9 @@
 extension RESPCommand {
     /// Whether running the command twice is the same as running it once, because it changes nothing.
     ///
-    /// A client asks only after a connection was lost with the command on it, so nothing is computed before. Names
-    /// that are not known count as writing. Set it where you know better, as for a script that only reads.
+    /// Such a command is sent again after a connection was lost with it, may be answered by a replica where those are
+    /// read, and keeps no order with others of its kind. Names that are not known count as writing. Set it where you know
+    /// better, as for a script that only reads.
     public var isReadOnly: Bool {
         get { declaredReadOnly ?? Self.readOnlyHashes.contains(name.commandHash) }
         set { declaredReadOnly = newValue }

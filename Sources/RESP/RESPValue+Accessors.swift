@@ -34,7 +34,7 @@ extension RESPValue {
         }
     }
 
-    /// The number of an integer reply, or of a string that holds nothing but a decimal integer.
+    /// The number of an integer reply, or of a string that holds nothing but a decimal integer; 1 or 0 for a boolean.
     public var integer: Int? {
         switch self {
         case .integer(let value): value

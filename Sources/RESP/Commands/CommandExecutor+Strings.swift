@@ -58,7 +58,8 @@ extension CommandExecutor {
         try await execute(RESPCommand("INCRBY", key, amount), as: "a number", \.integer)
     }
 
-    /// `PEXPIRE`, to the millisecond: whether the key is there.
+    /// `PEXPIRE`: whether the key is there. The time is rounded up to a millisecond, also from zero or less, which so does
+    /// not delete the key; at most a hundred years.
     @discardableResult
     public func expire(_ key: String, after time: Duration) async throws -> Bool {
         try await execute(RESPCommand("PEXPIRE", key, time.wholeMilliseconds), as: "0 or 1", \.boolean)
@@ -99,7 +100,7 @@ extension CommandExecutor {
 /// How long a value lasts that is stored.
 public enum SetExpiry: Sendable, Hashable {
     case none
-    /// From now on; at least a millisecond.
+    /// From now on; rounded up to a millisecond, also from zero or less, and at most a hundred years.
     case after(Duration)
     /// As long as the value before it would have.
     case keep
