@@ -17,6 +17,7 @@ extension RedisClient {
         public var tls: TLS?
         /// `nil` is the server's default user.
         public var username: String?
+        /// Without one no user is sent either.
         public var password: String?
         public var database: Int
         /// What replaced user and password since.

@@ -265,6 +265,9 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
     /// Returns when the server has confirmed. Subscriptions have a connection of their own, so that neither a flood of
     /// messages delays commands nor a large reply counts against the server's limit for subscribers. They are renewed
     /// after a lost connection; see ``RedisSubscription``.
+    ///
+    /// - Throws: `RESPError` if the server refuses; ``RedisClientError``, with ``RedisClientError/Code/timedOut`` after
+    ///   ``Configuration/connectTimeout``.
     public func subscribe(to channels: [String]) async throws -> RedisSubscription {
         try await subscriber.subscribe(to: channels.map { .channel($0) })
     }

@@ -107,7 +107,7 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
     /// From `MULTI` to `EXEC` they are a transaction if they are the whole pipeline.
     ///
     /// - Returns: their results; one that failed, or cannot be sent, is a ``RESP/RESPValue/error(_:)``.
-    /// - Throws: ``UpstashError`` when not all results came, or the quota is used up.
+    /// - Throws: ``UpstashError`` when not all results came, the quota is used up, or the token is refused.
     @discardableResult
     public func execute(pipeline: [RESPCommand]) async throws -> [RESPValue] {
         try await execute(pipeline: pipeline, timeout: configuration.commandTimeout)
@@ -186,6 +186,8 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
     ///
     /// Returns when the service has confirmed. Each channel takes a connection of its own, which is made again when it
     /// is lost; see `RedisSubscription`. Messages are text.
+    ///
+    /// - Throws: ``UpstashError``, also when ``Configuration/subscribeTimeout`` is over; `RESPError` if the service refuses.
     public func subscribe(to channels: [String]) async throws -> RedisSubscription {
         try await subscriber.subscribe(to: channels.map { .channel($0) })
     }

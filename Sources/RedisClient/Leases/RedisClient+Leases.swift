@@ -48,8 +48,10 @@ extension RedisClient {
     ///   - body: reads what it needs and returns the commands. They are sent as one write, from `MULTI` to `EXEC`;
     ///     nothing is changed if it throws.
     /// - Returns: the replies in the order of the commands, errors in their place; `nil` if a watched key changed.
-    /// - Throws: `RESPError` if the server refused one of the commands; then none was run.
-    ///   ``RedisClientError/Code/protocolViolation`` if it ran them one by one, as where a user may not send `MULTI`.
+    /// - Throws: what `body` throws; `RESPError` if the server refused one of the commands; then none was run.
+    ///   ``RedisClientError/Code/unsupportedCommand`` for one that no transaction may have, before any is sent;
+    ///   ``RedisClientError/Code/protocolViolation`` if the server ran them one by one, as where a user may not send
+    ///   `MULTI`; otherwise as ``withConnection(for:_:)``.
     public func withTransaction(
         watching keys: [String] = [],
         _ body: (RedisConnection) async throws -> [RESPCommand]

@@ -24,7 +24,7 @@ public final class RedisConnection: CommandExecutor, Sendable {
     }
 
     /// Runs one command within ``RedisClient/RedisClient/Configuration/commandTimeout``, to which the time is added
-    /// that a blocking command asks for itself.
+    /// that a blocking command asks for itself; one that asks to block for ever (0) has no deadline.
     ///
     /// - Throws: `RESPError` for an error reply, ``RedisClientError`` when no reply came.
     @discardableResult

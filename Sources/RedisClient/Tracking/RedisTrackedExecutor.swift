@@ -50,7 +50,8 @@ public struct RedisTrackedExecutor: CommandExecutor {
 extension RedisClient {
     /// Commands whose keys the server watches for this client; what happens to them comes by ``invalidations``.
     ///
-    /// Needs ``Configuration/clientSideCaching``. Changes that this client makes itself are not told, except by
+    /// Without ``Configuration/clientSideCaching`` they are refused as ``RedisClientError/Code/unsupportedCommand``, as
+    /// transactions are in any case. Changes that this client makes itself are not told, except by
     /// commands on leased connections, and with such a change the server ceases to watch the key: a copy of it has to
     /// be dropped by whoever writes, not written to.
     public var tracked: RedisTrackedExecutor { RedisTrackedExecutor(client: self) }
