@@ -13,8 +13,8 @@ import Musl
 ///
 /// Its validator is made of the file's identity, size and the time of its last change of any kind, which nobody can set
 /// back, so a file that has not changed is not read again. One that has just changed has no validator yet: it could
-/// change once more within the same tick of the file system's clock. A file that changes while it is read is read once
-/// more.
+/// change once more within the same tick of the file system's clock. A file that changes while it is read is read again,
+/// twice at most. One that is missing, empty or no JSON is `sourceFailed`, never an absence.
 public struct FileSource: FieldSource {
     public let path: String
     public let maxBytes: Int

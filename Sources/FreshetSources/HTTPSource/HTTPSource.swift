@@ -7,7 +7,8 @@ import SourceHTTP
 /// JSON from a URL.
 ///
 /// It sends the validator of the last answer, an ETag or a date, so that a server that knows conditional requests
-/// answers 304 while nothing has changed. 404 and 410 mean that there is no value.
+/// answers 304 while nothing has changed. 404 and 410 mean that there is no value; 429 is `overloaded`, every other status
+/// but 200 `sourceFailed`, as is an answer that is no JSON.
 public struct HTTPSource: FieldSource {
     public struct Configuration: Sendable {
         /// How long the whole exchange may take, redirects included.
