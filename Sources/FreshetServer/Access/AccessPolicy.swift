@@ -4,8 +4,8 @@ import Hummingbird
 /// Who may read and who may change.
 ///
 /// Changes – forced refreshes, expiry, removal – and explanations need the admin token. Where none is set they are taken
-/// only from this machine: the listener must be a loopback one, the request must name a loopback host, must not have come
-/// through a proxy, and must not have been sent by another site's page.
+/// only from this machine, with the read token if there is one: the listener must be a loopback one, the request must name a
+/// loopback host, must not have come through a proxy, and must not have been sent by another site's page.
 public struct AccessPolicy: Sendable {
     public var adminToken: String?
     /// Reads need it, or the admin token; nil lets everybody read.

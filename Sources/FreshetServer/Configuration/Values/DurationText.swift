@@ -33,7 +33,7 @@ extension Duration {
         "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000,
     ]
 
-    /// The time as it is written in a configuration, in the largest units that say it exactly.
+    /// The time as it is written in a configuration, in the largest units that say it to the millisecond.
     public var configurationText: String {
         var rest = clampedMilliseconds
         guard rest != 0 else { return "0s" }
