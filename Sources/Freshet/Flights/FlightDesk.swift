@@ -181,8 +181,15 @@ final class FlightDesk: Sendable {
         state.withLockedValue { $0.table.antedate(id, to: instant) }
     }
 
-    /// When a forced load must have begun to answer all who force this one.
-    func forcedSince(_ id: FlightID) -> MonotonicInstant? { state.withLockedValue { $0.table.forcedSince(id) } }
+    /// The lease of a forced load is asked for now.
+    ///
+    /// - Returns: when another forced load must have begun to answer all who force this one.
+    func askToForce(_ id: FlightID, at now: MonotonicInstant) -> MonotonicInstant? {
+        state.withLockedValue { $0.table.askToForce(id, at: now) }
+    }
+
+    /// A forced load waits for its place.
+    func waitToForce(_ id: FlightID) { state.withLockedValue { $0.table.waitToForce(id) } }
 
     /// Whether a flight meets bytes that are no value of its field for the first time.
     func meetsBadBytes(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.meetsBadBytes(id) } }

@@ -9,7 +9,7 @@ extension FlightRunner {
         while true {
             let askedAt = tools.spawner.now()
             // What another process has begun since will do; after two disappointments nothing will but a load.
-            let since = desk.forcedSince(id) ?? askedAt + (.zero - field.policy.minRefreshInterval)
+            let since = desk.askToForce(id, at: askedAt) ?? askedAt + (.zero - field.policy.minRefreshInterval)
             let cooldown = disappointments < 2 ? askedAt - since : .zero
             let outcome: LeaseOutcome
             do {
@@ -74,6 +74,7 @@ extension FlightRunner {
         let late = answerMeanwhile(with: stale, in: tier(of: stale, in: snapshot), after: invalidation)
         defer { late?.cancel() }
         guard let free = place ?? tools.limiter.take(for: id) else {
+            desk.waitToForce(id)
             await giveUp(lease)
             place = try await tools.place(for: field, flight: id)
             return nil
@@ -181,6 +182,7 @@ extension FlightRunner {
         let late = answerMeanwhile(with: stale, in: .l1, after: invalidation)
         defer { late?.cancel() }
         guard let free = place ?? tools.limiter.take(for: id) else {
+            desk.waitToForce(id)
             place = try await tools.place(for: field, flight: id)
             return nil
         }

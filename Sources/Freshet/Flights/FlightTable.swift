@@ -39,7 +39,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private struct Flight: Sendable {
         let key: String
         var purpose: FlightPurpose
-        /// The load that it answers with began then or later; the distant future where that is forced and yet to begin.
+        /// The load that it answers with began then or later. If it is forced and has yet to begin, when its lease was asked
+        /// for, which may have been granted since; the distant future before that.
         var begunAt: MonotonicInstant
         var seats: [SeatID: Seat] = [:]
         /// Goes on though nobody waits.
@@ -167,10 +168,17 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         return true
     }
 
-    /// When a forced load must have begun to answer all who force a flight; nil where nobody does any more.
-    func forcedSince(_ id: FlightID) -> MonotonicInstant? {
-        flights[id]?.seats.values.compactMap(\.want.forcedSince).max()
+    /// The lease of a forced load is asked for. It invalidates what there is when it is granted, for those who have come
+    /// so far.
+    ///
+    /// - Returns: when another forced load must have begun to answer all of them; nil where nobody is left.
+    mutating func askToForce(_ id: FlightID, at now: MonotonicInstant) -> MonotonicInstant? {
+        flights[id]?.begunAt = now
+        return flights[id]?.seats.values.compactMap(\.want.forcedSince).max()
     }
+
+    /// A forced load waits for its place, and its lease is asked for again.
+    mutating func waitToForce(_ id: FlightID) { flights[id]?.begunAt = .distantFuture }
 
     /// Ends a flight.
     ///
@@ -326,7 +334,7 @@ extension FlightTable {
 
     /// The flight that will do, if there is one.
     ///
-    /// Who forces a load is answered by a forced one that began shortly before, and by one that has yet to begin.
+    /// Who forces a load is answered by a forced one that began shortly before, and by one that has yet to be asked for.
     private func find(_ key: String, _ want: FlightWant) -> Found? {
         guard let slot = slots[key] else { return nil }
         guard case .force(let invalidation, let since) = want else {
