@@ -41,7 +41,9 @@ extension Contract {
                 case .invalidate(.remove), .refresh(purge: true): true
                 default: false
                 }
-            return removes && call.begin < end && (call.end ?? end) > load.begin
+            // One that its caller has left may remove yet.
+            let removed = call.outcome == .cancelled ? end : call.end ?? end
+            return removes && call.begin < end && removed > load.begin
         } || loads.contains { $0.result == .absent && ($0.end ?? end) > load.begin && $0.begin < end }
     }
 }

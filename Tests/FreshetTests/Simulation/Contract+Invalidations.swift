@@ -16,10 +16,18 @@ extension Contract {
 
     /// When a load must have begun that is not from before an invalidation; one that has loaded itself, and has not been
     /// overtaken, has its own load.
-    static func limit(of invalidation: History.Call, among loads: [History.Load]) -> History.Moment {
-        guard case .value(let value, _, _, isStored: true) = invalidation.outcome else { return invalidation.begin }
-        let own = loads.filter { $0.result == .value(value) && invalidation.begin < $0.begin }
+    static func limit(of invalidation: History.Call, in history: History) -> History.Moment {
+        guard let value = stored(for: invalidation, in: history) else { return invalidation.begin }
+        let own = history.loads.filter { $0.result == .value(value) && invalidation.begin < $0.begin }
         return own.map(\.begin).min() ?? invalidation.begin
+    }
+
+    /// What a call got and the store has: what its node kept while it did not reach the store may have been overtaken.
+    private static func stored(for call: History.Call, in history: History) -> Int? {
+        guard case .value(let value, _, _, isStored: true) = call.outcome, let end = call.end,
+            history.isWell(call.node, for: .zero, before: call.begin.time, to: end.time)
+        else { return nil }
+        return value
     }
 
     /// Whether a call has invalidated what there was, and that for good; nil if it has not.
@@ -53,11 +61,10 @@ extension Contract {
 
     /// When a load must have begun that is not from before a forced one. What is written between its leave and its begin
     /// has overtaken it, and is not stored then; without leave nothing comes in between.
-    static func limit(of forced: History.Load, among calls: [History.Call]) -> MonotonicInstant {
-        let callers = callers(of: forced, among: calls)
+    static func limit(of forced: History.Load, in history: History) -> MonotonicInstant {
+        let callers = callers(of: forced, among: history.calls)
         let isStored = callers.contains { call in
-            guard case .value(let value, _, _, isStored: true) = call.outcome else { return false }
-            return forced.result == .value(value)
+            stored(for: call, in: history).map { forced.result == .value($0) } ?? false
         }
         guard !isStored, let leave = forced.leave, callers.isEmpty || callers.contains(where: { $0.begin < leave })
         else { return forced.begin.time }

@@ -4,6 +4,7 @@ import Freshet
 extension Contract {
     /// Of two loads at once the earlier one has been invalidated.
     func checkOneLoad() throws {
+        let leaves = history.leaves
         for (number, load) in loads.enumerated() {
             // A fetcher may heed its cancellation late.
             guard let end = load.end, load.result != .cancelled else { continue }
@@ -12,10 +13,10 @@ extension Contract {
                 // that began, or the earlier one. Of the same node it is known.
                 let callers = load.isForced && load.node == later.node ? Self.callers(of: load, among: calls) : []
                 if load.isForced, load.node != later.node, later.begin.time < load.begin.time + Self.slack { continue }
-                let leaves = loads[..<other].compactMap(\.leave)
-                if leaves.contains(where: { load.begin < $0 && $0 < later.begin }) { continue }
                 // Its leave may have been granted before it began.
-                if !isInvalidated(from: load.begin.time + .milliseconds(-50), to: later.begin.time, notBy: callers) {
+                let leave = load.begin.time + .milliseconds(-50)
+                if leaves.contains(where: { leave < $0.time && $0 < later.begin }) { continue }
+                if !isInvalidated(from: leave, to: later.begin.time, notBy: callers) {
                     throw breach("C2: loads \(number) and \(other) at once", load.begin, later.begin)
                 }
             }
@@ -102,13 +103,14 @@ extension Contract {
             let changes = changes.map(\.call).filter {
                 $0.begin < later.begin && ($0.end.map { $0 > forced.begin } ?? true)
             }
-            let answered = changes.filter { call in
+            let others = changes.filter { call in !callers.contains { $0.begin == call.begin } }
+            let areAnswered = others.allSatisfy { call in
                 if case .value(value, _, detail: _, isStored: true) = call.outcome { true } else { false }
             }
             // Its leave is from before its begin, and the store counts from when it is asked.
             let latest = forced.begin.time + .milliseconds(-300)
             let isSoft = callers.allSatisfy { $0.operation == .refresh(purge: false) && $0.begin.time < latest }
-            if isSoft, !callers.isEmpty, !answered.isEmpty, callers.count + answered.count == changes.count {
+            if isSoft, !callers.isEmpty, areAnswered, !others.isEmpty {
                 throw breach(
                     "a load was forced again for who came before one that would have done",
                     forced.begin,

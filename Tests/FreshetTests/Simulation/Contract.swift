@@ -51,11 +51,10 @@ struct Contract {
         self.policy = policy
         loads = history.loads
         calls = history.calls
-        let (loads, calls) = (loads, calls)
         changes = calls.enumerated().filter(\.element.mayInvalidate).map { number, call in
-            Change(number: number, call: call, limit: Self.limit(of: call, among: loads))
+            Change(number: number, call: call, limit: Self.limit(of: call, in: history))
         }
-        limitsOfLoads = loads.map { $0.isForced ? Self.limit(of: $0, among: calls) : nil }
+        limitsOfLoads = loads.map { $0.isForced ? Self.limit(of: $0, in: history) : nil }
     }
 
     /// - Parameters:

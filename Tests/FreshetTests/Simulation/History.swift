@@ -67,7 +67,7 @@ final class History: Sendable {
         var calls: [Call] = []
         var troubles: [Trouble] = []
         var nodes = 0
-        var leaves: [Int: Moment] = [:]
+        var leaves: [(node: Int, moment: Moment)] = []
         var lines: [(moment: Moment, text: String)] = []
 
         /// - Returns: now.
@@ -85,6 +85,8 @@ final class History: Sendable {
 
     var loads: [Load] { state.withLockedValue { $0.loads } }
     var calls: [Call] { state.withLockedValue { $0.calls } }
+    /// When the store let nodes force a load, though they may not have begun it.
+    var leaves: [Moment] { state.withLockedValue { $0.leaves.map(\.moment) } }
 
     func note(_ text: String) {
         state.withLockedValue { _ = $0.note(text, at: spawner.now()) }
@@ -103,14 +105,17 @@ final class History: Sendable {
             let number = state.loads.count
             let whose = node.map { "node \($0)" } ?? "another program"
             let now = state.note("\(whose): load \(number)\(isForced ? ", forced" : "")", at: spawner.now())
-            let leave = node.flatMap { state.leaves[$0] }
+            let leave = state.leaves.last { $0.node == node }?.moment
             state.loads.append(Load(node: node, isForced: isForced, begin: now, leave: leave))
             return number
         }
     }
 
     func noteLeave(of node: Int) {
-        state.withLockedValue { $0.leaves[node] = $0.note("node \(node) may force a load", at: spawner.now()) }
+        state.withLockedValue { state in
+            let now = state.note("node \(node) may force a load", at: spawner.now())
+            state.leaves.append((node, now))
+        }
     }
 
     func endLoad(_ number: Int, _ result: Load.Result) {
