@@ -46,11 +46,11 @@ final class BaseLimiter: Sendable {
     /// until the time is over.
     func close(_ base: String, token: String, for time: Duration, because reason: LimiterState.Closure) {
         let now = spawner.now()
-        let (waiters, closure) = state.withLockedValue { state in
-            let (ids, closure) = state.limiter.close(base, token: token, until: now + time, because: reason, at: now)
-            return (ids.compactMap { state.waiters.removeValue(forKey: $0) }, closure)
+        let refused = state.withLockedValue { state in
+            state.limiter.close(base, token: token, until: now + time, because: reason, at: now)
+                .map { (waiter: state.waiters.removeValue(forKey: $0), closure: $1) }
         }
-        for waiter in waiters { waiter.resume(throwing: Self.error(base, closure, for: time)) }
+        for (waiter, closure) in refused { waiter?.resume(throwing: Self.error(base, closure, for: time)) }
     }
 
     /// A page came.

@@ -111,22 +111,26 @@ struct LimiterState: Sendable {
         until instant: MonotonicInstant,
         because closure: Closure,
         at now: MonotonicInstant
-    ) -> (ids: [ID], closure: Closure) {
+    ) -> [ID: Closure] {
         var base = bases[name] ?? Base()
         if instant >= base.closedUntil { (base.closedUntil, base.closure) = (instant, closure) }
-        var ids = base.queue.map(\.id)
+        var refused: [ID: Closure] = [:]
+        for waiter in base.queue { refused[waiter.id] = closure }
         base.queue = []
         bases[name] = base
-        guard closure == .rateLimit else { return (ids, closure) }
+        guard closure == .rateLimit else { return refused }
         let before = tokens[token]?.refused
         tokens[token, default: Token()].refused = (name, instant)
-        guard let before, before.base != name, now < before.until else { return (ids, closure) }
+        guard let before, before.base != name, now < before.until else { return refused }
         tokens[token]?.closedUntil = max(before.until, instant)
         for name in bases.keys {
-            ids += bases[name]?.queue.lazy.filter { $0.token == token }.map(\.id) ?? []
-            bases[name]?.queue.removeAll { $0.token == token }
+            bases[name]?.queue.removeAll { waiter in
+                guard waiter.token == token else { return false }
+                refused[waiter.id] = .rateLimitOfToken
+                return true
+            }
         }
-        return (ids, .rateLimitOfToken)
+        return refused
     }
 
     /// A page came: the user's limit is not exceeded.

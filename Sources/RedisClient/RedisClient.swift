@@ -164,8 +164,8 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
     /// Commands from `MULTI` to `EXEC` are a transaction if they are the whole pipeline.
     ///
     /// Each server runs them in their order. The nodes of a cluster run theirs at the same time. While a slot moves, a
-    /// command that is sent on to its new node may be run after a later write to the same slot; reads behind a write that
-    /// is sent on are run once more behind it.
+    /// command that is sent on to its new node may be run after a later one for the same slot. Reads behind a write that a
+    /// node sends on which has just become a replica are run once more behind it.
     ///
     /// In a cluster and with sentinels, messages (`PUBLISH`, `SPUBLISH`) are sent when all writes before them are
     /// answered, which costs a second round trip, and no command waits for a message. What a server refuses for the

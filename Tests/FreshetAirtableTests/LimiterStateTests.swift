@@ -55,10 +55,10 @@ struct LimiterStateTests {
         var state = LimiterState(interval: .milliseconds(215))
         _ = state.enter(1, at: at(0))
         _ = state.enter(2, at: at(0))
-        #expect(state.close(until: at(30_000)).ids == [2])
+        #expect(state.close(until: at(30_000)).keys.sorted() == [2])
         #expect(state.enter(3, at: at(10_000)) == .closed(.seconds(20), .rateLimit))
         #expect(state.timerRang(at: at(215)) == (nil, nil))
-        #expect(state.close(until: at(20_000)).ids == [])
+        #expect(state.close(until: at(20_000)).keys.sorted() == [])
         #expect(state.enter(4, at: at(29_999)) == .closed(.milliseconds(1), .rateLimit))
         #expect(state.enter(5, at: at(30_000)) == .go)
     }
@@ -93,7 +93,7 @@ struct LimiterStateTests {
         _ = state.enter(1, base: "a", at: at(0))
         _ = state.enter(2, base: "a", at: at(0))
         _ = state.enter(3, base: "b", at: at(0))
-        #expect(state.close(base: "a", until: at(30_000), because: .quota).ids == [2])
+        #expect(state.close(base: "a", until: at(30_000), because: .quota).keys.sorted() == [2])
         #expect(state.enter(4, base: "a", at: at(1)) == .closed(.milliseconds(29_999), .quota))
         #expect(state.timerRang(at: at(20)) == (3, nil))
     }
@@ -101,11 +101,14 @@ struct LimiterStateTests {
     @Test("A second base that is refused while the first is closed closes the token until the later of the two ends")
     func closingToken() {
         var state = LimiterState(interval: .milliseconds(200))
-        #expect(state.close(base: "a", until: at(30_000)) == ([], .rateLimit))
+        #expect(state.close(base: "a", until: at(30_000)) == [:])
         #expect(state.enter(1, base: "c", at: at(5_000)) == .go)
         #expect(state.enter(2, base: "c", at: at(5_000)) == .wait(timer: at(5_200)))
         #expect(state.enter(3, base: "c", token: "other", at: at(5_000)) == .wait(timer: nil))
-        #expect(state.close(base: "b", until: at(35_000), at: at(5_001)) == ([2], .rateLimitOfToken))
+        #expect(state.enter(9, base: "b", token: "third", at: at(5_000)) == .go)
+        #expect(state.enter(10, base: "b", token: "third", at: at(5_000)) == .wait(timer: nil))
+        let refused = state.close(base: "b", until: at(35_000), at: at(5_001))
+        #expect(refused == [2: .rateLimitOfToken, 10: .rateLimit])
         #expect(state.timerRang(at: at(5_200)) == (3, nil))
         #expect(state.enter(4, base: "a", at: at(10_000)) == .closed(.seconds(25), .rateLimitOfToken))
         #expect(state.enter(5, base: "b", at: at(10_000)) == .closed(.seconds(25), .rateLimit))
@@ -119,14 +122,18 @@ struct LimiterStateTests {
     )
     func closingBases() {
         var state = LimiterState(interval: .milliseconds(200))
-        #expect(state.close(base: "a", until: at(30_000)).closure == .rateLimit)
-        #expect(state.close(base: "a", until: at(30_100), at: at(100)).closure == .rateLimit)
-        #expect(state.close(base: "b", token: "other", until: at(30_200), at: at(200)).closure == .rateLimit)
-        #expect(state.close(base: "b", until: at(60_100), at: at(30_100)).closure == .rateLimit)
+        state.close(base: "a", until: at(30_000))
+        state.close(base: "a", until: at(30_100), at: at(100))
+        #expect(state.enter(1, base: "c", at: at(150)) == .go)
+        state.close(base: "b", token: "other", until: at(30_200), at: at(200))
+        #expect(state.enter(2, base: "d", token: "other", at: at(250)) == .go)
+        state.close(base: "b", until: at(60_100), at: at(30_100))
+        #expect(state.enter(3, base: "e", at: at(30_150)) == .go)
         state.answered(token: "token")
-        #expect(state.close(base: "c", until: at(60_200), at: at(30_200)).closure == .rateLimit)
-        #expect(state.close(base: "d", until: at(4_000_000), because: .quota, at: at(30_300)).closure == .quota)
-        #expect(state.enter(1, base: "e", at: at(30_400)) == .go)
+        state.close(base: "c", until: at(60_200), at: at(30_200))
+        #expect(state.enter(4, base: "e", at: at(30_450)) == .go)
+        state.close(base: "d", until: at(4_000_000), because: .quota, at: at(30_500))
+        #expect(state.enter(5, base: "e", at: at(30_700)) == .go)
     }
 }
 
@@ -142,13 +149,14 @@ extension LimiterState {
 
     fileprivate mutating func leave(_ id: ID) -> Bool { leave(id, base: "a") }
 
+    @discardableResult
     fileprivate mutating func close(
         base: String = "a",
         token: String = "token",
         until instant: MonotonicInstant,
         because closure: Closure = .rateLimit,
         at now: MonotonicInstant = MonotonicInstant(nanoseconds: 0)
-    ) -> (ids: [ID], closure: Closure) {
+    ) -> [ID: Closure] {
         close(base, token: token, until: instant, because: closure, at: now)
     }
 }

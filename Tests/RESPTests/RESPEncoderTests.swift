@@ -54,10 +54,14 @@ import Testing
                 encoder.append(contentsOf: other)
             default: encoder.append(command)
             }
-            var copy = encoder
-            copy.append(command)
             #expect(encoder.byteCount == expected.utf8.count)
         }
+        var copy = encoder
+        let (mine, its) = (RESPCommand("GET", "mine"), RESPCommand("GET", "its"))
+        encoder.append(mine)
+        copy.append(its)
+        #expect(String(buffer: taken(&copy)) == expected + encoded(its))
+        expected += encoded(mine)
         #expect(String(buffer: taken(&encoder)) == expected)
         #expect(encoder.byteCount == 0)
     }

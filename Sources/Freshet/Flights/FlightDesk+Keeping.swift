@@ -87,7 +87,7 @@ extension FlightDesk {
         state.withLockedValue { $0.table.mayKeep(id, of: generation, checkedAt: instant) }
     }
 
-    /// Whether a forced load has begun in this process since the flight asked for its lease, and so has taken it.
+    /// Whether a forced load has begun in this process since the flight asked for its lease, and so will have taken it.
     func hasLostLease(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.hasLostLease(id) } }
 
     /// Whether no invalidation has overtaken the flight.

@@ -191,6 +191,9 @@ final class FlightDesk: Sendable {
     /// A forced load waits for its place.
     func waitToForce(_ id: FlightID) { state.withLockedValue { $0.table.waitToForce(id) } }
 
+    /// A flight ends without a load.
+    func giveUpForcing(_ id: FlightID) { state.withLockedValue { $0.table.giveUpForcing(id) } }
+
     /// Whether a flight meets bytes that are no value of its field for the first time.
     func meetsBadBytes(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.meetsBadBytes(id) } }
 

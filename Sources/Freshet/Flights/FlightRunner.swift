@@ -13,6 +13,7 @@ struct FlightRunner: Sendable {
             case .force(let invalidation): desk.land(id, try await force(invalidation))
             }
         } catch let refusal as FlightTools.NoPlace {
+            desk.giveUpForcing(id)
             let outcome = try? await notBegun(refusal)
             desk.land(id, outcome ?? .failed(refusal.error, kept: nil))
         } catch {

@@ -20,7 +20,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     }
 
     enum Joined: Sendable, Equatable {
-        /// The flight is there. `isCooldown`: a forced load that has begun already answers this forced refresh.
+        /// The flight is there. `isCooldown`: a forced load that was asked for already answers this forced refresh.
         case joined(FlightID, isCooldown: Bool)
         /// The flight is new: run it.
         case opened(FlightID, FlightPurpose)
@@ -180,6 +180,9 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// A forced load waits for its place, and its lease is asked for again.
     mutating func waitToForce(_ id: FlightID) { flights[id]?.begunAt = .distantFuture }
 
+    /// A flight ends without a load: nobody joins it any more who forces one.
+    mutating func giveUpForcing(_ id: FlightID) { flights[id]?.begunAt = .distantPast }
+
     /// Ends a flight.
     ///
     /// - Returns: those who still wait, with what they want, and flights that may run now.
@@ -334,7 +337,8 @@ extension FlightTable {
 
     /// The flight that will do, if there is one.
     ///
-    /// Who forces a load is answered by a forced one that began shortly before, and by one that has yet to be asked for.
+    /// Who forces a load is answered by a forced one that was asked for or began shortly before, and by one that has yet to
+    /// be asked for.
     private func find(_ key: String, _ want: FlightWant) -> Found? {
         guard let slot = slots[key] else { return nil }
         guard case .force(let invalidation, let since) = want else {
@@ -399,11 +403,11 @@ extension FlightTable {
 
     private mutating func add(_ key: String, _ purpose: FlightPurpose, at now: MonotonicInstant) -> FlightID {
         lastID += 1
-        flights[lastID] = Flight(key: key, purpose: purpose, begunAt: begin(of: purpose, at: now))
+        flights[lastID] = Flight(key: key, purpose: purpose, begunAt: initialBegin(of: purpose, at: now))
         return lastID
     }
 
-    private func begin(of purpose: FlightPurpose, at now: MonotonicInstant) -> MonotonicInstant {
+    private func initialBegin(of purpose: FlightPurpose, at now: MonotonicInstant) -> MonotonicInstant {
         hasLeases && purpose.isForced ? .distantFuture : now
     }
 
@@ -429,7 +433,7 @@ extension FlightTable {
         if let id = slot.queued, slot.current == nil, slot.running.count < Self.mostRunning, let flight = flights[id] {
             slots[key]?.queued = nil
             if flight.purpose.isForced { slots[key]?.aside = nil }
-            let begunAt = begin(of: flight.purpose, at: now)
+            let begunAt = initialBegin(of: flight.purpose, at: now)
             flights[id]?.begunAt = begunAt
             makeCurrent(id)
             return [Start(id: id, purpose: flight.purpose)]

@@ -53,7 +53,7 @@ final class ClusterRouter: NodeRouter {
             let stuck = state.withLockedValue { state in
                 state.nodes.filter { $0.value.isFailing && !state.isAlone($0.key) }.values
             }
-            for node in stuck { node.releaseOffline(onlyMovable: true) }
+            for node in stuck { node.releaseOffline { $0.mayMove } }
         case .lost:
             observers.notify(.disconnected)
             refresher.request()
@@ -63,7 +63,7 @@ final class ClusterRouter: NodeRouter {
             break
         case .failed, .late:
             let node = state.withLockedValue { $0.isAlone(address) ? nil : $0.nodes[address] }
-            node?.releaseOffline(onlyMovable: true)
+            node?.releaseOffline { $0.mayMove }
             refresher.request()
         }
     }
@@ -221,13 +221,13 @@ final class ClusterRouter: NodeRouter {
             guard !state.isClosed else { return (ClusterState.Change(), []) }
             let away = state.nodes.values.filter { !$0.isConnected }
             let change = state.apply(map, make: makeNode)
-            // Who asked for a node before may come to it only now.
             return (change, change.isNew ? away : away.filter { state.isReplica($0.configuration.address) })
         }
         if change.hasMovedSlots { slotsMoved() }
         for node in change.unneeded { node.abandon(because: .serverLeft) }
-        // What waits for a node that is away may have another node now.
-        for node in stranded { node.releaseOffline() }
+        // What waits for a node that is away may have another node now. It may also come to that only behind its new map.
+        let isNew = change.isNew
+        for node in stranded { node.releaseOffline { isNew || !$0.mayMove } }
         if change.isNew {
             logger.debug("The cluster's slots are known.", metadata: ["redis.cluster.primaries": "\(map.shards.count)"])
             for action in changeActions.withLockedValue({ $0 }) { action(change.hasLostPrimary) }

@@ -17,7 +17,7 @@ struct Waiter {
     /// Names the waiter; drawn where it queues up, so that those behind it have larger ones.
     var token: UInt64
     let deadline: NIODeadline
-    /// Replies that are still to come; commands, while they wait for a connection.
+    /// How many replies it is to have; commands, while they wait for a connection.
     var replies = 1
     /// Whether the server may be silent for as long as it likes.
     let mayBlock: Bool

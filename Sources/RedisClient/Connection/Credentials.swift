@@ -136,13 +136,14 @@ extension RedisClient {
         to servers: [RedisNode],
         until deadline: NIODeadline
     ) async throws -> [RedisNode] {
-        try await withThrowingTaskGroup(of: RedisNode?.self) { group in
+        var open = servers.filter { $0.isConnected || $0.isLeaving }
+        return try await withThrowingTaskGroup(of: (node: RedisNode, isProven: Bool).self) { group in
             for node in servers {
                 group.addTask {
                     try await self.arrive(node, with: credentials, until: deadline)
                     let isThere = node.isConnected || node.isLeaving
                     // Where none is, others wait for the next connection, and would be told of its refusal.
-                    guard isThere || !self.servers.contains(where: \.isConnected) else { return nil }
+                    guard isThere || !self.servers.contains(where: \.isConnected) else { return (node, false) }
                     let trial = node.trial(of: credentials)
                     do {
                         try await node.withConnection(beside: trial) {
@@ -152,20 +153,20 @@ extension RedisClient {
                             _ = try await trial.run(credentials.command, deadline: deadline)
                         }
                     } catch  where node.isLeft {
-                        return nil
+                        return (node, false)
                     } catch let error as RedisClientError where !isThere && servers.count > 1 {
                         if error.code == .authenticationFailed || Task.isCancelled { throw error }
-                        return nil
+                        return (node, false)
                     }
-                    return node
+                    return (node, true)
                 }
             }
             var proven: [RedisNode] = []
-            for try await node in group {
-                guard let node else { continue }
-                proven.append(node)
-                // Of servers that are all away one is enough, and others may never come.
-                if !self.servers.contains(where: { $0.isConnected || $0.isLeaving }) { break }
+            for try await (node, isProven) in group {
+                open.removeAll { $0 === node }
+                if isProven { proven.append(node) }
+                // Of servers that were away one is enough, and others may never come.
+                if open.isEmpty, !proven.isEmpty { break }
             }
             group.cancelAll()
             return proven

@@ -16,6 +16,7 @@ extension RedisNode {
     /// - Returns: `nil` if no connection is free for it at the moment, or could be made.
     func runApart(_ commands: [RESPCommand], deadline: NIODeadline) async throws -> [RESPValue]? {
         guard let node = try leases.leaseNow() else { return nil }
+        // A connection that has said it is not kept: another lease is for the primary.
         let isForReplica = configuration.peer == .readReplica && commands.allSatisfy(\.isReadOnly)
         let all = isForReplica ? [RESPCommand("READONLY")] + commands : commands
         do {

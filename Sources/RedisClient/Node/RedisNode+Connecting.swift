@@ -252,11 +252,11 @@ extension RedisNode {
 
     /// Lets those go who wait for a connection, so that they may try elsewhere.
     ///
-    /// - Parameter onlyMovable: only those for whom another server would do as well.
-    func releaseOffline(onlyMovable: Bool = false) {
+    /// - Parameter isReleased: whom to release; everybody unless given.
+    func releaseOffline(where isReleased: @escaping @Sendable (Waiter) -> Bool = { _ in true }) {
         eventLoop.execute {
             let error = RedisClientError(.connectionLost, "There was no connection.")
-            let released = self.state.withLockedValue { $0.offline.removeAll { $0.mayMove || !onlyMovable } }
+            let released = self.state.withLockedValue { $0.offline.removeAll(where: isReleased) }
             for waiter in released { waiter.fail(error) }
         }
     }

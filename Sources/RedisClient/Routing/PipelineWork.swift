@@ -92,25 +92,33 @@ struct PipelineWork: Sendable {
     }
 
     /// Has reads run once more that were answered before a write that is sent on: a node that has just become a replica
-    /// sends on what writes, and answers reads itself.
+    /// sends on what writes, and answers reads itself. One from which a slot moves (`ASK`) has what it answers.
     private mutating func readAgain() {
         guard let first = pending.filter(isWriteSentOn).min() else { return }
         let waiting = Set(pending).union(held)
-        var ways: [Place: Redirect?] = [:]
+        var ways: [Place: Redirect] = [:]
+        var reads: [Place: [Int]] = [:]
         for index in parts.indices[first...] {
             let place = parts[index].place
             if waiting.contains(index) {
-                guard isWriteSentOn(index) else { continue }
-                // Keys of a slot that is moving yet may be at either node.
-                ways.updateValue(targets[index].flatMap { $0.isAsk ? nil : $0 }, forKey: place)
-            } else if parts[index].command.isReadOnly, let way = ways[place] {
-                targets[index] = way
-                pending.append(index)
+                if isWriteSentOn(index) { ways[place] = targets[index] }
+            } else if !parts[index].command.isReadOnly {
+                // Run once more, what was read before it would show it.
+                reads[place] = nil
+            } else if ways[place] != nil {
+                reads[place, default: []].append(index)
             }
         }
+        for (place, indices) in reads {
+            for index in indices { targets[index] = ways[place] }
+            pending += indices
+        }
+        pending.sort()
     }
 
-    private func isWriteSentOn(_ index: Int) -> Bool { targets[index] != nil && !parts[index].command.isReadOnly }
+    private func isWriteSentOn(_ index: Int) -> Bool {
+        targets[index].map { !$0.isAsk } ?? false && !parts[index].command.isReadOnly
+    }
 
     private func isRefused(_ index: Int) -> Bool { targets[index] == nil && replies[index].error != nil }
 

@@ -165,6 +165,8 @@ struct FlightTableTests {
         #expect(join(force(since: 9), at: 11) == .joined(1, isCooldown: true))
         #expect(table.land(1, at: at(12)).starts == [.init(id: 2, purpose: .force(.remove))])
         #expect(join(force(since: 13), at: 14) == .joined(2, isCooldown: false), "nor has this begun")
+        table.giveUpForcing(2)
+        #expect(join(force(since: 13), at: 14) == .queued(3), "this ends without a load")
     }
 
     @Test("C3: a flight is given up when the last of its waiters has left, and only then")

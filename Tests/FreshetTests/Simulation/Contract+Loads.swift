@@ -15,7 +15,8 @@ extension Contract {
                 if load.isForced, load.node != later.node, later.begin.time < load.begin.time + Self.slack { continue }
                 // Its leave may have been granted before it began.
                 let leave = load.begin.time + .milliseconds(-50)
-                if leaves.contains(where: { leave < $0.time && $0 < later.begin }) { continue }
+                let own = load.isForced ? load.leave?.place : nil
+                if leaves.contains(where: { leave < $0.time && $0 < later.begin && $0.place != own }) { continue }
                 if !isInvalidated(from: leave, to: later.begin.time, notBy: callers) {
                     throw breach("C2: loads \(number) and \(other) at once", load.begin, later.begin)
                 }

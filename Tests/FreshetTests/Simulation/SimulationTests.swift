@@ -53,4 +53,19 @@ struct SimulationTests {
             #expect(throws: Contract.Breach.self) { try contract.check(isCalm: false) }
         }
     }
+
+    @Test("what is loaded beside a forced load of the same node is a breach")
+    func beside() async throws {
+        let spawner = TestSpawner()
+        let history = History(spawner)
+        let refresh = history.begin(.refresh(purge: false), on: 0)
+        history.noteLeave(of: 0)
+        let forced = history.beginLoad(on: 0, isForced: true)
+        let other = history.beginLoad(on: 0)
+        history.endLoad(other, .value(other))
+        history.endLoad(forced, .value(forced))
+        history.end(refresh, .value(forced, .refreshed, detail: nil, isStored: true))
+        let contract = Contract(of: history, under: FieldPolicy(ttl: .seconds(10)))
+        #expect(throws: Contract.Breach.self) { try contract.check(isCalm: true) }
+    }
 }

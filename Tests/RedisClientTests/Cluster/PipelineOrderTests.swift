@@ -189,22 +189,24 @@ import Testing
 
     /// A slot whose keys are moved one by one.
     @Test func whatIsReadBehindAWriteThatIsSentOnMayStillBeWhereItWas() async throws {
-        let ports = NIOLockedValueBox([0, 0])
+        let (ports, here) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox("here"))
         @Sendable func answer(_ words: [String], by node: Int) -> String {
             let ports = ports.withLockedValue { $0 }
             switch words[0] {
             case "CLUSTER": return ScriptedCluster.halves(ports)
             case "SET" where node == 0: return "-ASK 866 127.0.0.1:\(ports[1])\r\n"
-            case "GET": return node == 0 ? "+here\r\n" : "_\r\n"
-            default: return "+OK\r\n"
+            case "GET": return "+\(node == 0 ? here.withLockedValue { $0 } : "elsewhere")\r\n"
+            case "DEL": here.withLockedValue { $0 = "gone" }
+            default: break
             }
+            return "+OK\r\n"
         }
         let source = try await ScriptedServer.start { answer($0, by: 0) }
         let target = try await ScriptedServer.start { answer($0, by: 1) }
         ports.withLockedValue { $0 = [source.port, target.port] }
         let client = ScriptedCluster.client(source.port)
-        let replies = try await client.execute(pipeline: commands(["SET hello 1", "GET {hello}2"]))
-        #expect(replies.map(\.string) == ["OK", "here"])
+        let replies = try await client.execute(pipeline: commands(["SET hello 1", "GET {hello}2", "DEL {hello}2"]))
+        #expect(replies.map(\.string) == ["OK", "here", "OK"])
     }
 
     @Test func aWatchThatIsLostIsTriedAgain() async throws {
