@@ -136,7 +136,8 @@ extension RedisClient {
         to servers: [RedisNode],
         until deadline: NIODeadline
     ) async throws -> [RedisNode] {
-        var open = servers.filter { $0.isConnected || $0.isLeaving }
+        let areSaid = configuration.rotation.current == credentials
+        var open = servers.filter { $0.isConnected || $0.isLeaving || areSaid && $0.isSought }
         return try await withThrowingTaskGroup(of: (node: RedisNode, isProven: Bool).self) { group in
             for node in servers {
                 group.addTask {

@@ -251,9 +251,7 @@ extension RedisNode {
     }
 
     /// Lets those go who wait for a connection, so that they may try elsewhere.
-    ///
-    /// - Parameter isReleased: whom to release; everybody unless given.
-    func releaseOffline(where isReleased: @escaping @Sendable (Waiter) -> Bool = { _ in true }) {
+    func releaseOffline(where isReleased: @escaping @Sendable (Waiter) -> Bool) {
         eventLoop.execute {
             let error = RedisClientError(.connectionLost, "There was no connection.")
             let released = self.state.withLockedValue { $0.offline.removeAll(where: isReleased) }

@@ -104,16 +104,13 @@ struct PipelineWork: Sendable {
                 if isWriteSentOn(index) { ways[place] = targets[index] }
             } else if !parts[index].command.isReadOnly {
                 // Run once more, what was read before it would show it.
-                reads[place] = nil
-            } else if ways[place] != nil {
+                if replies[index].error == nil { reads[place] = nil }
+            } else if let way = ways[place] {
+                targets[index] = way
                 reads[place, default: []].append(index)
             }
         }
-        for (place, indices) in reads {
-            for index in indices { targets[index] = ways[place] }
-            pending += indices
-        }
-        pending.sort()
+        pending += reads.values.joined()
     }
 
     private func isWriteSentOn(_ index: Int) -> Bool {

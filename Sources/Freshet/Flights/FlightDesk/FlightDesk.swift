@@ -191,7 +191,7 @@ final class FlightDesk: Sendable {
     /// A forced load waits for its place.
     func waitToForce(_ id: FlightID) { state.withLockedValue { $0.table.waitToForce(id) } }
 
-    /// A flight ends without a load.
+    /// A flight ends without a load, and answers nobody who forces one from now on.
     func giveUpForcing(_ id: FlightID) { state.withLockedValue { $0.table.giveUpForcing(id) } }
 
     /// Whether a flight meets bytes that are no value of its field for the first time.

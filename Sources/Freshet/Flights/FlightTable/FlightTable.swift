@@ -40,7 +40,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         let key: String
         var purpose: FlightPurpose
         /// The load that it answers with began then or later. If it is forced and has yet to begin, when its lease was asked
-        /// for, which may have been granted since; the distant future before that.
+        /// for, which may have been granted since; the distant future before that, and the distant past where it ends without.
         var begunAt: MonotonicInstant
         var seats: [SeatID: Seat] = [:]
         /// Goes on though nobody waits.
