@@ -35,9 +35,7 @@ struct UpstashCommands: Sendable {
 
     /// Begins another command of the same name; nothing happens where there is none yet.
     mutating func repeatName() {
-        guard let last else { return }
-        all.append(RESPCommand(last.name))
-        all[all.count - 1].isReadOnly = last.traits.contains(.changesNothing)
+        if let last { all.append(UpstashCommand(name: last.name, last.traits).command) }
     }
 
     /// Says why the last command cannot be one.

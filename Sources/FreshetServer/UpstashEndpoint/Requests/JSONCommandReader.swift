@@ -106,7 +106,6 @@ struct JSONCommandReader {
         lastName = isString ? start..<scanner.position : nil
     }
 
-    @inline(__always)
     private mutating func countArgument() throws {
         guard argumentsLeft > 0 else { throw UpstashRefusal("ERR more than \(limits.maxArguments) arguments") }
         argumentsLeft -= 1

@@ -29,10 +29,8 @@ struct JSONScanner {
 
     /// Steps over what is the same as at an earlier place; false, and nothing else, where it is not.
     mutating func skipRepetition(of place: Range<Int>) -> Bool {
-        guard position + place.count <= bytes.count, let start = bytes.baseAddress else { return false }
-        let (here, there) = (start + position, start + place.lowerBound)
-        for offset in 0..<place.count
-        where here.load(fromByteOffset: offset, as: UInt8.self) != there.load(fromByteOffset: offset, as: UInt8.self) {
+        guard position + place.count <= bytes.count else { return false }
+        for offset in 0..<place.count where bytes[position + offset] != bytes[place.lowerBound + offset] {
             return false
         }
         position += place.count
