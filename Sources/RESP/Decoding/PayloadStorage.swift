@@ -10,7 +10,8 @@ struct PayloadStorage: Sendable {
 
     /// Its readable bytes are those that are not in use yet.
     private var chunk = ByteBuffer()
-    /// Where they are, as long as the chunk is held.
+    /// Where they are, as long as the chunk is held, whose storage never moves since nobody writes through it. Safe to send:
+    /// a copy that finds the owner shared takes a chunk of its own before it writes.
     nonisolated(unsafe) private var unused: UnsafeMutableRawPointer?
     private var owner = Owner()
 
