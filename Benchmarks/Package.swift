@@ -23,7 +23,11 @@ let package = Package(
         .target(name: "CAllocationCount"),
         .executableTarget(
             name: "redis-driver",
-            dependencies: ["CAllocationCount", .freshet("RESP"), .freshet("RedisClient")]
+            dependencies: [
+                "CAllocationCount", .freshet("RESP"), .freshet("RedisClient"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ]
         ),
         .executableTarget(
             name: "upstash-client",

@@ -1,6 +1,5 @@
 import CAllocationCount
 import Foundation
-import NIOCore
 import RESP
 import RedisClient
 import Synchronization
@@ -15,30 +14,32 @@ enum Load {
         var allocations: Double?
     }
 
-    static func warmUp(_ plan: Plan, client: RedisClient) async throws {
-        _ = try await run(plan, client: client, seconds: 0.3)
+    static func warmUp(_ plan: Plan, _ client: some Subject, statistics: RedisClient) async throws {
+        _ = try await run(plan, client, statistics: statistics, seconds: 0.3)
     }
 
-    static func run(_ plan: Plan, client: RedisClient, seconds: Double) async throws -> Result {
-        let command = plan.command
-        let pipeline = Array(repeating: command, count: plan.pipeline)
-        let before = try await serverReads(client)
+    /// - Parameter statistics: asks the server for them.
+    static func run(
+        _ plan: Plan,
+        _ client: some Subject,
+        statistics: RedisClient,
+        seconds: Double
+    ) async throws -> Result {
+        let before = try await serverReads(statistics)
         let processor = processorTime()
         let allocations = allocation_count()
         let start = ContinuousClock.now
         let end = start + .seconds(seconds)
         let operations =
             if plan.isOnEventLoop {
-                try await withTaskExecutorPreference(client.taskExecutor) {
-                    try await work(plan, pipeline, client, until: end)
-                }
+                try await withTaskExecutorPreference(client.taskExecutor) { try await work(plan, client, until: end) }
             } else {
-                try await work(plan, pipeline, client, until: end)
+                try await work(plan, client, until: end)
             }
         let duration = (ContinuousClock.now - start) / .seconds(1)
         let used = processorTime() - processor
         let allocated = allocation_count() - allocations
-        let reads = try await serverReads(client) - before
+        let reads = try await serverReads(statistics) - before
         return Result(
             operationsPerSecond: Double(operations) / duration,
             processorMicroseconds: used * 1e6 / Double(operations),
@@ -50,8 +51,7 @@ enum Load {
     /// - Returns: how many commands were run.
     private static func work(
         _ plan: Plan,
-        _ pipeline: [RESPCommand],
-        _ client: RedisClient,
+        _ client: some Subject,
         until end: ContinuousClock.Instant
     ) async throws -> Int {
         try await withThrowingTaskGroup(of: Int.self) { group in
@@ -60,12 +60,8 @@ enum Load {
                     var count = 0
                     repeat {
                         for _ in 0..<plan.stride {
-                            if pipeline.count > 1 {
-                                count += try await client.execute(pipeline: pipeline).count
-                            } else {
-                                try await client.execute(pipeline[0])
-                                count += 1
-                            }
+                            try await client.run()
+                            count += plan.pipeline
                         }
                     } while ContinuousClock.now < end
                     return count

@@ -3,7 +3,8 @@ import NIOCore
 import RESP
 import RedisClient
 
-/// Measures `RedisClient` beside `redis-benchmark` on one server, in one run, and prints a line of JSON for each.
+/// Measures `RedisClient` beside `redis-benchmark` and a client that is no more than NIO and tasks, on one server, in one
+/// run, and prints a line of JSON for each.
 ///
 ///     swift run -c release --package-path Benchmarks redis-driver [seconds per round] [port]
 ///     … redis-driver --steady          only what does not depend on load; fails if it is worse than it must be
@@ -11,8 +12,8 @@ import RedisClient
 ///     … redis-driver --deadlines       how late calls end when the server does not answer
 ///
 /// Starts a `redis-server` of its own unless a port is given. Each case is measured several times, in turns with
-/// `redis-benchmark`, so that a machine that is busy for a while is so for both; what is printed are medians, and the
-/// ratio is the median of the rounds' ratios.
+/// the others, so that a machine that is busy for a while is so for all; what is printed are medians, and ratios, to
+/// `redis-benchmark` and to the bare client, are the medians of the rounds' ratios.
 @main
 struct RedisDriver {
     private static let roundsPerCase = 5
@@ -39,38 +40,74 @@ struct RedisDriver {
             exit(isGood ? 0 : 1)
         }
         let only = CommandLine.arguments.firstIndex(of: "--only").map { CommandLine.arguments[($0 + 1)...].first ?? "" }
+        let bare = try await BareClient(port: port)
         for plan in Plan.all where only.map(plan.name.contains) ?? true {
-            try await compare(plan, client, seconds: seconds, port: port)
+            try await compare(plan, client, bare, seconds: seconds, port: port)
         }
         await client.close()
     }
 
-    private static func compare(_ plan: Plan, _ client: RedisClient, seconds: Double, port: Int) async throws {
+    private static func compare(
+        _ plan: Plan,
+        _ client: RedisClient,
+        _ bare: BareClient,
+        seconds: Double,
+        port: Int
+    ) async throws {
         try await plan.prepare(client)
-        try await Load.warmUp(plan, client: client)
-        var rounds: [(peer: Double?, ours: Load.Result)] = []
+        let freshet = FreshetSubject(client, plan)
+        let bare = BareSubject(bare, plan)
+        try await Load.warmUp(plan, freshet, statistics: client)
+        if let bare { try await Load.warmUp(plan, bare, statistics: client) }
+        var rounds: [(tool: Double?, bare: Load.Result?, ours: Load.Result)] = []
         for _ in 0..<roundsPerCase {
-            let peer = try ReferenceTool.run(plan, seconds: seconds, port: port)
-            rounds.append((peer, try await Load.run(plan, client: client, seconds: seconds)))
+            let tool = try ReferenceTool.run(plan, seconds: seconds, port: port)
+            let bare =
+                if let bare { try await Load.run(plan, bare, statistics: client, seconds: seconds) } else {
+                    Load.Result?.none
+                }
+            rounds.append((tool, bare, try await Load.run(plan, freshet, statistics: client, seconds: seconds)))
         }
-        if let peer = median(rounds.compactMap(\.peer)) {
-            printLine(plan, "redis-benchmark", .init(operationsPerSecond: peer), ratio: nil)
+        if let tool = median(rounds.compactMap(\.tool)) {
+            printLine(plan, "redis-benchmark", .init(operationsPerSecond: tool))
         }
-        let ours = Load.Result(
-            operationsPerSecond: median(rounds.map(\.ours.operationsPerSecond)) ?? 0,
-            processorMicroseconds: median(rounds.compactMap(\.ours.processorMicroseconds)),
-            commandsPerRead: median(rounds.compactMap(\.ours.commandsPerRead)),
-            allocations: median(rounds.compactMap(\.ours.allocations))
+        if let bare = median(rounds.compactMap(\.bare)) { printLine(plan, "bare", bare) }
+        guard let ours = median(rounds.map(\.ours)) else { return }
+        printLine(
+            plan,
+            "freshet",
+            ours,
+            ratio: median(rounds.compactMap { round in round.tool.map { round.ours.operationsPerSecond / $0 } }),
+            ofBare: median(
+                rounds.compactMap { round in round.bare.map { round.ours.operationsPerSecond / $0.operationsPerSecond }
+                }
+            )
         )
-        let ratios = rounds.compactMap { round in round.peer.map { round.ours.operationsPerSecond / $0 } }
-        printLine(plan, "freshet", ours, ratio: median(ratios))
+    }
+
+    /// Of each figure by itself.
+    private static func median(_ results: [Load.Result]) -> Load.Result? {
+        median(results.map(\.operationsPerSecond)).map { operationsPerSecond in
+            Load.Result(
+                operationsPerSecond: operationsPerSecond,
+                processorMicroseconds: median(results.compactMap(\.processorMicroseconds)),
+                commandsPerRead: median(results.compactMap(\.commandsPerRead)),
+                allocations: median(results.compactMap(\.allocations))
+            )
+        }
     }
 
     private static func median(_ numbers: [Double]) -> Double? {
         numbers.isEmpty ? nil : numbers.sorted()[numbers.count / 2]
     }
 
-    private static func printLine(_ plan: Plan, _ client: String, _ result: Load.Result, ratio: Double?) {
+    private static func printLine(
+        _ plan: Plan,
+        _ client: String,
+        _ result: Load.Result,
+        ratio: Double? = nil,
+        ofBare: Double? = nil
+    ) {
         var fields = [
             ("case", "\"\(plan.name)\""), ("client", "\"\(client)\""),
             ("ops_per_second", "\(Int(result.operationsPerSecond))"),
@@ -78,7 +115,7 @@ struct RedisDriver {
         let optional = [
             ("client_cpu_us_per_op", result.processorMicroseconds),
             ("commands_per_server_read", result.commandsPerRead),
-            ("allocations_per_op", result.allocations), ("ratio", ratio),
+            ("allocations_per_op", result.allocations), ("ratio", ratio), ("of_bare", ofBare),
         ]
         for case (let name, let number?) in optional { fields.append((name, Output.short(number))) }
         Output.line(fields)

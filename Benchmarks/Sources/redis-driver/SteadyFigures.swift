@@ -17,15 +17,16 @@ enum SteadyFigures {
             (.longPipelines, 0.3, 40),
         ] {
             try await plan.prepare(client)
-            try await Load.warmUp(plan, client: client)
-            var result = try await Load.run(plan, client: client, seconds: seconds)
+            let subject = FreshetSubject(client, plan)
+            try await Load.warmUp(plan, subject, statistics: client)
+            var result = try await Load.run(plan, subject, statistics: client, seconds: seconds)
             func isOK() -> Bool {
                 // Where they cannot be counted, nothing is shown.
                 guard let allocations = result.allocations, let commands = result.commandsPerRead else { return false }
                 return allocations <= maxAllocations && commands >= Double(minCommands)
             }
             for _ in 1..<rounds where !isOK() {
-                result = try await Load.run(plan, client: client, seconds: seconds)
+                result = try await Load.run(plan, subject, statistics: client, seconds: seconds)
             }
             Output.line([
                 ("case", "\"\(plan.name)\""), ("client", "\"freshet\""),
