@@ -2,9 +2,10 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// As little as a client over NIO can be that shares one connection between tasks and writes their commands together: no
-/// deadlines, no cancellation, no errors, no connection made again, commands that are bytes already, replies that are no
-/// more than `+OK` or a string. What is left is what NIO, the tasks and the machine cost.
+/// The least that a client over NIO can be that shares one connection between tasks and writes their commands together.
+///
+/// It has no deadlines, cancellation, limits or pushes, and does not connect again. Commands are bytes already; replies, of
+/// which it knows `+…` and strings, are found and counted, but not kept. What is left is what NIO, the tasks and the machine cost.
 final class BareClient: Sendable {
     let eventLoop: any EventLoop
     private let outgoing: NIOLockedValueBox<Outgoing>
@@ -12,7 +13,7 @@ final class BareClient: Sendable {
 
     private struct Caller {
         let replies: Int
-        let continuation: UnsafeContinuation<ByteBuffer, Never>
+        let continuation: UnsafeContinuation<Void, Never>
     }
 
     private struct Outgoing {
@@ -35,8 +36,8 @@ final class BareClient: Sendable {
         }
     }
 
-    /// - Returns: the last reply.
-    func execute(_ bytes: [UInt8], replies: Int) async -> ByteBuffer {
+    /// Returns when so many replies have come.
+    func execute(_ bytes: [UInt8], replies: Int) async {
         await withUnsafeContinuation { continuation in
             let isFirst = outgoing.withLockedValue { outgoing in
                 outgoing.bytes.writeBytes(bytes)
@@ -56,62 +57,81 @@ final class BareClient: Sendable {
         private var context: ChannelHandlerContext?
         private var callers = CircularBuffer<Caller>(initialCapacity: 1024)
         private var repliesToFirst = 0
-        private var received = ByteBuffer()
+        /// Of a string, its end included, whose head has come.
+        private var missingBytes = 0
+        /// The beginning of a head.
+        private var unread = ByteBuffer()
+        /// Empty; kept for its capacity.
+        private var spare = Outgoing()
 
         init(_ outgoing: NIOLockedValueBox<Outgoing>) { self.outgoing = outgoing }
 
         func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
         func drain() {
-            let taken = outgoing.withLockedValue { outgoing in
-                var taken = Outgoing()
-                taken.bytes.reserveCapacity(outgoing.bytes.capacity)
-                taken.callers.reserveCapacity(outgoing.callers.capacity)
-                swap(&taken, &outgoing)
-                return taken
+            outgoing.withLockedValue { outgoing in
+                outgoing.isWakePending = false
+                if !outgoing.callers.isEmpty { swap(&spare, &outgoing) }
             }
-            guard !taken.callers.isEmpty else { return }
-            callers.append(contentsOf: taken.callers)
-            context?.writeAndFlush(wrapOutboundOut(taken.bytes), promise: nil)
+            guard !spare.callers.isEmpty else { return }
+            callers.append(contentsOf: spare.callers)
+            context?.writeAndFlush(wrapOutboundOut(spare.bytes), promise: nil)
+            spare.callers.removeAll(keepingCapacity: true)
+            spare.bytes.clear(minimumCapacity: min(spare.bytes.capacity, 1 << 18))
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             outgoing.withLockedValue { $0.isWakePending = true }
-            var more = unwrapInboundIn(data)
-            if received.readableBytes == 0 {
-                received = more
-            } else {
-                received.discardReadBytes()
-                received.writeBuffer(&more)
+            var bytes = unwrapInboundIn(data)
+            if unread.readableBytes > 0 {
+                unread.writeBuffer(&bytes)
+                swap(&unread, &bytes)
+                unread = ByteBuffer()
             }
-            while let reply = nextReply() {
-                repliesToFirst += 1
-                if repliesToFirst == callers.first?.replies {
-                    repliesToFirst = 0
-                    callers.removeFirst().continuation.resume(returning: reply)
+            while bytes.readableBytes > 0 {
+                if missingBytes == 0, !readHead(&bytes) {
+                    unread = bytes
+                    return
                 }
+                let step = min(missingBytes, bytes.readableBytes)
+                bytes.moveReaderIndex(forwardBy: step)
+                missingBytes -= step
+                if missingBytes == 0 { replied() }
             }
         }
 
-        private func nextReply() -> ByteBuffer? {
-            let found = received.withUnsafeReadableBytes { bytes -> (start: Int, length: Int)? in
-                var length = 0
-                var position = 1
-                while position < bytes.count, bytes[position] != UInt8(ascii: "\r") {
-                    length = length &* 10 &+ Int(bytes[position]) &- Int(UInt8(ascii: "0"))
-                    position += 1
+        /// - Returns: whether it was there.
+        private func readHead(_ bytes: inout ByteBuffer) -> Bool {
+            let head = bytes.withUnsafeReadableBytes { bytes -> (kind: UInt8, number: Int, count: Int)? in
+                var number = 0
+                for position in 1..<max(1, bytes.count - 1) {
+                    if bytes[position] == UInt8(ascii: "\r") { return (bytes[0], number, position + 2) }
+                    number = number &* 10 &+ Int(bytes[position]) &- Int(UInt8(ascii: "0"))
                 }
-                if bytes.first == UInt8(ascii: "+") {
-                    return position + 2 <= bytes.count ? (1, position - 1) : nil
-                }
-                return position + 2 + length + 2 <= bytes.count ? (position + 2, length) : nil
+                return nil
             }
-            guard let found else { return nil }
-            received.moveReaderIndex(forwardBy: found.start)
-            defer { received.moveReaderIndex(forwardBy: 2) }
-            return received.readSlice(length: found.length)
+            guard let head else { return false }
+            bytes.moveReaderIndex(forwardBy: head.count)
+            switch head.kind {
+            case UInt8(ascii: "$") where head.number >= 0: missingBytes = head.number + 2
+            case UInt8(ascii: "+"): break
+            default: preconditionFailure("a reply that the plan does not have")
+            }
+            return true
+        }
+
+        private func replied() {
+            repliesToFirst += 1
+            if repliesToFirst == callers.first?.replies {
+                repliesToFirst = 0
+                callers.removeFirst().continuation.resume()
+            }
         }
 
         func channelReadComplete(context: ChannelHandlerContext) { drain() }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            precondition(callers.isEmpty, "the server closed the connection")
+        }
     }
 }

@@ -12,13 +12,15 @@ enum Load {
         var processorMicroseconds: Double?
         var commandsPerRead: Double?
         var allocations: Double?
+
+        func ratio(to other: Result?) -> Double? { other.map { operationsPerSecond / $0.operationsPerSecond } }
     }
 
     static func warmUp(_ plan: Plan, _ client: some Subject, statistics: RedisClient) async throws {
         _ = try await run(plan, client, statistics: statistics, seconds: 0.3)
     }
 
-    /// - Parameter statistics: asks the server for them.
+    /// - Parameter statistics: the client that asks the server for its statistics.
     static func run(
         _ plan: Plan,
         _ client: some Subject,

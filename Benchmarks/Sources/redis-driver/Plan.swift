@@ -68,7 +68,7 @@ struct Plan: Sendable {
         return 16
     }
 
-    /// Puts what is read where both sides read it.
+    /// Puts what is read where all read it.
     func prepare(_ client: RedisClient) async throws {
         for key in [Self.key, ReferenceTool.key] { try await client.execute(RESPCommand("SET", key, value)) }
         guard case .lrange(let elements) = operation else { return }

@@ -16,7 +16,7 @@ import RedisClient
 /// `redis-benchmark` and to the bare client, are the medians of the rounds' ratios.
 @main
 struct RedisDriver {
-    private static let roundsPerCase = 5
+    private static let roundsPerCase = 7
 
     static func main() async throws {
         let numbers = CommandLine.arguments.dropFirst().compactMap { Double($0) }
@@ -40,48 +40,55 @@ struct RedisDriver {
             exit(isGood ? 0 : 1)
         }
         let only = CommandLine.arguments.firstIndex(of: "--only").map { CommandLine.arguments[($0 + 1)...].first ?? "" }
-        let bare = try await BareClient(port: port)
+        let bareClient = try await BareClient(port: port)
         for plan in Plan.all where only.map(plan.name.contains) ?? true {
-            try await compare(plan, client, bare, seconds: seconds, port: port)
+            try await compare(plan, client, bareClient, seconds: seconds, port: port)
         }
         await client.close()
+    }
+
+    private struct Round {
+        var tool: Load.Result?
+        var bare: Load.Result?
+        var ours: Load.Result?
     }
 
     private static func compare(
         _ plan: Plan,
         _ client: RedisClient,
-        _ bare: BareClient,
+        _ bareClient: BareClient,
         seconds: Double,
         port: Int
     ) async throws {
         try await plan.prepare(client)
-        let freshet = FreshetSubject(client, plan)
-        let bare = BareSubject(bare, plan)
-        try await Load.warmUp(plan, freshet, statistics: client)
+        let ours = FreshetSubject(client, plan)
+        let bare = BareSubject(bareClient, plan)
+        try await Load.warmUp(plan, ours, statistics: client)
         if let bare { try await Load.warmUp(plan, bare, statistics: client) }
-        var rounds: [(tool: Double?, bare: Load.Result?, ours: Load.Result)] = []
-        for _ in 0..<roundsPerCase {
-            let tool = try ReferenceTool.run(plan, seconds: seconds, port: port)
-            let bare =
-                if let bare { try await Load.run(plan, bare, statistics: client, seconds: seconds) } else {
-                    Load.Result?.none
-                }
-            rounds.append((tool, bare, try await Load.run(plan, freshet, statistics: client, seconds: seconds)))
+        var rounds: [Round] = []
+        for number in 0..<roundsPerCase {
+            var round = Round()
+            round.tool = try ReferenceTool.run(plan, seconds: seconds, port: port).map {
+                Load.Result(operationsPerSecond: $0)
+            }
+            // Whoever comes second finds the machine warm.
+            if number % 2 == 0, let bare {
+                round.bare = try await Load.run(plan, bare, statistics: client, seconds: seconds)
+            }
+            round.ours = try await Load.run(plan, ours, statistics: client, seconds: seconds)
+            if number % 2 == 1, let bare {
+                round.bare = try await Load.run(plan, bare, statistics: client, seconds: seconds)
+            }
+            rounds.append(round)
         }
-        if let tool = median(rounds.compactMap(\.tool)) {
-            printLine(plan, "redis-benchmark", .init(operationsPerSecond: tool))
-        }
-        if let bare = median(rounds.compactMap(\.bare)) { printLine(plan, "bare", bare) }
-        guard let ours = median(rounds.map(\.ours)) else { return }
+        printLine(plan, "redis-benchmark", median(rounds.compactMap(\.tool)))
+        printLine(plan, "bare", median(rounds.compactMap(\.bare)))
         printLine(
             plan,
             "freshet",
-            ours,
-            ratio: median(rounds.compactMap { round in round.tool.map { round.ours.operationsPerSecond / $0 } }),
-            ofBare: median(
-                rounds.compactMap { round in round.bare.map { round.ours.operationsPerSecond / $0.operationsPerSecond }
-                }
-            )
+            median(rounds.compactMap(\.ours)),
+            ratio: median(rounds.compactMap { $0.ours?.ratio(to: $0.tool) }),
+            ofBare: median(rounds.compactMap { $0.ours?.ratio(to: $0.bare) })
         )
     }
 
@@ -104,10 +111,11 @@ struct RedisDriver {
     private static func printLine(
         _ plan: Plan,
         _ client: String,
-        _ result: Load.Result,
+        _ result: Load.Result?,
         ratio: Double? = nil,
         ofBare: Double? = nil
     ) {
+        guard let result else { return }
         var fields = [
             ("case", "\"\(plan.name)\""), ("client", "\"\(client)\""),
             ("ops_per_second", "\(Int(result.operationsPerSecond))"),

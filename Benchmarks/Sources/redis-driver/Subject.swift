@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import NIOCore
 import RESP
 import RedisClient
@@ -10,7 +11,7 @@ protocol Subject: Sendable {
 }
 
 struct FreshetSubject: Subject {
-    let client: RedisClient
+    private let client: RedisClient
     private let commands: [RESPCommand]
 
     init(_ client: RedisClient, _ plan: Plan) {
@@ -48,16 +49,30 @@ struct BareSubject: Subject {
         taskExecutor = LoopExecutor(eventLoop: client.eventLoop)
     }
 
-    func run() async { _ = await client.execute(bytes, replies: replies) }
+    func run() async { await client.execute(bytes, replies: replies) }
 }
 
+/// Runs those that become ready together in one turn of the loop, as that of `RedisClient` does.
 private final class LoopExecutor: TaskExecutor {
     private let eventLoop: any EventLoop
+    private let waiting = NIOLockedValueBox<[UnownedJob]>([])
 
     init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        let isFirst = waiting.withLockedValue { waiting in
+            waiting.append(job)
+            return waiting.count == 1
+        }
+        guard isFirst else { return }
+        eventLoop.execute {
+            var ready: [UnownedJob] = []
+            self.waiting.withLockedValue { waiting in
+                ready.reserveCapacity(waiting.capacity)
+                swap(&ready, &waiting)
+            }
+            for job in ready { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        }
     }
 }
