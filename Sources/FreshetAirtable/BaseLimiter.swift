@@ -48,9 +48,11 @@ final class BaseLimiter: Sendable {
         let now = spawner.now()
         let refused = state.withLockedValue { state in
             state.limiter.close(base, token: token, until: now + time, because: reason, at: now)
-                .map { (waiter: state.waiters.removeValue(forKey: $0), closure: $1) }
+                .map { (waiter: state.waiters.removeValue(forKey: $0.id), refused: $0) }
         }
-        for (waiter, closure) in refused { waiter?.resume(throwing: Self.error(base, closure, for: time)) }
+        for (waiter, refused) in refused {
+            waiter?.resume(throwing: Self.error(refused.base, refused.closure, for: refused.time))
+        }
     }
 
     /// A page came.

@@ -67,12 +67,7 @@ struct LimiterState: Sendable {
     }
 
     mutating func enter(_ id: ID, base name: String, token: String, at now: MonotonicInstant) -> Entry {
-        let base = bases[name] ?? Base()
-        let closedUntil = tokens[token]?.closedUntil ?? .distantPast
-        if now < max(base.closedUntil, closedUntil) {
-            return base.closedUntil < closedUntil
-                ? .closed(closedUntil - now, .rateLimitOfToken) : .closed(base.closedUntil - now, base.closure)
-        }
+        if let (time, closure) = closure(of: name, token: token, at: now) { return .closed(time, closure) }
         bases[name, default: Base()].queue.append((id, token, now))
         if let next, next.id == id, next.instant <= now {
             take(next, at: now)
@@ -101,36 +96,57 @@ struct LimiterState: Sendable {
         return true
     }
 
+    /// One who waits no longer.
+    struct Refused: Hashable {
+        let id: ID
+        let base: String
+        /// How long the base stays closed to it.
+        let time: Duration
+        let closure: Closure
+    }
+
     /// Closes a base, for those who wait for it too, and the token with which it was asked if that seems to be the cause.
     /// A closure never ends earlier than the one before.
-    ///
-    /// - Returns: those who wait no longer, and why.
     mutating func close(
         _ name: String,
         token: String,
         until instant: MonotonicInstant,
         because closure: Closure,
         at now: MonotonicInstant
-    ) -> [ID: Closure] {
+    ) -> [Refused] {
         var base = bases[name] ?? Base()
         if instant >= base.closedUntil { (base.closedUntil, base.closure) = (instant, closure) }
-        var refused: [ID: Closure] = [:]
-        for waiter in base.queue { refused[waiter.id] = closure }
-        base.queue = []
         bases[name] = base
-        guard closure == .rateLimit else { return refused }
-        let before = tokens[token]?.refused
-        tokens[token, default: Token()].refused = (name, instant)
-        guard let before, before.base != name, now < before.until else { return refused }
-        tokens[token]?.closedUntil = max(before.until, instant)
-        for name in bases.keys {
-            bases[name]?.queue.removeAll { waiter in
-                guard waiter.token == token else { return false }
-                refused[waiter.id] = .rateLimitOfToken
-                return true
+        if closure == .rateLimit {
+            var asked = tokens[token] ?? Token()
+            if let before = asked.refused, before.base != name, now < before.until {
+                asked.closedUntil = max(asked.closedUntil, before.until, instant)
+            }
+            asked.refused = (name, instant)
+            tokens[token] = asked
+        }
+        var refused: [Refused] = []
+        for (other, base) in bases {
+            for waiter in base.queue where other == name || waiter.token == token {
+                guard let (time, closure) = self.closure(of: other, token: waiter.token, at: now) else { continue }
+                refused.append(Refused(id: waiter.id, base: other, time: time, closure: closure))
             }
         }
+        for waiter in refused { _ = leave(waiter.id, base: waiter.base) }
         return refused
+    }
+
+    /// For how long nobody may ask a base with a token, and why; `nil` if they may.
+    private func closure(
+        of name: String,
+        token: String,
+        at now: MonotonicInstant
+    ) -> (time: Duration, closure: Closure)? {
+        let base = bases[name] ?? Base()
+        let ofToken = tokens[token]?.closedUntil ?? .distantPast
+        let last = max(base.closedUntil, ofToken)
+        guard now < last else { return nil }
+        return (last - now, base.closedUntil < ofToken ? .rateLimitOfToken : base.closure)
     }
 
     /// A page came: the user's limit is not exceeded.

@@ -91,6 +91,24 @@ struct BaseLimiterTests {
         await #expect(throws: Never.self) { try await limiter.acquire("appA", token: "token") }
     }
 
+    @Test("Who waits as a token is closed hears how long that lasts")
+    func waitingForClosedToken() async throws {
+        let limiter = limiter()
+        limiter.close("appB", token: "token", for: .seconds(60), because: .rateLimit)
+        try await limiter.acquire("appA", token: "token")
+        let failure = NIOLockedValueBox<CacheError?>(nil)
+        _ = spawner.spawn {
+            do { try await limiter.acquire("appA", token: "token") } catch {
+                failure.withLockedValue { $0 = error as? CacheError }
+            }
+        }
+        await spawner.settle()
+        limiter.close("appA", token: "token", for: .seconds(30), because: .rateLimit)
+        await spawner.settle()
+        #expect(failure.withLockedValue { $0?.retryAfter } == .seconds(60))
+        #expect(failure.withLockedValue { $0?.message.contains("with their token for another 60 s") } == true)
+    }
+
     @Test("An endpoint has one limiter, however many ask for it")
     func sharing() {
         let limiters = BaseLimiters(spawner: spawner)

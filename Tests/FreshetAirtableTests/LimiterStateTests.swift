@@ -108,13 +108,40 @@ struct LimiterStateTests {
         #expect(state.enter(9, base: "b", token: "third", at: at(5_000)) == .go)
         #expect(state.enter(10, base: "b", token: "third", at: at(5_000)) == .wait(timer: nil))
         let refused = state.close(base: "b", until: at(35_000), at: at(5_001))
-        #expect(refused == [2: .rateLimitOfToken, 10: .rateLimit])
+        #expect(
+            refused == [
+                2: .closed(.milliseconds(29_999), .rateLimitOfToken), 10: .closed(.milliseconds(29_999), .rateLimit),
+            ]
+        )
         #expect(state.timerRang(at: at(5_200)) == (3, nil))
         #expect(state.enter(4, base: "a", at: at(10_000)) == .closed(.seconds(25), .rateLimitOfToken))
         #expect(state.enter(5, base: "b", at: at(10_000)) == .closed(.seconds(25), .rateLimit))
         #expect(state.enter(6, base: "d", at: at(34_999)) == .closed(.milliseconds(1), .rateLimitOfToken))
         #expect(state.enter(7, base: "d", token: "other", at: at(34_999)) == .go)
         #expect(state.enter(8, base: "a", at: at(35_000)) == .go)
+    }
+
+    @Test("Who waits as a token is closed hears how long that lasts, though the base that was refused opens earlier")
+    func waitingAsTokenCloses() {
+        var state = LimiterState(interval: .milliseconds(200))
+        state.close(base: "a", until: at(60_000))
+        #expect(state.enter(1, base: "b", at: at(5_000)) == .go)
+        #expect(state.enter(2, base: "b", at: at(5_000)) == .wait(timer: at(5_200)))
+        #expect(state.enter(3, base: "b", token: "other", at: at(5_000)) == .wait(timer: nil))
+        let refused = state.close(base: "b", until: at(35_000), at: at(5_000))
+        #expect(refused == [2: .closed(.seconds(55), .rateLimitOfToken), 3: .closed(.seconds(30), .rateLimit)])
+        #expect(state.enter(4, base: "b", at: at(5_000)) == refused[2])
+        state.close(base: "c", until: at(36_000), at: at(6_000))
+        #expect(state.enter(5, base: "c", at: at(6_000)) == .closed(.seconds(54), .rateLimitOfToken))
+    }
+
+    @Test("A closure that lasts no time refuses nobody")
+    func emptyClosure() {
+        var state = LimiterState(interval: .milliseconds(200))
+        #expect(state.enter(1, at: at(0)) == .go)
+        #expect(state.enter(2, at: at(0)) == .wait(timer: at(200)))
+        #expect(state.close(until: at(100), at: at(100)).isEmpty)
+        #expect(state.timerRang(at: at(200)) == (2, nil))
     }
 
     @Test(
@@ -156,7 +183,8 @@ extension LimiterState {
         until instant: MonotonicInstant,
         because closure: Closure = .rateLimit,
         at now: MonotonicInstant = MonotonicInstant(nanoseconds: 0)
-    ) -> [ID: Closure] {
+    ) -> [ID: Entry] {
         close(base, token: token, until: instant, because: closure, at: now)
+            .reduce(into: [:]) { $0[$1.id] = .closed($1.time, $1.closure) }
     }
 }
