@@ -48,7 +48,7 @@ import Testing
         eventLoop.advanceTime(to: deadline)
         #expect(!node.isConnected)
         var (waiters, bytes): ([Waiter], [ByteBuffer]) = ([], [])
-        node.take(withBytes: true, into: &waiters, bytes: &bytes)
+        _ = node.take(withBytes: true, into: &waiters, bytes: &bytes)
         #expect(waiters.isEmpty && bytes.isEmpty)
     }
 }

@@ -89,8 +89,10 @@ public struct RESPEncoder: Sendable {
     /// Hands the segments over in the order in which they are to be written, and is empty afterwards.
     public mutating func take(_ body: (ByteBuffer) -> Void) {
         moveLatest()
-        for segment in segments { body(segment) }
-        segments.removeAll(keepingCapacity: true)
+        if !segments.isEmpty {
+            for segment in segments { body(segment) }
+            segments.removeAll(keepingCapacity: true)
+        }
         byteCount = 0
         guard tail.readableBytes > 0 else { return }
         body(tail)

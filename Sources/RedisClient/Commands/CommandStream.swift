@@ -39,7 +39,7 @@ final class CommandStream: ConnectionReceiver {
     /// Takes over what callers submitted and writes it in one go.
     func drain() {
         // While the socket is full, bytes gather where they are counted, and leave as one write later.
-        node.take(withBytes: connection.isWritable, into: &taken, bytes: &bytes)
+        guard node.take(withBytes: connection.isWritable, into: &taken, bytes: &bytes) else { return }
         var earliest = NIODeadline.distantFuture
         for waiter in taken {
             earliest = min(earliest, waiter.deadline)

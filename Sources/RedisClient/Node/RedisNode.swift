@@ -221,7 +221,8 @@ final class RedisNode: Sendable {
         state.withLockedValue { $0.holdWakes() }
     }
 
-    func take(withBytes: Bool, into waiters: inout [Waiter], bytes: inout [ByteBuffer]) {
+    /// - Returns: whether there was anything.
+    func take(withBytes: Bool, into waiters: inout [Waiter], bytes: inout [ByteBuffer]) -> Bool {
         state.withLockedValue { $0.take(withBytes: withBytes, into: &waiters, bytes: &bytes) }
     }
 

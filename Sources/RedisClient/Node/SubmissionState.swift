@@ -180,11 +180,15 @@ struct SubmissionState {
     }
 
     /// Takes what was submitted since the last time.
-    mutating func take(withBytes: Bool, into waiters: inout [Waiter], bytes: inout [ByteBuffer]) {
+    ///
+    /// - Returns: whether there was anything.
+    mutating func take(withBytes: Bool, into waiters: inout [Waiter], bytes: inout [ByteBuffer]) -> Bool {
         isWakePending = false
         inFlight -= unaccounted.take()
+        if submitted.isEmpty, encoder.byteCount == 0 { return false }
         swap(&submitted, &waiters)
         if withBytes { encoder.take { bytes.append($0) } }
+        return true
     }
 
     /// The connection is ready: what waited for it is submitted in its order.
