@@ -28,6 +28,9 @@ public struct FreshetService: Service {
 
     /// Serves until SIGTERM, SIGINT or SIGHUP, or the graceful shutdown of a group it is part of: then it refuses new
     /// connections, answers the requests it has, and returns. A SIGHUP that the process ignores stays ignored.
+    ///
+    /// - Throws: What NIO says where it cannot listen: `IOError`, as for a port that is taken, or
+    ///   `SocketAddressError.UnknownHost`. `CancellationError` where the task is cancelled.
     public func run() async throws {
         try await GracefulServing.run(application, state: state, drainTime: drainTime, logger: application.logger)
     }
