@@ -77,8 +77,6 @@ struct Connector: Sendable {
         let bootstrap = ClientBootstrap(group: eventLoop)
             .resolver(resolver(eventLoop, limit))
             .connectTimeout(limit)
-            // Level-triggered polling comes back for more; asking again at once costs a call that finds nothing.
-            .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16_384, maximum: 65_536)
