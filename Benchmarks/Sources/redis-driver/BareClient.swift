@@ -57,7 +57,7 @@ final class BareClient: Sendable {
         private var context: ChannelHandlerContext?
         private var callers = CircularBuffer<Caller>(initialCapacity: 1024)
         private var repliesToFirst = 0
-        /// Of a string, its end included, whose head has come.
+        /// Bytes still to come of the string that is being read, the end of its line included.
         private var missingBytes = 0
         /// The beginning of a head.
         private var unread = ByteBuffer()

@@ -16,7 +16,7 @@ import RedisClient
 /// `redis-benchmark` and to the bare client, are the medians of the rounds' ratios.
 @main
 struct RedisDriver {
-    private static let roundsPerCase = 7
+    private static let roundsPerCase = 8
 
     static func main() async throws {
         let numbers = CommandLine.arguments.dropFirst().compactMap { Double($0) }
@@ -87,7 +87,7 @@ struct RedisDriver {
             plan,
             "freshet",
             median(rounds.compactMap(\.ours)),
-            ratio: median(rounds.compactMap { $0.ours?.ratio(to: $0.tool) }),
+            ofTool: median(rounds.compactMap { $0.ours?.ratio(to: $0.tool) }),
             ofBare: median(rounds.compactMap { $0.ours?.ratio(to: $0.bare) })
         )
     }
@@ -105,14 +105,15 @@ struct RedisDriver {
     }
 
     private static func median(_ numbers: [Double]) -> Double? {
-        numbers.isEmpty ? nil : numbers.sorted()[numbers.count / 2]
+        let sorted = numbers.sorted()
+        return sorted.isEmpty ? nil : (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
     }
 
     private static func printLine(
         _ plan: Plan,
         _ client: String,
         _ result: Load.Result?,
-        ratio: Double? = nil,
+        ofTool: Double? = nil,
         ofBare: Double? = nil
     ) {
         guard let result else { return }
@@ -123,7 +124,7 @@ struct RedisDriver {
         let optional = [
             ("client_cpu_us_per_op", result.processorMicroseconds),
             ("commands_per_server_read", result.commandsPerRead),
-            ("allocations_per_op", result.allocations), ("ratio", ratio), ("of_bare", ofBare),
+            ("allocations_per_op", result.allocations), ("of_redis_benchmark", ofTool), ("of_bare", ofBare),
         ]
         for case (let name, let number?) in optional { fields.append((name, Output.short(number))) }
         Output.line(fields)

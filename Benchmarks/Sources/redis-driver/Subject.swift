@@ -55,24 +55,27 @@ struct BareSubject: Subject {
 /// Runs those that become ready together in one turn of the loop, as that of `RedisClient` does.
 private final class LoopExecutor: TaskExecutor {
     private let eventLoop: any EventLoop
-    private let waiting = NIOLockedValueBox<[UnownedJob]>([])
+    private let jobs = NIOLockedValueBox<(waiting: [UnownedJob], spare: [UnownedJob])>(([], []))
 
     init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        let isFirst = waiting.withLockedValue { waiting in
-            waiting.append(job)
-            return waiting.count == 1
+        let isFirst = jobs.withLockedValue { jobs in
+            jobs.waiting.append(job)
+            return jobs.waiting.count == 1
         }
-        guard isFirst else { return }
-        eventLoop.execute {
-            var ready: [UnownedJob] = []
-            self.waiting.withLockedValue { waiting in
-                ready.reserveCapacity(waiting.capacity)
-                swap(&ready, &waiting)
-            }
-            for job in ready { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        if isFirst { eventLoop.execute { self.runJobs() } }
+    }
+
+    private func runJobs() {
+        var ready: [UnownedJob] = []
+        jobs.withLockedValue { jobs in
+            swap(&ready, &jobs.waiting)
+            swap(&jobs.waiting, &jobs.spare)
         }
+        for job in ready { job.runSynchronously(on: asUnownedTaskExecutor()) }
+        ready.removeAll(keepingCapacity: true)
+        jobs.withLockedValue { swap(&ready, &$0.spare) }
     }
 }
