@@ -7,7 +7,7 @@ import NIOPosix
 /// It has no deadlines, cancellation, limits or pushes, and does not connect again. Commands are bytes already; replies, of
 /// which it knows `+…` and strings, are found and counted, but not kept. What is left is what NIO, the tasks and the machine cost.
 final class BareClient: Sendable {
-    let eventLoop: any EventLoop
+    private let eventLoop: any EventLoop
     private let outgoing: NIOLockedValueBox<Outgoing>
     private let handler: NIOLoopBound<Handler>
 
@@ -22,9 +22,8 @@ final class BareClient: Sendable {
         var isWakePending = false
     }
 
-    init(port: Int) async throws {
+    init(port: Int, eventLoop: any EventLoop) async throws {
         let outgoing = NIOLockedValueBox(Outgoing())
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         self.outgoing = outgoing
         self.eventLoop = eventLoop
         handler = try await ClientBootstrap(group: eventLoop).connect(host: "127.0.0.1", port: port) { channel in

@@ -16,32 +16,32 @@ enum Load {
         func ratio(to other: Result?) -> Double? { other.map { operationsPerSecond / $0.operationsPerSecond } }
     }
 
-    static func warmUp(_ plan: Plan, _ client: some Subject, statistics: RedisClient) async throws {
-        _ = try await run(plan, client, statistics: statistics, seconds: 0.3)
+    static func warmUp(_ plan: Plan, _ subject: some Subject, client: RedisClient) async throws {
+        _ = try await run(plan, subject, client: client, seconds: 0.3)
     }
 
-    /// - Parameter statistics: the client that asks the server for its statistics.
+    /// - Parameter client: asks the server for its statistics; the subject shares its event loop.
     static func run(
         _ plan: Plan,
-        _ client: some Subject,
-        statistics: RedisClient,
+        _ subject: some Subject,
+        client: RedisClient,
         seconds: Double
     ) async throws -> Result {
-        let before = try await serverReads(statistics)
+        let before = try await serverReads(client)
         let processor = processorTime()
         let allocations = allocation_count()
         let start = ContinuousClock.now
         let end = start + .seconds(seconds)
         let operations =
             if plan.isOnEventLoop {
-                try await withTaskExecutorPreference(client.taskExecutor) { try await work(plan, client, until: end) }
+                try await withTaskExecutorPreference(client.taskExecutor) { try await work(plan, subject, until: end) }
             } else {
-                try await work(plan, client, until: end)
+                try await work(plan, subject, until: end)
             }
         let duration = (ContinuousClock.now - start) / .seconds(1)
         let used = processorTime() - processor
         let allocated = allocation_count() - allocations
-        let reads = try await serverReads(statistics) - before
+        let reads = try await serverReads(client) - before
         return Result(
             operationsPerSecond: Double(operations) / duration,
             processorMicroseconds: used * 1e6 / Double(operations),
@@ -53,7 +53,7 @@ enum Load {
     /// - Returns: how many commands were run.
     private static func work(
         _ plan: Plan,
-        _ client: some Subject,
+        _ subject: some Subject,
         until end: ContinuousClock.Instant
     ) async throws -> Int {
         try await withThrowingTaskGroup(of: Int.self) { group in
@@ -62,7 +62,7 @@ enum Load {
                     var count = 0
                     repeat {
                         for _ in 0..<plan.stride {
-                            try await client.run()
+                            try await subject.run()
                             count += plan.pipeline
                         }
                     } while ContinuousClock.now < end

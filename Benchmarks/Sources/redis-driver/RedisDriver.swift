@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import NIOPosix
 import RESP
 import RedisClient
 
@@ -11,9 +12,9 @@ import RedisClient
 ///     … redis-driver --only "64 tasks" cases of that name
 ///     … redis-driver --deadlines       how late calls end when the server does not answer
 ///
-/// Starts a `redis-server` of its own unless a port is given. Each case is measured several times, in turns with
-/// the others, so that a machine that is busy for a while is so for all; what is printed are medians, and ratios, to
-/// `redis-benchmark` and to the bare client, are the medians of the rounds' ratios.
+/// Starts a `redis-server` of its own unless a port is given. In each case all take turns for several rounds, so that a
+/// machine that is busy for a while is so for all; what is printed are medians, and ratios to `redis-benchmark` and to the
+/// bare client are the medians of the rounds' ratios.
 @main
 struct RedisDriver {
     private static let roundsPerCase = 8
@@ -31,7 +32,8 @@ struct RedisDriver {
         var configuration = RedisClient.Configuration(host: "127.0.0.1", port: port)
         // A machine that stands still for a moment ends no measurement.
         configuration.commandTimeout = .seconds(30)
-        let client = RedisClient(configuration)
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        let client = RedisClient(configuration, eventLoopGroup: eventLoop)
         try await client.connect()
         if CommandLine.arguments.contains("--steady") {
             let isGood = try await SteadyFigures.check(client, seconds: seconds)
@@ -40,7 +42,7 @@ struct RedisDriver {
             exit(isGood ? 0 : 1)
         }
         let only = CommandLine.arguments.firstIndex(of: "--only").map { CommandLine.arguments[($0 + 1)...].first ?? "" }
-        let bareClient = try await BareClient(port: port)
+        let bareClient = try await BareClient(port: port, eventLoop: eventLoop)
         for plan in Plan.all where only.map(plan.name.contains) ?? true {
             try await compare(plan, client, bareClient, seconds: seconds, port: port)
         }
@@ -63,8 +65,8 @@ struct RedisDriver {
         try await plan.prepare(client)
         let ours = FreshetSubject(client, plan)
         let bare = BareSubject(bareClient, plan)
-        try await Load.warmUp(plan, ours, statistics: client)
-        if let bare { try await Load.warmUp(plan, bare, statistics: client) }
+        try await Load.warmUp(plan, ours, client: client)
+        if let bare { try await Load.warmUp(plan, bare, client: client) }
         var rounds: [Round] = []
         for number in 0..<roundsPerCase {
             var round = Round()
@@ -73,11 +75,11 @@ struct RedisDriver {
             }
             // Whoever comes second finds the machine warm.
             if number % 2 == 0, let bare {
-                round.bare = try await Load.run(plan, bare, statistics: client, seconds: seconds)
+                round.bare = try await Load.run(plan, bare, client: client, seconds: seconds)
             }
-            round.ours = try await Load.run(plan, ours, statistics: client, seconds: seconds)
+            round.ours = try await Load.run(plan, ours, client: client, seconds: seconds)
             if number % 2 == 1, let bare {
-                round.bare = try await Load.run(plan, bare, statistics: client, seconds: seconds)
+                round.bare = try await Load.run(plan, bare, client: client, seconds: seconds)
             }
             rounds.append(round)
         }

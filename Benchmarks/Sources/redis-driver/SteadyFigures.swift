@@ -18,15 +18,15 @@ enum SteadyFigures {
         ] {
             try await plan.prepare(client)
             let subject = FreshetSubject(client, plan)
-            try await Load.warmUp(plan, subject, statistics: client)
-            var result = try await Load.run(plan, subject, statistics: client, seconds: seconds)
+            try await Load.warmUp(plan, subject, client: client)
+            var result = try await Load.run(plan, subject, client: client, seconds: seconds)
             func isOK() -> Bool {
                 // Where they cannot be counted, nothing is shown.
                 guard let allocations = result.allocations, let commands = result.commandsPerRead else { return false }
                 return allocations <= maxAllocations && commands >= Double(minCommands)
             }
             for _ in 1..<rounds where !isOK() {
-                result = try await Load.run(plan, subject, statistics: client, seconds: seconds)
+                result = try await Load.run(plan, subject, client: client, seconds: seconds)
             }
             Output.line([
                 ("case", "\"\(plan.name)\""), ("client", "\"freshet\""),
