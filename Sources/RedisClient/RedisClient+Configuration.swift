@@ -1,3 +1,4 @@
+import NIOCore
 public import RESP
 
 extension RedisClient {
@@ -67,6 +68,10 @@ extension RedisClient {
 
         /// What the server has to be.
         var peer = Peer.any
+        /// How long one server has to answer what it knows of the others, before another is asked.
+        ///
+        /// An attempt to connect to it goes on behind that, so that slow networks serve the next look.
+        var surveyPatience = TimeAmount.seconds(1)
 
         public init(
             address: Address,

@@ -76,11 +76,6 @@ extension RedisClient.Configuration {
 
     private static var localhost: Address { .hostname("127.0.0.1", port: 6379) }
 
-    /// How long one server has to answer what it knows of the others, before another is asked.
-    ///
-    /// An attempt to connect to it goes on behind that, so that slow networks serve the next look.
-    var surveyPatience: TimeAmount { .seconds(1) }
-
     /// The same for one of the servers.
     func server(at address: Address, peer: Peer, isTracking: Bool = false) -> Self {
         var configuration = self

@@ -10,18 +10,13 @@ struct ClusterSurvey: Sendable {
         /// Of those that were told, the map with the most slots.
         private(set) var map: SlotMap?
         private(set) var answers = 0
-        /// Why one of the nodes gave no answer; before others, what it answered instead, and then, that it may not: a
-        /// node that refuses for another reason would.
+        /// Why one of the nodes gave no answer.
         private(set) var failure = RedisClientError(.connectFailed, "There is no node to ask.")
-        private var weight = Weight.silence
+        private var weight = FailureWeight.absence
         /// Nodes that were waited for in vain.
         fileprivate(set) var late: Set<Address> = []
 
         fileprivate var isEnough: Bool { map?.isComplete == true || answers == ClusterSurvey.maxPartialAnswers }
-
-        private enum Weight: Comparable {
-            case silence, noPermission, refusal
-        }
 
         fileprivate mutating func add(_ answer: Result<SlotMap, any Error>, of address: Address) {
             switch answer {
@@ -30,7 +25,7 @@ struct ClusterSurvey: Sendable {
                 late.remove(address)
                 if told.assignedCount > map?.assignedCount ?? 0 { map = told }
             case .failure(let error as RedisClientError):
-                add(error, .silence)
+                add(error, FailureWeight(error))
                 late.insert(address)
             case .failure(let error as RESPError) where error.code == .noPermission:
                 let failure = RedisClientError(
@@ -38,14 +33,14 @@ struct ClusterSurvey: Sendable {
                     "The server does not let the user run CLUSTER SLOTS; its ACL has to allow +cluster|slots.",
                     underlying: error
                 )
-                add(failure, .noPermission)
+                add(failure, .lasting)
             case .failure(let error):
                 let failure = RedisClientError(.connectFailed, "The server refuses CLUSTER SLOTS.", underlying: error)
                 add(failure, .refusal)
             }
         }
 
-        private mutating func add(_ failure: RedisClientError, _ weight: Weight) {
+        private mutating func add(_ failure: RedisClientError, _ weight: FailureWeight) {
             if weight >= self.weight { (self.failure, self.weight) = (failure, weight) }
         }
     }

@@ -216,7 +216,8 @@ struct PipelineWork: Sendable {
                 mayHaveExecuted = mayHaveExecuted || (error as? RedisClientError)?.mayHaveExecuted != false
                 return nil
             }
-            for index in batch { targets[index] = nil }
+            // What another server refused before that is no answer to fall back on.
+            for index in batch { (targets[index], replies[index]) = (nil, .null) }
             pending += batch
             return lost
         }

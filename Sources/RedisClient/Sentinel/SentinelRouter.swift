@@ -171,7 +171,7 @@ final class SentinelRouter: NodeRouter {
 
     /// Hears all that answer; those that do not, only until most have.
     ///
-    /// - Returns: why one of them did not; before others, what will not pass by itself.
+    /// - Returns: why one of them did not.
     private func ask(_ sentinels: [Address]) async -> (any Error)? {
         await withTaskGroup(of: Result<SentinelView.Answer?, any Error>.self) { group in
             for address in sentinels {
@@ -188,7 +188,7 @@ final class SentinelRouter: NodeRouter {
                 case .success(let answer?): update { $0.hear(answer) }
                 case .success(nil): asked = 0
                 case .failure(let error):
-                    if failure == nil || (error as? RedisClientError)?.isLasting == true { failure = error }
+                    if failure.map({ FailureWeight($0) <= FailureWeight(error) }) ?? true { failure = error }
                 }
                 if asked == 0 { group.cancelAll() }
                 guard asked > 0, !isEnding, state.withLockedValue({ $0.view.hasMajority }) else { continue }

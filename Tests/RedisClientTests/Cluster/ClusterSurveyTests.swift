@@ -69,6 +69,12 @@ import Testing
         // Whoever may not ask hears nothing else.
         #expect(await reason(forbidden, busy, away) == .connectFailed)
         #expect(await reason(busy, away, forbidden) == .connectFailed)
+        // Whoever was late may be in time the next time.
+        let late = RedisClientError(.timedOut, "late")
+        #expect(await reason(late, away) == .timedOut)
+        #expect(await reason(away, late) == .timedOut)
+        let lockedOut = RedisClientError(.authenticationFailed, "locked out")
+        #expect(await reason(lockedOut, late) == .authenticationFailed)
     }
 
     @Test func aPartIsBelievedOnlyUntilMoreIsKnown() async {

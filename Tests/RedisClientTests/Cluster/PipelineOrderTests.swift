@@ -212,6 +212,28 @@ import Testing
         #expect(replies.prefix(2).map(\.string) == ["OK", "here"])
     }
 
+    @Test func whatIsSentOnToANodeThatCannotBeReachedYetIsNotAnsweredByTheRedirection() async throws {
+        let (ports, writes) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox(0))
+        @Sendable func answer(_ words: [String], by node: Int) -> String? {
+            let ports = ports.withLockedValue { $0 }
+            switch words[0] {
+            case "HELLO": return node == 0 || writes.withLockedValue { $0 } > 1 ? "%0\r\n" : nil
+            case "CLUSTER": return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", ports[0]))
+            case "SET" where node == 0:
+                writes.withLockedValue { $0 += 1 }
+                return "-MOVED 866 127.0.0.1:\(ports[1])\r\n"
+            case "SET": return "+there\r\n"
+            default: return "+OK\r\n"
+            }
+        }
+        let source = try await ScriptedServer.start(greets: false) { answer($0, by: 0) }
+        let target = try await ScriptedServer.start(greets: false) { answer($0, by: 1) }
+        ports.withLockedValue { $0 = [source.port, target.port] }
+        let client = ScriptedCluster.client(source.port)
+        let replies = try await client.execute(pipeline: commands(["SET hello 1", "DEL {hello}2"]))
+        #expect(replies.map(\.string) == ["there", "OK"])
+    }
+
     @Test func aWatchThatIsLostIsTriedAgain() async throws {
         let (ports, watches) = (NIOLockedValueBox([0]), NIOLockedValueBox(0))
         let server = try await ScriptedServer.start { words in

@@ -224,6 +224,36 @@ import Testing
         #expect(try await clientError { try await client.connect() }?.code == .authenticationFailed)
     }
 
+    /// It may answer the next time, as one that is away does not.
+    @Test func aSlowSentinelIsAskedAgain() async throws {
+        let primary = try await ScriptedServer.start { $0[0] == "ROLE" ? "*1\r\n+master\r\n" : "+here\r\n" }
+        let isQuick = NIOLockedValueBox(false)
+        let slow = try await ScriptedServer.start(greets: false) { words in
+            switch words[0] == "SENTINEL" ? words[1] : words[0] {
+            case _ where !isQuick.withLockedValue({ $0 }): ""
+            case "HELLO": "%0\r\n"
+            case "GET-MASTER-ADDR-BY-NAME": "*2\r\n+127.0.0.1\r\n:\(primary.port)\r\n"
+            case "MASTER": "*2\r\n+config-epoch\r\n+1\r\n"
+            case "SENTINELS": "*0\r\n"
+            default: "+OK\r\n"
+            }
+        }
+        let away = try await ScriptedServer.start(greets: false) { _ in nil }
+        let addresses = [slow, away].map {
+            RedisClient.Configuration.Address.hostname("127.0.0.1", port: $0.port)
+        }
+        let client = RedisClient(port: slow.port) {
+            $0.topology = .sentinel(.init(sentinels: addresses, primaryName: "main"))
+            $0.surveyPatience = .milliseconds(50)
+        }
+        let connecting = Task { try await client.connect() }
+        // That is longer than one look takes.
+        #expect(await eventually { away.acceptedCount > 20 })
+        isQuick.withLockedValue { $0 = true }
+        slow.push("%0\r\n+OK\r\n")
+        try await connecting.value
+    }
+
     /// A name, or a proxy, may lead to each of the servers in turn.
     @Test func anAddressIsConnectedToAnewWhenTheServerIsNoPrimary() async throws {
         let connections = NIOLockedValueBox(0)
