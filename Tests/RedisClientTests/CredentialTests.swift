@@ -242,7 +242,7 @@ import Testing
         first.push("%0\r\n")
         _ = try await slow.value
         #expect(try await error?.code == .authenticationFailed)
-        #expect(heard.withLockedValue { $0.suffix(2) } == ["AUTH by first", "HELLO by second"])
+        #expect(heard.withLockedValue { $0.last } == "HELLO by second")
     }
 
     /// The third is the replica of the second.
@@ -337,13 +337,16 @@ import Testing
         }
         port.withLockedValue { $0 = server.port }
         let sentinel = try await ScriptedSentinel.start { server.port }
-        let client =
-            isCluster
-            ? ScriptedCluster.client(server.port) { $0.password = "old" } : sentinel.client { $0.password = "old" }
+        func configure(_ configuration: inout RedisClient.Configuration) {
+            configuration.password = "old"
+            // A primary that is not found in time is not asked first.
+            configuration.surveyPatience = .seconds(20)
+        }
+        let client = isCluster ? ScriptedCluster.client(server.port, configure) : sentinel.client(configure)
         let change = Task { try await clientError { try await client.authenticate(password: "typo") } }
         #expect(await eventually { tries.withLockedValue { $0 } == 1 })
         // As long as nobody knows what the server says to them, those before count.
-        #expect(try await client.execute(RESPCommand("GET", "a"), timeout: .seconds(5)).string == "OK")
+        #expect(try await client.execute(RESPCommand("GET", "a")).string == "OK")
         change.cancel()
         #expect(try await change.value?.code == .cancelled)
     }
@@ -374,7 +377,8 @@ import Testing
         for server in [first, second] { server.cut() }
         #expect(await eventually { !client.isConnected })
         let change = Task { try await clientError { try await client.authenticate(password: "new") } }
-        #expect(await eventually { tries.withLockedValue { $0.sorted().starts(with: [0, 1]) } })
+        // One that takes them is enough.
+        #expect(await eventually { tries.withLockedValue { Set($0).isSuperset(of: isTaken ? [0] : [0, 1]) } })
         let isKept = await eventually(within: .milliseconds(isTaken ? 10_000 : 1500)) {
             client.configuration.rotation.current != nil
         }

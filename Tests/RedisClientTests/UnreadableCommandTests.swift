@@ -98,18 +98,22 @@ import Testing
 
     /// It may have done what it has not answered yet.
     @Test(arguments: [false, true]) func whomTheClientLeavesMayHaveGoneOn(isClosed: Bool) async throws {
-        let count = NIOLockedValueBox(0)
+        let (count, isSilent) = (NIOLockedValueBox(0), NIOLockedValueBox(false))
         let server = try await ScriptedServer.start(answersPing: false) { words in
-            if words.last?.utf8.count == Self.large.readableBytes { return "-ERR Protocol error: x\r\n" }
+            if words[0] == "PING", !isSilent.withLockedValue({ $0 }) { return "+PONG\r\n" }
+            if words.last?.utf8.count == Self.large.readableBytes {
+                isSilent.withLockedValue { $0 = true }
+                return "-ERR Protocol error: x\r\n"
+            }
             if words[0] == "INCR" { count.withLockedValue { $0 += 1 } }
             return ""
         }
+        let patient = Duration.seconds(60)
         let client = RedisClient(port: server.port) {
             $0.commandTimeout = .milliseconds(50)
-            $0.keepAliveInterval = .seconds(1)
+            $0.keepAliveInterval = isClosed ? patient : .seconds(8)
         }
         #expect(await eventually { (try? await client.connect()) != nil })
-        let patient = Duration.seconds(60)
         await #expect(throws: RESPError.self) {
             try await client.execute(RESPCommand("SET", "a", Self.large), timeout: patient)
         }

@@ -1,7 +1,7 @@
 /// Waits until something is true, asking again and again for up to so long.
 ///
 /// - Returns: whether it became true.
-public func eventually(within limit: Duration = .seconds(10), _ condition: () async throws -> Bool) async rethrows
+public func eventually(within limit: Duration = .seconds(30), _ condition: () async throws -> Bool) async rethrows
     -> Bool
 {
     let deadline = ContinuousClock.now + limit

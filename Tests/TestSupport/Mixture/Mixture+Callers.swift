@@ -114,7 +114,7 @@ extension Mixture {
     public func listen(to channel: String, of client: some ChannelSubscriber, _ heard: NIOLockedValueBox<Int>) async {
         do {
             var mayMiss = true
-            for try await event in try await client.subscribe(to: [channel]) {
+            for try await event in try await subscription(to: channel, of: client) {
                 if event.isGap { mayMiss = true }
                 guard case .message(let message) = event else { continue }
                 let last = heard.withLockedValue { $0 }
@@ -125,6 +125,15 @@ extension Mixture {
             }
         } catch {
             if !Task.isCancelled { breach("The subscription ended: \(error)") }
+        }
+    }
+
+    /// A path that breaks may not let one be made in time. Once there is one it lasts.
+    private func subscription(to channel: String, of client: some ChannelSubscriber) async throws -> RedisSubscription {
+        while true {
+            do {
+                return try await client.subscribe(to: [channel])
+            } catch  where isExpected(error) && !Task.isCancelled {}
         }
     }
 }

@@ -18,7 +18,8 @@ public final class Mixture: Sendable {
     }
 
     private let state = NIOLockedValueBox(State())
-    private let isExpected: @Sendable (any Error) -> Bool
+    /// Whether an error can come of a path that breaks.
+    let isExpected: @Sendable (any Error) -> Bool
 
     /// - Parameter isExpected: whether an error can come of a path that breaks.
     public init(expecting isExpected: @escaping @Sendable (any Error) -> Bool) {
