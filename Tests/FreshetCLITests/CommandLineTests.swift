@@ -379,7 +379,7 @@ struct StandardOutputTests {
         let port = try LoopbackSocket.freePort()
         let nowhere = try #require(FileHandle(forReadingAtPath: "/dev/null"))
         let service = try FreshetProcess(["serve", "--port", "\(port)"], directory: folder.url, output: nowhere)
-        let serves = await eventually(within: .seconds(30)) {
+        let serves = await eventually {
             (try? await HTTPAnswer(.GET, "http://127.0.0.1:\(port)/healthz").status) == 200
         }
         #expect(serves)

@@ -190,12 +190,12 @@ struct ServeTests {
         #expect(try await HTTPAnswer(.DELETE, field).status == 202)
         #expect(try await HTTPAnswer(.GET, field).body.contains("Bogotá"))
         try await server.restart()
-        let isBack = try await eventually(within: .seconds(20)) {
+        let isBack = try await eventually {
             _ = try await HTTPAnswer(.GET, "\(field)?maxAge=0")
             return try await Run(["get", "offices", "--store", server.url]).output.contains("Bogotá")
         }
         #expect(isBack)
-        let isReady = try await eventually(within: .seconds(20)) {
+        let isReady = try await eventually {
             try await HTTPAnswer(.GET, "\(url)/readyz").body.contains("ready")
         }
         #expect(isReady)
@@ -210,7 +210,7 @@ struct ServeTests {
         let service = try FreshetProcess(["serve", "--port", "0", "--store", server.url], directory: folder.url)
         let url = try #require(await service.ready())
         func becomes(_ status: String) async throws -> Bool {
-            try await eventually(within: .seconds(20)) {
+            try await eventually {
                 let answer = try await HTTPAnswer(.GET, "\(url)/readyz")
                 return answer.status == 200 && answer.body == "{\"status\":\"\(status)\"}"
             }

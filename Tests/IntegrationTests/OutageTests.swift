@@ -38,15 +38,15 @@ extension OverProcesses {
             fleet.source.version = 3
             try await fleet.redis.restart()
             let redis = RedisClient.patient(port: fleet.redis.port)
-            let isReplayed = try await eventually(within: .seconds(20)) {
+            let isReplayed = try await eventually {
                 try await redis.execute(RESPCommand("EXISTS", "{value}:meta")).integer == 1
             }
             #expect(isReplayed)
             for node in fleet.nodes {
-                #expect(try await eventually(within: .seconds(20)) { try await node.version() ?? 0 > 1 })
-                #expect(try await eventually(within: .seconds(20)) { try await node.readiness.contains("ready") })
+                #expect(try await eventually { try await node.version() ?? 0 > 1 })
+                #expect(try await eventually { try await node.readiness.contains("ready") })
             }
-            let isOne = try await eventually(within: .seconds(20)) {
+            let isOne = try await eventually {
                 let stored = try await redis.execute(RESPCommand("GET", "value")).string
                 let (here, there) = (try await a.ask(), try await b.ask())
                 return here.body == stored && there.body == stored

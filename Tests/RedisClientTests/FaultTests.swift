@@ -62,7 +62,7 @@ import Testing
         if proxy.swallowedBytes > 0 { proxy.cut() }
         server.resume()
         #expect(
-            await eventually(within: .seconds(30)) {
+            await eventually {
                 (try? await client.execute(RESPCommand("ECHO", "well")))?.string == "well"
             }
         )

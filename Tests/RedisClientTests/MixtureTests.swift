@@ -76,7 +76,7 @@ import Testing
         // On a path that is well, copies stay.
         let (reads, before) = (Mixture { ($0 as? RedisClientError)?.isTimeout == true }, heard.withLockedValue { $0 })
         #expect(
-            await eventually(within: .seconds(30)) {
+            await eventually {
                 await Self.read(copy, client, other, reads, seed: seed)
                 return copy.values.count > 20
             }

@@ -262,7 +262,11 @@ import Testing
     @Test func noticesAPeerThatVanished() async throws {
         let server = try await RedisServer.start()
         let proxy = try await FaultProxy.start(upstreamPort: server.port)
-        let client = RedisClient(port: proxy.port) { $0.commandTimeout = .milliseconds(100) }
+        let client = RedisClient(port: proxy.port) {
+            $0.commandTimeout = .milliseconds(100)
+            // Not by its silence, but as soon as a reply is overdue.
+            $0.keepAliveInterval = .seconds(3600)
+        }
         try await client.connect()
         let before = proxy.acceptedCount
         proxy.faults.swallowsReplies = true
@@ -305,7 +309,10 @@ import Testing
     @Test func noticesAServerThatStopsInTheMiddleOfAnUpload() async throws {
         let server = try await RedisServer.start()
         let proxy = try await FaultProxy.start(upstreamPort: server.port)
-        let client = RedisClient(port: proxy.port) { $0.commandTimeout = .milliseconds(50) }
+        let client = RedisClient(port: proxy.port) {
+            $0.commandTimeout = .milliseconds(50)
+            $0.keepAliveInterval = .seconds(3600)
+        }
         #expect(await eventually { (try? await client.connect()) != nil })
         proxy.faults.stopsReading = true
         let upload = RESPCommand("SET", "large", ByteBuffer(repeating: 1, count: 10 << 20))

@@ -70,7 +70,7 @@ public final class RedisCluster: Sendable {
         }
         for server in servers.dropFirst(primaryCount) {
             guard
-                await eventually(within: .seconds(20), { (try? server.command("ROLE"))?.contains("connected") == true })
+                await eventually({ (try? server.command("ROLE"))?.contains("connected") == true })
             else { throw Self.failure("A replica did not connect.") }
         }
     }
@@ -94,7 +94,7 @@ public final class RedisCluster: Sendable {
 
     private func wait(_ what: String, _ condition: (RedisServer) throws -> Bool) async throws {
         for server in servers {
-            guard try await eventually(within: .seconds(30), { try condition(server) }) else {
+            guard try await eventually({ try condition(server) }) else {
                 throw Self.failure("The cluster's nodes did not \(what).")
             }
         }

@@ -37,7 +37,7 @@ public final class RedisSentinels: Sendable {
         for sentinel in sentinels {
             var view = ""
             // More of either there may be for a while, if one had to be started twice.
-            let isReady = await eventually(within: .seconds(30)) {
+            let isReady = await eventually {
                 view = (try? sentinel.command("SENTINEL MASTER \(primaryName)", password: sentinelPassword)) ?? view
                 return number("num-slaves", in: view) >= 2 && number("num-other-sentinels", in: view) >= 2
             }

@@ -155,7 +155,7 @@ public final class RedisServer: Sendable {
         // An inherited one would be held open after the tests, and `swift test` waits for its end.
         shell.standardError = FileHandle.nullDevice
         try shell.run()
-        let hasStarted = try await eventually(within: .seconds(20)) {
+        let hasStarted = try await eventually {
             let line = try String(contentsOf: output, encoding: .utf8).split(separator: "\n").first
             guard let started = line.flatMap({ pid_t($0) }) else { return false }
             processID.withLockedValue { $0 = started }

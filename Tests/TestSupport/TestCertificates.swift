@@ -50,7 +50,7 @@ public final class TestCertificates: Sendable {
         // A notice of its end is missed while a process that was started beside it holds an end of the wire.
         let file = directory.appendingPathComponent("status")
         var status: Int32?
-        _ = await eventually(within: .seconds(30)) {
+        _ = await eventually {
             let text = try? String(contentsOf: file, encoding: .utf8)
             status = text.flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
             return status != nil

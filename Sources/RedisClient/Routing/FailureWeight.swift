@@ -2,11 +2,13 @@ import RESP
 
 /// How much the failure of one server says where several were asked for the same in vain.
 enum FailureWeight: Comparable {
+    /// Nobody is there to be asked.
     case absence
     /// It may be in time when it is asked again.
     case lateness
+    /// It will not let the client in the next time either.
     case lasting
-    /// A server that lets the client in, and refuses the question.
+    /// It is there, and answers something else.
     case refusal
 
     init(_ error: any Error) {
@@ -14,6 +16,11 @@ enum FailureWeight: Comparable {
             self = .refusal
             return
         }
-        self = error.isLasting ? .lasting : error.isTimeout ? .lateness : .absence
+        switch error.code {
+        case .timedOut: self = .lateness
+        case _ where error.isLasting: self = .lasting
+        case .connectFailed, .connectionLost: self = error.underlying is RESPError ? .refusal : .absence
+        default: self = .refusal
+        }
     }
 }

@@ -216,8 +216,10 @@ struct PipelineWork: Sendable {
                 mayHaveExecuted = mayHaveExecuted || (error as? RedisClientError)?.mayHaveExecuted != false
                 return nil
             }
-            // What another server refused before that is no answer to fall back on.
-            for index in batch { (targets[index], replies[index]) = (nil, .null) }
+            for index in batch where targets[index] != nil {
+                // The redirection is no answer to fall back on.
+                (targets[index], replies[index]) = (nil, .null)
+            }
             pending += batch
             return lost
         }

@@ -130,13 +130,13 @@ import Testing
         }
 
         func isAt(_ name: String) async throws -> Bool {
-            try await eventually(within: .seconds(30)) {
+            try await eventually {
                 try await client.execute(RESPCommand("GET", "a")).string == name
             }
         }
 
         func isListeningToAll() async -> Bool {
-            await eventually(within: .seconds(30)) { sentinels.allSatisfy { $0.counts.subscriptions == 1 } }
+            await eventually { sentinels.allSatisfy { $0.counts.subscriptions == 1 } }
         }
 
         /// How often the sentinels were asked; the first has been from the start.
@@ -168,7 +168,7 @@ import Testing
         #expect(try await setup.isAt("second"))
         #expect(await eventually { setup.looks >= once })
         // A connection that takes long is a reason for a look, too, but not for ever.
-        let isCalm = await eventually(within: .seconds(30)) {
+        let isCalm = await eventually {
             let before = setup.looks
             for _ in 0..<10 { setup.tell([0, 1, 2], to: 1) }
             return await !eventually(within: .milliseconds(200)) { setup.looks != before }
@@ -222,6 +222,17 @@ import Testing
         // Nobody listens there.
         let client = client([1, sentinel.port, 2])
         #expect(try await clientError { try await client.connect() }?.code == .authenticationFailed)
+    }
+
+    /// Not that another is frozen.
+    @Test func aNameThatASentinelDoesNotKnowIsSaid() async throws {
+        let unknowing = try await ScriptedServer.start { words in
+            words.dropFirst().first == "GET-MASTER-ADDR-BY-NAME" ? "*-1\r\n" : "-ERR No such master with that name\r\n"
+        }
+        let frozen = try await ScriptedServer.start(greets: false) { _ in "" }
+        let client = client([unknowing.port, frozen.port, 1])
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.message == "The sentinel watches no primary of that name.")
     }
 
     /// It may answer the next time, as one that is away does not.

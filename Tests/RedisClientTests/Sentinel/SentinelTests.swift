@@ -25,7 +25,7 @@ import Testing
     /// The server that says it is the primary, of those that run.
     private func primary(_ setup: RedisSentinels, notAmong others: [Int] = []) async throws -> Int {
         var found: Int?
-        _ = await eventually(within: .seconds(30)) {
+        _ = await eventually {
             found = setup.servers.indices.first { index in
                 !others.contains(index)
                     && (try? setup.servers[index].command("ROLE", password: "server"))?.contains("master") == true
@@ -53,7 +53,8 @@ import Testing
         #expect(await invalidations.next() == .keys(["watched"]))
 
         await setup.servers[0].stop()
-        #expect(await invalidations.next() == .everything(.disconnected))
+        // There may be another primary before it is read.
+        guard case .everything = await invalidations.next() else { return #expect(Bool(false), "nothing was lost") }
         // While there is no primary, commands wait for the next; but one that the end of the connection overtook is not
         // repeated.
         #expect(await eventually { (try? await client.execute(RESPCommand("SET", "a", "2"))) != nil })
@@ -75,18 +76,18 @@ import Testing
         #expect(try !setup.servers[0].command("CLIENT LIST", password: "server").contains("name=careful"))
 
         // A failover that nobody died for: the primary is demoted under the client's hands.
-        let isReplica = await eventually(within: .seconds(30)) {
+        let isReplica = await eventually {
             (try? setup.servers[0].command("ROLE", password: "server"))?.contains("slave") == true
         }
         #expect(isReplica)
         let demoted = try await primary(setup, notAmong: [0])
-        let hasBegun = await eventually(within: .seconds(30)) {
+        let hasBegun = await eventually {
             (try? setup.sentinels[0].command("SENTINEL FAILOVER main", password: "watch")) != nil
         }
         #expect(hasBegun)
         let third = try await primary(setup, notAmong: [demoted])
         // Nothing is copied to it any longer, so that what it has came from the client.
-        let hasMoved = await eventually(within: .seconds(30)) {
+        let hasMoved = await eventually {
             _ = try? await client.execute(RESPCommand("SET", "moved", "1"))
             return (try? setup.servers[third].command("EXISTS moved", password: "server")) == ":1\r\n"
         }
@@ -108,7 +109,7 @@ import Testing
             #expect(isWritten)
             return ContinuousClock.now
         }
-        let isNamed = await eventually(within: .seconds(30)) {
+        let isNamed = await eventually {
             let address = try? setup.sentinels[0].command("SENTINEL GET-MASTER-ADDR-BY-NAME main", password: "watch")
             return address?.contains("\(setup.servers[0].port)") == false
         }

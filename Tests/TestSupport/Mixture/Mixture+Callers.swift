@@ -128,7 +128,7 @@ extension Mixture {
         }
     }
 
-    /// A path that breaks may not let one be made in time. Once there is one it lasts.
+    /// A busy machine may not make one in time. Once there is one it lasts.
     private func subscription(to channel: String, of client: some ChannelSubscriber) async throws -> RedisSubscription {
         while true {
             do {
