@@ -16,15 +16,27 @@ extension RedisNode {
     /// - Returns: `nil` if no connection is free for it at the moment, or could be made.
     func runApart(_ commands: [RESPCommand], deadline: NIODeadline) async throws -> [RESPValue]? {
         guard let node = try leases.leaseNow() else { return nil }
-        // A connection that has said it is not kept: another lease is for the primary.
         let isForReplica = configuration.peer == .readReplica && commands.allSatisfy(\.isReadOnly)
-        let all = isForReplica ? [RESPCommand("READONLY")] + commands : commands
         do {
-            let replies = try await lend(node) { try await $0.execute(pipeline: all, deadline: deadline) }
-            return isForReplica ? Array(replies.dropFirst()) : replies
+            if isForReplica { return try await read(commands, from: node, deadline: deadline) }
+            return try await lend(node) { try await $0.execute(pipeline: commands, deadline: deadline) }
         } catch let error as RedisClientError where error.code == .connectFailed && !error.mayHaveExecuted {
             return nil
         }
+    }
+
+    /// Leases are for the primary, which a replica may become: what lets one be read from is said for these commands only.
+    private func read(
+        _ commands: [RESPCommand],
+        from node: RedisNode,
+        deadline: NIODeadline
+    ) async throws -> [RESPValue] {
+        var isClean = false
+        defer { leases.giveBack(node, isClean: isClean) }
+        let all = [RESPCommand("READONLY")] + commands + [RESPCommand("READWRITE")]
+        let replies = try await node.run(all, deadline: deadline)
+        isClean = replies.last?.string == "OK"
+        return Array(replies.dropFirst().dropLast())
     }
 
     /// Runs a pipeline on a connection that nobody else uses meanwhile.

@@ -73,6 +73,35 @@ import Testing
         #expect((1...(1 + Int(seconds))).contains(looks.withLockedValue { $0 }))
     }
 
+    /// As they were found: the next lease is for a primary.
+    @Test func connectionsForLongReadsAreGivenBack() async throws {
+        let (ports, heard) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox<[String]>([]))
+        let primary = try await ScriptedServer.start { words in
+            if words[0] != "CLUSTER" { return "+OK\r\n" }
+            return ScriptedCluster.slots(ports.withLockedValue { $0 }.map { ScriptedCluster.node("127.0.0.1", $0) })
+        }
+        let replica = try await ScriptedServer.start { words in
+            heard.withLockedValue { $0.append(words[0]) }
+            return words[0] == "GET" ? "+\(words[1])\r\n" : "+OK\r\n"
+        }
+        ports.withLockedValue { $0 = [primary.port, replica.port] }
+        let client = ScriptedCluster.client(primary.port, reads: .replicas)
+        // One that takes long to connect to is passed.
+        let isConnected = try await eventually {
+            try await client.execute(RESPCommand("GET", "a"))
+            return heard.withLockedValue { $0.contains("GET") }
+        }
+        #expect(isConnected)
+        for _ in 0..<3 {
+            heard.withLockedValue { $0 = [] }
+            let replies = try await client.execute(pipeline: (0..<3000).map { RESPCommand("GET", "{a}\($0)") })
+            #expect(replies.enumerated().allSatisfy { "{a}\($0.offset)" == $0.element.string })
+            let commands = heard.withLockedValue { $0 }
+            #expect(commands.first == "READONLY" && commands.last == "READWRITE" && commands.count == 3002)
+        }
+        #expect(replica.acceptedCount == 2)
+    }
+
     /// It would do so for as long as they are asked.
     @Test func aUserWhoMayNotAskForTheSlotsIsToldAtOnce() async throws {
         let server = try await ScriptedServer.start { $0[0] == "CLUSTER" ? "-NOPERM no permissions\r\n" : "+OK\r\n" }
