@@ -99,6 +99,7 @@ import Testing
         (["multi", "GET a", "exec"], false), (["MULTI", "DISCARD"], false), (["ASKING"], true),
         (["ASKING", "GET a"], false), (["ASKING", "MULTI"], true), (["CLIENT CACHING YES"], true),
         (["CLIENT CACHING YES", "GET a"], false), (["MULTI", "SELECT 1", "GET a"], true), (["WATCH a"], false),
+        (["READONLY", "GET a", "READWRITE"], false), (["asking"], true),
     ])
     func lastsUntilItsEnd(commands: [String], isOpen: Bool) {
         var sequence = OpenSequence()

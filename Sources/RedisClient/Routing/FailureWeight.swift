@@ -2,24 +2,20 @@ import RESP
 
 /// How much the failure of one server says where several were asked for the same in vain.
 enum FailureWeight: Comparable {
-    /// Nobody is there to be asked.
+    /// It is not there, or lets nobody in.
     case absence
     /// It may be in time when it is asked again.
     case lateness
     /// It will not let the client in the next time either.
     case lasting
-    /// It is there, and answers something else.
+    /// It lets the client in, and answers something else.
     case refusal
 
-    init(_ error: any Error) {
-        guard let error = error as? RedisClientError else {
-            self = .refusal
-            return
-        }
-        switch error.code {
-        case .timedOut: self = .lateness
-        case _ where error.isLasting: self = .lasting
-        case .connectFailed, .connectionLost: self = error.underlying is RESPError ? .refusal : .absence
+    /// - Parameter isAnswered: whether the server has answered, but not what it was asked.
+    init(_ error: any Error, isAnswered: Bool = false) {
+        switch error {
+        case let error as RedisClientError where error.isLasting: self = .lasting
+        case let error as RedisClientError where !isAnswered: self = error.isTimeout ? .lateness : .absence
         default: self = .refusal
         }
     }

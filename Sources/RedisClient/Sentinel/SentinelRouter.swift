@@ -173,13 +173,9 @@ final class SentinelRouter: NodeRouter {
     ///
     /// - Returns: why one of them did not.
     private func ask(_ sentinels: [Address]) async -> (any Error)? {
-        await withTaskGroup(of: Result<SentinelView.Answer?, any Error>.self) { group in
-            for address in sentinels {
-                group.addTask {
-                    do { return .success(try await self.ask(address)) } catch { return .failure(error) }
-                }
-            }
-            var failure: (any Error)?
+        await withTaskGroup(of: Result<SentinelView.Answer?, Failure>.self) { group in
+            for address in sentinels { group.addTask { await self.ask(address) } }
+            var failure: Failure?
             var asked = sentinels.count
             var isEnding = false
             for await result in group {
@@ -187,8 +183,8 @@ final class SentinelRouter: NodeRouter {
                 switch result {
                 case .success(let answer?): update { $0.hear(answer) }
                 case .success(nil): asked = 0
-                case .failure(let error):
-                    if failure.map({ FailureWeight($0) <= FailureWeight(error) }) ?? true { failure = error }
+                case .failure(let next):
+                    if failure.map({ $0.weight < next.weight }) ?? true { failure = next }
                 }
                 if asked == 0 { group.cancelAll() }
                 guard asked > 0, !isEnding, state.withLockedValue({ $0.view.hasMajority }) else { continue }
@@ -198,8 +194,13 @@ final class SentinelRouter: NodeRouter {
                     return .success(nil)
                 }
             }
-            return failure
+            return failure?.error
         }
+    }
+
+    private struct Failure: Error {
+        let error: any Error
+        let weight: FailureWeight
     }
 
     /// Connections to sentinels that are none any longer.
@@ -210,19 +211,25 @@ final class SentinelRouter: NodeRouter {
         }
     }
 
-    private func ask(_ address: Address) async throws -> SentinelView.Answer {
-        let node = try state.withLockedValue { state in
-            if state.isClosed { throw RedisClientError.clientClosed }
-            if let node = state.sentinels[address] { return node }
-            let settings = Self.sentinelConfiguration(configuration, sentinel).server(at: address, peer: .any)
-            let node = RedisNode(configuration: settings, eventLoop: eventLoopGroup.next(), logger: logger)
-            state.sentinels[address] = node
-            return node
+    private func ask(_ address: Address) async -> Result<SentinelView.Answer?, Failure> {
+        var isAnswered = false
+        do {
+            let node = try state.withLockedValue { state in
+                if state.isClosed { throw RedisClientError.clientClosed }
+                if let node = state.sentinels[address] { return node }
+                let settings = Self.sentinelConfiguration(configuration, sentinel).server(at: address, peer: .any)
+                let node = RedisNode(configuration: settings, eventLoop: eventLoopGroup.next(), logger: logger)
+                state.sentinels[address] = node
+                return node
+            }
+            let deadline = NIODeadline.now() + configuration.surveyPatience
+            try await node.connect(until: deadline)
+            let replies = try await node.run(SentinelView.Answer.questions(sentinel.primaryName), deadline: deadline)
+            isAnswered = true
+            return .success(try SentinelView.Answer(replies, from: address))
+        } catch {
+            return .failure(Failure(error: error, weight: FailureWeight(error, isAnswered: isAnswered)))
         }
-        let deadline = NIODeadline.now() + configuration.surveyPatience
-        try await node.connect(until: deadline)
-        let replies = try await node.run(SentinelView.Answer.questions(sentinel.primaryName), deadline: deadline)
-        return try SentinelView.Answer(replies, from: address)
     }
 
     /// Changes the view, and with it the primary if that is another now.

@@ -118,11 +118,7 @@ extension SentinelView.Answer {
         }
         let address = try replies[0].get()
         if address.isNull {
-            throw RedisClientError(
-                .connectFailed,
-                "The sentinel watches no primary of that name.",
-                underlying: replies[1].error
-            )
+            throw RedisClientError(.connectFailed, "The sentinel watches no primary of that name.")
         }
         guard let parts = address.array, parts.count == 2, let host = parts[0].string, let port = parts[1].integer,
             (1...65_535).contains(port)

@@ -81,6 +81,7 @@ import Testing
             return ScriptedCluster.slots(ports.withLockedValue { $0 }.map { ScriptedCluster.node("127.0.0.1", $0) })
         }
         let replica = try await ScriptedServer.start { words in
+            if words[0] == "CLUSTER" { return "-ERR not here\r\n" }
             heard.withLockedValue { $0.append(words[0]) }
             return words[0] == "GET" ? "+\(words[1])\r\n" : "+OK\r\n"
         }

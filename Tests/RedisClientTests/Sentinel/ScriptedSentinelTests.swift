@@ -235,6 +235,14 @@ import Testing
         #expect(error?.message == "The sentinel watches no primary of that name.")
     }
 
+    /// Whoever lets nobody in says nothing of them.
+    @Test func credentialsThatAreRefusedAreSaid() async throws {
+        let strict = try await ScriptedServer.start(greets: false) { _ in "-WRONGPASS invalid pair\r\n" }
+        let other = try await ScriptedServer.start(greets: false) { _ in "HTTP/1.1 400 Bad Request\r\n" }
+        let client = client([other.port, strict.port])
+        #expect(try await clientError { try await client.connect() }?.code == .authenticationFailed)
+    }
+
     /// It may answer the next time, as one that is away does not.
     @Test func aSlowSentinelIsAskedAgain() async throws {
         let primary = try await ScriptedServer.start { $0[0] == "ROLE" ? "*1\r\n+master\r\n" : "+here\r\n" }
