@@ -303,7 +303,7 @@ import Testing
         executor.router.suspect(node)
         #expect(await eventually { executor.router.primaries.count == 1 })
         let error = try await clientError {
-            try await node.run(RESPCommand("SET", "foo", 1), deadline: .now() + .seconds(6))
+            try await node.run(RESPCommand("SET", "foo", 1), deadline: .now() + .seconds(60))
         }
         #expect(error?.code == .connectionLost && error?.mayHaveExecuted == false)
     }
