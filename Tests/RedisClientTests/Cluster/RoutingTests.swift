@@ -242,6 +242,24 @@ private func place(_ port: Int) -> Place { .primary(address(port), ofSlot: port)
         #expect(work.replies == [refusal, .integer(2)])
     }
 
+    /// The server that refused the first would run it behind the second; the one that sent it on would not run it.
+    @Test(arguments: [("TRYAGAIN x", true), ("MOVED 7 :9", false)])
+    func whatIsLostWhenItIsSentAgainIsAnsweredByARefusalOnly(answer: String, isRefusal: Bool) {
+        var work = work([RESPCommand("SET", "a", 1), RESPCommand("SET", "a", 2)])
+        _ = work.beginRound()
+        let replies = [answer, "ASK 7 :9"].map { RESPValue.error(RESPError($0)) }
+        _ = work.receive(.success(replies), of: [0, 1], from: address(1), followUp: followUp)
+        work.endRound()
+        #expect(work.beginRound() == [0, 1])
+        let lost = RedisClientError(.connectionLost, "")
+        _ = work.receive(.failure(lost), of: [0], from: address(1), followUp: followUp)
+        let done = [RESPValue.simpleString("OK"), .simpleString("OK")]
+        _ = work.receive(.success(done), of: [1], from: address(9), followUp: followUp)
+        work.endRound()
+        #expect(work.isDone == isRefusal)
+        #expect(work.replies[0] == (isRefusal ? replies[0] : .null))
+    }
+
     @Test func messagesWaitForWrites() throws {
         let commands = [
             RESPCommand("PUBLISH", "c", 1), RESPCommand("SET", "foo", 1), RESPCommand("publish", "c", 2),
