@@ -10,6 +10,8 @@ extension RedisClient {
         var configuration = Configuration(host: "127.0.0.1", port: port)
         configuration.commandTimeout = .seconds(20)
         configuration.connectTimeout = .seconds(20)
+        // Scripted servers answer what it asks out of turn.
+        configuration.keepAliveInterval = .seconds(60)
         configuration.reconnectBackoff = .milliseconds(2)...Duration.milliseconds(50)
         return configuration
     }
