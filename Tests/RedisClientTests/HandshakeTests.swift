@@ -152,11 +152,15 @@ import Testing
         let server = try await ScriptedServer.start { ["PING", "GET"].contains($0[0]) ? "-LOADING x\r\n" : "+OK\r\n" }
         let client = RedisClient(port: server.port) { $0.version = .resp2 }
         // The time may be over while it is asked once more.
-        let isTold = await eventually {
+        let isTold = try await eventually {
             do {
                 try await client.execute(RESPCommand("GET", "a"), timeout: .seconds(1))
                 return false
-            } catch { return (error as? RESPError)?.code == .loading }
+            } catch let error as RedisClientError where error.isTimeout {
+                return false
+            } catch let error as RESPError where error.code == .loading {
+                return true
+            }
         }
         #expect(isTold)
     }

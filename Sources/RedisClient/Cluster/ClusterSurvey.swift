@@ -25,7 +25,7 @@ struct ClusterSurvey: Sendable {
                 late.remove(address)
                 if told.assignedCount > map?.assignedCount ?? 0 { map = told }
             case .failure(let error as RedisClientError):
-                add(error, FailureWeight(error))
+                add(error, isAnswered: false)
                 late.insert(address)
             case .failure(let error as RESPError) where error.code == .noPermission:
                 let failure = RedisClientError(
@@ -33,14 +33,15 @@ struct ClusterSurvey: Sendable {
                     "The server does not let the user run CLUSTER SLOTS; its ACL has to allow +cluster|slots.",
                     underlying: error
                 )
-                add(failure, .lasting)
+                add(failure, isAnswered: true)
             case .failure(let error):
                 let failure = RedisClientError(.connectFailed, "The server refuses CLUSTER SLOTS.", underlying: error)
-                add(failure, .refusal)
+                add(failure, isAnswered: true)
             }
         }
 
-        private mutating func add(_ failure: RedisClientError, _ weight: FailureWeight) {
+        private mutating func add(_ failure: RedisClientError, isAnswered: Bool) {
+            let weight = FailureWeight(failure, isAnswered: isAnswered)
             if weight >= self.weight { (self.failure, self.weight) = (failure, weight) }
         }
     }

@@ -16,7 +16,7 @@ struct OpenSequence {
         case .exec, .discard: isQueueing = false
         default: break
         }
-        // `ASKING` and `CLIENT CACHING` are about the next command only; that nothing else of `CLIENT` is is not worth asking.
+        // `ASKING` and `CLIENT CACHING` are about the next command only. Which word of `CLIENT` it is, is not worth asking.
         isPreparing = kind == .client || kind == .changing && command.name.uppercased() == "ASKING"
     }
 }

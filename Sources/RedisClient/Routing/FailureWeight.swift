@@ -1,5 +1,3 @@
-import RESP
-
 /// How much the failure of one server says where several were asked for the same in vain.
 enum FailureWeight: Comparable {
     /// It is not there, or lets nobody in.
@@ -12,7 +10,7 @@ enum FailureWeight: Comparable {
     case refusal
 
     /// - Parameter isAnswered: whether the server has answered, but not what it was asked.
-    init(_ error: any Error, isAnswered: Bool = false) {
+    init(_ error: any Error, isAnswered: Bool) {
         switch error {
         case let error as RedisClientError where error.isLasting: self = .lasting
         case let error as RedisClientError where !isAnswered: self = error.isTimeout ? .lateness : .absence
