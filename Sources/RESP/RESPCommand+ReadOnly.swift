@@ -9,7 +9,11 @@ extension RESPCommand {
         set { declaredReadOnly = newValue }
     }
 
+    /// Whether a replica may answer it. A cursor means something only to the server that gave it.
+    package var isForReplicas: Bool { isReadOnly && !Self.scanHashes.contains(name.commandHash) }
+
     private static let readOnlyHashes = Set(readOnlyNames.map(\.commandHash))
+    private static let scanHashes = Set(["HSCAN", "SSCAN", "ZSCAN"].map(\.commandHash))
 
     package static let readOnlyNames: Set<String> = [
         "BITCOUNT", "BITFIELD_RO", "BITPOS", "DBSIZE", "DUMP", "ECHO", "EVALSHA_RO", "EVAL_RO", "EXISTS", "EXPIRETIME",

@@ -144,7 +144,7 @@ extension RedisClient {
     }
 }
 
-extension RedisClient.Configuration: CustomStringConvertible {
+extension RedisClient.Configuration: CustomStringConvertible, CustomReflectable {
     /// Address and database; never user or password.
     public var description: String {
         let secure = tls == nil ? "" : "s"
@@ -159,6 +159,8 @@ extension RedisClient.Configuration: CustomStringConvertible {
             return "redis\(secure)://\(address)/\(database)"
         }
     }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 
     private static func list(_ addresses: [Address]) -> String {
         addresses.map(\.description).joined(separator: ",")

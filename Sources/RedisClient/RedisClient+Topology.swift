@@ -27,7 +27,8 @@ extension RedisClient {
         public enum Reads: String, Sendable, Hashable {
             case primaries
             /// A replica where one is connected. It may not know of a write that has been answered; reads beside a write
-            /// to their slot in one pipeline go to the primary.
+            /// to their slot in one pipeline go to the primary, as do `HSCAN`, `SSCAN` and `ZSCAN`, whose cursors are for
+            /// the server that gave them.
             case replicas
         }
 
@@ -57,6 +58,15 @@ extension RedisClient {
             self.primaryName = primaryName
         }
     }
+}
+
+extension RedisClient.Sentinel: CustomStringConvertible, CustomReflectable {
+    /// Addresses and name; never user or password.
+    public var description: String {
+        "\(primaryName) at \(sentinels.map(\.description).joined(separator: ","))"
+    }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }
 
 extension RedisClient.Configuration {

@@ -70,5 +70,10 @@ import Testing
     @Test func describesNoCredentials() throws {
         let text = try "\(Configuration(url: "redis://app:hunter2@host:1/2"))"
         #expect(text == "redis://host:1/2")
+        let watched = try Configuration(url: "redis+sentinel://app:hunter2@h/m?sentinelUser=s&sentinelPassword=hunter2")
+        var dumped = ""
+        dump(watched, to: &dumped)
+        dump(watched.topology, to: &dumped)
+        #expect(!"\(watched) \(watched.topology) \(dumped)".contains("hunter2"))
     }
 }

@@ -8,8 +8,8 @@ package enum KeyRule: Sendable, Equatable {
     case counted(at: Int, step: Int = 1, hasDestination: Bool = false)
     /// The first half of what follows `STREAMS`, which is looked for behind so many arguments.
     case streams(behind: Int)
-    /// The first, and those behind `STORE` or `STOREDIST`.
-    case firstAndStored
+    /// The first, and those behind `STORE` or `STOREDIST`, which are looked for behind so many arguments.
+    case firstAndStored(behind: Int)
 
     package static let first = KeyRule.range(first: 0, last: 0)
     package static let all = KeyRule.range(first: 0, last: -1)
@@ -58,7 +58,9 @@ package enum KeyRule: Sendable, Equatable {
         add(.streams(behind: 0), "XREAD")
         // A group and a consumer may have any name.
         add(.streams(behind: 3), "XREADGROUP")
-        add(.firstAndStored, "GEORADIUS GEORADIUSBYMEMBER SORT")
+        add(.firstAndStored(behind: 1), "SORT")
+        // As Redis has it; a member may have any name.
+        add(.firstAndStored(behind: 4), "GEORADIUS GEORADIUSBYMEMBER")
         return rules
     }()
 
@@ -85,11 +87,14 @@ package enum KeyRule: Sendable, Equatable {
             guard let word = (start..<max(start, count)).first(where: { command.hasWord("STREAMS", at: $0) })
             else { return }
             for position in (word + 1)..<(word + 1 + (count - word - 1) / 2) { body(position) }
-        case .firstAndStored:
+        case .firstAndStored(let start):
             if count > 0 { body(0) }
-            for position in stride(from: 2, to: count, by: 1)
-            where command.hasWord("STORE", at: position - 1) || command.hasWord("STOREDIST", at: position - 1) {
-                body(position)
+            var word = start
+            while word + 1 < count {
+                let isStored = command.hasWord("STORE", at: word) || command.hasWord("STOREDIST", at: word)
+                if isStored { body(word + 1) }
+                // Keys and patterns may be any text.
+                word += isStored || command.hasWord("BY", at: word) || command.hasWord("GET", at: word) ? 2 : 1
             }
         }
     }

@@ -5,7 +5,8 @@ extension CommandExecutor {
     /// for try await key in client.scan(matching: "user:*") { … }
     /// ```
     ///
-    /// Keys that are there the whole time come at least once, and perhaps more often; others may come or not.
+    /// Keys that are there the whole time come at least once, and perhaps more often; others may come or not. Where another
+    /// server takes over meanwhile, or this one starts anew, keys may be missed: cursors are not theirs.
     ///
     /// - Parameters:
     ///   - pattern: glob-style.

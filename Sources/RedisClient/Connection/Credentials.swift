@@ -56,11 +56,11 @@ extension RedisClient.Configuration {
 extension RedisClient {
     /// Replaces user and password: on the connections that commands share, and for all that are made from now on.
     ///
-    /// No command is lost by it. Connections on lease and for subscriptions that are open stay as they are, as servers
-    /// keep them; those on lease are not leased again. If there is no connection, one is made. Each server is
-    /// asked on a connection of its own first; one of several that cannot be reached, once it is there; none where no
-    /// node or primary is found within a second. Making connections takes ``Configuration/connectTimeout`` together, at
-    /// most.
+    /// No command is lost by it that is answered within ``Configuration/commandTimeout``. Connections on lease and for
+    /// subscriptions that are open stay as they are, as servers keep them; those on lease are not leased again. If there
+    /// is no connection, one is made. Each server is asked on a connection of its own first; one of several that cannot
+    /// be reached, once it is there; none where no node or primary is found within a second. Making connections takes
+    /// ``Configuration/connectTimeout`` together, at most.
     ///
     /// - Throws: ``RedisClientError/Code/authenticationFailed`` if the server refuses them, or another
     ///   ``RedisClientError`` if it does not answer; then those before are kept.

@@ -24,7 +24,6 @@ final class ConnectionPool: Sendable {
         // Whoever leases one asks for the primary: a server that is none any longer is to say so.
         if leased.peer == .readReplica { leased.peer = .any }
         leased.maxInFlight = .max / 2
-        leased.maxQueuedOffline = .max / 2
         self.configuration = leased
         self.eventLoop = eventLoop
         self.logger = logger
@@ -32,7 +31,7 @@ final class ConnectionPool: Sendable {
 
     /// A connection for the caller alone, at the latest at the deadline.
     ///
-    /// A new one is connected by its first command.
+    /// A new one has yet to be connected.
     func lease(until deadline: NIODeadline) async throws -> RedisNode {
         if let leased = try leaseNow() { return leased }
         let token = tokens.withLockedValue { token in
@@ -103,6 +102,13 @@ final class ConnectionPool: Sendable {
 
     /// - Parameter isClean: whether the next one finds it as a new connection would be; otherwise it is closed.
     func giveBack(_ node: RedisNode, isClean: Bool) {
+        if isClean, node.isConnecting {
+            Task {
+                try? await node.connect()
+                giveBack(node, isClean: true)
+            }
+            return
+        }
         let now = NIODeadline.now()
         switch state.withLockedValue({ $0.giveBack(node, isClean: isClean && node.isConnected, at: now) }) {
         case .keep(let isFirst):

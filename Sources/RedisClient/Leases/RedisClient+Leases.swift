@@ -17,8 +17,8 @@ extension RedisClient {
     /// - Parameter keys: in a cluster the connection is to the node that has them; without keys it is to any primary.
     ///   A node that has them no longer answers `MOVED`, which is not followed here: the next lease is right. While
     ///   their slot moves, it may answer `ASK` or `TRYAGAIN`, until all of the slot is at the new node.
-    /// - Throws: what `body` throws; ``RedisClientError/Code/timedOut`` if no connection became free within
-    ///   ``Configuration/connectTimeout``; ``RedisClientError/Code/crossSlot``.
+    /// - Throws: what `body` throws; ``RedisClientError/Code/timedOut`` if no connection became free, or was made,
+    ///   within ``Configuration/connectTimeout``, and why it could not be made; ``RedisClientError/Code/crossSlot``.
     public func withConnection<Result>(
         for keys: [String] = [],
         _ body: (RedisConnection) async throws -> Result

@@ -28,15 +28,14 @@ extension RoutedExecutor {
             do {
                 return try await lend(leased, of: node) { connection in
                     do {
-                        if keys.isEmpty {
-                            try await leased.connect(until: deadline)
-                        } else {
-                            try await connection.execute(watch)
-                        }
+                        if !keys.isEmpty { try await connection.execute(watch) }
                     } catch let error as RESPError {
                         throw WatchFailure.refused(error)
-                    } catch let error as RedisClientError where error.allowsRetryElsewhere(isReadOnly: true) {
-                        throw WatchFailure.lost(error)
+                    } catch let error as RedisClientError
+                        where error.allowsRetryElsewhere(isReadOnly: true) || error.code == .timedOut
+                    {
+                        // Whatever was watched is forgotten with the connection.
+                        throw WatchFailure.lost(error.with(mayHaveExecuted: false))
                     }
                     return try await connection.transaction(isWatching: !keys.isEmpty, body)
                 }
@@ -90,8 +89,10 @@ extension RoutedExecutor {
         while true {
             let node = try await node(for: place, false, deadline)
             do {
-                return (node, try await node.leases.lease(until: deadline))
-            } catch let error as RedisClientError where error.allowsRetryElsewhere(isReadOnly: false) {
+                return (node, try await node.lease(until: deadline, patience: node.configuration.surveyPatience))
+            } catch let error as RESPError {
+                _ = try await attempts.followUp(error, from: node)
+            } catch let error as RedisClientError where error.maySayThatTheServerIsGone {
                 try await attempts.lost(error, node)
             }
         }

@@ -46,7 +46,8 @@ extension RedisNode {
         }
     }
 
-    /// Makes the shared connection anew, behind its last reply. On the event loop.
+    /// Makes the shared connection anew, behind its last reply, or behind `commandTimeout`: until then new commands wait.
+    /// On the event loop.
     func leave(because reason: String) {
         let stream = state.withLockedValue { state -> CommandStream? in
             guard case .ready(let stream) = state.phase else { return nil }

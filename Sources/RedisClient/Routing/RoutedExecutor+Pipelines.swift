@@ -169,7 +169,7 @@ extension RoutedExecutor {
                 continue
             }
             // A replica may not know yet what is written beside the read.
-            let fromReplica = writes.map { part.command.isReadOnly && !$0.conflicts(with: part) } ?? false
+            let fromReplica = writes.map { part.command.isForReplicas && !$0.conflicts(with: part) } ?? false
             let known = fromReplica ? replicas[place] : primaries[place]
             let node = if let known { known } else { try await self.node(for: place, fromReplica, deadline) }
             if fromReplica { replicas[place] = node } else { primaries[place] = node }

@@ -15,7 +15,7 @@ struct RoutedExecutor: Sendable {
         }
         var attempts = Attempts(executor: self, deadline: deadline)
         var redirect: Redirect?
-        var fromReplica = router.readsFromReplicas && command.isReadOnly
+        var fromReplica = router.readsFromReplicas && command.isForReplicas
         var hasDoubted = false
         while true {
             let node = try await node(for: redirect.map { .node($0.target) } ?? place, fromReplica, deadline)

@@ -331,6 +331,48 @@ import Testing
         }
     }
 
+    /// Another server has the elements in another order.
+    @Test func aScanStaysOnThePrimary() async throws {
+        let ports = NIOLockedValueBox([0, 0])
+        func start(_ name: String) async throws -> ScriptedServer {
+            try await ScriptedServer.start { words in
+                guard words[0] == "CLUSTER" else { return "+\(name)\r\n" }
+                return ScriptedCluster.slots(ports.withLockedValue { $0 }.map { ScriptedCluster.node("127.0.0.1", $0) })
+            }
+        }
+        let (primary, replica) = (try await start("primary"), try await start("replica"))
+        ports.withLockedValue { $0 = [primary.port, replica.port] }
+        let client = ScriptedCluster.client(primary.port, reads: .replicas)
+        #expect(try await eventually { try await client.execute(RESPCommand("GET", "a")).string == "replica" })
+        for name in ["HSCAN", "SSCAN", "ZSCAN"] {
+            let scan = RESPCommand(name, "a", "0")
+            #expect(try await client.execute(scan).string == "primary")
+            let replies = try await client.execute(pipeline: [scan, RESPCommand("GET", "a")])
+            #expect(replies.map(\.string) == ["primary", "replica"])
+        }
+    }
+
+    /// As where its host has vanished, until another has its slots.
+    @Test func aTransactionGoesPastASilentNode() async throws {
+        let silent = try await ScriptedServer.start(greets: false) { _ in "" }
+        let port = NIOLockedValueBox(silent.port)
+        let node = try await ScriptedServer.start { words in
+            switch words[0] {
+            case "CLUSTER": ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", port.withLockedValue { $0 }))
+            case "SET": "+QUEUED\r\n"
+            case "EXEC": "*1\r\n+OK\r\n"
+            default: "+OK\r\n"
+            }
+        }
+        let client = ScriptedCluster.client(node.port) { $0.commandTimeout = .seconds(2) }
+        let transaction = Task {
+            try await client.withTransaction(watching: ["a"]) { _ in [RESPCommand("SET", "a", 1)] }
+        }
+        #expect(await eventually { silent.acceptedCount > 0 })
+        port.withLockedValue { $0 = node.port }
+        #expect(try await transaction.value?.map(\.string) == ["OK"])
+    }
+
     /// On different ways they would overtake each other.
     @Test func messagesOfAChannelTakeOneWay() async throws {
         let (ports, heard) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox<[String]>([]))
