@@ -100,6 +100,28 @@ import Testing
         #expect(await invalidations.next() == .everything(.overflowed))
     }
 
+    /// A reader may ignore that a watch has ended, but not what changed before and after.
+    @Test(arguments: [RedisInvalidation.Reason.disconnected, .moved])
+    func whatHasChangedIsToldThoughNobodyWatchesItAnyMore(reason: RedisInvalidation.Reason) async {
+        let changes: [RedisInvalidation] = [.keys(["a"]), .everything(.flushed), .everything(.overflowed)]
+        for change in changes {
+            #expect(await read([change, .everything(reason)]).contains(change))
+            #expect(await read([.everything(reason), change]).contains(change))
+        }
+        #expect(await read([.keys(["a"]), .everything(reason), .keys(["b"])]).last == .keys(["a", "b"]))
+        #expect(await read([.everything(reason), .keys(["a", "b", "c"])]) == [.everything(.overflowed)])
+    }
+
+    /// What a reader that comes late is told, if two keys are kept for it.
+    private func read(_ invalidations: [RedisInvalidation]) async -> [RedisInvalidation] {
+        let mailbox = InvalidationMailbox(limit: 2)
+        for invalidation in invalidations { mailbox.put(invalidation) }
+        mailbox.finish()
+        var told: [RedisInvalidation] = []
+        while let next = await mailbox.next() { told.append(next) }
+        return told
+    }
+
     @Test func nothingDoesNotEndAReader() async {
         let mailbox = InvalidationMailbox(limit: 10)
         // Waits from here on.

@@ -13,25 +13,33 @@ struct UnreadInvalidations: MailboxContents {
 
     mutating func add(_ invalidation: RedisInvalidation) {
         switch invalidation {
+        case .everything(let reason) where reason.isEndOfWatch:
+            // What was told before is still to be read.
+            if everything?.isEndOfWatch ?? true { everything = reason }
         case .everything(let reason):
             everything = reason
             keys = []
         case .keys(let new) where keys.count + new.count <= limit:
             keys += new
         case .keys:
-            everything = everything ?? .overflowed
-            keys = []
+            add(.everything(.overflowed))
         }
     }
 
     mutating func take() -> RedisInvalidation? {
         if let reason = everything {
-            // What came after it is part of it.
-            (everything, keys) = (nil, [])
+            everything = nil
+            // Where everything has changed, what came after it is part of it.
+            if !reason.isEndOfWatch { keys = [] }
             return .everything(reason)
         }
         guard !keys.isEmpty else { return nil }
         defer { keys = [] }
         return .keys(keys)
     }
+}
+
+extension RedisInvalidation.Reason {
+    /// Whether nobody watches any more what was read, which need not have changed.
+    fileprivate var isEndOfWatch: Bool { self == .disconnected || self == .moved }
 }
