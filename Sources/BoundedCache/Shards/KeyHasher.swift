@@ -47,7 +47,7 @@ struct KeyHasher: Sendable {
 
     /// Of spellings that are equal as strings there may be any number, each of which is another key.
     @inlinable
-    func hash(_ key: ExactKey) -> UInt32 { hash(ascii: key.text) ?? hashStrongly(key) }
+    func hash(_ key: ExactKey) -> UInt32 { hash(ascii: key.text) ?? hash(unusual: key) }
 
     @inlinable
     @inline(__always)
@@ -107,6 +107,13 @@ struct KeyHasher: Sendable {
         guard string.unicodeScalars.allSatisfy({ $0.canonicalASCII != nil }) else { return hashStrongly(string) }
         let bytes = string.unicodeScalars.compactMap(\.canonicalASCII)
         return bytes.withUnsafeBufferPointer { hash(ascii: $0) } ?? hashStrongly(string)
+    }
+
+    /// Text that is not all ASCII, or not in one piece.
+    @usableFromInline
+    func hash(unusual key: ExactKey) -> UInt32 {
+        var text = key.text
+        return text.withUTF8 { hash(ascii: $0) } ?? hashStrongly(key)
     }
 
     @inlinable

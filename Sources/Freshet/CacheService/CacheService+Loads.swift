@@ -30,7 +30,7 @@ extension CacheService {
     ///
     /// - Parameters:
     ///   - ttl: how long the value is kept; at least a millisecond.
-    ///   - purge: delete the old value first.
+    ///   - purge: delete the old value first, but not beside a write of the key that is under way.
     ///   - deadline: how long a load may take before it is cancelled.
     /// - Throws: as ``getOrLoad(key:ttl:deadline:load:)`` does.
     @discardableResult
@@ -97,8 +97,11 @@ extension CacheService {
             }
         case .force(.remove):
             await flight.waitForOvertaken()
+            try Task.checkCancellation()
             do {
-                _ = try await store.del([key])
+                try await flight.whileCurrent {
+                    _ = try await spawner.outliving { try await store.del([key]) }.get()
+                }
             } catch let error as CacheError {
                 // Said at once: the load may fail, and the old value is still there.
                 report(error, of: .del)

@@ -12,7 +12,7 @@ package final class SharedLoads: Sendable {
         var table = FlightTable<Waiter>()
         var flights: [FlightID: Departure] = [:]
         var lastSeat: SeatID = 0
-        /// Keys being stored by flights, and who waits until that is over.
+        /// Keys being stored or purged by flights, and who waits until that is over.
         var storing: [ExactKey: (flights: Set<FlightID>, waiters: [UnsafeContinuation<Void, Never>])] = [:]
         /// How many write to a key.
         var writers: [ExactKey: Int] = [:]
@@ -76,7 +76,7 @@ package final class SharedLoads: Sendable {
         start(starts)
     }
 
-    /// Waits until loads of the key that were being stored have been. The store's deadline bounds it.
+    /// Waits until no flight stores or purges the key any more. The store's deadline bounds it.
     private func waitForStoring(of key: String) async {
         guard state.withLockedValue({ $0.storing[key] != nil }) else { return }
         await withUnsafeContinuation { waiter in
@@ -122,15 +122,15 @@ extension SharedLoads {
             }
         }
 
-        /// Waits until the loads that this one has overtaken are no longer being stored.
+        /// Waits until the flights that this one has overtaken no longer change what is stored.
         func waitForOvertaken() async { await owner.waitForStoring(of: key) }
 
-        /// Stores what was loaded, unless the load has been overtaken or is about to be, by a write that is under way;
-        /// whoever overtakes it from now on waits for the end of that.
-        func whileCurrent(_ store: () async throws -> Void) async throws {
+        /// Changes what is stored, unless the flight has been abandoned or overtaken, or is about to be, by a write
+        /// that is under way; whoever overtakes it from now on waits for the end of that.
+        func whileCurrent(_ change: () async throws -> Void) async throws {
             guard owner.beginStoring(key, id) else { return }
             defer { owner.endStoring(key, id) }
-            try await store()
+            try await change()
         }
     }
 

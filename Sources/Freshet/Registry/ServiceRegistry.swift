@@ -153,11 +153,16 @@ extension ServiceRegistry {
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { waiter in
                 do {
-                    switch try state.withLockedValue({ try ask(&$0, (id, waiter)) }) {
-                    case .waiting: break
+                    let answer = try state.withLockedValue { state in
+                        let answer = try ask(&state, (id, waiter))
+                        // At once, so that what is being started has a task to cancel.
+                        if case .start(let start) = answer { run(start) }
+                        return answer
+                    }
+                    switch answer {
+                    case .waiting, .start: break
                     case .settled: waiter.resume(returning: nil)
                     case .available(let service): waiter.resume(returning: service)
-                    case .start(let start): run(start)
                     }
                 } catch {
                     waiter.resume(throwing: error)
@@ -219,10 +224,10 @@ extension ServiceRegistry {
         let failure = NIOLockedValueBox<(any Error)?>(nil)
         // A task of its own, which the caller's cancellation does not reach.
         await spawner.spawn { [self] in
-            while let step = state.withLockedValue({ $0.nextToStop(call, of: parent) }) {
+            while let (step, start) = nextToStop(call, of: parent) {
                 switch step {
                 case .settle(let key):
-                    if givesUpStarts { starts.withLockedValue { $0[key] }?.cancel() }
+                    if givesUpStarts { start?.cancel() }
                     _ = try? await wait { state, waiting in state.watch(key, waiting) }
                 case .stop(let key, let service):
                     do {
@@ -245,5 +250,17 @@ extension ServiceRegistry {
             }
         }.wait()
         return failure.withLockedValue { $0 }
+    }
+
+    /// What to do next in shutting down, and the task of the start that is to settle for it.
+    private func nextToStop(
+        _ call: CallID?,
+        of parent: ServiceKey?
+    ) -> (step: RegistryState.StopStep, start: SpawnedTask?)? {
+        state.withLockedValue { state in
+            guard let step = state.nextToStop(call, of: parent) else { return nil }
+            guard case .settle(let key) = step else { return (step, nil) }
+            return (step, starts.withLockedValue { $0[key] })
+        }
     }
 }

@@ -187,15 +187,81 @@ import Testing
     @Test func aPurgeRemovesItFirst() async throws {
         let bench = try await CacheBench.ready()
         try await bench.cache.set("k", 0)
-        let gate = gate
-        let refresh = bench.spawner.task {
-            try await bench.cache.refresh(key: "k", ttl: .seconds(60), purge: true) { try await gate.run() }
-        }
+        let refresh = bench.spawner.task { try await self.refresh(bench, purge: true) }
         try await waitUntil("the refresh") { gate.started == 1 }
         #expect(try await !bench.cache.exists("k"))
         gate.finish(1, with: 1)
         #expect(try await refresh.value == 1)
         #expect(try await bench.text("k") == "1")
+    }
+
+    @Test func aPurgeThatBeginsDuringAWriteDeletesNothing() async throws {
+        let bench = try await CacheBench.ready()
+        let first = bench.spawner.task { try await refresh(bench) }
+        try await waitUntil("the first refresh") { gate.started == 1 }
+        let second = bench.spawner.task { try await refresh(bench, purge: true) }
+        try await waitUntil("the one that waits") { bench.cache.loads.waiters(for: "k") == 2 }
+        bench.store.inject(.delay(.milliseconds(100)), into: [.set])
+        bench.store.inject(.delay(.milliseconds(200)), into: [.del])
+        let write = bench.spawner.task { try await bench.cache.set("k", 9) }
+        try await waitUntil("the write") { bench.store.calls(of: .set) == 1 }
+        for number in 1...2 { gate.finish(number, with: number) }
+        await bench.spawner.advance(by: .milliseconds(300))
+        #expect(try await write.value == .stored)
+        #expect(try await [first.value, second.value] == [1, 2])
+        #expect(try await bench.text("k") == "9")
+    }
+
+    @Test(arguments: [false, true]) func aWriteWaitsForAPurgeThoughThatIsGivenUp(isGivenUp: Bool) async throws {
+        let bench = try await CacheBench.ready()
+        bench.store.inject(.hang, into: [.del])
+        gate.finish(1, with: 1)
+        let refresh = bench.spawner.task { try await self.refresh(bench, purge: true) }
+        try await waitUntil("the purge") { bench.store.hangingCalls == 1 }
+        if isGivenUp {
+            refresh.cancel()
+            await #expect(throws: CancellationError.self) { try await refresh.value }
+        }
+        let write = bench.spawner.task { try await bench.cache.set("k", 9) }
+        await bench.spawner.settle()
+        #expect(bench.store.calls(of: .set) == 0)
+        bench.store.recover()
+        #expect(try await write.value == .stored)
+        _ = await refresh.result
+        await bench.spawner.settle()
+        #expect(try await bench.text("k") == "9")
+    }
+
+    @Test func aPurgeIsLeftOutWhereItsCallerHasLeft() async throws {
+        let spawner = TestSpawner()
+        let cache = CacheService(store: MemoryStore(spawner: spawner), spawner: spawner, logger: RecordedLogs().logger)
+        try await cache.initialize()
+        try await cache.set("k", 0)
+        let refresh = spawner.task {
+            while !Task.isCancelled { await Task.yield() }
+            return try await cache.refresh(key: "k", ttl: .seconds(60), purge: true) { 1 }
+        }
+        refresh.cancel()
+        await #expect(throws: CancellationError.self) { try await refresh.value }
+        await spawner.settle()
+        #expect(try await cache.get("k") == 0)
+    }
+
+    @Test func aPurgeIsLeftOutAtTheShutdown() async throws {
+        let bench = try await CacheBench.ready()
+        bench.store.inject(.hang, into: [.set])
+        gate.finish(1, with: 1)
+        let reader = bench.spawner.task { try await load(bench) }
+        try await waitUntil("the store") { bench.store.hangingCalls == 1 }
+        let refresh = bench.spawner.task { try await self.refresh(bench, purge: true) }
+        try await waitUntil("the refresh") { bench.cache.loads.waiters(for: "k") == 2 }
+        let shutdown = bench.spawner.task { try await bench.cache.shutdown() }
+        await bench.spawner.settle()
+        bench.store.recover()
+        try await shutdown.value
+        #expect(await code { _ = try await refresh.value } == .shuttingDown)
+        _ = await reader.result
+        #expect(bench.store.calls(of: .del) == 0)
     }
 
     @Test func aPurgeThatFailsIsSaidThoughTheLoadFailsToo() async throws {
@@ -255,8 +321,8 @@ import Testing
         return try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60)) { try await gate.run() }
     }
 
-    private func refresh(_ bench: CacheBench) async throws -> Int {
+    private func refresh(_ bench: CacheBench, purge: Bool = false) async throws -> Int {
         let gate = gate
-        return try await bench.cache.refresh(key: "k", ttl: .seconds(60)) { try await gate.run() }
+        return try await bench.cache.refresh(key: "k", ttl: .seconds(60), purge: purge) { try await gate.run() }
     }
 }
