@@ -9,19 +9,6 @@ extension SourceHTTP {
         if !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
             return .seconds(min(Double(text) ?? day, day))
         }
-        let formatter = DateFormatter()
-        formatter.locale = Locale(identifier: "en_US_POSIX")
-        formatter.timeZone = TimeZone(secondsFromGMT: 0)
-        for format in formats {
-            formatter.dateFormat = format
-            guard let date = formatter.date(from: text) else { continue }
-            return .seconds(min(max(0, date.timeIntervalSince(now)), day))
-        }
-        return nil
+        return date(text).map { Duration.seconds(min(max(0, $0.timeIntervalSince(now)), day)) }
     }
-
-    /// RFC 9110, 5.6.7: the one that is sent, and the two that are to be understood.
-    private static let formats = [
-        "EEE, dd MMM yyyy HH:mm:ss 'GMT'", "EEEE, dd-MMM-yy HH:mm:ss 'GMT'", "EEE MMM d HH:mm:ss yyyy",
-    ]
 }

@@ -20,10 +20,10 @@ struct Webhook: Sendable {
 
     /// - Throws: `CacheError` with `configuration`, which does not repeat the URL.
     init(_ text: String) throws {
-        guard let url = URL(string: text), SourceHTTP.canAsk(url), let host = url.host() else {
+        guard let url = SourceHTTP.url(text), SourceHTTP.canAsk(url), let host = url.host() else {
             throw CacheError(.configuration, "the webhook is no URL with \(SourceHTTP.demands)")
         }
-        self.url = text
+        self.url = url.absoluteString
         self.host = host
     }
 

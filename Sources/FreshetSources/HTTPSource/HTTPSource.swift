@@ -7,8 +7,9 @@ import SourceHTTP
 /// JSON from a URL.
 ///
 /// It sends the validator of the last answer, an ETag or a date, so that a server that knows conditional requests
-/// answers 304 while nothing has changed. 404 and 410 mean that there is no value; 429 is `overloaded`, every other status
-/// but 200 `sourceFailed`, as is an answer that is no JSON.
+/// answers 304 while nothing has changed. Only the URL that gave it gets it, behind redirects too, and a date counts
+/// only if the answer is at least two seconds younger. 404 and 410 mean that there is no value; 429 is
+/// `overloaded`, every other status but 200 `sourceFailed`, as is an answer that is no JSON.
 public struct HTTPSource: FieldSource {
     public struct Configuration: Sendable {
         /// How long the whole exchange may take, redirects included.
@@ -26,7 +27,8 @@ public struct HTTPSource: FieldSource {
     private let httpClient: HTTPClient
 
     /// - Parameters:
-    ///   - url: `http` or `https`, without user and password; those go into a header.
+    ///   - url: `http` or `https`, without user and password; those go into a header. Characters that no URL may have
+    ///     are percent-encoded behind the host, as in redirects; what is encoded already stays.
     ///   - headers: sent to the URL's own origin only, never to where it redirects to elsewhere.
     ///   - httpClient: must not follow redirects itself. Without one, all sources share one.
     /// - Throws: `CacheError` with `configuration`; its message repeats neither the query of the URL nor any header.
@@ -132,7 +134,7 @@ extension HTTPSource {
         setDefault("accept-encoding", "gzip")
         setDefault("user-agent", "freshet")
         if context.isForced { setDefault("cache-control", "no-cache") }
-        if let validator = HTTPValidator(of: context) {
+        if let validator = HTTPValidator(of: context, from: target) {
             request.headers.replaceOrAdd(name: validator.requestHeader, value: validator.value)
         }
         return request
@@ -143,7 +145,7 @@ extension HTTPSource {
     {
         switch response.status.code {
         case 200: break
-        case 304 where HTTPValidator(of: context) != nil: return .notModified
+        case 304 where HTTPValidator(of: context, from: asked) != nil: return .notModified
         case 404, 410: return .absent
         default: throw HTTPRefusal(response, asked).error
         }
@@ -160,7 +162,7 @@ extension HTTPSource {
         }
         do {
             let value = try StoredJSON.decode(JSONValue.self, from: body, inAnyUnicode: true)
-            return .value(value, LoadDetails(etag: HTTPValidator(response.headers)?.stored))
+            return .value(value, LoadDetails(etag: HTTPValidator(response.headers, of: asked)?.stored))
         } catch {
             let reason = (error as? CacheError)?.message ?? "\(error)"
             let message = "the answer of \(asked.name) cannot be read: \(reason)"

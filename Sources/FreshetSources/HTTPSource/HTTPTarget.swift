@@ -1,5 +1,6 @@
 import Foundation
 import Freshet
+import NIOCore
 import SourceHTTP
 
 /// A URL that can be asked, what may be said of it, and where its redirects may lead.
@@ -9,11 +10,13 @@ struct HTTPTarget: Sendable, Hashable {
     let name: String
     /// Scheme, host and port: whoever shares them may have the same credentials.
     let origin: String
+    /// Stands for the URL where that is not kept, since it may hold a key.
+    let fingerprint: String
     private let isEncrypted: Bool
 
     /// - Throws: `CacheError` with `configuration`.
     init(_ text: String) throws {
-        guard let url = URL(string: text), let target = HTTPTarget(url) else {
+        guard let url = SourceHTTP.url(text), let target = HTTPTarget(url) else {
             throw CacheError(.configuration, "an http source needs a URL with \(SourceHTTP.demands)")
         }
         self = target
@@ -29,13 +32,15 @@ struct HTTPTarget: Sendable, Hashable {
         name = "\(scheme)://\(host)\(url.port.map { ":\($0)" } ?? "")"
         var components = URLComponents(url: url, resolvingAgainstBaseURL: true)
         components?.fragment = nil
-        self.url = components?.string ?? url.absoluteString
+        let text = components?.string ?? url.absoluteString
+        self.url = text
+        fingerprint = String(ByteBuffer(string: text).sha1.prefix(12))
     }
 
     /// - Throws: `CacheError` with `sourceFailed` for what is no such URL, and where it leads from https to http.
     func redirected(to location: String) throws -> HTTPTarget {
-        guard let next = URL(string: location, relativeTo: URL(string: url)).flatMap({ HTTPTarget($0.absoluteURL) })
-        else {
+        let reference = SourceHTTP.url(location, relativeTo: URL(string: url))
+        guard let next = reference.flatMap({ HTTPTarget($0.absoluteURL) }) else {
             throw CacheError(
                 .sourceFailed,
                 "\(name) redirects to something that is no URL for http or https, or has a port that there is not"

@@ -1,50 +1,66 @@
+import Foundation
 import Freshet
 import NIOHTTP1
+import SourceHTTP
 
-/// What makes a request conditional: an ETag, or else the date of the last change.
+/// What makes a request conditional: an ETag, or else the date of the last change. It says nothing of other URLs than
+/// the one that gave it, such as the next that a redirect leads to.
 struct HTTPValidator: Hashable {
     enum Kind { case etag, date }
 
     let kind: Kind
     let value: String
+    /// Of the URL that gave it.
+    private let fingerprint: String
 
     /// Servers refuse heads that are too long, so that a longer one would break every request to come.
     private static let longest = 1024
 
     /// - Returns: nil for what is none.
-    private init?(_ kind: Kind, _ value: String?) {
-        guard let value, value.utf8.count <= Self.longest, kind == .etag ? Self.isETag(value) : !value.isEmpty else {
-            return nil
-        }
+    private init?(_ kind: Kind, _ value: String?, of target: HTTPTarget) {
+        guard let value, kind == .etag ? Self.isETag(value) : !value.isEmpty else { return nil }
         self.kind = kind
         self.value = value
+        fingerprint = target.fingerprint
+        guard stored.utf8.count <= Self.longest else { return nil }
     }
 
-    /// The validator of an answer; nil if it has none that can be sent back.
-    init?(_ headers: HTTPHeaders) {
+    /// The validator of a target's answer; nil if it has none that can be sent back.
+    init?(_ headers: HTTPHeaders, of target: HTTPTarget) {
         guard
-            let validator = HTTPValidator(.etag, headers.first(name: "etag"))
-                ?? HTTPValidator(.date, headers.first(name: "last-modified"))
+            let validator = HTTPValidator(.etag, headers.first(name: "etag"), of: target)
+                ?? HTTPValidator(.date, Self.lastModified(headers), of: target)
         else { return nil }
         self = validator
     }
 
-    /// As the cache keeps it. An ETag begins with a quotation mark or `W/`, so the two cannot be mistaken.
-    var stored: String { kind == .etag ? value : "date:\(value)" }
+    /// - Returns: nil for a date so late that another change may have had the same (RFC 9110, 8.8.2.2).
+    private static func lastModified(_ headers: HTTPHeaders) -> String? {
+        guard let text = headers.first(name: "last-modified"), let changed = SourceHTTP.date(text) else { return nil }
+        // A server without a clock says no date (6.6.1).
+        let answered = headers.first(name: "date").flatMap(SourceHTTP.date) ?? Date()
+        return answered.timeIntervalSince(changed) >= 2 ? text : nil
+    }
 
-    /// - Returns: nil for what nobody has stored.
-    init?(stored: String) {
-        if stored.hasPrefix("date:") {
-            self.init(.date, String(stored.dropFirst(5)))
+    /// As the cache keeps it. An ETag begins with a quotation mark or `W/`, so the two cannot be mistaken.
+    var stored: String { "\(fingerprint):\(kind == .etag ? value : "date:\(value)")" }
+
+    /// - Returns: nil for what no answer of the target has left.
+    init?(stored: String, of target: HTTPTarget) {
+        let mark = target.fingerprint + ":"
+        guard stored.hasPrefix(mark) else { return nil }
+        let text = String(stored.dropFirst(mark.count))
+        if text.hasPrefix("date:") {
+            self.init(.date, String(text.dropFirst(5)), of: target)
         } else {
-            self.init(.etag, stored)
+            self.init(.etag, text, of: target)
         }
     }
 
-    /// The validator of what the cache holds.
-    init?(of context: LoadContext) {
+    /// The validator of what the cache holds, if the target gave it.
+    init?(of context: LoadContext, from target: HTTPTarget) {
         guard let etag = context.etag else { return nil }
-        self.init(stored: etag)
+        self.init(stored: etag, of: target)
     }
 
     var requestHeader: String { kind == .etag ? "if-none-match" : "if-modified-since" }
