@@ -189,7 +189,7 @@ let package = Package(
             dependencies: [
                 "Freshet", "FreshetServer", "FreshetTesting", "RESP", "RedisClient", "TestSupport", .asyncHTTPClient,
                 .httpTypes, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .nio("NIOPosix"),
-                .logging,
+                .lifecycle, .logging,
             ],
             exclude: ["upstash_redis_check.py"]
         ),

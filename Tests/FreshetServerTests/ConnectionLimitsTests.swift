@@ -163,7 +163,9 @@ struct ConnectionLimitsTests {
         try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "0123456789")))
         if isAnswered { try Self.answer(channel) }
         #expect(channel.isActive)
-        try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "x")))
+        #expect(throws: UnreadableBody.self) {
+            try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "x")))
+        }
         #expect(!channel.isActive)
         let part = try channel.readOutbound(as: HTTPResponsePart.self)
         guard case .head(let head) = part else { return #expect(isAnswered) }
@@ -196,12 +198,12 @@ struct ConnectionLimitsTests {
         try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "0")))
         try Self.writeAnswer(channel)
         #expect(try (0..<3).map { _ in try status(channel) } == [200, nil, nil])
-        _ = try channel.finish()
+        _ = try? channel.finish()
 
         let get = try Self.channel()
         try get.writeInbound(head(length: "10", method: .get))
         #expect(try status(get) == nil)
-        _ = try get.finish()
+        _ = try? get.finish()
 
         let refused = try Self.channel()
         try refused.writeInbound(head(length: "11"))
@@ -231,7 +233,7 @@ struct ConnectionLimitsTests {
             try Self.writeAnswer(channel)
             #expect(try statuses(channel) == [200, isTooLarge ? 413 : 100])
             #expect(channel.isActive != isTooLarge)
-            _ = try channel.finish(acceptAlreadyClosed: true)
+            _ = try? channel.finish(acceptAlreadyClosed: true)
         }
     }
 
@@ -256,7 +258,7 @@ struct ConnectionLimitsTests {
             channel.read()
             #expect((reads.count > before) == isLetCome)
         }
-        _ = try channel.finish(acceptAlreadyClosed: true)
+        _ = try? channel.finish(acceptAlreadyClosed: true)
     }
 
     /// Closes one side of a connection, which embedded ones do not have.
@@ -316,6 +318,27 @@ struct ConnectionLimitsTests {
             }
             #expect(!channel.isActive)
         }
+    }
+
+    @Test(
+        "who reads a body whose end is dropped gets an error, and not an early end",
+        arguments: [true, false],
+        [true, false]
+    )
+    func droppedEnd(isBehindAnother: Bool, closesItsSide: Bool) throws {
+        let (channel, _) = try Self.channelWithSides()
+        if isBehindAnother { try Self.request(channel) }
+        try channel.writeInbound(Self.head())
+        for part in ["abc", "defghijk"] { try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: part))) }
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        if closesItsSide {
+            channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        } else {
+            if isBehindAnother { try Self.answer(channel) }
+            channel.embeddedEventLoop.advanceTime(by: .seconds(2))
+            #expect(!channel.isActive)
+        }
+        #expect(throws: UnreadableBody.self) { try channel.throwIfErrorCaught() }
     }
 
     @Test("heads that cannot be read are answered with words: 431 if too long, else 400", arguments: [true, false])
@@ -379,7 +402,11 @@ struct ConnectionLimitsTests {
         channel.embeddedEventLoop.advanceTime(by: .seconds(1))
         #expect(channel.isActive == ends)
         #expect(try Self.status(channel) == (ends ? nil : .serviceUnavailable))
-        _ = try channel.finish(acceptAlreadyClosed: true)
+        if ends {
+            _ = try channel.finish()
+        } else {
+            #expect(throws: UnreadableBody.self) { try channel.throwIfErrorCaught() }
+        }
     }
 
     @Test("one that does not come to its end takes no answer from those before it")

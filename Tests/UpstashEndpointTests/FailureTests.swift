@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import RESP
+import ServiceLifecycle
 import TestSupport
 import Testing
 
@@ -351,6 +352,54 @@ struct FailureTests {
             #expect(!logs.entries.contains { $0.level >= .warning })
             #expect(try await endpoint.ask(.GET, "/exists/k").body == #"{"result":0}"#)
         }
+    }
+
+    @Test("of a body that turns out to be too large no part is taken for it")
+    func tooLargeInChunks() async throws {
+        let logs = RecordedLogs()
+        var limits = UpstashEndpointLimits()
+        limits.maxBodyBytes = 10
+        try await Endpoint.serving("memory://", limits: limits, logger: logs.logger) { endpoint in
+            let client = try await RawConnection(port: endpoint.port)
+            let authorization = "Authorization: Bearer \(Endpoint.token)\r\n"
+            let head = "POST /set/k HTTP/1.1\r\nHost: x\r\n\(authorization)Transfer-Encoding: chunked\r\n\r\n"
+            try await client.send("\(head)3\r\nabc\r\n8\r\ndefghijk\r\n0\r\n\r\n")
+            #expect(await client.receives("HTTP/1.1 413 "))
+            #expect(await eventually { logs.entries.contains { $0.message == "A request broke off" } })
+            #expect(try await endpoint.ask(.GET, "/exists/k").body == #"{"result":0}"#)
+        }
+    }
+
+    @Test("of a body whose rest comes too late while the endpoint drains no part is taken for it")
+    func tooLateForDrain() async throws {
+        let server = try await RedisServer.start()
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
+        let logger = RecordedLogs().logger
+        let endpoint = try await buildUpstashEndpoint(
+            configuration: UpstashEndpointConfiguration(
+                store: StoreLocation(url: server.url, origin: .flag),
+                token: Endpoint.token,
+                port: 0
+            ),
+            logger: logger,
+            onReady: { listening.yield($0) }
+        )
+        let group = ServiceGroup(services: [endpoint], logger: logger)
+        async let running: Void = group.run()
+        let port = try #require(await ports.first { _ in true })
+        let client = try await RawConnection(port: port, sendsOn: true)
+        let authorization = "Authorization: Bearer \(Endpoint.token)\r\n"
+        let head = "POST /set/k HTTP/1.1\r\nHost: x\r\n\(authorization)Content-Length: 10\r\n"
+        try await client.send("\(head)Expect: 100-continue\r\n\r\n")
+        #expect(await client.receives("HTTP/1.1 100 Continue\r\n\r\n"))
+        try await client.send("abc")
+        await group.triggerGracefulShutdown()
+        #expect(await client.receives("HTTP/1.1 502 "))
+        try await client.send("defghij")
+        await client.close()
+        try await running
+        #expect(try server.command("EXISTS k") == ":0\r\n")
+        await server.stop()
     }
 
     @Test("a request whose body cannot be read has one answer", arguments: [("DELETE /", 405), ("POST /", 400)])

@@ -131,6 +131,14 @@ struct MemoryTests {
         #expect(try await set("k", "v") == .simpleString("OK"))
     }
 
+    @Test("a command may have more than 100,000 arguments")
+    func manyArguments() async throws {
+        let backend = UpstashMemoryBackend(maxBytes: 10_000)
+        let keys = Array(repeating: "k", count: 100_001)
+        let commands = [RESPCommand("SET", "k", "v"), RESPCommand("EXISTS", arguments: keys)]
+        #expect(try await backend.execute(commands, hasScripts: false)[1] == .integer(keys.count))
+    }
+
     @Test("values are binary-safe, and pipelines, base64 and tokens work")
     func service() async throws {
         try await Endpoint.serving("memory://") { endpoint in

@@ -8,8 +8,10 @@ final class RawConnection: Sendable {
     private let channel: any Channel
     private let inbox: NIOLockedValueBox<(bytes: ByteBuffer, isClosed: Bool)>
 
-    /// - Parameter isSlow: whether it reads nothing until it is told to.
-    init(port: Int, isSlow: Bool = false) async throws {
+    /// - Parameters:
+    ///   - isSlow: whether it reads nothing until it is told to.
+    ///   - sendsOn: whether it stays open once the other side sends no more.
+    init(port: Int, isSlow: Bool = false, sendsOn: Bool = false) async throws {
         let inbox = NIOLockedValueBox((bytes: ByteBuffer(), isClosed: false))
         self.inbox = inbox
         var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -23,6 +25,7 @@ final class RawConnection: Sendable {
                 }
             }
             .channelOption(.autoRead, value: !isSlow)
+            .channelOption(.allowRemoteHalfClosure, value: sendsOn)
             .connect(host: "127.0.0.1", port: port)
             .get()
     }

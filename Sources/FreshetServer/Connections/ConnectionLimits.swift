@@ -24,6 +24,8 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var isAnswering = false
     /// Whether a request has begun to come, and not ended.
     private var isReceiving = false
+    /// Whether the head of a request was passed on, and its end was not.
+    private var isPassingBody = false
     private var heads: RequestHeads?
     private var isDraining = false
     /// Whether the framework, which closes what is idle, has yet to be told so, since the head of a request comes.
@@ -77,6 +79,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     func channelInactive(context: ChannelHandlerContext) {
         timer?.cancel()
         timer = nil
+        breakOff(context)
         context.fireChannelInactive()
     }
 
@@ -100,6 +103,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             {
                 return refuseBody(context)
             }
+            isPassingBody = true
             letBodyCome(context)
         case .body(let part):
             bodyBytes += part.readableBytes
@@ -110,6 +114,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             // It may be answered already.
             owedSince = unanswered.isEmpty ? context.eventLoop.now : nil
             isReceiving = false
+            isPassingBody = false
         }
         context.fireChannelRead(data)
         if isHoldingBack { letClose(context) }
@@ -127,6 +132,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event as? ChannelEvent == .inputClosed {
             isInputClosed = true
+            breakOff(context)
             if isLingering { context.close(promise: nil) } else { awaitLastAnswer(context) }
         }
         if event is ChannelShouldQuiesceEvent {
@@ -235,6 +241,13 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
             let isNext = !self.unanswered.isEmpty && !self.isAnswering
             self.refuse(context, self.limits.refusalOfRest, isNext: isNext)
         }
+    }
+
+    /// Nothing more comes. Who reads a body would take that for its end, also where the end came and was dropped.
+    private func breakOff(_ context: ChannelHandlerContext) {
+        guard isPassingBody else { return }
+        isPassingBody = false
+        context.fireErrorCaught(UnreadableBody())
     }
 
     private func letClose(_ context: ChannelHandlerContext) {

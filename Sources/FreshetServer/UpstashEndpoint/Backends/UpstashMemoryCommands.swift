@@ -18,7 +18,8 @@ struct UpstashMemoryCommands {
         self.run = run
     }
 
-    private static let many = 100_000
+    /// A request has its own limit.
+    private static let many = Int.max
 
     static let table: [String: Self] = connection.merging(strings) { first, _ in first }
         .merging(keys) { first, _ in first }
