@@ -462,6 +462,26 @@ struct ConfigurationTests {
         #expect(problems.first?.contains("'host' is given twice here – keep one of them; nothing else") == true)
     }
 
+    @Test("two keys of one text are one, whatever YAML takes them for")
+    func duplicatesOfTwoTypes() {
+        let yaml = """
+            fields:
+              "2024": { ttl: 1m, source: { file: { path: x } } }
+              2024: { ttl: 1m, source: { file: { path: x } } }
+              a:
+                ttl: 1m
+                source: { http: { url: http://localhost/x, headers: { "on": x, on: y } } }
+                where: { 1: { exists: true }, "1": { exists: false } }
+            """
+        let starts = Self.problems(yaml).map { String($0.prefix { $0 != "–" }) }
+        #expect(
+            starts == [
+                "freshet.yaml:3:3: '2024' is given twice ", "freshet.yaml:6:68: 'on' is given twice ",
+                "freshet.yaml:7:35: '1' is given twice ",
+            ]
+        )
+    }
+
     @Test("aliases that stand for too much, or too deep values, are a problem and take no time")
     func aliases() {
         var bomb = "x0: &a0 x\n"

@@ -212,15 +212,23 @@ struct YAMLMapping {
 
     init(_ mapping: Node.Mapping, of value: YAMLValue) {
         self.value = value
-        all = mapping.compactMap { key, member in
-            guard let name = key.scalar?.string else {
-                value.scope.report(key.mark.map(Place.init), "a key is no text", "write `name: value`")
+        var keys: Set<String> = []
+        all = mapping.compactMap { node, member in
+            let place = node.mark.map(Place.init)
+            guard let name = node.scalar?.string else {
+                value.scope.report(place, "a key is no text", "write `name: value`")
                 return nil
             }
             guard !YAMLDocument.isDuplicate(name) else { return nil }
+            let key = VariableSubstitution.reveal(name)
+            // For the parser `"1"` and `1` are two.
+            guard keys.insert(key).inserted else {
+                value.scope.report(place, "'\(key)' is given twice", "keep one of them")
+                return nil
+            }
             return Member(
-                key: VariableSubstitution.reveal(name),
-                keyPlace: key.mark.map(Place.init),
+                key: key,
+                keyPlace: place,
                 value: YAMLValue(node: member, name: name, scope: value.scope)
             )
         }
