@@ -180,8 +180,11 @@ struct RefusedWritesTests {
         await node.shutdown()
     }
 
-    @Test("C3: nobody waits for another node's load whose end a server would refuse")
-    func loadedElsewhere() async throws {
+    @Test(
+        "C3: nobody waits for another node's load whose end a server would refuse",
+        arguments: ["min-replicas-to-write", "maxmemory"]
+    )
+    func loadedElsewhere(setting: String) async throws {
         let bench = try await Bench()
         let request = LeaseRequest(
             purpose: .read,
@@ -196,12 +199,12 @@ struct RefusedWritesTests {
         let reader = Task { try await node.value(of: field) }
         let refusal = FieldEvent.Kind.lease(.held)
         try await waitUntil("the wait") { node.events(of: node.catalog.fields[0]).contains { $0.kind == refusal } }
-        try bench.set("min-replicas-to-write", "1")
+        try bench.set(setting, "1")
         let begun = ContinuousClock.now
         #expect(try await reader.value == 1)
         #expect(ContinuousClock.now - begun < .seconds(20))
         #expect(await bench.source.loads == 1)
-        try bench.set("min-replicas-to-write", "0")
+        try bench.set(setting, "0")
         await node.shutdown()
     }
 }

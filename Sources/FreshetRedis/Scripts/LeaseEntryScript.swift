@@ -13,9 +13,9 @@ extension EntryScripts {
         local isHeld = entry.leaseUntil ~= nil and now < entry.leaseUntil
         local isFresh = entry.content and now < entry.freshUntil and (entry.content == 'absent' or entry.plainUntil)
         -- A server that takes no writes any longer takes the holder's neither. Those who wait for a load that takes long
-        -- learn that by a write of their own.
+        -- learn that by a write of their own, of a kind that a server without memory refuses.
         local function touch()
-            if now >= (entry.leaseAt or 0) + \(longLoad) then prolong() end
+            if now >= (entry.leaseAt or 0) + \(longLoad) then redis.call('HSET', meta, 'version', '1') end
         end
 
         if purpose == 'read' then
