@@ -40,6 +40,34 @@ struct StandInTests {
         }
     }
 
+    @Test("Records may have any id, and formulas name columns by theirs")
+    func ids() async throws {
+        let column = AirtableStandIn.Column(id: "fldNumber00000001", name: "Number")
+        let records = (0..<150).map {
+            AirtableStandIn.Record(id: "a/\($0)", createdTime: "", cells: ["Number": .integer(Int64($0 % 2))])
+        }
+        let table = AirtableStandIn.Table(id: "tblNumbers0000001", name: "Numbers", columns: [column], records: records)
+        let standIn = AirtableStandIn(bases: [AirtableStandIn.Base(id: "appNumbers0000001", tables: [table])])
+        try await AirtableStandIn.withStandIn(standIn) { standIn in
+            let url = "\(standIn.url)/v0/appNumbers0000001/Numbers"
+            let page = try await request(url, token: standIn.token)
+            let offset = try #require(page.json?["offset"]?.string).replacing("/", with: "%2F")
+            let next = try await request("\(url)?offset=\(offset)", token: standIn.token)
+            #expect(next.json?["records"]?.array?.count == 50)
+            let odd = try await request("\(url)?filterByFormula=%7BfldNumber00000001%7D='1'", token: standIn.token)
+            #expect(odd.json?["records"]?.array?.count == 75)
+        }
+    }
+
+    @Test("A start that is cancelled ends", .timeLimit(.minutes(1)))
+    func cancelledStart() async throws {
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await AirtableStandIn().start()
+        }
+        await #expect(throws: (any Error).self) { try await task.value }
+    }
+
     struct Case: Sendable, CustomTestStringConvertible {
         var path: String
         var body: String?

@@ -90,6 +90,7 @@ extension AirtableStandIn {
             server.withLockedValue { $0.running = (group, task) }
             return port
         }
+        if Task.isCancelled { task.cancel() }
         try await task.value
         throw CancellationError()
     }

@@ -14,12 +14,13 @@ indirect enum Formula {
         try parser.end()
     }
 
-    func matches(_ cells: [String: JSONValue]) -> Bool {
+    /// - Parameter cell: what a record has in a column.
+    func matches(_ cell: (String) -> JSONValue?) -> Bool {
         switch self {
-        case .compare(let column, let text, let isEqual): (cells[column]?.cellText ?? "" == text) == isEqual
-        case .not(let formula): !formula.matches(cells)
-        case .all(let formulas): formulas.allSatisfy { $0.matches(cells) }
-        case .any(let formulas): formulas.contains { $0.matches(cells) }
+        case .compare(let column, let text, let isEqual): (cell(column)?.cellText ?? "" == text) == isEqual
+        case .not(let formula): !formula.matches(cell)
+        case .all(let formulas): formulas.allSatisfy { $0.matches(cell) }
+        case .any(let formulas): formulas.contains { $0.matches(cell) }
         }
     }
 

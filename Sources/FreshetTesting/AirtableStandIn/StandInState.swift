@@ -89,8 +89,8 @@ struct StandInState: Sendable {
         let order: [String]
         var start = 0
         if let offset = request.offset {
-            let parts = offset.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2, parts[0].hasPrefix("itr"), parts[1].hasPrefix("rec") else {
+            let parts = offset.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2, parts[0].hasPrefix("itr") else {
                 throw StandInError.invalidOffset
             }
             guard let list = iterators[parts[0]], list.table == table.id else { throw StandInError.iteratorGone }
@@ -149,7 +149,9 @@ struct StandInState: Sendable {
         if let text = request.formula {
             let formula = try Formula(text)
             guard formula.columns.allSatisfy({ table.column($0) != nil }) else { throw Formula.invalid }
-            records = records.filter { formula.matches($0.cells) }
+            records = records.filter { record in
+                formula.matches { table.column($0).flatMap { record.cells[$0.name] } }
+            }
         }
         for key in sort.reversed() {
             let column = try column(key.column, in: table).name

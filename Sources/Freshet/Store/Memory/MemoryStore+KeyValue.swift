@@ -93,6 +93,7 @@ extension MemoryStore {
 
     /// Of fields with one name the last one is set.
     package func hset(_ key: String, pairs: [(name: String, value: ByteBuffer)]) async throws -> Int {
+        if pairs.isEmpty { return 0 }
         let fields = Dictionary(pairs.map { (ExactKey($0.name), $0.value.compact) }) { _, last in last }
         return try updateHash(key) {
             $0.growth(setting: fields)
@@ -121,7 +122,8 @@ extension MemoryStore {
     }
 
     public func hdel(_ key: String, _ fields: [String]) async throws -> Int {
-        try updateHash(key) { _ in
+        if fields.isEmpty { return 0 }
+        return try updateHash(key) { _ in
             0
         } change: {
             $0.remove(fields)
