@@ -504,6 +504,7 @@ struct HTTPSourceTests {
         "Bad URLs and headers are configuration errors that repeat no secret",
         arguments: [
             ("", [:]), ("example.com", [:]), ("ftp://example.com", [:]), ("https://", [:]),
+            ("https://example.com/caf%E9", [:]),
             ("https://user:s3cr3t@example.com", [:]), ("https://example.com", ["": "x"]),
             ("http://127.0.0.1:99999/?s3cr3t", [:]), ("https://[::1]:65536/?s3cr3t", [:]), ("http://h:0", [:]),
             ("https://example.com", ["a b": "x"]), ("https://example.com", ["X(Key)": "x"]),

@@ -43,7 +43,7 @@ struct HTTPTarget: Sendable, Hashable {
         guard let next = reference.flatMap({ HTTPTarget($0.absoluteURL) }) else {
             throw CacheError(
                 .sourceFailed,
-                "\(name) redirects to something that is no URL for http or https, or has a port that there is not"
+                "\(name) redirects to something that is no URL for http or https, or has a port that there is not or a path that is not UTF-8"
             )
         }
         guard next.isEncrypted || !isEncrypted else {
