@@ -42,13 +42,8 @@ struct NotificationPolicy: Sendable {
         if notice.event == toldOfStore { toldOfStore = nil }
     }
 
-    /// Somebody else has told of a subject.
+    /// A subject is not told of before an instant.
     mutating func quiet(_ subject: String, until instant: MonotonicInstant) { quietUntil[subject] = instant }
-
-    /// What is left of a subject's quiet period.
-    func rest(of subject: String, at now: MonotonicInstant) -> Duration {
-        quietUntil[subject].map { max(.zero, $0 - now) } ?? .zero
-    }
 
     private mutating func notice(_ notice: Notice?, at now: MonotonicInstant) -> Notice? {
         guard let notice, now >= quietUntil[notice.subject] ?? .distantPast else { return nil }

@@ -26,6 +26,8 @@ public final class NotificationService: CoreService {
     private static let attempts = 6
     /// How long a process has for an attempt and the pause after it, before another one may take its place.
     private static let claim = Duration.seconds(90)
+    /// How long a dropped notice stays away: it is called for again by each read of a stale value.
+    private static let dropPause = Duration.seconds(30)
     /// How long a shutdown waits for what is being sent.
     private static let farewell = Duration.seconds(3)
 
@@ -97,7 +99,7 @@ extension NotificationService {
             case .start: state.sending = spawner.spawn { await self.sendAll() }
             case .waits: break
             case .dropped:
-                state.policy.takeBack(notice, until: spawner.now())
+                state.policy.takeBack(notice, until: spawner.now() + Self.dropPause)
                 return notice
             }
             return nil
@@ -138,7 +140,7 @@ extension NotificationService {
     ///
     /// If it is not, it is quiet for as long as the other one has claimed, and looks again unless that one has told.
     private func claim(_ notice: Notice) async -> Bool {
-        let isOurs = try? await set(notice, isTold: false, for: min(Self.claim, settings.quiet), .ifMissing)
+        let isOurs = try? await set(notice, isTold: false, for: Self.claim, .ifMissing)
         if isOurs ?? true { return true }
         let isTold: Bool? = try? await cache.strict.get(Self.key(notice))
         let rest = try? await cache.strict.ttl(Self.key(notice))
@@ -154,8 +156,10 @@ extension NotificationService {
         return false
     }
 
-    /// Nobody else tells for so long.
+    /// Nobody tells for so long, here or elsewhere.
     private func hold(_ notice: Notice, isTold: Bool, for time: Duration) async {
+        let end = spawner.now() + time
+        state.withLockedValue { $0.policy.quiet(notice.subject, until: end) }
         _ = try? await set(notice, isTold: isTold, for: time, .always)
     }
 
@@ -177,9 +181,7 @@ extension NotificationService {
         while true {
             switch try await webhook.post(body) {
             case .delivered:
-                let now = spawner.now()
-                let rest = state.withLockedValue { $0.policy.rest(of: notice.subject, at: now) }
-                await hold(notice, isTold: true, for: rest)
+                await hold(notice, isTold: true, for: settings.quiet)
                 logger.info("told of trouble", metadata: ["notice.subject": "\(notice.subject)"])
                 return
             case .refused(let reason):

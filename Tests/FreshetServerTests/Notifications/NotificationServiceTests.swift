@@ -12,6 +12,7 @@ private struct Fixture {
     let spawner = TestSpawner()
     let webhook: WebhookStandIn
     let logs = RecordedLogs()
+    let quiet: Duration
     let source: ScriptedSource
     let store: FaultyStore
     let cache: CacheService
@@ -21,11 +22,13 @@ private struct Fixture {
 
     init(
         answers: [WebhookStandIn.Answer] = [],
+        quiet: Duration = .seconds(900),
         source: ScriptedSource = ScriptedSource { _ in throw CacheError(.sourceFailed, "no answer") },
         _ change: (inout FieldPolicy) -> Void = { _ in }
     ) async throws {
         var policy = FieldPolicy(ttl: .seconds(60))
         change(&policy)
+        self.quiet = quiet
         self.source = source
         webhook = try await WebhookStandIn.start(answers)
         store = FaultyStore(MemoryStore(spawner: spawner), spawner: spawner)
@@ -38,19 +41,17 @@ private struct Fixture {
             spawner: spawner,
             logger: logs.logger
         )
-        service = try NotificationService(
-            NotificationSettings(webhook: webhook.url),
-            cache: cache,
-            spawner: spawner,
-            logger: logs.logger
-        )
+        var settings = NotificationSettings(webhook: webhook.url)
+        settings.quiet = quiet
+        service = try NotificationService(settings, cache: cache, spawner: spawner, logger: logs.logger)
         try await service.initialize()
         service.watch(fields)
     }
 
     /// Another service on the same store that watches the same fields.
     func another(_ webhook: WebhookStandIn) async throws -> NotificationService {
-        let settings = NotificationSettings(webhook: webhook.url)
+        var settings = NotificationSettings(webhook: webhook.url)
+        settings.quiet = quiet
         let another = try NotificationService(settings, cache: cache, spawner: spawner, logger: logs.logger)
         another.watch(fields)
         return another
@@ -69,6 +70,21 @@ private struct Fixture {
             if number > 0 { await spawner.advance(by: .seconds(61)) }
             _ = try? await fields.value(of: field)
         }
+    }
+
+    /// Waits until so many notices have been told.
+    func deliveries(_ count: Int) async throws {
+        let logs = logs
+        try await waitUntil("\(count) deliveries") {
+            logs.entries.count { $0.message == "told of trouble" } >= count
+        }
+    }
+
+    /// Waits until the service pauses after its first attempt, and nobody else is at work.
+    func firstPause() async throws {
+        _ = try await bodies(1)
+        await spawner.settle()
+        try await spawner.waitForSleepers(1)
     }
 
     func bodies(_ count: Int) async throws -> [JSONValue] {
@@ -123,9 +139,40 @@ struct NotificationServiceTests {
             // No other process takes its place, however long the pauses are.
             #expect(try await fixture.cache.strict.ttl("freshet:notice:loadsFailing:agents") > 85)
         }
-        let logs = fixture.logs
-        try await waitUntil("the delivery") { logs.entries.contains { $0.message == "told of trouble" } }
+        try await fixture.deliveries(1)
         #expect(Set(fixture.webhook.bodies).count == 1)
+    }
+
+    @Test("the quiet period counts from the delivery, here and in the store")
+    func quietFromDelivery() async throws {
+        let fixture = try await Fixture(answers: [.status(429, retryAfter: 60)], quiet: .seconds(60))
+        await fixture.fail(3)
+        try await fixture.firstPause()
+        await fixture.spawner.advance(by: .seconds(60))
+        try await fixture.deliveries(1)
+        #expect(try await fixture.cache.strict.ttl("freshet:notice:loadsFailing:agents") > 55)
+        await fixture.spawner.advance(by: .seconds(59))
+        await fixture.fail(1)
+        await fixture.spawner.advance(by: .seconds(61))
+        await fixture.fail(1)
+        #expect(try await fixture.bodies(3)[2]["failures"] == .integer(5))
+    }
+
+    @Test("while a webhook has a process wait for longer than the quiet period, no other one tells, and none twice")
+    func longPause() async throws {
+        let fixture = try await Fixture(answers: [.status(429, retryAfter: 60)], quiet: .seconds(30))
+        let webhook = try await WebhookStandIn.start()
+        let another = try await fixture.another(webhook)
+        await fixture.fail(3)
+        try await fixture.firstPause()
+        await fixture.spawner.advance(by: .seconds(31))
+        await fixture.fail(1)
+        await fixture.spawner.advance(by: .seconds(29))
+        try await fixture.deliveries(1)
+        try await another.shutdown()
+        try await fixture.service.shutdown()
+        #expect(webhook.bodies.isEmpty)
+        #expect(fixture.webhook.bodies.count == 2)
     }
 
     @Test("its own failure is only logged, without the URL", arguments: [403, 500])
@@ -168,7 +215,7 @@ struct NotificationServiceTests {
     func lostAgain() async throws {
         let fixture = try await Fixture(source: ScriptedSource { _ in "v" })
         try await fixture.loseStore()
-        _ = try await fixture.bodies(1)
+        try await fixture.deliveries(1)
         fixture.store.recover()
         await fixture.spawner.advance(by: .seconds(30))
         _ = try await fixture.bodies(2)
@@ -186,12 +233,13 @@ struct NotificationServiceTests {
     @Test("what was last told of the store is put right, though what says so in the store ends a little later")
     func corrected() async throws {
         let fixture = try await Fixture(source: ScriptedSource { _ in "v" })
-        let (store, logs) = (fixture.store, fixture.logs)
+        let store = fixture.store
         try await fixture.loseStore()
+        try await fixture.deliveries(1)
         await fixture.spawner.advance(by: .seconds(300))
         store.recover()
         await fixture.spawner.advance(by: .seconds(30))
-        try await waitUntil("both notices") { logs.entries.count { $0.message == "told of trouble" } == 2 }
+        try await fixture.deliveries(2)
         let key = "freshet:notice:storeBack"
         guard case .remaining(let rest) = try await store.ttl(key) else { return #expect(Bool(false), "no time") }
         let options = CacheOptions(expiry: .after(rest + .milliseconds(500)))
@@ -208,9 +256,9 @@ struct NotificationServiceTests {
         await fixture.fields.shutdown()
     }
 
-    @Test("what was dropped, since too many waited, is told of when there is room again")
+    @Test("what is dropped, since too many wait, is not called for again at once, and is told of when there is room")
     func dropped() async throws {
-        let fixture = try await Fixture()
+        let fixture = try await Fixture(answers: [.status(429, retryAfter: 60)])
         let own = (0...65).map { Self.refused("field\($0)", FieldPolicy(ttl: .seconds(60))) }
         let fields = FieldCache(
             cache: fixture.cache,
@@ -219,17 +267,20 @@ struct NotificationServiceTests {
             logger: fixture.logs.logger
         )
         fixture.service.watch(fields)
-        let (store, logs) = (fixture.store, fixture.logs)
-        store.inject(.hang, into: [.set])
+        let (spawner, logs) = (fixture.spawner, fixture.logs)
         _ = try? await fields.value(of: own[0])
-        try await waitUntil("the claim") { store.hangingCalls == 1 }
+        try await fixture.firstPause()
         for field in own.dropFirst() { _ = try? await fields.value(of: field) }
-        #expect(logs.entries.count { $0.message == "a notification is dropped" } == 1)
-        store.recover()
-        try await waitUntil("the others") { logs.entries.count { $0.message == "told of trouble" } == 65 }
-        await fixture.spawner.advance(by: .seconds(61))
+        for (pause, dropped) in [(10, 1), (10, 1), (11, 2)] {
+            await spawner.advance(by: .seconds(pause))
+            _ = try? await fields.value(of: own[65])
+            #expect(logs.entries.count { $0.message == "a notification is dropped" } == dropped)
+        }
+        await spawner.advance(by: .seconds(29))
+        try await fixture.deliveries(65)
+        await spawner.advance(by: .seconds(2))
         _ = try? await fields.value(of: own[65])
-        #expect(try await fixture.bodies(66)[65]["field"]?.string == "field65")
+        #expect(try await fixture.bodies(67)[66]["field"]?.string == "field65")
     }
 
     @Test("that a store is lost is told in the end, though the webhook is down at first")
@@ -283,9 +334,12 @@ struct NotificationServiceTests {
         await fixture.fields.shutdown()
     }
 
-    @Test("a process that dies while it tells is silent no longer than its claim")
-    func deadTeller() async throws {
-        let fixture = try await Fixture(answers: [.hang])
+    @Test(
+        "a process that dies while it tells is silent no longer than its claim, however short the quiet period",
+        arguments: [Duration.seconds(30), .seconds(900)]
+    )
+    func deadTeller(quiet: Duration) async throws {
+        let fixture = try await Fixture(answers: [.hang], quiet: quiet)
         let webhook = try await WebhookStandIn.start()
         let another = try await fixture.another(webhook)
         await fixture.fail(3)
