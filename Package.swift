@@ -80,8 +80,8 @@ let package = Package(
         .target(
             name: "FreshetSources",
             dependencies: [
-                "Freshet", "SourceHTTP", .asyncHTTPClient, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"),
-                .nio("NIOPosix"), .nio("NIOHTTP1"),
+                "BoundedCache", "Freshet", "SourceHTTP", .asyncHTTPClient, .nio("NIOCore"),
+                .nio("NIOConcurrencyHelpers"), .nio("NIOPosix"), .nio("NIOHTTP1"),
             ]
         ),
         .target(
@@ -171,7 +171,7 @@ let package = Package(
         .testTarget(
             name: "FreshetSourcesTests",
             dependencies: [
-                "Freshet", "FreshetSources", "SourceHTTP", "TestSupport", .hummingbird, .nio("NIOCore"),
+                "BoundedCache", "Freshet", "FreshetSources", "SourceHTTP", "TestSupport", .hummingbird, .nio("NIOCore"),
                 .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .logging,
             ],
             exclude: ["locale_order.js"]

@@ -96,6 +96,33 @@ struct RecordTransformTests {
         )
     }
 
+    @Test("Integers that share a double are told apart, and are equal to that double only if they are")
+    func greatIntegers() throws {
+        let rows: JSONValue = [
+            ["a": .integer(Int64.max), "n": 0], ["a": 9_007_199_254_740_993, "n": 1],
+            ["a": 9_007_199_254_740_992, "n": 2], ["a": .number(0x1p53), "n": 3], ["a": .number(0x1p63), "n": 4],
+            ["a": .integer(Int64.max - 1), "n": 5], ["a": .number(-0x1p63), "n": 6],
+            ["a": .integer(Int64.min), "n": 7], ["a": 9_007_199_254_740_991, "n": 8],
+        ]
+        for (key, order) in [("a", [6, 7, 8, 2, 3, 1, 5, 0, 4]), ("-a", [4, 0, 5, 1, 2, 3, 8, 6, 7])]
+            as [(String, [JSONValue])]
+        {
+            let transform = try RecordTransform(sort: [SortKey(key)])
+            #expect(try (transform.apply(rows).array ?? []).compactMap { $0["n"] } == order)
+        }
+    }
+
+    @Test("Spellings of one letter: two texts without a locale, whatever came first; one text in a language")
+    func spellings() throws {
+        let rows: [JSONValue] = [["t": "\u{E9}", "n": 1], ["t": "f", "n": 2], ["t": "e\u{301}", "n": 0]]
+        for (locale, order) in [(nil, [0, 2, 1]), ("es", [0, 1, 2])] as [(String?, [JSONValue])] {
+            let transform = try RecordTransform(sort: [SortKey("t"), SortKey("n")], locale: locale)
+            for given in [rows, Array(rows.reversed())] {
+                #expect(try (transform.apply(.array(given)).array ?? []).compactMap { $0["n"] } == order)
+            }
+        }
+    }
+
     @Test("Without a locale, texts are in the order of their scalars")
     func scalarOrder() throws {
         let rows = ["b", "Z", "é", "a", "😀", "\u{FFFD}"].map { JSONValue.object(["t": .string($0)]) }

@@ -1,3 +1,4 @@
+import BoundedCache
 public import Freshet
 
 /// Which records of an array are kept, which of their members, and in what order: `where`, then `select`, then `sort`.
@@ -94,22 +95,31 @@ public struct RecordTransform: Sendable, Hashable {
 
 /// A member as the order sees it.
 private enum SortValue: Hashable, Comparable {
-    case number(Double)
+    /// The nearest double, and what is left beside it.
+    case number(Double, Int64)
     /// The rank of the text.
     case text(Int)
     case bool(Int)
     case other
     case missing
 
-    init(_ value: JSONValue?, _ texts: [String: Int]) {
+    init(_ value: JSONValue?, _ texts: [ExactKey: Int]) {
         switch value {
         case nil, .null?: self = .missing
-        case .integer(let number)?: self = .number(Double(number))
-        case .number(let number)?: self = .number(number)
+        case .integer(let number)?: self = .number(Double(number), number.rest)
+        case .number(let number)?: self = .number(number, 0)
         case .string(let text)?: self = .text(texts[text] ?? 0)
         case .bool(let flag)?: self = .bool(flag ? 1 : 0)
         case .array?, .object?: self = .other
         }
+    }
+}
+
+extension Int64 {
+    /// What is left beside the nearest double: nothing up to 2^53.
+    fileprivate var rest: Int64 {
+        // 2^63, which is the nearest to the greatest ones, is no Int64.
+        Int64(exactly: Double(self)).map { self - $0 } ?? self - Int64.max - 1
     }
 }
 

@@ -1,3 +1,4 @@
+import BoundedCache
 import Foundation
 import Freshet
 
@@ -30,17 +31,19 @@ struct TextOrder: Sendable, Hashable {
     }
 
     /// The place of every text in the order; texts that are equal in it share one.
-    func ranks(of texts: some Sequence<String>) -> [String: Int] {
-        // Each once, and always from the same order: where Foundation contradicts itself, at least it does so every
-        // time.
-        let texts = Set(texts).sorted { $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars) }
-        guard let locale else { return rank(texts) { texts[$0].utf8.compare(texts[$1].utf8) } }
-        let keys = texts.map { weights?.key(of: $0) ?? PrimaryWeights.Key() }
-        return rank(texts) { keys[$0].compare(keys[$1]) ?? Self.compare(texts[$0], texts[$1], locale) }
+    func ranks(of texts: some Sequence<String>) -> [ExactKey: Int] {
+        // Each once, in the order of their scalars, which is that of their bytes. A language's order starts from it,
+        // too: where Foundation contradicts itself, at least it does so every time.
+        let texts = Set(texts.map { ExactKey($0) }).sorted {
+            $0.text.utf8.lexicographicallyPrecedes($1.text.utf8)
+        }
+        guard let locale else { return Dictionary(uniqueKeysWithValues: zip(texts, 0...)) }
+        let keys = texts.map { weights?.key(of: $0.text) ?? PrimaryWeights.Key() }
+        return rank(texts) { keys[$0].compare(keys[$1]) ?? Self.compare(texts[$0].text, texts[$1].text, locale) }
     }
 
-    private func rank(_ texts: [String], by compare: (Int, Int) -> ComparisonResult) -> [String: Int] {
-        var ranks: [String: Int] = [:]
+    private func rank(_ texts: [ExactKey], by compare: (Int, Int) -> ComparisonResult) -> [ExactKey: Int] {
+        var ranks: [ExactKey: Int] = [:]
         ranks.reserveCapacity(texts.count)
         var rank = 0
         var last: Int?
@@ -59,12 +62,5 @@ struct TextOrder: Sendable, Hashable {
     /// the like words that begin alike up to such a letter.
     static func compare(_ left: String, _ right: String, _ locale: Locale) -> ComparisonResult {
         left.compare(right, options: [], range: nil, locale: locale)
-    }
-}
-
-extension String.UTF8View {
-    fileprivate func compare(_ other: Self) -> ComparisonResult {
-        lexicographicallyPrecedes(other)
-            ? .orderedAscending : other.lexicographicallyPrecedes(self) ? .orderedDescending : .orderedSame
     }
 }
