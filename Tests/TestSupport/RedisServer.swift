@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 /// A real `redis-server` of the test's own, on a free port of the loopback interface, keeping nothing.
 ///
 /// It ends when it is stopped or released, and when the test process ends, however that ends: a shell in between
-/// looks twice a second whether the test process is still there.
+/// looks twice a second whether the test process is still there, and removes what it has left.
 public final class RedisServer: Sendable {
     public struct StartError: Error, CustomStringConvertible {
         public let description: String
@@ -140,13 +140,16 @@ public final class RedisServer: Sendable {
         let shell = Process()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")
         let script = #"""
+            directory=$1
+            shift
             redis-server "$@" &
             server=$!
             echo $server
             while kill -0 "$0" 2>/dev/null && kill -0 $server 2>/dev/null; do sleep 0.5; done
             kill -9 $server 2>/dev/null
+            kill -0 "$0" 2>/dev/null || rm -rf "$directory"
             """#
-        shell.arguments = ["-c", script, "\(ProcessInfo.processInfo.processIdentifier)"] + arguments
+        shell.arguments = ["-c", script, "\(ProcessInfo.processInfo.processIdentifier)", directory.path] + arguments
         // No pipes: other processes started at the same time would inherit their ends and keep them open.
         let output = directory.appendingPathComponent("output-\(UUID().uuidString)")
         try Data().write(to: output)
