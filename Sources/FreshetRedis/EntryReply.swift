@@ -7,6 +7,8 @@ struct EntryReply {
     /// `settle` where the reader has to ask again, by the script of that name.
     let kind: String
     let bytes: ByteBuffer?
+    /// Of a value without its bytes.
+    private let size: Int?
     /// Everything but the content.
     private(set) var snapshot = EntrySnapshot(content: .gone)
 
@@ -17,10 +19,12 @@ struct EntryReply {
         self.kind = kind
         guard kind != "settle" else {
             bytes = nil
+            size = nil
             return
         }
         guard items.count == 18 else { throw RedisStore.unexpected("entry script") }
         bytes = items[1].bytes
+        size = if case .integer(let size) = items[1] { size } else { nil }
         snapshot.generation = items[2].string.map { Generation($0) }
         snapshot.digest = items[3].string
         snapshot.etag = items[4].string
@@ -45,11 +49,12 @@ struct EntryReply {
 
     /// The whole of it, where the script said all there is to say.
     func complete() throws -> EntrySnapshot {
-        switch (kind, bytes) {
-        case ("gone", _): snapshot
-        case ("absent", _): snapshot(with: .absent)
-        case ("unchanged", _): snapshot(with: .unchanged)
-        case ("value", let bytes?): snapshot(with: .value(bytes))
+        switch (kind, bytes, size) {
+        case ("gone", _, _): snapshot
+        case ("absent", _, _): snapshot(with: .absent)
+        case ("unchanged", _, _): snapshot(with: .unchanged)
+        case ("value", let bytes?, _): snapshot(with: .value(bytes))
+        case ("value", _, let size?): snapshot(with: .omitted(size: size))
         default: throw RedisStore.unexpected("entry script")
         }
     }

@@ -9,10 +9,11 @@ extension RedisStore {
         let keys = try Self.keys(key)
         let known = request.known
         let isInline = dialect == .upstash
-        let arguments: [RESPArgument] = [.string(known?.generation.value ?? ""), .string(known?.digest ?? "")]
+        var arguments: [RESPArgument] = [.string(known?.generation.value ?? ""), .string(known?.digest ?? "")]
+        if request.omitsValue { arguments.append("1") }
         let reply: EntryReply
         let plain: ByteBuffer?
-        if isInline || known != nil {
+        if isInline || known != nil || request.omitsValue {
             reply = try EntryReply(try await evaluate(scripts.read, keys, arguments))
             plain = reply.kind == "plain" && !isInline ? try await get(key) : reply.bytes
         } else {
@@ -46,7 +47,8 @@ extension RedisStore {
     }
 
     private func settle(_ keys: [String], _ request: EntryRead) async throws -> EntrySnapshot {
-        let arguments: [RESPArgument] = [Self.span(request.freshFor), Self.span(request.staleFor), .string(nonce())]
+        var arguments: [RESPArgument] = [Self.span(request.freshFor), Self.span(request.staleFor), .string(nonce())]
+        if request.omitsValue { arguments.append("1") }
         var snapshot = try EntryReply(try await evaluate(scripts.settle, keys, arguments)).complete()
         if let known = request.known, known.generation == snapshot.generation, known.digest == snapshot.digest {
             snapshot.content = .unchanged

@@ -62,22 +62,33 @@ struct HTTPPartsTests {
 
     @Test("parameters of a request")
     func parameters() throws {
-        #expect(try FieldParameters("x=1&forceRefresh=true&maxAge=60&y") == FieldParameters(force: true, .seconds(60)))
-        #expect(try FieldParameters("forceRefresh=false") == FieldParameters(nil))
-        #expect(try FieldParameters("purge=1&soft=true").purges)
-        #expect(try FieldParameters("purge=1&soft=true").isSoft)
-        #expect(
-            try FieldParameters("%6daxAge=%36%30&force%52efresh=%31&100%") == FieldParameters(force: true, .seconds(60))
-        )
+        let forced = try FieldParameters(force: true, .seconds(60))
+        #expect(try FieldParameters("x=1&forceRefresh=true&maxAge=60&y", of: .read) == forced)
+        #expect(try FieldParameters("forceRefresh=false", of: .read) == FieldParameters(nil, of: .read))
+        #expect(try FieldParameters("purge=1", of: .refresh).purges)
+        #expect(try FieldParameters("soft=true", of: .invalidation).isSoft)
+        #expect(try FieldParameters("%6daxAge=%36%30&force%52efresh=%31&100%", of: .read) == forced)
         for large in ["4294967295", "4294967296", "99999999999999999999999"] {
-            #expect(try FieldParameters("maxAge=\(large)").maxAge == .seconds(UInt32.max))
+            #expect(try FieldParameters("maxAge=\(large)", of: .read).maxAge == .seconds(UInt32.max))
         }
-        let bad = [
-            "purge=yes", "soft", "forceRefresh=yes", "forceRefresh", "maxAge=", "maxAge=-1", "maxAge=1s",
-            "maxAge=+1", "maxAge=%3", "maxAge=%zz1",
+        let bad: [(String, FieldParameters.Kind)] = [
+            ("purge=yes", .refresh), ("soft", .invalidation), ("forceRefresh=yes", .read), ("forceRefresh", .read),
+            ("maxAge=", .read), ("maxAge=-1", .read), ("maxAge=1s", .read), ("maxAge=+1", .read), ("maxAge=%3", .read),
+            ("maxAge=%zz1", .read),
         ]
-        for query in bad {
-            #expect(throws: (any Error).self) { try FieldParameters(query) }
+        for (query, kind) in bad {
+            #expect(throws: (any Error).self) { try FieldParameters(query, of: kind) }
+        }
+    }
+
+    @Test("parameters of other kinds of requests are ignored, whatever they say")
+    func otherParameters() throws {
+        let others: [(String, FieldParameters.Kind)] = [
+            ("purge=1&soft=no", .read), ("forceRefresh=2&maxAge=x&soft=1", .refresh),
+            ("forceRefresh&maxAge=-1&purge=yes", .invalidation),
+        ]
+        for (query, kind) in others {
+            #expect(try FieldParameters(query, of: kind) == FieldParameters(nil, of: kind))
         }
     }
 
@@ -134,7 +145,7 @@ struct HTTPPartsTests {
 
 extension FieldParameters {
     fileprivate init(force: Bool, _ maxAge: Duration?) throws {
-        try self.init(nil)
+        try self.init(nil, of: .read)
         forceRefresh = force
         self.maxAge = maxAge
     }

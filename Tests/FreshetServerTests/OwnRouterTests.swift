@@ -60,6 +60,17 @@ struct OwnRouterTests {
         #expect(told[0].contains("own_requests_total 3\n"))
     }
 
+    @Test("escapes in the name of a field are those of the characters that they stand for")
+    func escapes() async throws {
+        let fields = try await Self.fields()
+        let add: (RouterGroup<OwnContext>) -> Void = { FieldRoutes(cache: fields).addRoutes(to: $0) }
+        let paths = ["%72ates", "%2572ates", "100%"].map { "/api/fields/\($0)" }
+        let answers = try await Self.answers(paths, addRoutes: add)
+        #expect(answers[0] == "200 [1,2]")
+        #expect(answers[1].hasPrefix("404 ") && answers[1].contains("there is no field '%72ates'"))
+        #expect(answers[2].hasPrefix("404 ") && answers[2].contains("there is no field '100%'"))
+    }
+
     @Test("readiness follows a state that is part of the application's services")
     func state() async throws {
         let fields = try await Self.fields()

@@ -49,6 +49,15 @@ struct RouteChangeTests {
         #expect(try await fixture.send(.delete, "/api/fields/agents?soft=2", Self.admin).status == 400)
     }
 
+    @Test("changes ignore what is asked of reads and of each other")
+    func otherParameters() async throws {
+        let fixture = try await Self.fixture()
+        let refresh = "/api/fields/agents/refresh?maxAge=x&forceRefresh=no&soft=2"
+        #expect(try await fixture.send(.post, refresh, Self.admin).status == 200)
+        let removal = "/api/fields/agents?maxAge=x&forceRefresh=no&purge=2"
+        #expect(try await fixture.send(.delete, removal, Self.admin).status == 204)
+    }
+
     @Test("an invalidation that cannot be sent is queued: 202, and readiness says degraded")
     func queued() async throws {
         let fixture = try await Self.fixture()

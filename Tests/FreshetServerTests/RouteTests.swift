@@ -308,6 +308,29 @@ struct RouteTests {
         #expect(fixture.source.loads == 2)
     }
 
+    @Test("an answer to ?maxAge is kept no longer than that, and others no shorter", arguments: ["", "gzip"])
+    func youngerControl(encoding: String) async throws {
+        let fixture = try await RouteFixture {
+            $0.ttl = .seconds(3600)
+            $0.httpMaxAge = .seconds(600)
+        }
+        func control(_ query: String, _ headers: HTTPFields = [:]) async throws -> String? {
+            var headers = headers
+            headers[.acceptEncoding] = encoding
+            return try await fixture.send(.get, "/api/fields/agents\(query)", headers)["Cache-Control"]
+        }
+        #expect(try await control("?maxAge=0") == "no-cache")
+        await fixture.spawner.advance(by: .milliseconds(59_500))
+        #expect(try await control("?maxAge=70") == "max-age=69")
+        #expect(try await control("") == "max-age=659")
+        #expect(try await control("?maxAge=70") == "max-age=69")
+        #expect(try await control("?maxAge=70", [.ifNoneMatch: "*"]) == "max-age=69")
+        #expect(try await control("?maxAge=60") == "no-cache")
+        #expect(try await control("?maxAge=700") == "max-age=659")
+        #expect(try await control("", [.ifNoneMatch: "*"]) == "max-age=659")
+        #expect(fixture.source.loads == 1)
+    }
+
     @Test("bad parameters are 400", arguments: ["maxAge=x", "forceRefresh=maybe", "maxAge=-1"])
     func bad(query: String) async throws {
         let fixture = try await RouteFixture()
@@ -315,6 +338,11 @@ struct RouteTests {
         #expect(answer.status == 400)
         #expect(answer.text.contains("\"error\":\"Bad parameter\""))
         #expect(fixture.source.loads == 0)
+    }
+
+    @Test("a read ignores what is asked of changes")
+    func otherParameters() async throws {
+        #expect(try await RouteFixture().send(.get, "/api/fields/agents?soft=no&purge=2").status == 200)
     }
 
     @Test("unknown fields and unknown routes are 404, and say which")
@@ -341,6 +369,12 @@ struct RouteTests {
         let bad = try await fixture.send(.get, "/api/fields/100%")
         #expect(bad.status == 400)
         #expect(bad.text.contains("Bad path"))
+    }
+
+    @Test("escapes are taken off once")
+    func doubleEscapes() async throws {
+        let fixture = try await RouteFixture()
+        #expect(try await fixture.send(.get, "/api/fields/%2561gents").text.contains("there is no field '%61gents'"))
     }
 
     @Test("a path of its own answers as the field does")

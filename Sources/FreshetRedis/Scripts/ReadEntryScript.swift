@@ -10,12 +10,12 @@ extension EntryScripts {
     static let plainBytes = """
         local plain, isHashed = redis.pcall('GET', key), true
         if type(plain) == 'table' then return plain end
-        local exists = plain ~= false
+        local exists, length = plain ~= false, plain and #plain
         """
 
     /// Reads, and writes nothing.
     ///
-    /// Arguments: generation and digest that the reader holds, or empty.
+    /// Arguments: generation and digest that the reader holds, or empty; a third where the length of the value will do.
     ///
     /// The answer's kind `plain` leaves it to the reader to check the plain value against the digest, and to get it
     /// where ``plainLength`` came before: hashing it here, or merely handing it through Lua, costs the server far more
@@ -31,15 +31,17 @@ extension EntryScripts {
         if entry.content == 'absent' then return snapshot('absent') end
 
         local isHeld = ARGV[1] == entry.generation and ARGV[2] == entry.digest
+        local isBrief = ARGV[3] ~= nil
         if not exists then
             if isHeld then return snapshot('unchanged') end
             local copy = redis.call('HGET', meta, 'copy')
-            return snapshot(copy and 'value' or 'gone', copy)
+            return snapshot(copy and 'value' or 'gone', copy and isBrief and #copy or copy)
         end
-        if isHeld and isHashed then
-            if redis.sha1hex(plain or redis.call('GET', key)) ~= entry.digest then return {'settle'} end
-            return snapshot('unchanged')
+        if (isHeld or isBrief) and isHashed and redis.sha1hex(plain or redis.call('GET', key)) ~= entry.digest then
+            return {'settle'}
         end
+        if isHeld and (isHashed or isBrief) then return snapshot('unchanged') end
+        if isBrief then return snapshot('value', length) end
         return snapshot('plain', plain)
         """
 

@@ -31,34 +31,39 @@ final class FieldAnswers: Sendable {
         let headers: HTTPFields
     }
 
-    private let maxAge: Duration
+    private let httpMaxAge: Duration
     private let compress: @Sendable (ByteBuffer) -> ByteBuffer?
     private let made = NIOLockedValueBox<Made?>(nil)
 
     /// - Parameter compress: as ``Gzip/compress(_:)``; tests say what comes of it, and when.
     init(policy: FieldPolicy, compress: @escaping @Sendable (ByteBuffer) -> ByteBuffer? = Gzip.compress) {
-        maxAge = policy.httpMaxAge
+        httpMaxAge = policy.httpMaxAge
         self.compress = compress
     }
 
     /// The answer to a GET or HEAD.
     ///
-    /// - Parameter condition: `If-None-Match`.
+    /// - Parameters:
+    ///   - maxAge: how old a value the client takes.
+    ///   - condition: `If-None-Match`.
     func answer(
         _ reading: FieldReading,
+        maxAge: Duration? = nil,
         ifNoneMatch condition: String?,
         acceptEncoding: String?
     ) async -> Response {
         let bytes = reading.bytes
+        // For how long the client may keep what is fresh.
+        let limit = maxAge.map { min(httpMaxAge, $0 - reading.age) } ?? httpMaxAge
         let takesGzip = bytes.readableBytes >= Gzip.smallest && AcceptEncoding.takesGzip(acceptEncoding)
         if let condition, let form = EntityTag.match(condition, reading.etag) {
             // Where nobody has asked for the value yet, the client knows what it was given, here or by another node.
-            return notModified(reading, isWeak: takesGzip && isCompressed(reading.etag) ?? (form == .other))
+            return notModified(reading, limit, isWeak: takesGzip && isCompressed(reading.etag) ?? (form == .other))
         }
         if takesGzip, let body = await compressed(bytes, etag: reading.etag) {
-            return Self.respond(headers(of: reading, length: body.readableBytes, isCompressed: true), body)
+            return Self.respond(headers(of: reading, limit, length: body.readableBytes, isCompressed: true), body)
         }
-        return Self.respond(headers(of: reading, length: bytes.readableBytes, isCompressed: false), bytes)
+        return Self.respond(headers(of: reading, limit, length: bytes.readableBytes, isCompressed: false), bytes)
     }
 
     private static func respond(_ headers: HTTPFields, _ body: ByteBuffer) -> Response {
@@ -67,9 +72,14 @@ final class FieldAnswers: Sendable {
 }
 
 extension FieldAnswers {
-    private func headers(of reading: FieldReading, length: Int, isCompressed: Bool) -> HTTPFields {
-        guard reading.status == .hit || reading.status == .stale else {
-            return makeHeaders(of: reading, length: length, isCompressed: isCompressed)
+    private func headers(
+        of reading: FieldReading,
+        _ limit: Duration,
+        length: Int,
+        isCompressed: Bool
+    ) -> HTTPFields {
+        guard reading.status == .hit || reading.status == .stale, limit == httpMaxAge else {
+            return makeHeaders(of: reading, limit, length: length, isCompressed: isCompressed)
         }
         let etag = reading.etag
         let age = reading.age.components.seconds
@@ -81,7 +91,7 @@ extension FieldAnswers {
             {
                 return head.headers
             }
-            let headers = makeHeaders(of: reading, length: length, isCompressed: isCompressed)
+            let headers = makeHeaders(of: reading, limit, length: length, isCompressed: isCompressed)
             let head = Head(
                 status: reading.status,
                 detail: reading.detail,
@@ -94,28 +104,38 @@ extension FieldAnswers {
         }
     }
 
-    private func makeHeaders(of reading: FieldReading, length: Int, isCompressed: Bool) -> HTTPFields {
+    private func makeHeaders(
+        of reading: FieldReading,
+        _ limit: Duration,
+        length: Int,
+        isCompressed: Bool
+    ) -> HTTPFields {
         var headers = HTTPFields()
         // Two more: the framework adds Date and Server.
         headers.reserveCapacity(12)
         headers.add(.contentType, ErrorResponse.contentType)
         headers.add(.contentLength, String(length))
         if isCompressed { headers.append(HTTPField(name: .contentEncoding, value: "gzip")) }
-        appendValidators(of: reading, isWeak: isCompressed, to: &headers)
+        appendValidators(of: reading, limit, isWeak: isCompressed, to: &headers)
         return headers
     }
 
     /// What a 200 answer would have said about the stored copy that the client now goes on using.
-    private func notModified(_ reading: FieldReading, isWeak: Bool) -> Response {
+    private func notModified(_ reading: FieldReading, _ limit: Duration, isWeak: Bool) -> Response {
         var headers = HTTPFields()
-        appendValidators(of: reading, isWeak: isWeak, to: &headers)
+        appendValidators(of: reading, limit, isWeak: isWeak, to: &headers)
         var response = Response(status: .notModified, headers: headers)
         // It would say the length of the value, not of this answer, and 0 is neither.
         response.headers[.contentLength] = nil
         return response
     }
 
-    private func appendValidators(of reading: FieldReading, isWeak: Bool, to headers: inout HTTPFields) {
+    private func appendValidators(
+        of reading: FieldReading,
+        _ limit: Duration,
+        isWeak: Bool,
+        to headers: inout HTTPFields
+    ) {
         // Weak, since a compressed body is not the same bytes as a plain one.
         headers.add(.eTag, "\(isWeak ? "W/" : "")\"\(reading.etag)\"")
         headers.add(.age, String(reading.age.components.seconds))
@@ -131,13 +151,13 @@ extension FieldAnswers {
         case .loaded where !reading.isStored:
             headers.add(.cacheControl, "no-store")
         case .hit, .loaded:
-            headers.add(.cacheControl, freshControl(of: reading))
+            headers.add(.cacheControl, Self.freshControl(of: reading, limit))
         }
     }
 
     /// Clients count `max-age` from the load, as `Age` tells it; they get what is left of the freshness at most.
-    private func freshControl(of reading: FieldReading) -> String {
-        let left = min(maxAge, reading.timeToLive).components.seconds
+    private static func freshControl(of reading: FieldReading, _ limit: Duration) -> String {
+        let left = min(limit, reading.timeToLive).components.seconds
         return left > 0 ? "max-age=\(reading.age.components.seconds + left)" : "no-cache"
     }
 }

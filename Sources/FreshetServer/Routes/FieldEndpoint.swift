@@ -20,7 +20,7 @@ final class FieldEndpoint: Sendable {
     func read(_ request: Request) async -> Response {
         if let refusal = access.refusalToRead(request) { return refusal }
         do {
-            let parameters = try FieldParameters(request.uri.query)
+            let parameters = try FieldParameters(request.uri.query, of: .read)
             if parameters.forceRefresh, let refusal = access.refusalToAdminister(request) { return refusal }
             return await answer(request, parameters)
         } catch {
@@ -37,6 +37,7 @@ final class FieldEndpoint: Sendable {
             )
             return await answers.answer(
                 reading,
+                maxAge: parameters.maxAge,
                 ifNoneMatch: request.headers[.ifNoneMatch],
                 acceptEncoding: request.headers[.acceptEncoding]
             )
@@ -49,7 +50,7 @@ final class FieldEndpoint: Sendable {
     func refresh(_ request: Request) async -> Response {
         if let refusal = access.refusalToAdminister(request) { return refusal }
         do {
-            let purges = try FieldParameters(request.uri.query).purges
+            let purges = try FieldParameters(request.uri.query, of: .refresh).purges
             let reading = try await cache.refresh(field, purge: purges)
             return await answers.answer(
                 reading,
@@ -66,7 +67,7 @@ final class FieldEndpoint: Sendable {
         if let refusal = access.refusalToAdminister(request) { return refusal }
         var action = "remove"
         do {
-            let isSoft = try FieldParameters(request.uri.query).isSoft
+            let isSoft = try FieldParameters(request.uri.query, of: .invalidation).isSoft
             if isSoft { action = "expire" }
             let outcome = isSoft ? try await cache.expire(field) : try await cache.remove(field)
             return Response(status: outcome == .done ? .noContent : .accepted)

@@ -1,8 +1,12 @@
 import Foundation
 import Freshet
 
-/// What the query of a request to a field asks for. Parameters that are not known are ignored.
+/// What the query of a request to a field asks for. Parameters that its kind does not know are ignored.
 struct FieldParameters: Equatable {
+    enum Kind {
+        case read, refresh, invalidation
+    }
+
     var forceRefresh = false
     var maxAge: Duration?
     /// Of a refresh: whether to remove the old value first.
@@ -11,17 +15,17 @@ struct FieldParameters: Equatable {
     var isSoft = false
 
     /// - Throws: ``CacheError`` with `invalidArgument`.
-    init(_ query: String?) throws {
+    init(_ query: String?, of kind: Kind) throws {
         guard let query else { return }
         for item in query.split(separator: "&") {
             let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             // What is no escape is no value of any of these either.
             let value = parts.count == 2 ? parts[1].removingPercentEncoding ?? "" : ""
-            switch parts[0].removingPercentEncoding {
-            case "forceRefresh": forceRefresh = try Self.flag(value, "forceRefresh")
-            case "maxAge": maxAge = try Self.seconds(value)
-            case "purge": purges = try Self.flag(value, "purge")
-            case "soft": isSoft = try Self.flag(value, "soft")
+            switch (kind, parts[0].removingPercentEncoding) {
+            case (.read, "forceRefresh"): forceRefresh = try Self.flag(value, "forceRefresh")
+            case (.read, "maxAge"): maxAge = try Self.seconds(value)
+            case (.refresh, "purge"): purges = try Self.flag(value, "purge")
+            case (.invalidation, "soft"): isSoft = try Self.flag(value, "soft")
             default: break
             }
         }

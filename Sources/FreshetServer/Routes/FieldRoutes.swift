@@ -69,7 +69,7 @@ public struct FieldRoutes: Sendable {
             _ respond: @escaping @Sendable (FieldEndpoint, Request) async -> Response
         ) {
             router.on(RouterPath("\(prefix)/:name\(suffix)"), method: method) { request, context in
-                let name = context.parameters.get("name") ?? ""
+                let name = Self.decoded(context.parameters.get("name") ?? "")
                 guard let endpoint = endpoints[name] else { return Self.unknown(name, request, access) }
                 return await respond(endpoint, request)
             }
@@ -82,9 +82,13 @@ public struct FieldRoutes: Sendable {
         add(.head, "/explain") { await $0.explain($1).createHeadResponse() }
     }
 
+    /// Routers give the parts of a path as they came.
+    private static func decoded(_ part: String) -> String {
+        part.utf8.contains(UInt8(ascii: "%")) ? part.removingPercentEncoding ?? part : part
+    }
+
     /// A name that is no field's gets an answer that says so.
     private static func unknown(_ name: String, _ request: Request, _ access: AccessPolicy) -> Response {
-        let name = name.removingPercentEncoding ?? name
         let answer =
             access.refusalToRead(request)
             ?? ErrorResponse.make(CacheError(.unknownField, "there is no field '\(name)'"), "load", field: name)

@@ -91,6 +91,8 @@ extension StoreContract {
             try await trial.expectError(.storeRejected, "hset of a string") { try await store.hset(string, ["a": one]) }
             try await trial.expectError(.storeRejected, "hgetall of a string") { try await store.hgetall(string) }
             try await trial.expectError(.storeRejected, "hdel of a string") { try await store.hdel(string, ["a"]) }
+            try trial.expectEqual(try await store.hset(string, [:]), 0, "hset of nothing on a string")
+            try trial.expectEqual(try await store.hdel(string, []), 0, "hdel of nothing from a string")
             try trial.expectEqual(try await trial.get(string), "1", "the string")
             try trial.expectEqual(try await store.hgetall(hash), ["a": one], "the hash")
             try await trial.set(hash, "2")

@@ -88,6 +88,33 @@ extension StoreContract {
                 try trial.expectValue(try await trial.read(key, known: known), other)
             }
         },
+        Check("who does without the value, small or large, is told all else") { trial in
+            for size in [10, 500_000] {
+                let key = trial.key("\(size)")
+                let text = String(repeating: "7", count: size)
+                try trial.expectEqual(try await trial.outline(key).content, .gone, "the content of nothing")
+                let generation = try await trial.load(key, text, staleFor: StoreTrial.long, etag: "e")
+                let fresh = try await trial.outline(key)
+                try trial.expectOutline(fresh, of: text)
+                try trial.expectEqual(fresh.generation, generation, "the generation")
+                try trial.expectEqual(fresh.etag, "e", "the ETag")
+                try trial.expectLong(fresh.freshFor, "freshness")
+                let known = EntryRead.Known(generation: generation, digest: ByteBuffer(string: text).sha1)
+                try trial.expectEqual(try await trial.outline(key, known: known).content, .unchanged, "the content")
+
+                try await trial.store.invalidateEntry(key, .expire)
+                let stale = try await trial.outline(key)
+                try trial.expectOutline(stale, of: text)
+                try trial.expect(stale.freshFor <= .zero, "it is still fresh")
+                try trial.expectValue(try await trial.read(key), text)
+
+                let foreign = trial.key("foreign-\(size)")
+                try await trial.set(foreign, text)
+                let adopted = try await trial.outline(foreign)
+                try trial.expectOutline(adopted, of: text)
+                try trial.expectEqual(try await trial.read(foreign).generation, adopted.generation, "the generation")
+            }
+        },
         Check("an absence is remembered as long as it is fresh") { trial in
             let key = trial.key()
             let (lease, _) = try await trial.granted(key)

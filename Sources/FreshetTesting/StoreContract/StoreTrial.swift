@@ -69,6 +69,11 @@ struct StoreTrial: Sendable {
         try await store.readEntry(key, EntryRead(freshFor: freshFor, staleFor: staleFor, known: known))
     }
 
+    /// A read that does without the value.
+    func outline(_ key: String, known: EntryRead.Known? = nil) async throws -> EntrySnapshot {
+        try await store.readEntry(key, EntryRead(freshFor: Self.long, known: known, omitsValue: true))
+    }
+
     func lease(
         _ key: String,
         _ purpose: LeaseRequest.Purpose = .read,
@@ -214,6 +219,14 @@ struct StoreTrial: Sendable {
             )
             try expectEqual(snapshot.etag, nil, "the ETag of nothing", line: line)
         }
+    }
+
+    /// Expects a value, or its size alone.
+    func expectOutline(_ snapshot: EntrySnapshot, of value: String, line: UInt = #line) throws {
+        let bytes = ByteBuffer(string: value)
+        let contents: [EntrySnapshot.Content] = [.omitted(size: bytes.readableBytes), .value(bytes)]
+        try expect(contents.contains(snapshot.content), "the content is another one", line: line)
+        try expectEqual(snapshot.digest, bytes.sha1, "the digest", line: line)
     }
 
     /// Expects that the store knows nothing of a key.

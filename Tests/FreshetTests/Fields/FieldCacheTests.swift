@@ -1,3 +1,4 @@
+import BoundedCache
 import FreshetTesting
 import Logging
 import NIOConcurrencyHelpers
@@ -150,6 +151,41 @@ struct FieldCacheTests {
         #expect(node.cached(fleet.field.erased) == nil)
         #expect(await node.state(of: fleet.field.erased).freshness == .gone)
         #expect(fleet.source.loads == 0)
+    }
+
+    @Test("a probe is no use of what is held that would keep it from being evicted")
+    func probesAreNoUse() async throws {
+        let fleet = Fleet(source: .counting)
+        let node = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        await fleet.spawner.settle()
+        let uses = node.tools.l1.entries.statistics.hits
+        #expect(node.cached(fleet.field.erased) != nil)
+        #expect(await node.state(of: fleet.field.erased).freshness == .fresh)
+        #expect(node.tools.l1.entries.statistics.hits == uses)
+        _ = try await node.value(of: fleet.field)
+        #expect(node.tools.l1.entries.statistics.hits == uses + 1)
+    }
+
+    @Test("the state of what the store alone holds is told, and its value not decoded", arguments: [false, true])
+    func stateOfStored(isStale: Bool) async throws {
+        let fleet = Fleet(source: .counting) { $0.staleWhileRevalidate = .seconds(600) }
+        let first = try await fleet.node()
+        _ = try await first.value(of: fleet.field)
+        if isStale { try await first.expire(fleet.field) }
+        await fleet.spawner.advance(by: .seconds(10))
+        let field = AnyField(
+            name: "agents",
+            key: "agents_list",
+            policy: fleet.field.erased.policy,
+            decode: { _, _ in throw CacheError(.invalidValue, "decoded") },
+            load: { _ in .absent }
+        )
+        let state = try await fleet.node().state(of: field)
+        #expect(state.freshness == (isStale ? .stale : .fresh))
+        #expect(state.age == .seconds(10))
+        #expect(state.timeToLive == .seconds(isStale ? -10 : 50))
+        #expect(state.bytes == 4)
     }
 
     @Test("a reader who wants something younger gets a load, others keep what there is")

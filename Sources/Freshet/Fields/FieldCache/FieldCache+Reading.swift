@@ -85,10 +85,10 @@ extension FieldCache {
         field.metrics.hits.increment()
     }
 
-    /// What this process holds of a field, fresh or stale. Never waits, never loads.
+    /// What this process holds of a field, fresh or stale. Never waits, never loads, and counts as no read.
     public func cached(_ field: AnyField) -> FieldReading? {
         let now = tools.spawner.now()
-        guard let entry = tools.l1.entry(field.key), let payload = entry.payload, now < entry.staleUntil
+        guard let entry = tools.l1.peek(field.key), let payload = entry.payload, now < entry.staleUntil
         else { return nil }
         return FieldReading(entry, payload, at: now, status: now < entry.freshUntil ? .hit : .stale, tier: .l1)
     }

@@ -1,25 +1,23 @@
 import NIOCore
 
 extension FieldCache {
-    /// What is known of a field, from this process and the store; the source is not asked.
+    /// What is known of a field, from this process and the store; the source is not asked, and the value not fetched.
     public func state(of field: AnyField) async -> FieldState {
         // What the store has yet to be told of, it does not know.
         let isTold = (try? await tools.backlog.flush(field.key)) != nil
         let askedAt = tools.spawner.now()
-        let held = tools.l1.entry(field.key)
+        let held = tools.l1.peek(field.key)
         var entry = held
+        var bytes = held?.payload?.bytes.readableBytes
         var isKnown = held != nil
         var failure = tools.failure(of: field)?.message
-        if isTold,
-            let snapshot = try? await tools.store.readEntry(
-                field.key,
-                EntryRead(under: field.policy, known: held?.known)
-            )
-        {
+        let request = EntryRead(under: field.policy, known: held?.known, omitsValue: true)
+        if isTold, let snapshot = try? await tools.store.readEntry(field.key, request) {
             isKnown = true
-            let stored = try? Entry.from(snapshot, of: field, held: held, askedAt: askedAt)
+            let stored = Entry.outline(of: snapshot, askedAt: askedAt)
             let now = tools.spawner.now()
-            entry = held?.ifLater(than: stored, in: snapshot.generation, askedAt: askedAt, now: now) ?? stored
+            entry = held?.ifLater(than: stored, in: snapshot.generation, askedAt: askedAt, now: now)
+            if entry == nil { (entry, bytes) = (stored, snapshot.content.size(held: bytes)) }
             failure = snapshot.failure?.message
         }
         let now = tools.spawner.now()
@@ -38,7 +36,7 @@ extension FieldCache {
             timeToLive: isThere ? entry.map { $0.freshUntil - now } : nil,
             failure: failure,
             isLoading: desk.isLoading(field.key),
-            bytes: isThere ? entry?.payload?.bytes.readableBytes : nil,
+            bytes: isThere ? bytes : nil,
             nextRefresh: schedule?.next,
             isIdle: schedule?.isPaused ?? false
         )
@@ -46,4 +44,18 @@ extension FieldCache {
 
     /// How many wait for a load of the field in this process.
     package func waiters(of field: AnyField) -> Int { desk.waiters(of: field.key) }
+}
+
+extension EntrySnapshot.Content {
+    /// In bytes; nil where there is no value.
+    ///
+    /// - Parameter held: of what the reader holds.
+    fileprivate func size(held: Int?) -> Int? {
+        switch self {
+        case .gone, .absent: nil
+        case .value(let bytes): bytes.readableBytes
+        case .omitted(let size): size
+        case .unchanged: held
+        }
+    }
 }

@@ -156,7 +156,7 @@ extension Entry {
     /// What a snapshot of the store says, its times counted from when it was asked for.
     ///
     /// - Parameter held: what the snapshot calls `unchanged`.
-    /// - Returns: nil where the store holds nothing.
+    /// - Returns: nil where the store holds nothing, or does not give it.
     /// - Throws: ``CacheError`` with `invalidValue` where the bytes are no value of the field.
     static func from(
         _ snapshot: EntrySnapshot,
@@ -166,7 +166,7 @@ extension Entry {
     ) throws -> Entry? {
         let payload: Payload?
         switch snapshot.content {
-        case .gone: return nil
+        case .gone, .omitted: return nil
         case .absent: payload = nil
         case .unchanged:
             guard let held else { return nil }
@@ -178,7 +178,21 @@ extension Entry {
                 payload = try field.decode(bytes, snapshot.digest ?? bytes.sha1)
             }
         }
-        return Entry(
+        return Entry(snapshot, payload, askedAt: askedAt)
+    }
+
+    /// What a snapshot of the store says, but for the bytes of the value.
+    static func outline(of snapshot: EntrySnapshot, askedAt: MonotonicInstant) -> Entry? {
+        switch snapshot.content {
+        case .gone: nil
+        case .absent: Entry(snapshot, nil, askedAt: askedAt)
+        case .value, .omitted, .unchanged:
+            Entry(snapshot, Payload(bytes: ByteBuffer(), digest: snapshot.digest ?? ""), askedAt: askedAt)
+        }
+    }
+
+    private convenience init(_ snapshot: EntrySnapshot, _ payload: Payload?, askedAt: MonotonicInstant) {
+        self.init(
             payload: payload,
             generation: snapshot.generation,
             sourceETag: snapshot.etag,

@@ -6,6 +6,8 @@ public struct EntrySnapshot: Sendable, Hashable {
         /// Nothing, fresh or stale.
         case gone
         case value(ByteBuffer)
+        /// A value of so many bytes, to a reader who wants no more; see ``EntryRead/omitsValue``.
+        case omitted(size: Int)
         /// The source has no value, and that is remembered.
         case absent
         /// What the reader holds already, as its ``EntryRead/known`` said.
