@@ -117,11 +117,16 @@ public final class CacheService: CoreService {
         try await store.firstPing()
     }
 
-    /// Cancels the loads that are under way, and waits for their end. Every operation throws `notInitialized` from now
-    /// on.
+    /// What ``shutdown()`` takes at most.
+    package static let shutdownTime = Duration.seconds(10)
+
+    /// Cancels the loads that are under way, and waits for their end, for ten seconds at most, even if the caller is
+    /// cancelled. Every operation throws `notInitialized` from now on.
     public func shutdown() async throws {
         phase.withLockedValue { $0 = .shutDown }
-        await loads.close()
+        await loads.close(by: spawner.now() + Self.shutdownTime) { [logger] in
+            logger.warning("A load does not end; the shutdown goes on without it")
+        }
     }
 
     /// The same operations without fallbacks: they throw what went wrong.

@@ -51,7 +51,7 @@ extension CacheService {
     }
 
     private func value<Value>(of loaded: Loaded<Value>) -> Value {
-        if let (operation, error) = loaded.failure, operation != .del { report(error, of: operation) }
+        if let (operation, error) = loaded.failure { report(error, of: operation) }
         return loaded.value
     }
 
@@ -103,19 +103,18 @@ extension CacheService {
                     _ = try await spawner.outliving { try await store.del([key]) }.get()
                 }
             } catch let error as CacheError {
-                // Said at once: the load may fail, and the old value is still there.
-                report(error, of: .del)
                 failure = (.del, error)
             }
         case .force(.expire):
             await flight.waitForOvertaken()
         }
-        let value = try await withDeadline(
-            deadline,
-            on: spawner,
-            orThrow: CacheError(.sourceTimedOut, "the load took longer than \(deadline)")
-        ) {
-            try await flight.asLoad(load)
+        let value: Value
+        do {
+            value = try await flight.run(load, within: deadline)
+        } catch {
+            // The callers are told of the load alone.
+            if let (operation, storeError) = failure { report(storeError, of: operation) }
+            throw error
         }
         do {
             let bytes = try StoredJSON.encode(value)
@@ -125,7 +124,7 @@ extension CacheService {
                 _ = try await spawner.outliving { try await store.set(key, bytes, options: options) }.get()
             }
         } catch let error as CacheError {
-            failure = failure?.0 == .del ? failure : (.set, error)
+            if failure?.0 != .del { failure = (.set, error) }
         }
         return Loaded(value: value, failure: failure)
     }

@@ -34,9 +34,14 @@ package final class SharedLoads: Sendable {
     }
 
     private let state = NIOLockedValueBox(State())
+    private let lineageOwner = LoadLineage.Owner()
+    private let base: any Spawner
     private let spawner: CountingSpawner
 
-    init(spawner: any Spawner) { self.spawner = CountingSpawner(spawner) }
+    init(spawner: any Spawner) {
+        base = spawner
+        self.spawner = CountingSpawner(spawner)
+    }
 
     /// Waits for the load of a key, which `run` begins if none is under way that would do.
     ///
@@ -91,15 +96,18 @@ package final class SharedLoads: Sendable {
     /// How many wait for loads of a key.
     package func waiters(for key: String) -> Int { state.withLockedValue { $0.table.waiters(of: key) } }
 
-    /// Refuses new loads, cancels those under way, and waits for their end.
-    func close() async {
+    /// Refuses new loads, cancels those under way, and waits for their end, until an instant at most, even if the caller
+    /// is cancelled.
+    ///
+    /// - Parameter fallback: is called where one goes on.
+    func close(by end: MonotonicInstant, orElse fallback: @escaping @Sendable () -> Void) async {
         let tasks = state.withLockedValue { state in
             state.isClosed = true
             for id in state.flights.keys { state.flights[id]?.isAbandoned = true }
             return state.flights.values.compactMap(\.task)
         }
         for task in tasks { task.cancel() }
-        await spawner.drain()
+        await base.running(until: end, { [spawner] in await spawner.drain() }, orElse: fallback).wait()
     }
 }
 
@@ -111,14 +119,23 @@ extension SharedLoads {
         fileprivate let key: String
         fileprivate let lineage: LoadLineage
 
-        /// Runs a load so that one that waits for itself is found out.
-        func asLoad<Value>(_ load: () async throws -> Value) async throws -> Value {
-            do {
-                var lineage = lineage
-                lineage.shared = (ObjectIdentifier(owner), id)
-                return try await LoadLineage.$current.withValue(lineage, operation: load)
-            } catch is CancellationError where !Task.isCancelled {
-                throw CacheError(.sourceFailed, "the load gave up by itself")
+        /// Runs a load within its deadline, and so that one that waits for itself is found out.
+        func run<Value: Sendable>(
+            _ load: @escaping @Sendable () async throws -> Value,
+            within deadline: Duration
+        ) async throws -> Value {
+            var lineage = lineage
+            lineage[owner.lineageOwner].flight = id
+            return try await withDeadline(
+                deadline,
+                on: owner.spawner,
+                orThrow: CacheError(.sourceTimedOut, "the load took longer than \(deadline)")
+            ) { [lineage] in
+                do {
+                    return try await LoadLineage.$current.withValue(lineage, operation: load)
+                } catch is CancellationError where !Task.isCancelled {
+                    throw CacheError(.sourceFailed, "the load gave up by itself")
+                }
             }
         }
 
@@ -155,7 +172,7 @@ extension SharedLoads {
 extension SharedLoads {
     private func sit(_ seat: SeatID, _ waiter: Waiter, _ key: String, _ want: FlightWant, _ run: @escaping Run) {
         let lineage = LoadLineage.current
-        let parent = lineage.shared.flatMap { $0.loads == ObjectIdentifier(self) ? $0.id : nil }
+        let parent = lineage[lineageOwner].flight
         let start: Result<FlightTable<Waiter>.Start?, CacheError> = state.withLockedValue { state in
             guard !state.isClosed else { return .failure(Self.isShutDown) }
             switch state.table.join(key, want: want, seat: (seat, waiter, parent), at: spawner.now()) {

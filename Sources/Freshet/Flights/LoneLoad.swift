@@ -11,7 +11,7 @@ struct LoneLoad: Sendable {
     /// - Throws: ``CacheError``, `CancellationError`.
     func run() async throws -> FlightAnswer? {
         if let failure = tools.failure(of: field) { throw failure }
-        let outer = LoadLineage.current.loneKeys
+        let outer = LoadLineage.current[desk.lineageOwner].loneKeys
         guard !outer.contains(ExactKey(field.key)) else { throw CacheError.circular(field) }
         let flight = desk.currentLoad
         do {

@@ -39,6 +39,24 @@ package func withDeadline<Value: Sendable>(
     }
 }
 
+extension Spawner {
+    /// Runs what is to end by an instant, whatever becomes of the caller.
+    func running(
+        until end: MonotonicInstant,
+        _ operation: @escaping @Sendable () async -> Void,
+        orElse fallback: @escaping @Sendable () -> Void = {}
+    ) -> SpawnedTask {
+        spawn {
+            let isLate = CacheError(.shuttingDown, "tasks go on")
+            do {
+                try await withDeadline(end - self.now(), on: self, orThrow: isLate, operation)
+            } catch {
+                fallback()
+            }
+        }
+    }
+}
+
 /// The first of operation, timer and cancellation to finish resumes the caller; the tasks of the others are cancelled.
 private final class DeadlineRace<Value: Sendable>: Sendable {
     private enum State {

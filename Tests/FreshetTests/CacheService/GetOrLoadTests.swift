@@ -122,6 +122,23 @@ import Testing
     }
 
     /// C3
+    @Test func aLoadThatAsksForItsOwnKeyByWayOfAnotherCacheGetsAnError() async throws {
+        let bench = try await CacheBench.ready()
+        let cache = bench.cache
+        let other = CacheService(store: bench.store, spawner: bench.spawner, logger: bench.logs.logger)
+        try await other.initialize()
+        let caller = bench.spawner.task {
+            try await cache.getOrLoad(key: "k", ttl: .seconds(1)) {
+                try await other.getOrLoad(key: "k", ttl: .seconds(1)) {
+                    try await cache.getOrLoad(key: "k", ttl: .seconds(1)) { 1 }
+                }
+            }
+        }
+        await bench.spawner.advance(by: .seconds(60))
+        #expect(await code { _ = try await caller.value } == .circularLoad)
+    }
+
+    /// C3
     @Test(.timeLimit(.minutes(1)))
     func aRefreshInsideItselfLeavesNothingBehind() async throws {
         let cache = try await CacheBench.ready().cache
@@ -194,6 +211,57 @@ import Testing
         #expect(bench.spawner.runningTasks == 0)
     }
 
+    @Test func shutdownWaitsForALoadThatCleansUp() async throws {
+        let bench = try await CacheBench.ready()
+        let hanging = Hanging()
+        let caller = bench.spawner.task { try await load(bench, until: hanging) }
+        await bench.spawner.settle()
+        let shutdown = bench.spawner.task {
+            try await bench.cache.shutdown()
+            return hanging.wasCancelled
+        }
+        #expect(await code { _ = try await caller.value } == .shuttingDown)
+        await bench.spawner.settle()
+        hanging.end()
+        #expect(try await shutdown.value == true)
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [false, true])
+    func aLoadThatDoesNotEndHoldsTheShutdownUpForTenSeconds(isCancelled: Bool) async throws {
+        let bench = try await CacheBench.ready()
+        let hanging = Hanging()
+        let caller = bench.spawner.task { try await load(bench, until: hanging) }
+        await bench.spawner.settle()
+        let shutdown = bench.spawner.task {
+            try await bench.cache.shutdown()
+            return bench.spawner.now()
+        }
+        if isCancelled { shutdown.cancel() }
+        let end = bench.spawner.now() + .seconds(10)
+        await bench.spawner.advance(by: .seconds(10))
+        #expect(try await shutdown.value == end)
+        #expect(bench.logs.entries.contains { $0.level == .warning && $0.message.contains("does not end") })
+        _ = await caller.result
+        hanging.end()
+        await bench.spawner.settle()
+        #expect(bench.spawner.runningTasks == 0)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func aLoadThatShutsItsCacheDownWaitsNoLongerThanThat() async throws {
+        let bench = try await CacheBench.ready()
+        let caller = bench.spawner.task {
+            try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60)) {
+                try await bench.cache.shutdown()
+                return 1
+            }
+        }
+        await bench.spawner.advance(by: .seconds(10))
+        #expect(await code { _ = try await caller.value } == .shuttingDown)
+        await bench.spawner.settle()
+        #expect(bench.spawner.runningTasks == 0)
+    }
+
     @Test func aLoadDoesNotSeeItsCallersTaskLocals() async throws {
         let cache = try await CacheBench.ready().cache
         let seen = try await Request.$id.withValue(7) {
@@ -215,5 +283,12 @@ import Testing
     private func load(_ bench: CacheBench) async throws -> Int {
         let gate = gate
         return try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60)) { try await gate.run() }
+    }
+
+    private func load(_ bench: CacheBench, until hanging: Hanging) async throws -> Int {
+        try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60)) {
+            await hanging.wait()
+            return 1
+        }
     }
 }

@@ -1,5 +1,6 @@
 import Freshet
 import FreshetTesting
+import Logging
 import NIOCore
 import TestSupport
 import Testing
@@ -278,6 +279,18 @@ import Testing
                 _ = try await bench.cache.strict.refresh(key: "k", ttl: .seconds(60), purge: true) { 2 }
             } == .storeUnavailable
         )
+    }
+
+    @Test func aPurgeThatFailsIsThrownOrLogged() async throws {
+        let bench = try await CacheBench.ready()
+        bench.store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.del])
+        let failure = await code {
+            _ = try await bench.cache.strict.refresh(key: "k", ttl: .seconds(60), purge: true) { 1 }
+        }
+        #expect(failure == .storeUnavailable)
+        #expect(bench.logs.entries.allSatisfy { $0.level <= .info })
+        #expect(try await bench.cache.refresh(key: "k", ttl: .seconds(60), purge: true) { 2 } == 2)
+        #expect(bench.logs.entries.count { $0.metadata["cache.operation"] == "del" } == 1)
     }
 
     @Test func aRefreshWithoutTheStoreGivesItsValue() async throws {

@@ -234,6 +234,34 @@ struct ContractTests {
         #expect((await errorOf { try await shared() } as? CacheError)?.code == .circularLoad)
     }
 
+    @Test("C3: loads around a circle get an error, though another field cache has one of them")
+    func circlesAroundCaches() async throws {
+        let spawner = TestSpawner()
+        let (node, other) = (try await node(spawner), try await self.node(spawner))
+        @Sendable func field() -> Field<String> {
+            Field("a", ttl: .seconds(60)) {
+                try await other.value(of: Field<String>("b", ttl: .seconds(60)) { try await node.value(of: field()) })
+            }
+        }
+        let reader = spawner.task { try await node.value(of: field()) }
+        await spawner.advance(by: .seconds(60))
+        #expect((await errorOf { try await reader.value } as? CacheError)?.code == .circularLoad)
+    }
+
+    @Test("C3: a load that asks another field cache for the same key is in no circle, be the value to be kept or not")
+    func sameKeyElsewhere() async throws {
+        let spawner = TestSpawner()
+        let (node, other) = (try await node(spawner), try await self.node(spawner))
+        func field(_ load: @escaping @Sendable () async throws -> String) -> Field<String> {
+            Field("a", policy: FieldPolicy(ttl: .seconds(60))) { _ in
+                .value(try await load(), LoadDetails(isCacheable: false))
+            }
+        }
+        let inner = field { "inner" }
+        let outer = field { try await other.value(of: inner) }
+        for _ in 0..<3 { #expect(try await node.value(of: outer) == "inner") }
+    }
+
     @Test("C3: a load that forces a refresh which would wait for that load gets an error", .timeLimit(.minutes(1)))
     func circleAroundACooldown() async throws {
         let spawner = TestSpawner()

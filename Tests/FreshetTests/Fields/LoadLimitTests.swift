@@ -767,6 +767,25 @@ struct LoadLimitTests {
         }
     }
 
+    @Test("nor if it does so by way of another field cache")
+    func nestedOverCaches() async throws {
+        let (node, other) = (try await node(limit: 1), try await self.node(limit: 1))
+        let inner = Field<String>("inner", ttl: .milliseconds(1)) { "inner" }
+        let middle = Field<String>("middle", ttl: .milliseconds(1)) { try await node.value(of: inner) }
+        let outer = Field<String>("outer", policy: FieldPolicy(ttl: .seconds(9))) { _ in
+            var details = LoadDetails()
+            details.isCacheable = false
+            return .value(try await other.value(of: middle) + ", outer", details)
+        }
+        for _ in 0..<3 {
+            await fleet.spawner.advance(by: .seconds(1))
+            let reader = fleet.spawner.task { try await node.value(of: outer) }
+            let clock = fleet.runClock()
+            #expect(try await reader.value == "inner, outer")
+            clock.cancel()
+        }
+    }
+
     @Test("nor by loads of that field which it has to let end first")
     func nestedBehindOthers() async throws {
         let node = try await node(limit: 1)

@@ -635,6 +635,21 @@ struct StoreOutageTests {
     }
 
     @Test(
+        "what a key of another type is refused with is thrown to whoever forces a load, or logged where the load fails",
+        arguments: [false, true]
+    )
+    func anotherTypeIsSaid(isDown: Bool) async throws {
+        let fleet = Fleet(source: isDown ? .down : .counting)
+        let logs = RecordedLogs()
+        let node = try await fleet.node(logger: logs.logger)
+        try await fleet.writeHash()
+        let error = await errorOf { try await node.refresh(fleet.field) } as? CacheError
+        #expect(error?.code == (isDown ? .sourceFailed : .storeRejected))
+        let said = logs.entries.filter { $0.level > .info }.map { $0.metadata["cache.operation"] }
+        #expect(said == (isDown ? ["lease"] : []))
+    }
+
+    @Test(
         "C3: a lease that is granted after its flight was given up, or after the store's time limit, is given back then",
         arguments: [true, false]
     )

@@ -47,7 +47,7 @@ extension FieldCache: Service {
     }
 
     /// What ``shutdown()`` takes at most.
-    package static let shutdownTime = Duration.seconds(10)
+    package static let shutdownTime = CacheService.shutdownTime
 
     /// Refuses new loads, cancels those under way, sends the invalidations that the store has yet to be told of, and
     /// waits for every task to end, all that for ten seconds at most, even if the caller is cancelled.
@@ -60,8 +60,8 @@ extension FieldCache: Service {
         tools.settling.close()
         let end = base.now() + Self.shutdownTime
         let (spawner, backlog, logger) = (tools.spawner, tools.backlog, tools.logger)
-        let sending = running(until: end) { await backlog.sendRest() }
-        let draining = running(until: end) {
+        let sending = base.running(until: end) { await backlog.sendRest() }
+        let draining = base.running(until: end) {
             await spawner.drain()
         } orElse: {
             logger.warning("a fetcher does not end; the shutdown goes on without it")
@@ -69,24 +69,7 @@ extension FieldCache: Service {
         await draining.wait()
         await sending.wait()
         // What was under way could not be sent either.
-        await running(until: end) { await backlog.sendRest() }.wait()
+        await base.running(until: end) { await backlog.sendRest() }.wait()
         backlog.noteLost()
-    }
-
-    /// Runs what is to end by an instant, whatever becomes of the caller.
-    private func running(
-        until end: MonotonicInstant,
-        _ operation: @escaping @Sendable () async -> Void,
-        orElse fallback: @escaping @Sendable () -> Void = {}
-    ) -> SpawnedTask {
-        let base = base
-        return base.spawn {
-            let isLate = CacheError(.shuttingDown, "tasks go on")
-            do {
-                try await withDeadline(end - base.now(), on: base, orThrow: isLate, operation)
-            } catch {
-                fallback()
-            }
-        }
     }
 }

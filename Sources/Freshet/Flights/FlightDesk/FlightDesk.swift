@@ -41,6 +41,7 @@ final class FlightDesk: Sendable {
     }
 
     let state = NIOLockedValueBox(State())
+    let lineageOwner = LoadLineage.Owner()
     let spawner: any Spawner
     private let limiter: LoadLimiter
     private let l1: L1
@@ -202,9 +203,7 @@ final class FlightDesk: Sendable {
     func isLoading(_ key: String) -> Bool { state.withLockedValue { $0.table.isLoading(key) } }
 
     /// The flight whose load this task runs.
-    var currentLoad: FlightID? {
-        LoadLineage.current.flight.flatMap { $0.desk == ObjectIdentifier(self) ? $0.id : nil }
-    }
+    var currentLoad: FlightID? { LoadLineage.current[lineageOwner].flight }
 
     /// Refuses new flights and cancels those under way.
     func close() {
@@ -245,7 +244,7 @@ extension FlightDesk {
             }
             return joined
         }
-        let isInLoad = seat?.parent != nil || !lineage.loneKeys.isEmpty
+        let isInLoad = seat?.parent != nil || !lineage[lineageOwner].loneKeys.isEmpty
         switch joined {
         case .joined(let id, let isCooldown):
             if isInLoad { hurry(id) }

@@ -27,7 +27,11 @@ extension FlightRunner {
                         in: &place
                     )
                 else { continue }
-                guard let refusal, case .answered(var answer) = outcome else { return outcome }
+                guard let refusal else { return outcome }
+                guard case .answered(var answer) = outcome else {
+                    tools.noteStoreError(refusal, .lease)
+                    return outcome
+                }
                 answer.refusal = refusal
                 return .answered(answer)
             }

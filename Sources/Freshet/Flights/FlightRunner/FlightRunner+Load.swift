@@ -110,7 +110,7 @@ extension FlightRunner {
             return outcome
         } catch {
             note(noLease: error)
-            tools.noteStoreError(error, .lease)
+            if !purpose.isThrown(error) { tools.noteStoreError(error, .lease) }
             let isRefused = (error as? CacheError).map { $0.isUnsent || $0.code == .storeRejected || $0.refusal != nil }
             if !(isRefused ?? false) {
                 tools.backlog.giveUpMeanwhile(request.token, of: field.key, heldFor: leaseTime)
@@ -144,4 +144,12 @@ extension FlightRunner {
 
     /// Long enough to outlast a holder that has died, and the one that comes after it.
     func leaseWait() -> LeaseWait { LeaseWait(of: id, at: desk, limit: leaseTime * 2) }
+}
+
+extension LeaseRequest.Purpose {
+    /// Whether those who ask get the store's error, once their load has succeeded.
+    fileprivate func isThrown(_ error: any Error) -> Bool {
+        guard case .force = self else { return false }
+        return (error as? CacheError)?.isFinal ?? false
+    }
 }

@@ -22,8 +22,7 @@ struct SourceLoad: Sendable {
         let begunAt = tools.spawner.now()
         defer { field.metrics.loadSeconds.recordNanoseconds((tools.spawner.now() - begunAt).clampedNanoseconds) }
         var lineage = LoadLineage.current
-        lineage.flight = flight.map { (ObjectIdentifier(desk), $0) }
-        lineage.loneKeys = loneKeys
+        lineage[desk.lineageOwner] = LoadLineage.Loads(flight: flight, loneKeys: loneKeys)
         // A fetcher that never ends does not keep its place.
         defer { if place?.giveBack() ?? false { noteGoesOn() } }
         do {

@@ -1,0 +1,30 @@
+import BoundedCache
+import Testing
+
+@testable import Freshet
+
+@Suite("Load lineage")
+struct LoadLineageTests {
+    @Test("loads are known by whose they are, the innermost of each")
+    func owners() {
+        let (one, two) = (LoadLineage.Owner(), LoadLineage.Owner())
+        var lineage = LoadLineage()
+        lineage[one] = LoadLineage.Loads(flight: 1, loneKeys: [ExactKey("k")])
+        lineage[two].flight = 2
+        #expect(lineage[one].flight == 1 && lineage[one].loneKeys == [ExactKey("k")])
+        #expect(lineage[two].flight == 2 && lineage[two].loneKeys.isEmpty)
+        lineage[one] = LoadLineage.Loads(flight: 3)
+        #expect(lineage[one].flight == 3 && lineage[one].loneKeys.isEmpty)
+        #expect(lineage[two].flight == 2)
+    }
+
+    @Test("nobody is taken for one that has gone, whose place in memory is free")
+    func gone() {
+        var lineage = LoadLineage()
+        for id: FlightID in 1...100 {
+            let owner = LoadLineage.Owner()
+            #expect(lineage[owner].flight == nil)
+            lineage[owner].flight = id
+        }
+    }
+}
