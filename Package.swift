@@ -171,8 +171,8 @@ let package = Package(
         .testTarget(
             name: "FreshetSourcesTests",
             dependencies: [
-                "BoundedCache", "Freshet", "FreshetSources", "SourceHTTP", "TestSupport", .hummingbird, .nio("NIOCore"),
-                .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .logging,
+                "BoundedCache", "Freshet", "FreshetSources", "SourceHTTP", "TestSupport", .asyncHTTPClient,
+                .hummingbird, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .logging,
             ],
             exclude: ["locale_order.js"]
         ),

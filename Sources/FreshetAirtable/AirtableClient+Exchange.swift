@@ -82,7 +82,9 @@ extension AirtableClient {
         var request = HTTPClientRequest(url: call.url)
         request.headers.add(name: "authorization", value: "Bearer \(token)")
         request.headers.add(name: "accept", value: "application/json")
-        request.headers.add(name: "accept-encoding", value: "gzip")
+        if let coding = SourceHTTP.acceptEncoding(for: httpClient) {
+            request.headers.add(name: "accept-encoding", value: coding)
+        }
         request.headers.add(name: "user-agent", value: "freshet")
         if let body = call.body {
             request.method = .POST

@@ -40,7 +40,8 @@ public struct AirtableClient: Sendable {
     /// - Parameters:
     ///   - token: a personal access token with the scope `data.records:read`.
     ///   - endpoint: scheme, host and port, without a path.
-    ///   - httpClient: should not follow redirects, since they are an error here. Without one, all clients share one.
+    ///   - httpClient: should not follow redirects, since they are an error here. It asks for compressed pages only if
+    ///     its `decompression` is enabled. Without one, all clients share one.
     ///   - limiters: who paces; clients that share them share the limits.
     /// - Throws: `CacheError` with `configuration` if token or endpoint cannot be used.
     public init(
@@ -72,6 +73,13 @@ public struct AirtableClient: Sendable {
         limiter = limiters.limiter(endpoint: endpoint)
         self.logger = logger
     }
+}
+
+extension AirtableClient: CustomStringConvertible, CustomReflectable {
+    /// The endpoint; never the token.
+    public var description: String { endpoint }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }
 
 extension AirtableClient {

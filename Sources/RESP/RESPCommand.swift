@@ -136,9 +136,11 @@ public struct RESPCommand: Sendable, Hashable {
     }
 }
 
-extension RESPCommand: CustomStringConvertible {
+extension RESPCommand: CustomStringConvertible, CustomReflectable {
     /// Name and number of arguments; never the arguments, which may hold secrets and users' data.
     public var description: String {
         "\(name) (\(argumentCount) arguments)"
     }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }

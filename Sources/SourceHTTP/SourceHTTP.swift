@@ -19,6 +19,9 @@ package enum SourceHTTP {
         }()
     )
 
+    /// What to send as `Accept-Encoding`; nil for another client, which sends it by itself if it decompresses.
+    package static func acceptEncoding(for client: HTTPClient) -> String? { client === Self.client ? "gzip" : nil }
+
     /// Whether there was no place for the request beside others to the same host: the other side was not asked.
     package static func isPoolFull(_ error: any Error) -> Bool {
         error as? HTTPClientError == .getConnectionFromPoolTimeout

@@ -50,7 +50,9 @@ extension UpstashClient {
     }
 }
 
-extension UpstashClient.Configuration: CustomStringConvertible {
+extension UpstashClient.Configuration: CustomStringConvertible, CustomReflectable {
     /// The endpoint; never the token.
     public var description: String { endpoint }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }

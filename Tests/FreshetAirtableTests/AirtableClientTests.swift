@@ -1,5 +1,8 @@
+import AsyncHTTPClient
+import Foundation
 import Freshet
 import FreshetTesting
+import NIOCore
 import TestSupport
 import Testing
 
@@ -33,6 +36,49 @@ struct AirtableClientTests {
             #expect(count == 400)
             #expect(logs.entries.isEmpty)
         }
+    }
+
+    @Test("The token is not printed")
+    func printsNoToken() throws {
+        let client = try AirtableClient(token: "patSecret123")
+        let source = try AirtableSource(client: client, base: Airtable.base, table: Airtable.people)
+        #expect("\(client)" == AirtableClient.defaultEndpoint)
+        #expect(!printed(client).contains("Secret"))
+        #expect(!printed(source).contains("Secret"))
+    }
+
+    /// `{"records":[{"id":"rec1","fields":{}}]}`
+    private static let compressedPage =
+        Data(base64Encoded: "H4sIAAAAAAACA6tWKkpNzi9KKVayiq5WykxRsgIJGCrpKKVlpuaAhKtra2NrAXbqGV4nAAAA") ?? Data()
+
+    /// Decompresses nothing.
+    private static let plainClient = HTTPClient(
+        eventLoopGroupProvider: .singleton,
+        configuration: HTTPClient.Configuration(redirectConfiguration: .disallow)
+    )
+
+    @Test("A client of one's own asks for compressed pages only if it decompresses them")
+    func ownHTTPClient() async throws {
+        let server = try await RawServer.start { request in
+            let type = "Content-Type: application/json"
+            guard request.contains("gzip") else {
+                let page = ByteBuffer(string: #"{"records":[{"id":"rec1","fields":{}}]}"#)
+                return RawServer.Answer("200 OK", type, body: page, isLast: true)
+            }
+            let page = ByteBuffer(bytes: Self.compressedPage)
+            return RawServer.Answer("200 OK", type, "Content-Encoding: gzip", body: page, isLast: true)
+        }
+        for httpClient in [Self.plainClient, HTTPClient.shared, nil] {
+            let client = try AirtableClient(
+                token: "t",
+                endpoint: server.url,
+                httpClient: httpClient,
+                limiters: BaseLimiters(spawner: JumpingSpawner())
+            )
+            let records = try await client.records(base: Airtable.base, table: Airtable.people)
+            #expect(records.map(\.id) == ["rec1"])
+        }
+        #expect(server.requests.map { $0.contains("\naccept-encoding: ") } == [false, true, true])
     }
 
     @Test("Lists at once share the base's pace on a real clock, too")

@@ -125,6 +125,28 @@ struct ConfigurationTests {
         #expect(configuration.fields[2].source == .file(path: "/etc/offices.json"))
     }
 
+    @Test("no secret is printed of a configuration and its parts")
+    func printedSecrets() {
+        let store = "redis://app:s3cret@h"
+        let source = SourceSettings.http(url: "https://h/s3cret?s3cret", headers: ["Authorization": "Bearer s3cret"])
+        var configuration = Configuration(store: StoreLocation(url: store, origin: .flag))
+        configuration.server.adminToken = "s3cret"
+        configuration.server.readToken = "s3cret"
+        configuration.notifications = NotificationSettings(webhook: "https://h/s3cret")
+        configuration.airtable.token = "s3cret"
+        configuration.airtable.endpoint = "https://app:s3cret@h"
+        configuration.fields = [
+            FieldSettings(name: "a", key: "a", policy: FieldPolicy(ttl: .seconds(1)), source: source)
+        ]
+        let values: [Any] = [
+            configuration, configuration.store, configuration.server, configuration.airtable, source,
+            AccessPolicy(adminToken: "s3cret", readToken: "s3cret"), Configuration.Overrides(store: store),
+            Environment(["FRESHET_ADMIN_TOKEN": "s3cret"]),
+        ]
+        for value in values { #expect(!printed(value).contains("s3cret"), "\(type(of: value))") }
+        #expect("\(source)" == "http: h")
+    }
+
     @Test("everything that is wrong is reported at once, in the order of the file")
     func together() {
         let yaml = """
@@ -810,6 +832,7 @@ struct StoreLocationTests {
             #expect(location.problem() == nil)
             #expect(try location.upstash?.endpoint == "https://k.upstash.io")
             #expect("\(location)" == "upstash (https://k.upstash.io)")
+            #expect(!printed(location).contains("sesame"))
         }
         let written = StoreLocation(url: "https://u.upstash.io?_token=sesame", origin: .flag)
         #expect(written.problem() == nil)

@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import Foundation
 import Freshet
 import FreshetSources
@@ -293,20 +294,54 @@ struct HTTPSourceTests {
         }
     }
 
+    /// Compressed for whoever takes that.
+    private static func rates(_ request: Request) -> Response {
+        guard request.headers[.acceptEncoding]?.contains("gzip") == true else { return Response(#"{"rates":[1,2,3]}"#) }
+        let body = Data(base64Encoded: "H4sIAAAAAAACA6tWKkosSS1Wsoo21DHSMY6tBQD72jIqEQAAAA==") ?? Data()
+        return Response(
+            status: .ok,
+            headers: [.contentType: "application/json", .contentEncoding: "gzip"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: body))
+        )
+    }
+
     @Test("Compressed answers are understood")
     func gzip() async throws {
-        let body = Data(base64Encoded: "H4sIAAAAAAACA6tWKkosSS1Wsoo21DHSMY6tBQD72jIqEQAAAA==") ?? Data()
         try await TestServer.with { request in
-            #expect(request.headers[.acceptEncoding] == "gzip")
-            return Response(
-                status: .ok,
-                headers: [.contentType: "application/json", .contentEncoding: "gzip"],
-                body: ResponseBody(byteBuffer: ByteBuffer(bytes: body))
-            )
+            Self.rates(request)
         } _: { server in
             let loaded = try value(try await load(server.url))
             #expect(loaded == ["rates": [1, 2, 3]])
+            #expect(server.requests.map { $0.headers[.acceptEncoding] } == ["gzip"])
         }
+    }
+
+    /// Decompresses nothing.
+    private static let plainClient = HTTPClient(
+        eventLoopGroupProvider: .singleton,
+        configuration: HTTPClient.Configuration(redirectConfiguration: .disallow)
+    )
+
+    @Test("A client of one's own asks for compressed answers only if it decompresses them")
+    func ownClient() async throws {
+        try await TestServer.with { request in
+            Self.rates(request)
+        } _: { server in
+            for client in [Self.plainClient, HTTPClient.shared] {
+                let source = try HTTPSource(url: server.url, httpClient: client)
+                let loaded = try value(try await source.load(LoadContext()))
+                #expect(loaded == ["rates": [1, 2, 3]])
+            }
+            #expect(server.requests.map { $0.headers[.acceptEncoding] } == [nil, "deflate, gzip"])
+        }
+    }
+
+    @Test("Neither headers nor what may hold a key in the URL are printed")
+    func printsNoSecret() throws {
+        let url = "https://example.com:8443/\(Self.secret)?key=\(Self.secret)"
+        let source = try HTTPSource(url: url, headers: ["Authorization": "Bearer \(Self.secret)"])
+        #expect("\(source)" == "https://example.com:8443")
+        #expect(!printed(source).contains(Self.secret))
     }
 
     /// A list of 100,000 zeros in 235 bytes.

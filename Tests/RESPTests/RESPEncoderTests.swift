@@ -1,5 +1,6 @@
 import NIOCore
 import RESP
+import TestSupport
 import Testing
 
 @Suite struct RESPEncoderTests {
@@ -14,6 +15,10 @@ import Testing
         var encoder = RESPEncoder()
         encoder.append(command)
         return String(buffer: taken(&encoder))
+    }
+
+    @Test func printsNoArguments() {
+        #expect(!printed(RESPCommand("AUTH", "app", "s3cret")).contains("s3cret"))
     }
 
     @Test func writesCommands() {

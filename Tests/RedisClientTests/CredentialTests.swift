@@ -24,6 +24,10 @@ import Testing
         return (server, RedisClient(server), client)
     }
 
+    @Test func areNotPrinted() {
+        #expect(!printed(Credentials(username: "app", password: "s3cret")).contains("s3cret"))
+    }
+
     @Test func areReplacedWithoutLosingACommand() async throws {
         let (server, admin, client) = try await setUp()
         try await admin.execute(RESPCommand("ACL", "SETUSER", "app", ">new"))

@@ -1,4 +1,5 @@
 import RESP
+import TestSupport
 import Testing
 
 @testable import UpstashClient
@@ -28,7 +29,9 @@ import Testing
         let second = try UpstashClient.Configuration(environment: environment)
         #expect(second.endpoint == "https://two.upstash.io")
         #expect(second.token == "secret2")
-        #expect(!"\(second)".contains("secret2"))
+        #expect(!printed(second).contains("secret2"))
+        let requests = try RequestFactory(second)
+        #expect(!printed(requests).contains("secret2"))
     }
 
     @Test func saysWhatIsMissing() {

@@ -43,6 +43,19 @@ struct AccessTests {
         }
     }
 
+    @Test("no token is printed, neither of a configuration nor of an endpoint")
+    func secrets() async throws {
+        let configuration = try UpstashEndpointConfiguration(
+            store: .memory,
+            token: "s3cret-token",
+            readOnlyToken: "s3cret-for-reads",
+            port: 0
+        )
+        #expect(!printed(configuration).contains("s3cret"))
+        let endpoint = try await buildUpstashEndpoint(configuration: configuration, logger: RecordedLogs().logger)
+        #expect(!"\(endpoint)".contains("s3cret"))
+    }
+
     @Test("other methods get 405, and preflights are answered")
     func methods() async throws {
         try await Endpoint.serving("memory://") { endpoint in

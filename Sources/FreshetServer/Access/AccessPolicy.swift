@@ -60,6 +60,15 @@ public struct AccessPolicy: Sendable {
     }
 }
 
+extension AccessPolicy: CustomStringConvertible, CustomReflectable {
+    /// Which tokens are set; never a token.
+    public var description: String {
+        "admin token \(adminToken == nil ? "not " : "")set, read token \(readToken == nil ? "not " : "")set"
+    }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}
+
 extension AccessPolicy {
     private static let forwardingHeaders: [HTTPField.Name] = [
         "Forwarded", "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP",

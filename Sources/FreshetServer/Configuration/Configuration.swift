@@ -1,5 +1,7 @@
+import Foundation
 public import Freshet
 public import FreshetSources
+import SourceHTTP
 
 /// What a service serves and how: `freshet.yaml`, the environment and the flags, read and checked.
 ///
@@ -42,6 +44,13 @@ public struct AirtableSettings: Sendable, Hashable {
     public init() {}
 }
 
+extension AirtableSettings: CustomStringConvertible, CustomReflectable {
+    /// Whether the token is set; neither the token nor the endpoint, which may hold a password.
+    public var description: String { "token \(token == nil ? "not " : "")set" }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}
+
 /// One field as it is configured.
 public struct FieldSettings: Sendable {
     public var name: String
@@ -81,4 +90,18 @@ public enum SourceSettings: Sendable, Hashable {
     case airtable(base: String, table: String, view: String?)
     case http(url: String, headers: [String: String])
     case file(path: String)
+}
+
+extension SourceSettings: CustomStringConvertible, CustomReflectable {
+    /// Of a URL its host alone, and no headers: they may hold a key.
+    public var description: String {
+        switch self {
+        case .airtable(let base, let table, let view):
+            "airtable: base \(base), table \(table)\(view.map { ", view \($0)" } ?? "")"
+        case .http(let url, _): "http: \(SourceHTTP.url(url)?.host() ?? "(no URL)")"
+        case .file(let path): "file: \(path)"
+        }
+    }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }

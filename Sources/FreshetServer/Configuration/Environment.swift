@@ -19,3 +19,10 @@ public struct Environment: Sendable {
     /// All names, for suggestions.
     var names: some Collection<String> { values.keys }
 }
+
+extension Environment: CustomStringConvertible, CustomReflectable {
+    /// How many variables are set; never their values.
+    public var description: String { "\(values.count) variables" }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}

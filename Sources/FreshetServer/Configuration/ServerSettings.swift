@@ -28,3 +28,10 @@ public struct ServerSettings: Sendable, Hashable {
         return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
     }
 }
+
+extension ServerSettings: CustomStringConvertible, CustomReflectable {
+    /// Host and port; never a token.
+    public var description: String { "\(host):\(port)" }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}

@@ -68,3 +68,10 @@ struct Webhook: Sendable {
         }
     }
 }
+
+extension Webhook: CustomStringConvertible, CustomReflectable {
+    /// The host.
+    var description: String { host }
+
+    var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}

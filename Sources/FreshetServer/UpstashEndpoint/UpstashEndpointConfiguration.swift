@@ -71,7 +71,9 @@ public struct UpstashEndpointConfiguration: Sendable, Hashable {
     }
 }
 
-extension UpstashEndpointConfiguration: CustomStringConvertible {
+extension UpstashEndpointConfiguration: CustomStringConvertible, CustomReflectable {
     /// Address and store; never a token or password.
     public var description: String { "\(host):\(port) for \(store)" }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }

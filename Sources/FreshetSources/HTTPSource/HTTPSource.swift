@@ -30,7 +30,8 @@ public struct HTTPSource: FieldSource {
     ///   - url: `http` or `https`, without user and password; those go into a header. Characters that no URL may have
     ///     are percent-encoded behind the host, as in redirects; what is encoded already stays.
     ///   - headers: sent to the URL's own origin only, never to where it redirects to elsewhere.
-    ///   - httpClient: must not follow redirects itself. Without one, all sources share one.
+    ///   - httpClient: must not follow redirects itself. It asks for compressed answers only if its `decompression` is
+    ///     enabled. Without one, all sources share one.
     /// - Throws: `CacheError` with `configuration`; its message repeats neither the query of the URL nor any header.
     public init(
         url: String,
@@ -69,6 +70,13 @@ public struct HTTPSource: FieldSource {
         let marks = "!#$%&'*+-.^_`|~"
         return !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || marks.contains($0)) }
     }
+}
+
+extension HTTPSource: CustomStringConvertible, CustomReflectable {
+    /// Scheme, host and port; never path, query or headers, which may hold a key.
+    public var description: String { target.name }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }
 
 extension HTTPSource {
@@ -131,7 +139,7 @@ extension HTTPSource {
             if !request.headers.contains(name: name) { request.headers.add(name: name, value: value) }
         }
         setDefault("accept", "application/json")
-        setDefault("accept-encoding", "gzip")
+        if let coding = SourceHTTP.acceptEncoding(for: httpClient) { setDefault("accept-encoding", coding) }
         setDefault("user-agent", "freshet")
         if context.isForced { setDefault("cache-control", "no-cache") }
         if let validator = HTTPValidator(of: context, from: target) {

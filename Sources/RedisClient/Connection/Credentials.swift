@@ -15,6 +15,13 @@ struct Credentials: Sendable, Equatable {
     var commandWithoutDefault: RESPCommand { username == "default" ? RESPCommand("AUTH", password) : command }
 }
 
+extension Credentials: CustomStringConvertible, CustomReflectable {
+    /// Neither user nor password.
+    var description: String { "credentials" }
+
+    var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}
+
 /// The credentials that replaced those of the configuration; shared by all connections of a client.
 final class CredentialRotation: Sendable {
     private struct Turn: MailboxContents {

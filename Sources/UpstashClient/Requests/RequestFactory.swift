@@ -64,3 +64,10 @@ struct RequestFactory: Sendable {
         return body
     }
 }
+
+extension RequestFactory: CustomStringConvertible, CustomReflectable {
+    /// The endpoint; never the token.
+    var description: String { configuration.description }
+
+    var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}

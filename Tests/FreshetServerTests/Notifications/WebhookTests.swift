@@ -13,4 +13,10 @@ struct WebhookTests {
         #expect(try await webhook.post(ByteBuffer(string: "{}")) == .delivered)
         #expect(server.requests.first?.hasPrefix("post /caf%c3%a9%20%5bx%5d?q=%7c%7c http/1.1") == true)
     }
+
+    @Test("only its host is printed")
+    func secret() throws {
+        let webhook = try Webhook("https://hooks.example/s3cret?s3cret")
+        #expect(!printed(webhook).contains("s3cret"))
+    }
 }

@@ -47,6 +47,16 @@ extension Configuration {
     }
 }
 
+extension Configuration.Overrides: CustomStringConvertible, CustomReflectable {
+    /// What is set; never user, password and token of the store.
+    public var description: String {
+        let store = store.map { StoreLocation(url: $0, origin: .flag).description }
+        return [store, host, port.map { "port \($0)" }].compactMap { $0 }.joined(separator: ", ")
+    }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}
+
 /// Reads the whole file; ``FieldReader`` reads one field.
 private struct ConfigurationReader {
     let scope: ReadingScope

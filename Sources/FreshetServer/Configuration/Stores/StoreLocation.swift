@@ -79,7 +79,7 @@ extension StoreLocation {
     }
 }
 
-extension StoreLocation: CustomStringConvertible {
+extension StoreLocation: CustomStringConvertible, CustomReflectable {
     /// Scheme and host, without user, password and token.
     public var description: String {
         if scheme == "upstash", let upstash = try? upstash { return "upstash (\(upstash.endpoint))" }
@@ -87,4 +87,6 @@ extension StoreLocation: CustomStringConvertible {
         let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
         return "\(scheme)://\(host)"
     }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }

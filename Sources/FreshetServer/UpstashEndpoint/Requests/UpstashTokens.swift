@@ -22,3 +22,10 @@ struct UpstashTokens: Sendable {
         return String(Substring(parts[1]))
     }
 }
+
+extension UpstashTokens: CustomStringConvertible, CustomReflectable {
+    /// How many there are.
+    var description: String { readOnlyToken == nil ? "one token" : "two tokens" }
+
+    var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}
