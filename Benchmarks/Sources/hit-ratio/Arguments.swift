@@ -36,13 +36,11 @@ struct Arguments {
         if files.isEmpty { throw Invalid(description: "no traces") }
     }
 
-    func traces() throws -> some Sequence<Trace> {
-        try files.map { name in
-            guard name.hasPrefix("@") else { return try Trace(contentsOf: name) }
-            guard let workload = Workload(rawValue: String(name.dropFirst())) else {
-                throw Invalid(description: "unknown workload \(name)")
-            }
-            return Trace(workload)
+    static func trace(_ name: String) throws -> Trace {
+        guard name.hasPrefix("@") else { return try Trace(contentsOf: name) }
+        guard let workload = Workload(rawValue: String(name.dropFirst())) else {
+            throw Invalid(description: "unknown workload \(name)")
         }
+        return Trace(workload)
     }
 }

@@ -10,7 +10,7 @@ enum HitRatio {
             if let reference = arguments.reference {
                 try compare(arguments.files, with: Reference(contentsOf: reference))
             } else {
-                for trace in try arguments.traces() { print(try line(trace, arguments)) }
+                for file in arguments.files { print(try line(Arguments.trace(file), arguments)) }
             }
         } catch {
             FileHandle.standardError.write(Data("hit-ratio: \(error)\n\(Arguments.usage)\n".utf8))

@@ -32,7 +32,8 @@ struct Trace {
             }
         }
         capacity = Self.usualCapacity(keys)
-        name = String(URL(fileURLWithPath: path).lastPathComponent.prefix { $0 != "." })
+        let file = URL(fileURLWithPath: path).lastPathComponent
+        name = [".u64.gz", ".gz"].first { file.hasSuffix($0) }.map { String(file.dropLast($0.count)) } ?? file
     }
 
     private static func usualCapacity(_ keys: [UInt64]) -> Int { max(64, Set(keys).count / 50) }
