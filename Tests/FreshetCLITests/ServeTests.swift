@@ -367,8 +367,9 @@ struct ServeTests {
 
     @Test("demo says what to try, and that works")
     func demo() async throws {
-        let demo = try FreshetProcess(["demo", "--port", "0"])
+        let demo = try FreshetProcess(["demo", "--port", "0"], environment: ["FRESHET_HOST": "127.0.0.2"])
         let url = try #require(await demo.ready())
+        #expect(url.hasPrefix("http://127.0.0.2:"))
         #expect(await eventually { demo.standardOutput.contains("Stop with Ctrl-C.") })
         #expect(demo.standardOutput.contains("curl -i \(url)/api/airtable/agents "))
         let answer = try await HTTPAnswer(.GET, "\(url)/api/airtable/agents")

@@ -33,14 +33,25 @@ struct UpstashTests {
     @Test("serves memory with a loud warning where no store is named; the token may come from the environment")
     func memory() async throws {
         let endpoint = try FreshetProcess(
-            ["upstash", "--port", "0"],
-            environment: ["UPSTASH_REDIS_REST_TOKEN": "\"secret\"", "UPSTASH_REDIS_REST_URL": "https://unused"]
+            ["upstash"],
+            environment: [
+                "UPSTASH_REDIS_REST_TOKEN": "\"secret\"", "UPSTASH_REDIS_REST_URL": "https://unused",
+                "FRESHET_HOST": "127.0.0.2", "FRESHET_PORT": "0",
+            ]
         )
         let url = try #require(await endpoint.ready())
+        #expect(url.hasPrefix("http://127.0.0.2:"))
         #expect(endpoint.standardError.contains("NO STORE IS CONFIGURED"))
         #expect(try await HTTPAnswer(.GET, "\(url)/ping", headers: Self.authorization).body == #"{"result":"PONG"}"#)
         endpoint.interrupt()
         #expect(await endpoint.exitCode() == 0)
+    }
+
+    @Test("a port in the environment that is none ends it with 78")
+    func badPort() async throws {
+        let run = try await Run(["upstash", "--token", "t"], environment: ["FRESHET_PORT": "70000"])
+        #expect(run.code == 78)
+        #expect(run.errors.contains("FRESHET_PORT: '70000' is no port – use a number from 0 to 65535"))
     }
 
     @Test("a store that is not there ends it with 69")

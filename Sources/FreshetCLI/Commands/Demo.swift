@@ -63,7 +63,7 @@ struct Demo: AsyncParsableCommand {
             "AIRTABLE_ENDPOINT": standIn.url,
             "AIRTABLE_BASE_ID": AirtableStandIn.Base.people.id,
         ]
-        variables["FRESHET_PORT"] = environment["FRESHET_PORT"]
+        for name in ["FRESHET_HOST", "FRESHET_PORT"] { variables[name] = environment[name] }
         let configuration = try Configuration.parse(
             Self.yaml,
             file: "the demo's configuration",

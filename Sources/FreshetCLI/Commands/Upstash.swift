@@ -21,16 +21,18 @@ struct Upstash: AsyncParsableCommand {
     @Option(help: "A token that may only read.")
     var readOnlyToken: String?
 
-    @Option(help: "The address to listen on.")
-    var host = "127.0.0.1"
+    @Option(help: "The address to listen on. (default: $FRESHET_HOST, else 127.0.0.1)")
+    var host: String?
 
-    @Option(help: "The port to listen on; 0 picks one.")
-    var port = 8080
+    @Option(help: "The port to listen on; 0 picks one. (default: $FRESHET_PORT, else 8080)")
+    var port: Int?
 
     func validate() throws { try Port.check(port) }
 
     func run() async throws {
         let environment = Environment()
+        let host = host ?? environment["FRESHET_HOST"] ?? "127.0.0.1"
+        let port = try port ?? Port.of(environment) ?? 8080
         let configuration = try UpstashEndpointConfiguration(
             store: locate(environment),
             token: token ?? environment["UPSTASH_REDIS_REST_TOKEN"],
@@ -40,7 +42,7 @@ struct Upstash: AsyncParsableCommand {
         )
         let logger = try Logs.start(environment)
         warn(of: configuration, logger)
-        try await ServiceRunner.run(host: host, port: port, logger: logger) { [host] in
+        try await ServiceRunner.run(host: host, port: port, logger: logger) {
             try await buildUpstashEndpoint(configuration: configuration, logger: logger) { port in
                 Output.announce("freshet: listening on \(ServiceRunner.url(host: host, port: port))")
             }
