@@ -32,6 +32,8 @@ import Testing
         #expect(try await client.hdel("h", "x", "z") == 1)
         #expect(try await client.publish("hello", to: "nobody") == 0)
         await #expect(throws: RESPError.self) { try await client.get("h") }
+        #expect(try await client.send("SET", "any", 12, "PX", 60_000).string == "OK")
+        #expect(try await client.withConnection { try await $0.send("STRLEN", "any") }.integer == 2)
     }
 
     @Test func fieldsWhoseNamesAreNoTextAreNotLeftOut() async throws {
