@@ -115,7 +115,7 @@ public final class FaultProxy: Sendable {
                     try client.pipeline.syncOperations.addHandler(
                         Forwarder(state: state, peer: server, carriesReplies: false)
                     )
-                }.flatMap { client.setOption(.autoRead, value: !faults.stopsReading) }
+                }.flatMap { client.setOption(.autoRead, value: !state.withLockedValue { $0.faults.stopsReading }) }
             }
             .flatMapError { _ in client.close() }
     }

@@ -227,7 +227,10 @@ final class ClusterRouter: NodeRouter {
         for node in change.unneeded { node.abandon(because: .serverLeft) }
         // What waits for a node that is away may have another node now. It may also come to that only behind its new map.
         let isNew = change.isNew
-        for node in stranded { node.releaseOffline { isNew || !$0.mayMove } }
+        for node in stranded {
+            node.releaseOffline { isNew || !$0.mayMove }
+            if isNew { node.leases.releaseWaiting() }
+        }
         if change.isNew {
             logger.debug("The cluster's slots are known.", metadata: ["redis.cluster.primaries": "\(map.shards.count)"])
             for action in changeActions.withLockedValue({ $0 }) { action(change.hasLostPrimary) }

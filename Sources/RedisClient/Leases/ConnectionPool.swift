@@ -96,6 +96,12 @@ final class ConnectionPool: Sendable {
         place?.resume(returning: node)
     }
 
+    /// Lets those go who wait for a connection, so that they may try elsewhere.
+    func releaseWaiting() {
+        let error = RedisClientError(.connectionLost, "There was no connection.")
+        while let waiter = state.withLockedValue({ $0.nextWaiter() }) { waiter.resume(throwing: error) }
+    }
+
     private func giveUp(_ token: UInt64, _ error: RedisClientError) {
         state.withLockedValue { $0.leave(token) }?.resume(throwing: error)
     }

@@ -90,9 +90,9 @@ extension RoutedExecutor {
             let node = try await node(for: place, false, deadline)
             do {
                 return (node, try await node.lease(until: deadline, patience: node.configuration.surveyPatience))
-            } catch let error as RESPError {
-                _ = try await attempts.followUp(error, from: node)
-            } catch let error as RedisClientError where error.maySayThatTheServerIsGone {
+            } catch let error as RedisClientError
+                where error.maySayThatTheServerIsGone && NIODeadline.now() < deadline
+            {
                 try await attempts.lost(error, node)
             }
         }
