@@ -33,6 +33,15 @@ struct MemoryStoreHashTests {
         #expect(try await store.hgetall("hash").count == 999)
     }
 
+    @Test func removedFieldsTakeNoRoom() {
+        var hash = MemoryStoreHash()
+        let names = (0..<1000).map(String.init)
+        _ = hash.set(Dictionary(uniqueKeysWithValues: names.map { (ExactKey($0), Self.value(1)) }))
+        #expect(hash.remove(Array(names.dropFirst(10))) == 990)
+        #expect(hash.fields.count == 10)
+        #expect(hash.fields.capacity < 100)
+    }
+
     /// With a look at all fields for each of them it would take minutes.
     @Test(.timeLimit(.minutes(1))) func aLargeHashIsBuiltFieldByField() async throws {
         let store = MemoryStore()

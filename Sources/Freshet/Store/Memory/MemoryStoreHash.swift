@@ -29,7 +29,12 @@ struct MemoryStoreHash: Sendable {
         for name in names {
             if let old = fields.removeValue(forKey: ExactKey(name)) { weight -= Self.weight(name, old) }
         }
-        return count - fields.count
+        let removed = count - fields.count
+        // Dictionaries keep their room.
+        if fields.capacity > 64, fields.count < fields.capacity / 4 {
+            fields = Dictionary(uniqueKeysWithValues: fields.lazy.map { ($0.key, $0.value) })
+        }
+        return removed
     }
 
     private static func weight(_ name: String, _ value: ByteBuffer) -> Int {

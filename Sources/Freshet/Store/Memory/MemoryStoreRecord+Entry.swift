@@ -28,6 +28,8 @@ extension MemoryStoreRecord {
         if plain?.digest == nil {
             guard bytes.sha1 == known.digest else { return .written }
             plain?.digest = known.digest
+            // One storage for both.
+            if known.staleCopy != nil { companion?.known?.staleCopy = bytes }
         }
         return nil
     }

@@ -130,16 +130,19 @@ struct MemoryStoreRecord: Sendable {
 }
 
 extension MemoryStoreRecord {
+    /// What an empty one takes in the cache: itself, its key, links and places in tables.
+    private static let ownWeight = MemoryLayout<Self>.stride + 80
+
     /// Bytes, about.
     var weight: Int {
-        var weight = 128
+        var weight = Self.ownWeight
         switch plain?.content {
         case nil: break
         case .string(let bytes): weight += bytes.readableBytes
         case .hash(let hash): weight += hash.weight
         }
         guard let companion else { return weight }
-        weight += 384 + (companion.failure?.message.utf8.count ?? 0) + (companion.known?.etag?.utf8.count ?? 0)
+        weight += 64 + (companion.failure?.message.utf8.count ?? 0) + (companion.known?.etag?.utf8.count ?? 0)
         // The stale copy shares the storage of the plain value it is the copy of.
         if plain?.digest == nil { weight += companion.known?.staleCopy?.readableBytes ?? 0 }
         return weight
