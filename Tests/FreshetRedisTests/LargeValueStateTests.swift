@@ -23,7 +23,7 @@ struct LargeValueStateTests {
         let field = Field<String>("large", key: "large-\(dialect)-\(situation)", policy: policy) { _ in .value(text) }
         func makeNode() async throws -> FieldCache {
             let logger = Logger(label: "test")
-            let cache = CacheService(store: store, logger: logger)
+            let cache = CacheService(store: store, timeout: .seconds(30), logger: logger)
             try await cache.initialize()
             return FieldCache(cache: cache, catalog: try FieldCatalog([field]), logger: logger)
         }

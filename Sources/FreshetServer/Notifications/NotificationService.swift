@@ -116,7 +116,7 @@ extension NotificationService {
         state.correction?.task.cancel()
         let spawner = spawner
         let task = spawner.spawn { [weak self] in
-            // By then the claims of this process have ended in the store, too.
+            // A claim that has not ended in the store by then puts it off.
             guard (try? await spawner.sleep(until: due + .seconds(1))) != nil, let self else { return }
             self.state.withLockedValue { if $0.correction?.due == due { $0.correction = nil } }
             enqueue { $0.lastWord(at: spawner.now()) }

@@ -41,10 +41,8 @@ struct HTTPTarget: Sendable, Hashable {
     func redirected(to location: String) throws -> HTTPTarget {
         let reference = SourceHTTP.url(location, relativeTo: URL(string: url))
         guard let next = reference.flatMap({ HTTPTarget($0.absoluteURL) }) else {
-            throw CacheError(
-                .sourceFailed,
-                "\(name) redirects to something that is no URL for http or https, or has a port that there is not or a path that is not UTF-8"
-            )
+            let problem = "no URL for http or https, or has a port that there is not or a path that is not UTF-8"
+            throw CacheError(.sourceFailed, "\(name) redirects to something that is \(problem)")
         }
         guard next.isEncrypted || !isEncrypted else {
             throw CacheError(.sourceFailed, "\(name) redirects from https to http, which is not followed")

@@ -19,14 +19,19 @@ extension FlightRunner {
                 // Who has waited for a place may hold what has gone since.
                 held = withoutStored(place == nil ? held : tools.l1.entry(field.key), after: error)
                 let refusal = (error as? CacheError).flatMap { $0.isFinal ? $0 : nil }
-                guard
-                    let outcome = try await forceWithoutStore(
+                let outcome: FlightOutcome?
+                do {
+                    outcome = try await forceWithoutStore(
                         invalidation,
                         held: held,
                         isToldLater: refusal == nil,
                         in: &place
                     )
-                else { continue }
+                } catch {
+                    if let refusal { tools.noteStoreError(refusal, .lease) }
+                    throw error
+                }
+                guard let outcome else { continue }
                 guard let refusal else { return outcome }
                 guard case .answered(var answer) = outcome else {
                     tools.noteStoreError(refusal, .lease)
