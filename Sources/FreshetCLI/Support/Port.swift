@@ -11,12 +11,8 @@ enum Port {
     /// - Throws: `ConfigurationError`.
     static func of(_ environment: Environment) throws -> Int? {
         guard let text = environment["FRESHET_PORT"] else { return nil }
-        guard let port = Int(text), (0...65_535).contains(port) else {
-            let message = "'\(text)' is no port"
-            let advice = "use a number from 0 to 65535"
-            throw ConfigurationError([
-                ConfigurationProblem(origin: "FRESHET_PORT", message: message, advice: advice)
-            ])
+        guard let port = PortText.port(text) else {
+            throw ConfigurationError([PortText.problem(text, origin: "FRESHET_PORT")])
         }
         return port
     }

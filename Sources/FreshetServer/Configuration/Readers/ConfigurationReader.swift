@@ -104,11 +104,10 @@ private struct ConfigurationReader {
             if let problem = HostText.problem(host, origin: origin) { scope.report(problem) }
         }
         if let text = overrides.port.map(String.init) ?? scope.environment["FRESHET_PORT"] {
-            if let port = Int(text), (0...65535).contains(port) {
+            if let port = PortText.port(text) {
                 server.port = port
             } else {
-                let origin = overrides.port == nil ? "FRESHET_PORT" : "--port"
-                scope.report(origin: origin, "'\(text)' is no port", "use a number from 0 to 65535")
+                scope.report(PortText.problem(text, origin: overrides.port == nil ? "FRESHET_PORT" : "--port"))
             }
         }
         server.adminToken = scope.environment["FRESHET_ADMIN_TOKEN"]
