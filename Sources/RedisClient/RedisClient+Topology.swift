@@ -21,14 +21,16 @@ extension RedisClient {
     ///
     /// Where a script is answered with a redirection, or told to try again, the node is asked whether the keys exist, to
     /// learn whether it says so itself or the script has made it up; a user needs permission for `EXISTS`,
-    /// `PING` and `ROLE`.
+    /// `PING` and `ROLE`. Scripts that write may need `SETRANGE`, too, with which nothing is written: where reads go to
+    /// replicas, or a cluster that is down answers them (`cluster-allow-reads-when-down`).
     public struct Cluster: Sendable, Hashable {
         /// Who answers commands that change nothing.
         public enum Reads: String, Sendable, Hashable {
             case primaries
             /// A replica where one is connected. It may not know of a write that has been answered; reads beside a write
             /// to their slot in one pipeline go to the primary, as do `HSCAN`, `SSCAN` and `ZSCAN`, whose cursors are for
-            /// the server that gave them.
+            /// the server that gave them. Keys that have moved look absent for as long as their slot moves: a replica may
+            /// not know that it does.
             case replicas
         }
 

@@ -80,7 +80,7 @@ extension RedisClient {
                 try await node.runAlone(pipeline, deadline: deadline)
             case .several(let executor):
                 try await executor.runTransaction(pipeline, deadline: deadline) { node, pipeline in
-                    try await node.runAlone(pipeline, deadline: deadline)
+                    try await node.runAlone(pipeline, deadline: deadline, patience: configuration.surveyPatience)
                 }
             }
         guard let results = try RedisConnection.results(ofTransaction: replies) else {

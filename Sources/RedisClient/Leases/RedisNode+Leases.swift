@@ -2,12 +2,13 @@ import NIOCore
 import RESP
 
 extension RedisNode {
-    /// Runs something with a connection of its own, for which it waits until the deadline at most.
+    /// Runs something with a connection of its own, for which it waits as ``lease(until:patience:)`` does.
     func withConnection<Result>(
         until deadline: NIODeadline,
+        patience: TimeAmount? = nil,
         _ body: (RedisConnection) async throws -> Result
     ) async throws -> Result {
-        let node = try await lease(until: deadline)
+        let node = try await lease(until: deadline, patience: patience)
         return try await lend(node, onError: { self.learn(from: $0, to: $1) }, body)
     }
 
@@ -66,8 +67,14 @@ extension RedisNode {
     }
 
     /// Runs a pipeline on a connection that nobody else uses meanwhile.
-    func runAlone(_ commands: [RESPCommand], deadline: NIODeadline) async throws -> [RESPValue] {
-        try await withConnection(until: deadline) { try await $0.execute(pipeline: commands, deadline: deadline) }
+    func runAlone(
+        _ commands: [RESPCommand],
+        deadline: NIODeadline,
+        patience: TimeAmount? = nil
+    ) async throws -> [RESPValue] {
+        try await withConnection(until: deadline, patience: patience) {
+            try await $0.execute(pipeline: commands, deadline: deadline)
+        }
     }
 
     /// - Parameters:

@@ -52,7 +52,9 @@ extension RoutedExecutor {
                 guard let refusal = refusal(ofTransaction: replies, from: node) else { return replies }
                 redirect = try await attempts.followUp(refusal, from: node)
             } catch let error as RedisClientError {
-                guard error.allowsRetryElsewhere(isReadOnly: false) else {
+                // A connection of one's own may be late long before the deadline.
+                let isLate = error.isTimeout && !error.mayHaveExecuted
+                guard isLate || error.allowsRetryElsewhere(isReadOnly: false) else {
                     if error.maySayThatTheServerIsGone { router.suspect(node) }
                     throw error
                 }
@@ -93,6 +95,7 @@ extension RoutedExecutor {
             let parts = work.parts
             let afterScripts = await followUps(ofScripts: outcomes, of: batches, of: &work, deadline)
             var latest: (error: any Error, node: RedisNode, isSpared: Bool)?
+            var isAskedToWait = false
             for (batch, outcome) in zip(batches, outcomes) {
                 if case .failure(let error as RedisClientError) = outcome, error.maySayThatTheServerIsGone {
                     router.suspect(batch.node)
@@ -114,6 +117,7 @@ extension RoutedExecutor {
                 }
                 for reason in reasons {
                     isSpared = router.turnedAway(by: batch.node, reason, fromReplica: batch.fromReplica)
+                    isAskedToWait = isAskedToWait || !isSpared
                 }
                 guard let error else { continue }
                 // What was lost has no reply to fall back on, so it counts before what was refused; what another server
@@ -131,10 +135,11 @@ extension RoutedExecutor {
             if work.isDone { return work }
             do {
                 if let latest, let error = latest.error as? RESPError {
-                    switch followUp(error, from: latest.node) {
-                    case .go: try await attempts.moved(orThrow: error)
-                    case .wait where !latest.isSpared: try await attempts.wait(orThrow: error)
-                    case .wait, .answer: break
+                    // Whoever is sent on waits along: the pipeline ends no sooner.
+                    if isAskedToWait {
+                        try await attempts.waitAsAsked(orThrow: error)
+                    } else if !latest.isSpared {
+                        try await attempts.moved(orThrow: error)
                     }
                 } else if let latest, let error = latest.error as? RedisClientError {
                     try await attempts.lost(error, latest.node)

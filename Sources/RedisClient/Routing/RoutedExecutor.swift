@@ -103,10 +103,15 @@ struct Attempts {
             return redirect
         case .wait(let reason):
             if executor.router.turnedAway(by: node, reason, fromReplica: fromReplica) { return nil }
-            budget.countAnew()
-            try await wait(orThrow: error)
+            try await waitAsAsked(orThrow: error)
             return nil
         }
+    }
+
+    /// Waits because a server asks to. Redirections from before it do not count any longer.
+    mutating func waitAsAsked(orThrow error: any Error) async throws {
+        budget.countAnew()
+        try await wait(orThrow: error)
     }
 
     /// Waits for what an error says will pass.
@@ -157,8 +162,7 @@ extension RedisClientError {
     /// Whether it is a reason to look whether the server is still the one to ask.
     var maySayThatTheServerIsGone: Bool {
         switch code {
-        case .connectionLost, .connectFailed: true
-        case .timedOut: !mayHaveExecuted
+        case .connectionLost, .connectFailed, .timedOut: true
         default: false
         }
     }

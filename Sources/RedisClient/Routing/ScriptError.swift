@@ -41,7 +41,7 @@ struct ScriptError {
             command = RESPCommand("ROLE")
         } else if command.arguments.isEmpty {
             command = RESPCommand("PING")
-        } else if error.code == .moved, mayBeReplica, !script.isReadOnly {
+        } else if !script.isReadOnly, error.code == .moved && mayBeReplica || error.isForWritesOnly {
             // Counts as a write, and writes nothing.
             command = RESPCommand("SETRANGE", command.arguments[0], 0, "")
         }
@@ -68,5 +68,12 @@ struct ScriptError {
         }
         if case .go(let redirect) = followUp(error), isKnown(redirect.target) { return .doubtful }
         return .madeUp
+    }
+}
+
+extension RESPError {
+    /// Whether a cluster that is down still answers reads (`cluster-allow-reads-when-down`).
+    fileprivate var isForWritesOnly: Bool {
+        code == .clusterDown && message.hasSuffix("only accepts read commands")
     }
 }

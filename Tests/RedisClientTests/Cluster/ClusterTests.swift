@@ -31,8 +31,8 @@ extension RedisClient {
     /// Keys that are spread over all nodes.
     private let keys = (0..<30).map { "key-\($0)" }
 
-    @Test(arguments: RESPVersion.allCases)
-    func findsTheNodeOfEachKey(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func findsTheNodeOfEachKey(version: RESPProtocol) async throws {
         let client = RedisClient(cluster: try await Fixture.shared.cluster(), seed: 4) { $0.version = version }
         #expect(!client.isConnected)
         try await client.connect()

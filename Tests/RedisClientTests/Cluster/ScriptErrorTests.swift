@@ -165,9 +165,16 @@ import Testing
         #expect(given == verdict)
     }
 
-    @Test func whatIsNotWrittenIsAskedAsIfItWere() {
-        let moved = RESPError("MOVED 7 h:1")
-        let error = ScriptError(moved, to: RESPCommand("FCALL", "f", 1, "k"), isAsking: false, mayBeReplica: true)
-        #expect(error.question.command == RESPCommand("SETRANGE", "k", 0, ""))
+    @Test(arguments: [
+        ("MOVED 7 h:1", true), ("CLUSTERDOWN The cluster is down and only accepts read commands", false),
+    ])
+    func whatIsNotWrittenIsAskedAsIfItWere(text: String, mayBeReplica: Bool) {
+        func question(to script: String) -> RESPCommand {
+            let script = RESPCommand(script, "f", 1, "k")
+            let error = ScriptError(RESPError(text), to: script, isAsking: false, mayBeReplica: mayBeReplica)
+            return error.question.command
+        }
+        #expect(question(to: "FCALL") == RESPCommand("SETRANGE", "k", 0, ""))
+        #expect(question(to: "FCALL_RO") == RESPCommand("EXISTS", "k"))
     }
 }

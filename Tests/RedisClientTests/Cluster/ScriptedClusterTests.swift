@@ -353,7 +353,8 @@ import Testing
     }
 
     /// As where its host has vanished, until another has its slots.
-    @Test func aTransactionGoesPastASilentNode() async throws {
+    @Test(arguments: [false, true])
+    func aTransactionGoesPastASilentNode(isWatching: Bool) async throws {
         let silent = try await ScriptedServer.start(greets: false) { _ in "" }
         let port = NIOLockedValueBox(silent.port)
         let node = try await ScriptedServer.start { words in
@@ -368,13 +369,46 @@ import Testing
             $0.commandTimeout = .seconds(2)
             $0.maxLeasedConnections = 1
         }
+        let set = RESPCommand("SET", "a", 1)
         // The second waits for the connection of the first.
         let transactions = (0..<2).map { _ in
-            Task { try await client.withTransaction(watching: ["a"]) { _ in [RESPCommand("SET", "a", 1)] } }
+            Task {
+                // Before the connection would be given up.
+                guard isWatching else { return try await client.execute(transaction: [set], timeout: .seconds(15)) }
+                return try await client.withTransaction(watching: ["a"]) { _ in [set] } ?? []
+            }
         }
         #expect(await eventually { silent.acceptedCount > 0 })
         port.withLockedValue { $0 = node.port }
-        for transaction in transactions { #expect(try await transaction.value?.map(\.string) == ["OK"]) }
+        for transaction in transactions { #expect(try await transaction.value.map(\.string) == ["OK"]) }
+    }
+
+    /// One that is frozen, in whose place another is soon.
+    @Test(arguments: [false, true])
+    func aNodeThatDoesNotAnswerInTimeIsLookedAfter(isPipeline: Bool) async throws {
+        let (port, isFrozen) = (NIOLockedValueBox(0), NIOLockedValueBox(false))
+        let frozen = try await ScriptedServer.start(answersPing: false) { _ in
+            isFrozen.withLockedValue { $0 } ? "" : "+old\r\n"
+        }
+        let heir = try await ScriptedServer.start { words in
+            if words[0] != "CLUSTER" { return "+new\r\n" }
+            let owner = isFrozen.withLockedValue { $0 } ? port.withLockedValue { $0 } : frozen.port
+            return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", owner))
+        }
+        port.withLockedValue { $0 = heir.port }
+        let client = ScriptedCluster.client(heir.port) { $0.commandTimeout = .seconds(60) }
+        guard case .several(let executor) = client.backend else { return #expect(Bool(false)) }
+        let (set, limit) = (RESPCommand("SET", "a", 1), Duration.milliseconds(50))
+        #expect(try await client.execute(set).string == "old")
+        isFrozen.withLockedValue { $0 = true }
+        let error = try await clientError {
+            try await isPipeline
+                ? client.execute(pipeline: [set], timeout: limit)[0] : client.execute(set, timeout: limit)
+        }
+        #expect(error?.code == .timedOut)
+        let new = RedisClient.Configuration.Address.hostname("127.0.0.1", port: heir.port)
+        #expect(await eventually { executor.router.primaries.map(\.address) == [new] })
+        #expect(try await client.execute(set).string == "new")
     }
 
     /// On different ways they would overtake each other.
@@ -490,6 +524,33 @@ import Testing
         // In the first half and in the second.
         let replies = try await client.execute(pipeline: [RESPCommand("GET", "b"), RESPCommand("GET", "a")])
         #expect(replies.map(\.string) == ["OK", "OK"])
+    }
+
+    /// A slot of which some keys have moved, as long as others have not.
+    @Test func aPipelineWaitsMoreOftenThanItFollowsRedirections() async throws {
+        let (ports, asks) = (NIOLockedValueBox([0, 0]), NIOLockedValueBox(0))
+        @Sendable func answer(_ words: [String], isSource: Bool) -> String {
+            let ports = ports.withLockedValue { $0 }
+            switch words[0] {
+            case "CLUSTER": return ScriptedCluster.halves(ports)
+            case "MGET" where isSource:
+                let asks = asks.withLockedValue { asks in
+                    asks += 1
+                    return asks
+                }
+                return "-\(asks > 20 ? "MOVED" : "ASK") 866 127.0.0.1:\(ports[1])\r\n"
+            case "MGET": return asks.withLockedValue { $0 } > 20 ? "+there\r\n" : "-TRYAGAIN soon\r\n"
+            default: return "+OK\r\n"
+            }
+        }
+        let source = try await ScriptedServer.start { answer($0, isSource: true) }
+        let target = try await ScriptedServer.start { answer($0, isSource: false) }
+        ports.withLockedValue { $0 = [source.port, target.port] }
+        let client = ScriptedCluster.client(source.port) { $0.commandTimeout = .seconds(60) }
+        let replies = try await client.execute(pipeline: [
+            RESPCommand("MGET", "{hello}a", "{hello}b"), RESPCommand("SET", "foo", 1), RESPCommand("GET", "foo"),
+        ])
+        #expect(replies.map(\.string) == ["there", "OK", "OK"])
     }
 
     @Test(arguments: [true, false])
