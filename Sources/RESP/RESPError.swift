@@ -69,10 +69,12 @@ public struct RESPError: Error, Sendable, Hashable {
     }
 }
 
-extension RESPError: CustomStringConvertible {
+extension RESPError: CustomStringConvertible, CustomReflectable {
     /// The reply, cut before the place where servers repeat the arguments of a command they do not know.
     public var description: String {
         guard let echo = text.firstRange(of: ", with args beginning with:") else { return text }
         return String(text[..<echo.lowerBound])
     }
+
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }

@@ -27,7 +27,7 @@ extension RedisClient {
         /// Shown by `CLIENT LIST` on the server.
         public var clientName: String?
         /// The version to ask for. A server that does not know RESP3 is spoken to in RESP2.
-        public var version = RESPVersion.resp3
+        public var version = RESPProtocol.resp3
 
         /// Whether the server is asked to tell of changed keys that were read through ``RedisClient/tracked``. Needs
         /// RESP3 and Redis 6.

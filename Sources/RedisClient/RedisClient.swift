@@ -43,13 +43,16 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
     private let commandTimeout: TimeAmount
     let backend: Backend
     private let subscriber: Subscriber
+    /// Whether ``close()`` has returned: behind it the owner may end the event loops.
+    private let isClosed = Atomic(false)
 
     /// Makes a client; connects to nothing yet.
     ///
     /// - Parameters:
     ///   - eventLoopGroup: the client uses one of its event loops for commands, one for subscriptions. `nil` is the
     ///     group that all of the process shares.
-    ///   - logger: told at `info` level when the connection is lost or cannot be made, and while it cannot, now and then.
+    ///   - logger: told at `info` level when a connection is lost or cannot be made, or a subscription is refused, and
+    ///     while that lasts, now and then.
     public init(
         _ configuration: Configuration,
         eventLoopGroup: (any EventLoopGroup)? = nil,
@@ -95,20 +98,22 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
             backend = .several(RoutedExecutor(router: router, eventLoop: eventLoop))
             router.onChange { [weak subscriber] isGap in subscriber?.recheckPlace(isGap: isGap) }
         } else {
-            backend = .one(
-                RedisNode(
-                    configuration: configuration,
-                    eventLoop: eventLoop,
-                    logger: logger,
-                    watch: { [weak subscriber] event in
-                        if case .leaving = event { subscriber?.recheckPlace(isGap: true) }
-                    }
-                )
-            )
+            // All connections are to follow where the first of them finds another server.
+            let node = RedisNode(configuration: configuration, eventLoop: eventLoop, logger: logger) {
+                [weak subscriber] event in
+                switch event {
+                case .leaving: subscriber?.recheckPlace(isGap: true)
+                case .connected(after: let loss?): subscriber?.recheckPlace(before: loss)
+                case .connected, .failed, .late, .lost, .ended: break
+                }
+            }
+            backend = .one(node)
+            subscriber.onReturn { [weak node] loss in node?.recheckServer(since: loss) }
         }
     }
 
     deinit {
+        if isClosed.load(ordering: .acquiring) { return }
         subscriber.close()
         switch backend {
         case .one(let node):
@@ -249,6 +254,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
 
     /// Takes no more commands, gives those under way ``Configuration/commandTimeout`` to end, and closes the connections.
     public func close() async {
+        if isClosed.load(ordering: .acquiring) { return }
         subscriber.close()
         switch backend {
         case .one(let node):
@@ -256,6 +262,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
             node.invalidations.finish()
         case .several(let executor): await executor.router.close()
         }
+        isClosed.store(true, ordering: .releasing)
     }
 
     // MARK: Publish and subscribe
@@ -264,7 +271,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
     ///
     /// Returns when the server has confirmed. Subscriptions have a connection of their own, so that neither a flood of
     /// messages delays commands nor a large reply counts against the server's limit for subscribers. They are renewed
-    /// after a lost connection; see ``RedisSubscription``.
+    /// after a lost connection; see `RedisSubscription`.
     ///
     /// - Throws: `RESPError` if the server refuses; ``RedisClientError``, with ``RedisClientError/Code/timedOut`` after
     ///   ``Configuration/connectTimeout``.

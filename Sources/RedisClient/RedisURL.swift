@@ -12,7 +12,8 @@ extension RedisClient.Configuration {
     /// User and password are for the servers. All parts are percent-decoded; characters that no URL may have stand for
     /// themselves. Query parameters: `cacert` (path of a PEM file, with TLS), `protocol` (`2` or `3`), with a cluster
     /// `reads` (`primaries` or `replicas`), with sentinels `sentinelUser` and `sentinelPassword`. Ports are 6379 if they
-    /// are left out, those of sentinels 26379.
+    /// are left out, those of sentinels 26379. With `replicas`, keys that have moved look absent
+    /// for as long as their slot moves.
     ///
     /// - Throws: ``RedisClientError`` with ``RedisClientError/Code/invalidURL``, which says what is wrong and repeats
     ///   nothing that may be secret.
@@ -90,8 +91,11 @@ extension RedisClient.Configuration {
         guard let components = URLComponents(string: "redis://\(text)"), let host = components.host, !host.isEmpty,
             components.user == nil, components.path.isEmpty
         else { throw invalid("It has no host, or one that cannot be understood.") }
-        let port = components.port ?? standard
-        guard (1...65_535).contains(port) else { throw invalid("Its port is not between 1 and 65535.") }
+        // The components have none that is too large for an `Int`.
+        let digits = text[(text.lastIndex(of: "]") ?? text.startIndex)...].drop { $0 != ":" }.dropFirst()
+        guard let port = digits.isEmpty ? standard : Int(digits), (1...65_535).contains(port) else {
+            throw invalid("Its port is not between 1 and 65535.")
+        }
         let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
         return .hostname(bare, port: port)
     }
@@ -119,7 +123,7 @@ extension RedisClient.Configuration {
                 guard tls != nil, !value.isEmpty else { throw Self.invalid("cacert is for TLS and needs a path.") }
                 tls?.trust = .file(value)
             case ("protocol", let value, _):
-                guard let version = Int(value).flatMap(RESPVersion.init(rawValue:)) else {
+                guard let version = Int(value).flatMap(RESPProtocol.init(rawValue:)) else {
                     throw Self.invalid("protocol is neither 2 nor 3.")
                 }
                 self.version = version

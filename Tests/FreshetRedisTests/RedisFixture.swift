@@ -7,11 +7,11 @@ actor RedisFixture {
     static let shared = RedisFixture()
 
     private var server: Task<RedisServer, any Error>?
-    private var clients: [RESPVersion: RedisClient] = [:]
+    private var clients: [RESPProtocol: RedisClient] = [:]
     private var cluster: Task<(RedisCluster, RedisClient), any Error>?
     private var sentinels: Task<(RedisSentinels, RedisClient), any Error>?
 
-    func executor(_ version: RESPVersion) async throws -> RedisClient {
+    func executor(_ version: RESPProtocol) async throws -> RedisClient {
         let server = self.server ?? Task { try await RedisServer.start() }
         self.server = server
         let port = try await server.value.port
@@ -52,7 +52,7 @@ actor RedisFixture {
         return RedisClient(configuration)
     }
 
-    static func client(port: Int, _ version: RESPVersion = .resp3, isTracking: Bool = false) -> RedisClient {
+    static func client(port: Int, _ version: RESPProtocol = .resp3, isTracking: Bool = false) -> RedisClient {
         var configuration = RedisClient.Configuration(port: port)
         configuration.version = version
         configuration.clientSideCaching = isTracking

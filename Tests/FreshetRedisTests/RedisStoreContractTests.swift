@@ -6,8 +6,8 @@ import RESP
 import Testing
 
 @Suite struct RedisStoreContractTests {
-    @Test(arguments: StoreContract.checks, RESPVersion.allCases)
-    func keeps(_ check: StoreContract.Check, over version: RESPVersion) async throws {
+    @Test(arguments: StoreContract.checks, RESPProtocol.allCases)
+    func keeps(_ check: StoreContract.Check, over version: RESPProtocol) async throws {
         let executor = try await RedisFixture.shared.executor(version)
         try await check.run(on: StoreContract.Subject { RedisStore(executor) })
     }

@@ -33,7 +33,9 @@ extension OverProcesses {
                     cache: cache,
                     catalog: try FieldCatalog(catalog),
                     configuration: settings,
-                    backplane: RedisBackplane(client: listener) { listener.connectionEvents },
+                    backplane: RedisBackplane(client: Apart(messages: listener, commands: executor)) {
+                        executor.connectionEvents
+                    },
                     logger: logger
                 )
                 self.fields = fields
@@ -45,6 +47,26 @@ extension OverProcesses {
                 run.cancel()
                 _ = try? await run.value
                 for client in clients { await client.close() }
+            }
+        }
+
+        /// A client's subscriptions would follow its other connection.
+        private struct Apart: ChannelSubscriber, PrimariesExecutor {
+            let messages: RedisClient
+            let commands: RedisClient
+
+            func subscribe(to channels: [String]) async throws -> RedisSubscription {
+                try await messages.subscribe(to: channels)
+            }
+
+            func execute(_ command: RESPCommand) async throws -> RESPValue { try await commands.execute(command) }
+
+            func execute(pipeline: [RESPCommand]) async throws -> [RESPValue] {
+                try await commands.execute(pipeline: pipeline)
+            }
+
+            func executeOnPrimaries(_ command: RESPCommand) async throws -> [RESPValue] {
+                try await commands.executeOnPrimaries(command)
             }
         }
 
@@ -114,17 +136,17 @@ extension OverProcesses {
             _ = try await node.fields.value(of: field)
             try await hearAll(node, admin)
             _ = try await node.fields.value(of: field)
-            let listener = node.clients[0]
+            let executor = node.clients[1]
 
-            let connections = listener.connectionEvents
+            let connections = executor.connectionEvents
             try await admin.execute(RESPCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
-            try await awaitConnection(connections, of: listener)
+            try await awaitConnection(connections, of: executor)
             #expect(node.store.calls(of: .check) == 0)
 
             try await admin.execute(RESPCommand("DEBUG", "CHANGE-REPL-ID"))
-            let next = listener.connectionEvents
+            let next = executor.connectionEvents
             try await admin.execute(RESPCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
-            try await awaitConnection(next, of: listener)
+            try await awaitConnection(next, of: executor)
             #expect(await eventually { node.store.calls(of: .check) == 1 })
             #expect(try await listeners(admin) == 1)
             #expect(await eventually { node.fields.believed([field]) == 1 })

@@ -21,7 +21,7 @@ import Testing
             logger: .init(label: "test"),
             isRenewed: false
         )
-        let ready = eventLoop.makePromise(of: RESPVersion.self)
+        let ready = eventLoop.makePromise(of: RESPProtocol.self)
         let connection = ConnectionHandler(handshake: Handshake(configuration), ready: ready)
         let channel = EmbeddedChannel(handler: connection, loop: eventLoop)
         let stream = CommandStream(node: node, connection: connection, eventLoop: eventLoop)

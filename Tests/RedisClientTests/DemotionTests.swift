@@ -75,6 +75,74 @@ import Testing
         #expect(try await events.next() == .message(message))
     }
 
+    /// The former server goes on, with all connections to it that nobody closes.
+    @Test(arguments: ["pipeline", "lease", "transaction"])
+    func leasesFollowTheSharedConnection(kind: String) async throws {
+        let client = RedisClient(port: proxy.port)
+        let set = RESPCommand("SET", "key", "value")
+        func write() async throws {
+            switch kind {
+            case "pipeline": try await client.execute(pipeline: Array(repeating: set, count: 3000))
+            case "lease": try await client.withConnection { _ = try await $0.execute(set) }
+            default: _ = try await client.withTransaction { _ in [set] }
+            }
+        }
+        try await write()
+        let id = try #require(try await client.execute(RESPCommand("CLIENT", "ID")).integer)
+        var events = client.connectionEvents.makeAsyncIterator()
+        proxy.upstreamPort = next.port
+        try former.command("CLIENT KILL ID \(id)")
+        #expect(await events.next() == .disconnected)
+        try await write()
+        #expect(try next.command("EXISTS key").hasPrefix(":1"))
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: RESPProtocol.allCases)
+    func subscriptionsFollowTheSharedConnection(version: RESPProtocol) async throws {
+        let client = RedisClient(port: proxy.port) { $0.version = version }
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        try await client.connect()
+        proxy.upstreamPort = next.port
+        try former.command("CLIENT KILL TYPE normal")
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        try await client.execute(RESPCommand("PUBLISH", "news", "here"))
+        let message = RedisMessage(channel: "news", payload: ByteBuffer(string: "here"))
+        #expect(try await events.next() == .message(message))
+        await client.close()
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+    func theSharedConnectionFollowsSubscriptions(mayAsk: Bool) async throws {
+        if !mayAsk {
+            for server in [former, next] { try server.command("ACL SETUSER default -info") }
+        }
+        let client = RedisClient(port: proxy.port)
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        try await client.connect()
+        proxy.upstreamPort = next.port
+        try former.command("CLIENT KILL TYPE pubsub")
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        let publish = RESPCommand("PUBLISH", "news", "here")
+        #expect(try await eventually { try await client.execute(publish).integer == 1 })
+        let message = RedisMessage(channel: "news", payload: ByteBuffer(string: "here"))
+        #expect(try await events.next() == .message(message))
+        await client.close()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func theSharedConnectionStaysWithItsServer() async throws {
+        let client = RedisClient(port: proxy.port)
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        let id = try await client.execute(RESPCommand("CLIENT", "ID")).integer
+        try former.command("CLIENT KILL TYPE pubsub")
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        // The fourth has asked which server that is, and ends.
+        #expect(await eventually { proxy.acceptedCount == 4 && proxy.openCount == 2 })
+        #expect(try await client.execute(RESPCommand("CLIENT", "ID")).integer == id)
+    }
+
     @Test func nobodyElseFails() async throws {
         let client = RedisClient(port: proxy.port)
         try await client.connect()

@@ -6,8 +6,8 @@ import Testing
 @testable import RedisClient
 
 @Suite struct HandshakeTests {
-    @Test(arguments: RESPVersion.allCases)
-    func sendsPasswordUserNameAndDatabase(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func sendsPasswordUserNameAndDatabase(version: RESPProtocol) async throws {
         let server = try await RedisServer.start(arguments: [
             "--requirepass", "p@ss", "--user", "app", "on", ">secret", "~*", "&*", "+@all",
         ])
@@ -28,8 +28,8 @@ import Testing
         #expect(try await withUser.execute(RESPCommand("CLIENT", "INFO")).string?.contains(" db=3 ") == true)
     }
 
-    @Test(arguments: RESPVersion.allCases)
-    func tellsOfWrongCredentials(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func tellsOfWrongCredentials(version: RESPProtocol) async throws {
         let server = try await RedisServer.start(arguments: ["--requirepass", "right"])
         for password in ["wrong-secret", nil] {
             let client = RedisClient(server) {
@@ -45,8 +45,8 @@ import Testing
         }
     }
 
-    @Test(arguments: RESPVersion.allCases)
-    func tellsOfAnImpossibleDatabase(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func tellsOfAnImpossibleDatabase(version: RESPProtocol) async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) {
             $0.version = version
@@ -69,8 +69,8 @@ import Testing
         #expect(try await client.execute(RESPCommand("CLIENT", "GETNAME")).string ?? "" == "")
     }
 
-    @Test(arguments: RESPVersion.allCases)
-    func aUserWhoMayNotPingIsLetIn(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func aUserWhoMayNotPingIsLetIn(version: RESPProtocol) async throws {
         let server = try await RedisServer.start(arguments: ["--user", "app", "on", ">pw", "~*", "+get"])
         let client = RedisClient(server) {
             $0.version = version
@@ -82,8 +82,8 @@ import Testing
     }
 
     /// As where the disk is full. It refuses even `PING` for that.
-    @Test(arguments: RESPVersion.allCases)
-    func aServerWhoseSnapshotFailedIsReadFrom(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func aServerWhoseSnapshotFailedIsReadFrom(version: RESPProtocol) async throws {
         let server = try await RedisServer.start()
         try server.command("SET a 1")
         try await server.failSnapshot()

@@ -1,12 +1,13 @@
 import NIOCore
+import NIOPosix
 import RESP
 import RedisClient
 import TestSupport
 import Testing
 
 @Suite struct RedisClientTests {
-    @Test(arguments: RESPVersion.allCases)
-    func runsCommands(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func runsCommands(version: RESPProtocol) async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) { $0.version = version }
         #expect(!client.isConnected)
@@ -142,6 +143,16 @@ import Testing
         ] {
             #expect(refused?.code == .unsupportedCommand)
         }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whoeverIsClosedNeedsNoEventLoop() async throws {
+        let server = try await RedisServer.start()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let client = RedisClient(RedisClient.configuration(port: server.port), eventLoopGroup: group)
+        try await client.execute(RESPCommand("PING"))
+        await client.close()
+        try await group.shutdownGracefully()
+        await client.close()
     }
 
     @Test func tasksRunOnTheEventLoop() async throws {

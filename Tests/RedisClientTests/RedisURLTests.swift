@@ -21,6 +21,7 @@ import Testing
         #expect(try Configuration(url: "redis://:secret@h").password == "secret")
         #expect(try Configuration(url: "redis://:secret@h").username == nil)
         #expect(try Configuration(url: "redis://[::1]:6380/0").address == .hostname("::1", port: 6380))
+        #expect(try Configuration(url: "redis://[::1]").address == .hostname("::1", port: 6379))
         let unix = try Configuration(url: "unix://:secret@/run/redis.sock?db=2")
         #expect(unix.address == .unixSocket(path: "/run/redis.sock"))
         #expect(unix.password == "secret")
@@ -46,6 +47,7 @@ import Testing
 
     @Test(arguments: [
         "", "localhost:6379", "http://host", "redis://", "redis:///3", "redis://host:0", "redis://host:99999",
+        "redis://host:99999999999999999999", "redis+cluster://h,[::1]:99999999999999999999",
         "redis://host/three", "redis://host/-1", "redis://host?db=1", "redis://host?cacert=/x",
         "redis://host?x=hunter2",
         "redis://:hunter2%@host", "redis://:hunter2%zz@host", "redis://:hunter2%FF@host", "rediss://h?cacert=%zz",

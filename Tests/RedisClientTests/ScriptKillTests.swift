@@ -12,8 +12,8 @@ import Testing
         await eventually { (try? server.command("GET a")) == nil }
     }
 
-    @Test(arguments: RESPVersion.allCases)
-    func endsAScriptThatBlocksTheSharedConnection(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func endsAScriptThatBlocksTheSharedConnection(version: RESPProtocol) async throws {
         let server = try await RedisServer.start(arguments: ["--busy-reply-threshold", "10"])
         let client = RedisClient(server) {
             $0.version = version

@@ -91,6 +91,11 @@ import Testing
         backoff.succeeded()
         #expect(backoff.next(jitter: 0) == .milliseconds(100))
     }
+
+    @Test func growsFromZero() {
+        #expect(Backoff(.zero...Duration.seconds(2)).pause(after: 10, jitter: 0) > .zero)
+        #expect(Backoff(.zero...Duration.zero).pause(after: 10, jitter: 0) == .zero)
+    }
 }
 
 @Suite struct OpenSequenceTests {

@@ -1,3 +1,4 @@
+import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import RESP
@@ -11,8 +12,8 @@ import Testing
         return String(buffer: message.payload)
     }
 
-    @Test(arguments: RESPVersion.allCases)
-    func deliversMessages(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func deliversMessages(version: RESPProtocol) async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) { $0.version = version }
         let channels = try await client.subscribe(to: ["news", "ñews"])
@@ -36,8 +37,8 @@ import Testing
         #expect(try await fromChannels.next() == nil)
     }
 
-    @Test(arguments: RESPVersion.allCases)
-    func survivesReconnectionAndTellsOfTheGap(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func survivesReconnectionAndTellsOfTheGap(version: RESPProtocol) async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) { $0.version = version }
         var events = try await client.subscribe(to: ["news", "sport"]).makeAsyncIterator()
@@ -117,8 +118,8 @@ import Testing
         #expect(try await payload(events.next()) == "here")
     }
 
-    @Test(arguments: RESPVersion.allCases)
-    func channelsWhoseNamesAreNoTextAreHeardByPattern(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func channelsWhoseNamesAreNoTextAreHeardByPattern(version: RESPProtocol) async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) { $0.version = version }
         var events = try await client.psubscribe(to: ["*"]).makeAsyncIterator()
@@ -189,6 +190,54 @@ import Testing
         #expect(try await events.next() == .disconnected)
         #expect(try await events.next() == .resubscribed)
         #expect(server.acceptedCount == 3)
+    }
+
+    /// Whoever asks again and again is told each time.
+    @Test func thatThereIsNoSubscriptionIsSaidOnceAloud() async throws {
+        let logs = RecordedLogs()
+        let server = try await ScriptedServer.start { _ in "-NOPERM No permissions to access a channel\r\n" }
+        let client = RedisClient(RedisClient.configuration(port: server.port), logger: logs.logger)
+        for _ in 0..<3 {
+            await #expect(throws: RESPError.self) { _ = try await client.subscribe(to: ["news"]) }
+        }
+        await client.close()
+        let refusals = logs.entries.filter { $0.message == "There is no subscription." }
+        #expect(refusals.map(\.level) == [.info, .debug, .debug])
+        #expect(refusals.first?.text.contains("NOPERM") == true)
+    }
+
+    @Test func thatThereIsNoConnectionForSubscriptionsIsSaidOnceAloud() async throws {
+        let logs = RecordedLogs()
+        // Nobody listens there.
+        let client = RedisClient(RedisClient.configuration(port: 1), logger: logs.logger)
+        let subscribing = Task { try await clientError { try await client.subscribe(to: ["news"]) } }
+        func levels() -> [Logger.Level] {
+            logs.entries.filter { $0.message == "No connection for subscriptions." }.map(\.level)
+        }
+        #expect(await eventually { levels().count >= 3 })
+        #expect(levels().prefix(3) == [.info, .debug, .debug])
+        await client.close()
+        #expect(try await subscribing.value?.code == .closed)
+    }
+
+    @Test func whatTheServerWasTooBusyToEndIsEndedLater() async throws {
+        let asked = NIOLockedValueBox(0)
+        let server = try await ScriptedServer.start { words in
+            guard words[0] == "UNSUBSCRIBE" else { return ">3\r\n+subscribe\r\n+\(words[1])\r\n:1\r\n" }
+            let isFirst = asked.withLockedValue { asked in
+                asked += 1
+                return asked == 1
+            }
+            return isFirst ? "-BUSY a script\r\n" : ">3\r\n+unsubscribe\r\n+\(words[1])\r\n:1\r\n"
+        }
+        let client = RedisClient(port: server.port)
+        // Keeps the connection.
+        let other = try await client.subscribe(to: ["sport"])
+        _ = try await client.subscribe(to: ["news"])
+        #expect(await eventually { asked.withLockedValue { $0 } == 2 })
+        #expect(server.acceptedCount == 1)
+        withExtendedLifetime(other) {}
+        await client.close()
     }
 
     @Test func aUserWhoMayNotPingKeepsTheConnection() async throws {

@@ -201,8 +201,8 @@ import Testing
     }
 
     /// By a server that does not know RESP3, by a client that does not want it, and by a user's rights.
-    @Test(arguments: [true, false], [RESPVersion.resp2, .resp3])
-    func isDoneWithoutWhereItIsNotRequired(isOld: Bool, version: RESPVersion) async throws {
+    @Test(arguments: [true, false], [RESPProtocol.resp2, .resp3])
+    func isDoneWithoutWhereItIsNotRequired(isOld: Bool, version: RESPProtocol) async throws {
         let server = try await RedisServer.start(
             arguments: (isOld ? ["--rename-command", "HELLO", ""] : [])
                 + ["--user", "app", "on", ">pw", "~*", "+@all", "-client|tracking"]

@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 
 @Suite struct TypedCommandTests {
-    @Test(arguments: RESPVersion.allCases)
-    func haveTheTypesOfTheirReplies(version: RESPVersion) async throws {
+    @Test(arguments: RESPProtocol.allCases)
+    func haveTheTypesOfTheirReplies(version: RESPProtocol) async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server) { $0.version = version }
         #expect(try await client.get("a") == nil)

@@ -7,7 +7,8 @@ package struct Backoff: Sendable {
     private var failures = 0
 
     package init(_ bounds: ClosedRange<Duration>) {
-        shortest = TimeAmount(clamping: bounds.lowerBound)
+        // Zero would stay zero, however often it is doubled.
+        shortest = max(TimeAmount(clamping: bounds.lowerBound), .milliseconds(1))
         longest = TimeAmount(clamping: bounds.upperBound)
     }
 

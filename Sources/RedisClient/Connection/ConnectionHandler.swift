@@ -24,7 +24,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Empty; kept for its capacity.
     private var spare: [RESPValue] = []
     private var handshake: Handshake?
-    private let ready: EventLoopPromise<RESPVersion>
+    private let ready: EventLoopPromise<RESPProtocol>
     private var receiver: (any ConnectionReceiver)?
     private var context: ChannelHandlerContext?
     private var failure: RedisClientError?
@@ -36,7 +36,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private(set) var credentials: Credentials?
 
     /// - Parameter ready: succeeds when the handshake is done; fails when the connection ends before.
-    init(handshake: Handshake, ready: EventLoopPromise<RESPVersion>) {
+    init(handshake: Handshake, ready: EventLoopPromise<RESPProtocol>) {
         self.handshake = handshake
         self.ready = ready
     }

@@ -21,7 +21,7 @@ struct Connector: Sendable {
         on eventLoop: any EventLoop,
         began: (NIOLoopBound<ConnectionHandler>) -> Void = { _ in }
     ) -> EventLoopFuture<NIOLoopBound<ConnectionHandler>> {
-        let ready = eventLoop.makePromise(of: RESPVersion.self)
+        let ready = eventLoop.makePromise(of: RESPProtocol.self)
         let handler = NIOLoopBound(
             ConnectionHandler(handshake: Handshake(configuration), ready: ready),
             eventLoop: eventLoop

@@ -9,7 +9,7 @@ struct Handshake: Sendable {
     enum Action {
         case wait
         case send([RESPCommand])
-        case done(RESPVersion)
+        case done(RESPProtocol)
         case fail(RedisClientError)
     }
 
@@ -30,7 +30,7 @@ struct Handshake: Sendable {
     /// What the server was told.
     private(set) var credentials: Credentials?
     private var awaited: [Step] = []
-    private var version: RESPVersion
+    private var version: RESPProtocol
     private var fallsBack = false
     /// What the server says of itself in its answer to `HELLO`.
     private var isPrimary: Bool?
@@ -133,7 +133,7 @@ struct Handshake: Sendable {
     }
 
     private func hello() -> [(Step, RESPCommand)] {
-        var hello = RESPCommand("HELLO", RESPVersion.resp3.rawValue)
+        var hello = RESPCommand("HELLO", RESPProtocol.resp3.rawValue)
         if let credentials {
             hello.append(contentsOf: ["AUTH", credentials.username ?? "default", credentials.password])
         }

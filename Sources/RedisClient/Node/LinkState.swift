@@ -3,7 +3,8 @@ import RESP
 
 /// What becomes of a connection.
 enum LinkEvent: Sendable {
-    case connected
+    /// - Parameter after: when the one before was lost, unless it was left on purpose, or there was none.
+    case connected(after: NIODeadline?)
     /// An attempt came to nothing; there will be another.
     case failed
     /// An attempt takes longer than those do that come to something.
@@ -26,6 +27,8 @@ struct LinkState {
     /// Names the attempt under way or planned; what belongs to an older one is ignored.
     var attempt = 0
     var attemptBegan: NIODeadline?
+    /// When the connection was lost that is to be followed by another.
+    var lost: NIODeadline?
     /// What the attempt under way is to make a connection of.
     var attempted: NIOLoopBound<ConnectionHandler>?
     /// What ends connections beside it, on the event loop.

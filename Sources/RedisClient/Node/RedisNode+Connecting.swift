@@ -158,7 +158,7 @@ extension RedisNode {
         if !isOutdated { for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume() } }
         logger.debug("Connected to the Redis server.", metadata: metadata)
         observers.notify(.connected)
-        watch(.connected)
+        watch(.connected(after: link.withLockedValue { $0.lost.take() }))
         // Its first write may be the end of it.
         stream.start()
         if isOutdated { leave(because: "Its credentials were replaced.") }
@@ -224,6 +224,11 @@ extension RedisNode {
             return (state.takeUnwritten(), before)
         }
         if hasAnswered { link.withLockedValue { $0.backoff.succeeded() } }
+        if isRenewed, case .ready = before {
+            // The next one may be to another server, and leases are to be there, too.
+            leases.renew()
+            link.withLockedValue { $0.lost = .now() }
+        }
         observers.notify(.disconnected)
         if configuration.clientSideCaching { invalidations.put(.everything(.disconnected)) }
         if case .closing = before {

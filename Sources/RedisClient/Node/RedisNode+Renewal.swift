@@ -37,12 +37,44 @@ extension RedisNode {
 
     /// Has connections made anew that are not broken, each behind its last reply. Not at once if that was done just
     /// before: the server may be a replica on purpose.
-    func renewConnections() {
+    ///
+    /// - Parameter isNews: whether others who are connected to the address should know.
+    func renewConnections(isNews: Bool = true) {
         guard link.withLockedValue({ $0.renewals.take() }) else { return }
         leases.renew()
         eventLoop.execute {
-            self.watch(.leaving)
+            if isNews { self.watch(.leaving) }
             self.leave(because: "There may be another server at this address by now.")
+        }
+    }
+
+    /// Sees whether the address leads to another server by now, as somebody else's connection to it was lost and is there
+    /// again. Connections younger than that loss lead to where that one does.
+    func recheckServer(since loss: NIODeadline) {
+        let isOlder = link.withLockedValue { $0.attemptBegan.map { $0 < loss } ?? false }
+        guard isOlder, isConnected else { return }
+        let next = RedisNode(configuration: configuration, eventLoop: eventLoop, logger: logger, isRenewed: false)
+        let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
+        Task {
+            _ = try? await withConnection(beside: next) {
+                try await next.connect(until: deadline)
+                let found = try await next.serverID(until: deadline)
+                let own = try await serverID(until: deadline)
+                // What is not told counts as another.
+                if found == nil || found != own { renewConnections(isNews: false) }
+            }
+        }
+    }
+
+    /// What tells a server from others, and from itself before it was started again.
+    ///
+    /// - Returns: `nil` where it does not tell.
+    private func serverID(until deadline: NIODeadline) async throws -> String? {
+        do {
+            let info = try await run(RESPCommand("INFO", "server"), deadline: deadline)
+            return info.string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix("run_id:") }.map(String.init)
+        } catch let error as RESPError where error.code == .noPermission {
+            return nil
         }
     }
 

@@ -57,6 +57,16 @@ final class Subscriber: Sendable {
         eventLoop.execute { [hub] in hub.value.recheckPlace(isGap: isGap) }
     }
 
+    /// The same if this connection was begun before.
+    func recheckPlace(before time: NIODeadline) {
+        eventLoop.execute { [hub] in hub.value.recheckPlace(before: time) }
+    }
+
+    /// - Parameter action: told, on the event loop, when the connection was lost, as soon as there is another.
+    func onReturn(_ action: @escaping @Sendable (NIODeadline) -> Void) {
+        eventLoop.execute { [hub] in hub.value.onReturn = action }
+    }
+
     /// Ends all subscriptions; what is asked for afterwards is refused.
     func close() {
         eventLoop.execute { [hub] in hub.value.close() }

@@ -21,6 +21,11 @@ final class SubscriptionHub {
     private var phase = Phase.idle
     /// Names the attempt under way or planned after it; what belongs to an older one is ignored.
     private var attemptNumber = 0
+    private var attemptBegan: NIODeadline?
+    /// When the connection was lost that is to be followed by another.
+    private var lost: NIODeadline?
+    /// Told when that was, as soon as the other is there.
+    var onReturn: (NIODeadline) -> Void = { _ in }
     /// What the attempt under way is to make a connection of.
     private var attempted: ConnectionHandler?
     /// Whether the server was said to be the wrong one while the connection to it was made.
@@ -124,6 +129,7 @@ final class SubscriptionHub {
     private func attempt() {
         phase = .connecting
         attemptNumber += 1
+        attemptBegan = .now()
         let number = attemptNumber
         attempted = nil
         isDoubtful = false
@@ -160,6 +166,7 @@ final class SubscriptionHub {
         lastFailure = nil
         stream.start()
         stream.subscribe(to: table.targets)
+        if let lost = lost.take() { onReturn(lost) }
         recheckPlace(isGap: isDoubtful)
     }
 
@@ -168,7 +175,7 @@ final class SubscriptionHub {
         let isWrong = address.map { !place.isRight($0) } ?? true
         switch phase {
         case .ready(let stream) where isGap || isWrong:
-            stream.leave(because: "The subscriptions belong on another server now.")
+            leave(stream, because: "The subscriptions may belong on another server now.")
         case .connecting where isWrong, .waitingToReconnect where isWrong:
             backoff.succeeded()
             let former = attempted
@@ -180,12 +187,23 @@ final class SubscriptionHub {
         }
     }
 
+    func recheckPlace(before time: NIODeadline) {
+        if let attemptBegan, attemptBegan < time { recheckPlace(isGap: true) }
+    }
+
+    /// Makes the connection anew, which is not to say that it was lost.
+    private func leave(_ stream: SubscriptionStream, because reason: String) {
+        stream.leave(because: reason)
+        lost = nil
+    }
+
     private func attemptFailed(_ error: any Error) {
         guard case .connecting = phase else { return }
         let failure =
             error as? RedisClientError
             ?? RedisClientError(.connectFailed, "The server cannot be reached.", underlying: error)
         lastFailure = failure
+        report(failure, "No connection for subscriptions.")
         if failure.isLasting {
             for id in Array(waiting.keys) { giveUp(id, failure) }
         }
@@ -207,13 +225,18 @@ final class SubscriptionHub {
         guard case .ready = phase else { return }
         if hasAnswered { backoff.succeeded() }
         for id in table.disconnect() { listeners[id]?.tell(.disconnected) }
+        lost = .now()
         if hasAnswered { reports.end() }
+        report(error, "The connection for subscriptions was lost.")
+        reconnectLater()
+    }
+
+    private func report(_ error: RedisClientError, _ message: Logger.Message) {
         logger.log(
             level: reports.take(error) ? .info : .debug,
-            "The connection for subscriptions was lost.",
+            message,
             metadata: ["redis.server": "\(configuration)", "error": "\(error)"]
         )
-        reconnectLater()
     }
 
     // MARK: What comes over it
@@ -228,16 +251,29 @@ final class SubscriptionHub {
     }
 
     func refused(_ target: SubscriptionTarget, _ error: RESPError) {
+        let failure = RedisClientError(.connectFailed, "The server refused it.", underlying: error)
+        report(failure, "There is no subscription.")
         let ids = table.listeners(of: target)
         let established = ids.filter { waiting[$0] == nil }
         for id in ids.subtracting(established) { giveUp(id, error) }
         if established.isEmpty { return }
         if error.code == .busy || error.code == .loading, case .ready(let stream) = phase {
-            return stream.leave(because: "The server takes no subscriptions at the moment.")
+            return leave(stream, because: "The server takes no subscriptions at the moment.")
         }
         for id in established {
             listeners[id]?.finish(throwing: error)
             remove(id)
+        }
+    }
+
+    /// The server goes on sending to a target that was left.
+    func unsubscriptionRefused(_ target: SubscriptionTarget) {
+        let hub = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: Self.idleLimit) {
+            guard case .ready(let stream) = hub.value.phase, hub.value.table.listeners(of: target).isEmpty else {
+                return
+            }
+            stream.unsubscribe(from: [target])
         }
     }
 

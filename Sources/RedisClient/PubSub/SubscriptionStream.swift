@@ -8,7 +8,7 @@ import RESP
 final class SubscriptionStream: ConnectionReceiver {
     private enum Sent {
         case subscribe(SubscriptionTarget)
-        case unsubscribe
+        case unsubscribe(SubscriptionTarget)
         case ping
     }
 
@@ -53,7 +53,7 @@ final class SubscriptionStream: ConnectionReceiver {
     }
 
     func unsubscribe(from targets: [SubscriptionTarget]) {
-        for _ in targets { sent.append(.unsubscribe) }
+        for target in targets { sent.append(.unsubscribe(target)) }
         connection.send(targets.map(\.unsubscribe))
     }
 
@@ -147,7 +147,10 @@ final class SubscriptionStream: ConnectionReceiver {
             // A user who may not ask hears from the server nevertheless.
             hasAnswered = true
             liveness.probeAnswered()
-        case .unsubscribe, nil:
+        case .unsubscribe(let target):
+            // Any other error is a lasting one.
+            if error.code == .busy { hub.unsubscriptionRefused(target) }
+        case nil:
             break
         }
     }
