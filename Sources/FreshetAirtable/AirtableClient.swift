@@ -40,8 +40,9 @@ public struct AirtableClient: Sendable {
     /// - Parameters:
     ///   - token: a personal access token with the scope `data.records:read`.
     ///   - endpoint: scheme, host and port, without a path.
-    ///   - httpClient: should not follow redirects, since they are an error here. It asks for compressed pages only if
-    ///     its `decompression` is enabled. Without one, all clients share one.
+    ///   - httpClient: should not follow redirects, since they are an error here, and use HTTP/1.1 only (`httpVersion`):
+    ///     over HTTP/2 every list goes on failing on a connection that is dead. It asks for compressed pages only if its
+    ///     `decompression` is enabled. Without one, all clients share one.
     ///   - limiters: who paces; clients that share them share the limits.
     /// - Throws: `CacheError` with `configuration` if token or endpoint cannot be used.
     public init(

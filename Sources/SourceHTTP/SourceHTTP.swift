@@ -1,6 +1,8 @@
 package import AsyncHTTPClient
+import Foundation
 import NIOCore
 import NIOHTTPCompression
+import NIOSSL
 
 /// What sources that are asked over HTTP share.
 package enum SourceHTTP {
@@ -10,7 +12,11 @@ package enum SourceHTTP {
         configuration: {
             var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
             configuration.timeout.connect = .seconds(10)
+            // A deadline ends only a stream of HTTP/2; its connection, though dead, would be used on and on.
+            configuration.httpVersion = .http1Only
             configuration.connectionPool.retryConnectionEstablishment = false
+            // Before the other side does, often after 30 seconds: a request that crosses that end is lost.
+            configuration.connectionPool.idleTimeout = .seconds(20)
             // Loads are limited elsewhere. What waits for a connection would take the time it has to be made in.
             configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1024
             // Whoever reads an answer bounds what comes out; one read from a connection is a thousand times that at most.
@@ -31,5 +37,16 @@ package enum SourceHTTP {
     package static func isTimeout(_ error: any Error) -> Bool {
         let timeouts: [HTTPClientError] = [.deadlineExceeded, .readTimeout, .writeTimeout, .connectTimeout]
         return (error as? HTTPClientError).map(timeouts.contains) ?? false
+    }
+
+    /// Whether a connection, once made, ended before the answer began.
+    package static func isConnectionLost(_ error: any Error) -> Bool {
+        switch error {
+        case let error as HTTPClientError: error == .remoteConnectionClosed
+        case let error as IOError: [ECONNRESET, EPIPE].contains(error.errnoCode)
+        case let error as NIOSSLError: error == .uncleanShutdown
+        case ChannelError.ioOnClosedChannel: true
+        default: false
+        }
     }
 }

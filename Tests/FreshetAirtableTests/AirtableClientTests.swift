@@ -81,6 +81,21 @@ struct AirtableClientTests {
         #expect(server.requests.map { $0.contains("\naccept-encoding: ") } == [false, true, true])
     }
 
+    @Test("HTTP/2 is not spoken: a connection that is dead would be used on and on")
+    func offersOnlyHTTP1() async throws {
+        let listener = try await SilentListener.start()
+        let client = try AirtableClient(
+            token: "t",
+            endpoint: listener.url,
+            limiters: BaseLimiters(spawner: JumpingSpawner())
+        )
+        let list = Task { try await client.records(base: Airtable.base, table: Airtable.people) }
+        #expect(await eventually { listener.greetings.contains { $0.contains("http/1.1") } })
+        #expect(listener.greetings.allSatisfy { $0.contains(SilentListener.http1Only) })
+        list.cancel()
+        await #expect(throws: CancellationError.self) { try await list.value }
+    }
+
     @Test("Lists at once share the base's pace on a real clock, too")
     func sharedPace() async throws {
         // Two more than Airtable takes: a busy machine bunches what was sent at a pace. Eight at once are still too

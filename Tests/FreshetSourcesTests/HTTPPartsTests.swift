@@ -1,5 +1,7 @@
+import AsyncHTTPClient
 import Foundation
 import Freshet
+import NIOCore
 import NIOHTTP1
 import SourceHTTP
 import Testing
@@ -35,6 +37,21 @@ struct HTTPPartsTests {
     )
     func mediaType(header: String?, type: String) {
         #expect(SourceHTTP.mediaType(header.map { ["Content-Type": $0] } ?? [:]) == type)
+    }
+
+    @Test("A connection that ended is told from one that could not be made, a timeout and a cancellation")
+    func connectionLost() {
+        let lost: [any Error] = [
+            HTTPClientError.remoteConnectionClosed, ChannelError.ioOnClosedChannel,
+            IOError(errnoCode: ECONNRESET, reason: "read"), IOError(errnoCode: EPIPE, reason: "write"),
+        ]
+        for error in lost { #expect(SourceHTTP.isConnectionLost(error), "\(error)") }
+        let others: [any Error] = [
+            HTTPClientError.deadlineExceeded, HTTPClientError.connectTimeout, HTTPClientError.cancelled,
+            HTTPClientError.getConnectionFromPoolTimeout, CancellationError(),
+            IOError(errnoCode: ECONNREFUSED, reason: "connect"),
+        ]
+        for error in others { #expect(!SourceHTTP.isConnectionLost(error), "\(error)") }
     }
 
     @Test("https does not redirect to http")

@@ -275,6 +275,52 @@ struct HTTPSourceTests {
         }
     }
 
+    private static let one = RawServer.Answer(
+        "200 OK",
+        "Content-Type: application/json",
+        "Content-Length: 1",
+        body: ByteBuffer(string: "1")
+    )
+    /// Ends the connection instead.
+    private static let nothing = RawServer.Answer(raw: "")
+
+    @Test("A connection that ends as it is used again fails no load: another one is asked")
+    func keptConnection() async throws {
+        let count = NIOLockedValueBox(0)
+        let server = try await RawServer.start { _ in
+            let isSecond = count.withLockedValue { count in
+                count += 1
+                return count == 2
+            }
+            return isSecond ? Self.nothing : Self.one
+        }
+        for requests in [1, 3] {
+            let loaded = try value(try await load(server.url))
+            #expect(loaded == 1)
+            #expect(server.requests.count == requests)
+        }
+    }
+
+    @Test("A server that ends every connection is asked twice")
+    func everyConnection() async throws {
+        let server = try await RawServer.start { _ in Self.nothing }
+        let error = await cacheError { try await load(server.url) }
+        #expect(error?.code == .sourceFailed)
+        #expect(error?.message == "asking \(server.url) failed: the connection broke")
+        #expect(server.requests.count == 2)
+    }
+
+    @Test("HTTP/2 is not spoken: a connection that is dead would be used on and on")
+    func offersOnlyHTTP1() async throws {
+        let listener = try await SilentListener.start()
+        let source = try HTTPSource(url: listener.url)
+        let load = Task { try await source.load(LoadContext()) }
+        #expect(await eventually { listener.greetings.contains { $0.contains("http/1.1") } })
+        #expect(listener.greetings.allSatisfy { $0.contains(SilentListener.http1Only) })
+        load.cancel()
+        await #expect(throws: CancellationError.self) { try await load.value }
+    }
+
     @Test("An answer over the size limit is an error, one at the limit is not")
     func sizeLimit() async throws {
         let body = #""\#(String(repeating: "x", count: 998))""#

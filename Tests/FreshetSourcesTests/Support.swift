@@ -36,7 +36,7 @@ final class TestServer: Sendable {
             logger: logger
         )
         try await withRunning(application) {
-            guard let port = await ports.first(where: { _ in true }) else { return }
+            let port = try #require(await ports.first { _ in true })
             try await body(TestServer(port: port, received: received))
         }
     }

@@ -13,6 +13,12 @@ extension UpstashClient {
     }
 }
 
+extension SilentListener {
+    func client(_ change: (inout UpstashClient.Configuration) -> Void = { _ in }) throws -> UpstashClient {
+        try .patient(url, change)
+    }
+}
+
 func upstashError(_ body: () async throws -> some Any) async throws -> UpstashError? { try await thrown(by: body) }
 
 func errorReply(_ body: () async throws -> some Any) async throws -> RESPError? { try await thrown(by: body) }

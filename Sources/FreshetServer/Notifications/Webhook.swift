@@ -33,6 +33,8 @@ struct Webhook: Sendable {
         configuration: {
             var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
             configuration.timeout.connect = .seconds(5)
+            // A deadline ends only a stream of HTTP/2; its connection, though dead, would be used on and on.
+            configuration.httpVersion = .http1Only
             configuration.connectionPool.retryConnectionEstablishment = false
             return configuration
         }()

@@ -30,8 +30,9 @@ public struct HTTPSource: FieldSource {
     ///   - url: `http` or `https`, without user and password; those go into a header. Characters that no URL may have
     ///     are percent-encoded behind the host, as in redirects; what is encoded already stays.
     ///   - headers: sent to the URL's own origin only, never to where it redirects to elsewhere.
-    ///   - httpClient: must not follow redirects itself. It asks for compressed answers only if its `decompression` is
-    ///     enabled. Without one, all sources share one.
+    ///   - httpClient: must not follow redirects itself, and should use HTTP/1.1 only (`httpVersion`): over HTTP/2 every
+    ///     load goes on failing on a connection that is dead. It asks for compressed answers only if its `decompression`
+    ///     is enabled. Without one, all sources share one.
     /// - Throws: `CacheError` with `configuration`; its message repeats neither the query of the URL nor any header.
     public init(
         url: String,
@@ -118,8 +119,7 @@ extension HTTPSource {
         for _ in 0...max(0, configuration.maxRedirects) {
             let response: HTTPClientResponse
             do {
-                // Without a logger: the client would tell it all that comes.
-                response = try await httpClient.execute(request(to: current, context), deadline: deadline)
+                response = try await exchange(request(to: current, context), until: deadline)
             } catch {
                 throw failure(error, current)
             }
@@ -130,6 +130,18 @@ extension HTTPSource {
             current = try current.redirected(to: location)
         }
         throw CacheError(.sourceFailed, "\(target.name) redirects more than \(configuration.maxRedirects) times")
+    }
+
+    /// Asks once more where the connection ended: one that is kept may just as the request goes out (RFC 9112, 9.3.1).
+    private func exchange(_ request: HTTPClientRequest, until deadline: NIODeadline) async throws
+        -> HTTPClientResponse
+    {
+        // Without a logger: the client would tell it all that comes.
+        do {
+            return try await httpClient.execute(request, deadline: deadline)
+        } catch let error where SourceHTTP.isConnectionLost(error) {
+            return try await httpClient.execute(request, deadline: deadline)
+        }
     }
 
     private func request(to target: HTTPTarget, _ context: LoadContext) -> HTTPClientRequest {

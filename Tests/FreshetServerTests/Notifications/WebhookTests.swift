@@ -14,6 +14,17 @@ struct WebhookTests {
         #expect(server.requests.first?.hasPrefix("post /caf%c3%a9%20%5bx%5d?q=%7c%7c http/1.1") == true)
     }
 
+    @Test("HTTP/2 is not spoken: a connection that is dead would be used on and on")
+    func offersOnlyHTTP1() async throws {
+        let listener = try await SilentListener.start()
+        let webhook = try Webhook(listener.url)
+        let post = Task { try await webhook.post(ByteBuffer(string: "{}")) }
+        #expect(await eventually { listener.greetings.contains { $0.contains("http/1.1") } })
+        #expect(listener.greetings.allSatisfy { $0.contains(SilentListener.http1Only) })
+        post.cancel()
+        await #expect(throws: CancellationError.self) { try await post.value }
+    }
+
     @Test("only its host is printed")
     func secret() throws {
         let webhook = try Webhook("https://hooks.example/s3cret?s3cret")

@@ -1,11 +1,14 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
-import UpstashClient
 
 /// A server on the loopback interface that takes connections and says nothing on them, so that no TLS is agreed on.
 /// It ends when it is released.
-final class SilentListener: Sendable {
+public final class SilentListener: Sendable {
+    /// What the greeting of a client has that offers HTTP/1.1 and nothing else: the list of protocols of TLS behind its
+    /// length, and the name in it behind its own (RFC 7301).
+    public static let http1Only = "\u{0}\u{9}\u{8}http/1.1"
+
     fileprivate struct State {
         var listener: (any Channel)?
         /// What clients sent, each on its connection.
@@ -14,7 +17,7 @@ final class SilentListener: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    static func start() async throws -> SilentListener {
+    public static func start() async throws -> SilentListener {
         let silent = SilentListener()
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { [state = silent.state] channel in
@@ -28,14 +31,11 @@ final class SilentListener: Sendable {
     }
 
     /// The first words of each client.
-    var greetings: [String] {
+    public var greetings: [String] {
         state.withLockedValue { $0.received.values.map { String(decoding: $0.bytes.readableBytesView, as: UTF8.self) } }
     }
 
-    func client(_ change: (inout UpstashClient.Configuration) -> Void = { _ in }) throws -> UpstashClient {
-        let port = state.withLockedValue { $0.listener?.localAddress?.port } ?? 0
-        return try .patient("https://127.0.0.1:\(port)", change)
-    }
+    public var url: String { "https://127.0.0.1:\(state.withLockedValue { $0.listener?.localAddress?.port } ?? 0)" }
 
     deinit {
         let (listener, channels) = state.withLockedValue { ($0.listener, $0.received.values.map(\.channel)) }
