@@ -4,9 +4,12 @@ import NIOCore
 struct Deadlines {
     private static let leastToPrune = 64
 
-    private var jobs: [Job] = []
+    private var jobs = DeadlineHeap()
     private var pruneAt = leastToPrune
     private var timer: NIODeadline?
+
+    /// How often two jobs were compared, for tests.
+    var comparisons: Int { jobs.comparisons }
 
     /// - Returns: when to call ``sweep(at:_:)``, if that is not planned yet.
     mutating func add(_ job: Job) -> NIODeadline? {
@@ -15,7 +18,7 @@ struct Deadlines {
             jobs.removeAll(where: \.hasLeft)
             pruneAt = max(Self.leastToPrune, jobs.count * 2)
         }
-        jobs.append(job)
+        jobs.insert(job)
         if let timer, timer <= job.deadline { return nil }
         timer = job.deadline
         return job.deadline
@@ -27,12 +30,11 @@ struct Deadlines {
     mutating func sweep(at now: NIODeadline, _ overdue: (Job) -> Void) -> NIODeadline? {
         // An older timer, which another has replaced.
         guard let timer, timer <= now else { return nil }
-        jobs.removeAll { job in
-            let isOverdue = job.deadline <= now
-            if isOverdue, !job.hasLeft { overdue(job) }
-            return isOverdue || job.hasLeft
+        while let job = jobs.first, job.deadline <= now || job.hasLeft {
+            if !job.hasLeft { overdue(job) }
+            jobs.removeFirst()
         }
-        self.timer = jobs.map(\.deadline).min()
+        self.timer = jobs.first?.deadline
         return self.timer
     }
 }
