@@ -205,6 +205,23 @@ struct StandInTests {
         await second.stop()
     }
 
+    @Test("It listens on an address of IPv6, with brackets or without", arguments: ["::1", "[::1]"])
+    func addressOfIPv6(host: String) async throws {
+        var configuration = AirtableStandIn.Configuration()
+        configuration.host = host
+        let standIn = AirtableStandIn(configuration: configuration)
+        #expect(standIn.url == "http://[::1]:0")
+        do {
+            let answer = try await AirtableStandIn.withStandIn(standIn) { standIn in
+                try await request(standIn.url + Self.path, token: standIn.token)
+            }
+            #expect(answer.status == 200)
+        } catch {
+            // A machine without IPv6.
+            #expect("\(error)".contains("assign requested address"))
+        }
+    }
+
     @Test("The people: 400 of them, some without a usable name, the same every time")
     func people() {
         let people = AirtableStandIn().records(base: Airtable.base, table: Airtable.people)

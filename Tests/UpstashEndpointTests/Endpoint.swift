@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import TestSupport
+import Testing
 
 @testable import FreshetServer
 
@@ -39,7 +40,7 @@ struct Endpoint: Sendable {
             onReady: { continuation.yield($0) }
         )
         try await withRunning(endpoint) {
-            guard let port = await ports.first(where: { _ in true }) else { return }
+            let port = try #require(await ports.first { _ in true })
             try await body(Endpoint(url: "http://127.0.0.1:\(port)", port: port))
         }
     }

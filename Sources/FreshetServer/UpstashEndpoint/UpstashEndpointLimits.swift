@@ -21,8 +21,8 @@ package struct UpstashEndpointLimits: Sendable {
     package var maxConnections = min(4096, OpenFiles.connections)
     /// Streams of events. More get 503.
     package var maxSubscriptions = 1024
-    /// Events that wait for one slow reader, their bytes, and the bytes of those of all readers. More end the stream; of
-    /// all readers, that of the one for whom most waits.
+    /// Events that wait for one slow reader, their bytes, and the bytes of those of all readers, where one counts once.
+    /// More end the stream; of all readers, that of the one for whom most waits.
     package var maxWaitingEvents = 1024
     package var maxWaitingBytes = 32 << 20
     package var maxWaitingBytesInAll = 64 << 20

@@ -58,7 +58,13 @@ public final class AirtableStandIn: Service, Sendable {
     public var port: Int? { server.withLockedValue { $0.port } }
 
     /// The endpoint for clients, such as `http://127.0.0.1:49152`. Port 0 while it does not listen.
-    public var url: String { "http://\(configuration.host):\(port ?? 0)" }
+    public var url: String { "http://\(address.contains(":") ? "[\(address)]" : address):\(port ?? 0)" }
+
+    /// The host without the brackets that an address has in URLs: what sockets take.
+    private var address: String {
+        let host = configuration.host
+        return host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+    }
 }
 
 // MARK: - Life
@@ -133,7 +139,7 @@ extension AirtableStandIn {
                 try await self.respond(to: request)
             },
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port)
+                address: .hostname(address, port: configuration.port)
             ),
             onServerRunning: { channel in
                 guard let port = channel.localAddress?.port else { return }

@@ -5,7 +5,7 @@ import NIOCore
 /// is dropped, so that it takes no room from other readers.
 final class UpstashEventQueue: Sendable {
     private struct State {
-        var events = CircularBuffer<ByteBuffer>()
+        var events = CircularBuffer<UpstashEventRoom.Event>()
         /// Of the events.
         var bytes = 0
         var hasEnded = false
@@ -19,20 +19,18 @@ final class UpstashEventQueue: Sendable {
         case areAllFull
     }
 
-    private let limit: Int
-    private let room: ByteBudget.Share
+    private let maxEvents: Int
+    private let maxBytes: Int
     private let queues: UpstashEventQueues
     private let state = NIOLockedValueBox(State())
     /// Tells that there may be events, and ends with the queue.
     let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
 
-    /// - Parameters:
-    ///   - room: for bytes.
-    ///   - queues: among which it is one.
-    init(limit: Int, room: ByteBudget.Share, among queues: UpstashEventQueues) {
-        self.limit = limit
-        self.room = room
+    /// - Parameter queues: among which it is one.
+    init(maxEvents: Int, maxBytes: Int, among queues: UpstashEventQueues) {
+        self.maxEvents = maxEvents
+        self.maxBytes = maxBytes
         self.queues = queues
         (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -41,7 +39,8 @@ final class UpstashEventQueue: Sendable {
     var waitingBytes: Int { state.withLockedValue { $0.bytes } }
 
     /// False if it has ended.
-    func put(_ event: ByteBuffer) -> Bool {
+    func put(_ bytes: ByteBuffer) -> Bool {
+        let event = UpstashEventRoom.Event(bytes)
         var outcome = append(event)
         if outcome == .areAllFull {
             queues.makeRoom(for: self) {
@@ -59,15 +58,15 @@ final class UpstashEventQueue: Sendable {
 
     /// A sign of life; left out where there is no room.
     func putComment() {
-        if append(.serverSentComment) == .taken { signal.yield() }
+        if append(UpstashEventRoom.Event(.serverSentComment)) == .taken { signal.yield() }
     }
 
-    private func append(_ event: ByteBuffer) -> Outcome {
-        let bytes = event.readableBytes
+    private func append(_ event: UpstashEventRoom.Event) -> Outcome {
+        let bytes = event.bytes.readableBytes
         return state.withLockedValue { state in
             if state.hasEnded { return .hasEnded }
-            guard state.events.count < limit, room.allows(bytes) else { return .isFull }
-            guard room.take(bytes) else { return .areAllFull }
+            guard state.events.count < maxEvents, bytes <= maxBytes - state.bytes else { return .isFull }
+            guard let event = queues.take(event) else { return .areAllFull }
             state.events.append(event)
             state.bytes += bytes
             return .taken
@@ -76,12 +75,12 @@ final class UpstashEventQueue: Sendable {
 
     /// Ends it without what waits.
     func drop() {
-        let bytes = state.withLockedValue { state in
+        let events = state.withLockedValue { state in
             defer { state = State(hasEnded: true) }
-            return state.bytes
+            return state.events
         }
         signal.finish()
-        room.giveBack(bytes)
+        for event in events { queues.giveBack(event) }
     }
 
     /// What waits is read to its end.
@@ -91,13 +90,13 @@ final class UpstashEventQueue: Sendable {
     }
 
     /// The next event, if there is one already. It takes its room until it is written.
-    func next() -> ByteBuffer? {
+    func next() -> UpstashEventRoom.Event? {
         state.withLockedValue { state in
             let event = state.events.popFirst()
-            state.bytes -= event?.readableBytes ?? 0
+            state.bytes -= event?.bytes.readableBytes ?? 0
             return event
         }
     }
 
-    func written(_ event: ByteBuffer) { room.giveBack(event.readableBytes) }
+    func written(_ event: UpstashEventRoom.Event) { queues.giveBack(event) }
 }

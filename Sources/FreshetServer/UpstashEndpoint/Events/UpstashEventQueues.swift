@@ -5,7 +5,7 @@ import NIOConcurrencyHelpers
 final class UpstashEventQueues: Sendable {
     private let maxEvents: Int
     private let maxBytes: Int
-    private let room: ByteBudget
+    private let room: NIOLockedValueBox<UpstashEventRoom>
     private let queues = NIOLockedValueBox<[ObjectIdentifier: UpstashEventQueue]>([:])
 
     /// - Parameters:
@@ -14,18 +14,28 @@ final class UpstashEventQueues: Sendable {
     init(maxEvents: Int, maxBytes: Int, maxBytesInAll: Int) {
         self.maxEvents = maxEvents
         self.maxBytes = min(maxBytes, maxBytesInAll)
-        room = ByteBudget(limit: maxBytesInAll)
+        room = NIOLockedValueBox(UpstashEventRoom(bytes: maxBytesInAll))
     }
 
     /// A queue that is to be removed in the end.
     func add() -> UpstashEventQueue {
-        let queue = UpstashEventQueue(limit: maxEvents, room: room.share(limit: maxBytes), among: self)
+        let queue = UpstashEventQueue(maxEvents: maxEvents, maxBytes: maxBytes, among: self)
         queues.withLockedValue { $0[ObjectIdentifier(queue)] = queue }
         return queue
     }
 
     func remove(_ queue: UpstashEventQueue) {
         _ = queues.withLockedValue { $0.removeValue(forKey: ObjectIdentifier(queue)) }
+        queue.drop()
+    }
+
+    /// See ``UpstashEventRoom/take(_:)``.
+    func take(_ event: UpstashEventRoom.Event) -> UpstashEventRoom.Event? {
+        room.withLockedValue { $0.take(event) }
+    }
+
+    func giveBack(_ event: UpstashEventRoom.Event) {
+        room.withLockedValue { $0.giveBack(event) }
     }
 
     /// Ends queues for whose readers more waits than for this one's, the longest first, until there is room.

@@ -90,8 +90,8 @@ struct UpstashEventStream {
             try await withGracefulShutdownHandler {
                 for await _ in queue.signals {
                     while !Task.isCancelled, let event = queue.next() {
-                        try await writer.write(event)
-                        queue.written(event)
+                        defer { queue.written(event) }
+                        try await writer.write(event.bytes)
                     }
                 }
             } onGracefulShutdown: {

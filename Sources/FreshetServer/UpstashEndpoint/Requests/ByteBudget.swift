@@ -10,33 +10,20 @@ final class ByteBudget: Sendable {
     /// A part of the budget, given back with the last reference.
     final class Share: Sendable {
         private let budget: ByteBudget
-        private let limit: Int
         private let taken = Atomic(0)
 
-        fileprivate init(_ budget: ByteBudget, limit: Int) {
-            self.budget = budget
-            self.limit = limit
-        }
+        fileprivate init(_ budget: ByteBudget) { self.budget = budget }
 
         deinit { budget.taken.wrappingSubtract(taken.load(ordering: .relaxed), ordering: .relaxed) }
 
         /// What could be taken now.
-        var left: Int {
-            min(
-                limit - taken.load(ordering: .relaxed),
-                budget.limit - budget.taken.load(ordering: .relaxed)
-            )
-        }
-
-        /// Whether its own limit lets it take more, be it there or not.
-        func allows(_ bytes: Int) -> Bool { bytes <= limit - taken.load(ordering: .relaxed) }
+        var left: Int { budget.limit - budget.taken.load(ordering: .relaxed) }
 
         /// False if there is not so much left; then nothing is taken.
         func take(_ bytes: Int) -> Bool {
-            guard taken.add(bytes, upTo: limit) else { return false }
-            if budget.taken.add(bytes, upTo: budget.limit) { return true }
-            taken.wrappingSubtract(bytes, ordering: .relaxed)
-            return false
+            guard budget.taken.add(bytes, upTo: budget.limit) else { return false }
+            taken.wrappingAdd(bytes, ordering: .relaxed)
+            return true
         }
 
         /// Gives back what was taken, or takes more, until it is another number of bytes, in one step. False if there is
@@ -53,8 +40,7 @@ final class ByteBudget: Sendable {
         }
     }
 
-    /// - Parameter limit: of this part.
-    func share(limit: Int = .max) -> Share { Share(self, limit: limit) }
+    func share() -> Share { Share(self) }
 }
 
 extension Atomic<Int> {
