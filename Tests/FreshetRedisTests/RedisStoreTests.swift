@@ -68,6 +68,25 @@ import Testing
         #expect(try await client.execute(RESPCommand("PTTL", "{endless}:meta")).integer ?? 0 > 0)
     }
 
+    @Test func ofAnAdoptedValueThatOutlastsItsStaleWindowNoCopyIsKept() async throws {
+        let client = try await RedisFixture.shared.executor(.resp3)
+        let store = RedisStore(client)
+        let value = ByteBuffer(string: "[1]")
+        let expiries: [(CacheOptions.Expiry, copies: Int)] = [(.never, 0), (.after(long * 3), 0), (.after(long), 1)]
+        for (index, (expiry, copies)) in expiries.enumerated() {
+            let key = "adopted-\(index)"
+            _ = try await store.set(key, value, options: CacheOptions(expiry: expiry))
+            let read = EntryRead(freshFor: long, staleFor: long)
+            #expect(try await store.readEntry(key, read).content == .value(value))
+            #expect(try await client.execute(RESPCommand("HEXISTS", "{\(key)}:meta", "copy")).integer == copies)
+            try await store.invalidateEntry(key, .expire)
+            let stale = try await store.readEntry(key, read)
+            #expect(stale.content == .value(value))
+            #expect(stale.freshFor <= .zero)
+            #expect(try await client.execute(RESPCommand("PTTL", "{\(key)}:meta")).integer ?? 0 > 0)
+        }
+    }
+
     // MARK: Reads
 
     @Test func aReadOfWhatIsFreshWritesNothing() async throws {

@@ -23,6 +23,8 @@ public enum StoredJSON {
         }
     }
 
+    /// Of members of an object that have the same name the first counts.
+    ///
     /// - Parameter inAnyUnicode: whether it may be UTF-16 or UTF-32, begin with a byte order mark, or, in UTF-8, have
     ///   halves of surrogate pairs, which are read as U+FFFD, as what is not served as it came may.
     /// - Throws: `CacheError` with `invalidValue`; its message names the type and the path in the document, never the

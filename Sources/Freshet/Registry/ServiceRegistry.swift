@@ -69,7 +69,8 @@ public final class ServiceRegistry: Service {
 
     /// Starts services and what they depend on, those that do not depend on each other at the same time.
     ///
-    /// If one fails, those that this call has started and nobody else has asked for are shut down again.
+    /// If one fails, those that this call has started and nobody else has asked for are shut down again. What fails in
+    /// that is logged.
     ///
     /// - Throws: the first failure, once everything has settled; `CacheError` as ``service(_:as:)`` does.
     public func initializeCoreServices(_ keys: [ServiceKey]) async throws {
@@ -80,7 +81,8 @@ public final class ServiceRegistry: Service {
         do {
             try await startAll(keys, for: parent?.key, call: call)
         } catch {
-            _ = await shutDown(only: call, of: parent?.key, givesUpStarts: Task.isCancelled)
+            let failure = await shutDown(only: call, of: parent?.key, givesUpStarts: Task.isCancelled)
+            if let failure { log(failure) }
             throw error
         }
     }
@@ -94,7 +96,7 @@ public final class ServiceRegistry: Service {
         } catch is CancellationError {
             // Shutting down is what it asks for.
         } catch {
-            try? await shutdown()
+            if let failure = await shutDownForGood() { log(failure) }
             throw error
         }
         try await shutdown()
@@ -106,12 +108,13 @@ public final class ServiceRegistry: Service {
     ///
     /// - Throws: the first failure.
     public func shutdown() async throws {
-        state.withLockedValue { $0.isShuttingDown = true }
-        if let error = await shutDown(only: nil) { throw error }
+        if let failure = await shutDownForGood() { throw failure.error }
     }
 }
 
 extension ServiceRegistry {
+    private typealias ShutdownFailure = (key: ServiceKey, error: any Error)
+
     private var parent: (key: ServiceKey, call: CallID?)? {
         Self.starting.flatMap { $0.registry == ObjectIdentifier(self) ? ($0.key, $0.call) : nil }
     }
@@ -210,6 +213,11 @@ extension ServiceRegistry {
         for waiter in waiters { waiter.resume(with: answer) }
     }
 
+    private func shutDownForGood() async -> ShutdownFailure? {
+        state.withLockedValue { $0.isShuttingDown = true }
+        return await shutDown(only: nil)
+    }
+
     /// Shuts down everything, or what one call has started and nobody else has asked for.
     ///
     /// - Parameters:
@@ -220,8 +228,8 @@ extension ServiceRegistry {
         only call: CallID?,
         of parent: ServiceKey? = nil,
         givesUpStarts: Bool = false
-    ) async -> (any Error)? {
-        let failure = NIOLockedValueBox<(any Error)?>(nil)
+    ) async -> ShutdownFailure? {
+        let first = NIOLockedValueBox<ShutdownFailure?>(nil)
         // A task of its own, which the caller's cancellation does not reach.
         await spawner.spawn { [self] in
             while let (step, start) = nextToStop(call, of: parent) {
@@ -234,22 +242,25 @@ extension ServiceRegistry {
                         try await service.shutdown()
                         logger.info("Service shut down", metadata: ["service.key": "\(key)"])
                     } catch {
-                        let isFirst = failure.withLockedValue { failure in
-                            defer { failure = failure ?? error }
-                            return failure == nil
+                        let failure: ShutdownFailure = (key, error)
+                        let isFirst = first.withLockedValue { first in
+                            defer { first = first ?? failure }
+                            return first == nil
                         }
-                        if !isFirst {
-                            logger.error(
-                                "Service did not shut down",
-                                metadata: ["service.key": "\(key)", "error": "\(error)"]
-                            )
-                        }
+                        if !isFirst { log(failure) }
                     }
                     for waiter in state.withLockedValue({ $0.stopped(key) }) { waiter.resume(returning: nil) }
                 }
             }
         }.wait()
-        return failure.withLockedValue { $0 }
+        return first.withLockedValue { $0 }
+    }
+
+    private func log(_ failure: ShutdownFailure) {
+        logger.error(
+            "Service did not shut down",
+            metadata: ["service.key": "\(failure.key)", "error": "\(failure.error)"]
+        )
     }
 
     /// What to do next in shutting down, and the task of the start that is to settle for it.

@@ -30,7 +30,9 @@ extension EntryScripts {
                 if rest >= 0 then freshFor = math.max(0, math.min(freshFor, rest - \(clockMargin))) end
                 entry.freshUntil = now + freshFor
                 entry.staleUntil = entry.freshUntil + staleFor
-                if staleFor > 0 then entry.copy = plain end
+                -- One that ends later is there as long as it is served, or another program has deleted it.
+                local endsEarly = entry.plainUntil > 0 and entry.plainUntil < entry.staleUntil + \(clockMargin)
+                if staleFor > 0 and endsEarly then entry.copy = plain end
             end
             save()
             publish(change == 'written' and 'fill' or 'remove')

@@ -75,6 +75,18 @@ private struct SteppedClock: Spawner {
         #expect(store.bytes > 100_000)
     }
 
+    @Test func ofAnAdoptedValueThatOutlastsItsStaleWindowNoCopyIsLeft() async throws {
+        let value = ByteBuffer(repeating: 1, count: 100_000)
+        for expiry in [CacheOptions.Expiry.never, .after(Self.hour * 3)] {
+            let store = MemoryStore()
+            _ = try await store.set("field", value, options: CacheOptions(expiry: expiry))
+            let adopted = try await store.readEntry("field", EntryRead(freshFor: Self.hour, staleFor: Self.hour))
+            #expect(adopted.content == .value(value))
+            #expect(try await store.del(["field"]) == 1)
+            #expect(store.bytes < 100_000)
+        }
+    }
+
     @Test func howOftenTheSourceHasFailedIsKnownBeyondItsPause() async throws {
         let spawner = TestSpawner()
         let store = MemoryStore(spawner: spawner)

@@ -83,6 +83,22 @@ import Testing
         #expect(journal.count("start a") == 2)
     }
 
+    @Test(arguments: [false, true]) func aFailingShutdownAfterAFailedStartIsLogged(isRun: Bool) async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        try registry.register("a") { [journal] _ in
+            RecordingService(name: "a", journal: journal, stop: { throw RecordingService.Broken(name: "a") })
+        }
+        try register("b", in: registry, dependsOn: ["a"], start: { throw RecordingService.Broken(name: "b") })
+        // So that it is not shut down before the rest.
+        if isRun { _ = try await registry.service("a", as: RecordingService.self) }
+        await #expect(throws: RecordingService.Broken(name: "b")) {
+            if isRun { try await registry.run() } else { try await registry.initializeCoreServices(["b"]) }
+        }
+        #expect(journal.count("stop a") == 1)
+        let logged = logs.entries.filter { $0.level == .error }.compactMap { $0.metadata["service.key"] }
+        #expect(logged == ["a"])
+    }
+
     @Test func whatSomebodyElseAskedForMeanwhileStays() async throws {
         let registry = ServiceRegistry(logger: logs.logger)
         let gate = Gate()

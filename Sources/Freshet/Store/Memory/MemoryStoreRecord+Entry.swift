@@ -46,15 +46,17 @@ extension MemoryStoreRecord {
             let digest = bytes?.sha1
             let plainUntil = plain?.deadline ?? .distantFuture
             let freshUntil = min(plainUntil, now + max(freshFor, .zero))
+            let staleUntil = freshUntil + max(staleFor, .zero)
             move(to: nonce, at: now)
             plain?.digest = digest
             companion?.known = Known(
                 digest: digest,
                 created: now,
                 freshUntil: freshUntil,
-                staleUntil: freshUntil + max(staleFor, .zero),
+                staleUntil: staleUntil,
                 plainUntil: plainUntil,
-                staleCopy: staleFor > .zero ? bytes : nil
+                // One that ends later is there as long as it is served, or another program has deleted it.
+                staleCopy: plainUntil < staleUntil ? bytes : nil
             )
         }
         keep(at: now)
