@@ -51,7 +51,13 @@ package func buildApplication(
         throw error
     }
     let state = ServiceState()
-    let router = makeRouter(fields: fields, configuration: configuration, metrics: metrics, state: state)
+    let router = makeRouter(
+        fields: fields,
+        access: configuration.server.access,
+        paths: configuration.paths,
+        metrics: metrics,
+        state: state
+    )
     let crossOrigin = CrossOrigin(origins: configuration.server.cors)
     let responder = ServiceResponder(
         routes: router.buildResponder(),
@@ -119,25 +125,34 @@ private func makeFields(
     return fields
 }
 
-private func makeRouter(
+func makeRouter(
     fields: FieldCache,
-    configuration: Configuration,
+    access: AccessPolicy,
+    paths: [String: String],
     metrics: PrometheusRegistry,
     state: ServiceState
 ) -> Router<BasicRequestContext> {
-    let server = configuration.server
-    let access = AccessPolicy(
-        adminToken: server.adminToken,
-        readToken: server.readToken,
-        listensOnLoopback: server.isLoopback
-    )
-    let paths = configuration.fields.compactMap { field in field.route.map { (field.name, $0) } }
+    let fieldRoutes = FieldRoutes(cache: fields, access: access, paths: paths)
     let router = Router(context: BasicRequestContext.self)
-    FieldRoutes(cache: fields, access: access, paths: Dictionary(paths) { first, _ in first }).addRoutes(to: router)
+    fieldRoutes.addNamedRoutes(to: router)
     HealthRoutes(cache: fields, state: state).addRoutes(to: router)
     MetricsRoute(registry: metrics, cache: fields, access: access).addRoutes(to: router)
+    router.add(middleware: FieldPaths(fieldRoutes))
     router.add(middleware: NotFoundMiddleware(routes: router.routes))
     return router
+}
+
+extension Configuration {
+    /// Further paths, by the name of their field.
+    fileprivate var paths: [String: String] {
+        Dictionary(fields.compactMap { field in field.route.map { (field.name, $0) } }) { first, _ in first }
+    }
+}
+
+extension ServerSettings {
+    fileprivate var access: AccessPolicy {
+        AccessPolicy(adminToken: adminToken, readToken: readToken, listensOnLoopback: isLoopback)
+    }
 }
 
 extension L1Settings {

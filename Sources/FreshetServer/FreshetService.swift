@@ -30,7 +30,7 @@ public struct FreshetService: Service {
     /// connections, answers the requests it has, and returns. A SIGHUP that the process ignores stays ignored.
     ///
     /// - Throws: What NIO says where it cannot listen: `IOError`, as for a port that is taken, or
-    ///   `SocketAddressError.UnknownHost`. `CancellationError` where the task is cancelled.
+    ///   `SocketAddressError.UnknownHost`. `CancellationError` where the task is cancelled before it is told to end.
     public func run() async throws {
         try await GracefulServing.run(application, state: state, drainTime: drainTime, logger: application.logger)
     }

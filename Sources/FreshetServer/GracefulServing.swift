@@ -47,6 +47,7 @@ package enum GracefulServing {
     /// Serves until a signal to end, or the graceful shutdown of a group that this is part of, and lets requests end.
     ///
     /// - Parameter drainTime: after which ``ConnectionLimits`` gives requests up.
+    /// - Throws: `CancellationError` where the task is cancelled before that.
     static func run(
         _ application: some Service,
         state: ServiceState,
@@ -67,8 +68,9 @@ package enum GracefulServing {
         configuration.maximumCancellationDuration = cancellationTime
         do {
             try await ServiceGroup(configuration: configuration).run()
-        } catch is CancellationError where state.phase == .draining {}
-        if let since = state.drainingSince, since.duration(to: .now) >= drainTime {
+        } catch is CancellationError where state.drainingSince != nil {}
+        guard let since = state.drainingSince else { return try Task.checkCancellation() }
+        if since.duration(to: .now) >= drainTime {
             logger.warning("The time to drain was over before everything had ended; the rest was given up")
         }
     }

@@ -55,6 +55,23 @@ struct BuildApplicationTests {
         _ = await reading.result
     }
 
+    @Test("one whose task is cancelled ends with that error")
+    func cancelled() async throws {
+        var configuration = Configuration()
+        configuration.server.port = 0
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
+        let service = try await buildApplication(
+            configuration: configuration,
+            logger: RecordedLogs().logger,
+            onReady: { listening.yield($0) }
+        )
+        let running = Task { try await service.run() }
+        for await _ in ports { break }
+        running.cancel()
+        await #expect(throws: CancellationError.self) { try await running.value }
+        #expect(service.state.phase == .draining)
+    }
+
     @Test("connections beyond the limit wait until others have ended", arguments: [1, 100])
     func connections(limit: Int) async throws {
         var limits = ServerLimits()
@@ -70,7 +87,7 @@ struct BuildApplicationTests {
             onReady: { listening.yield($0) }
         )
         try await withRunning(service) {
-            guard let port = await ports.first(where: { _ in true }) else { return }
+            let port = try #require(await ports.first { _ in true })
             // Its connection stays open.
             let answer = try await HTTPAnswer(.GET, "http://127.0.0.1:\(port)/healthz")
             #expect(answer.status == 200)

@@ -52,10 +52,11 @@ struct HTTPPartsTests {
         #expect(AcceptEncoding.takesGzip(header) == takes)
     }
 
-    @Test("seconds are rounded away from zero")
+    @Test("seconds are rounded up")
     func seconds() {
         #expect(CacheStatus.seconds(.milliseconds(1)) == 1)
-        #expect(CacheStatus.seconds(.milliseconds(-1)) == -1)
+        #expect(CacheStatus.seconds(.milliseconds(-1)) == 0)
+        #expect(CacheStatus.seconds(.milliseconds(-2200)) == -2)
         #expect(CacheStatus.seconds(.seconds(5)) == 5)
         #expect(CacheStatus.seconds(.zero) == 0)
     }

@@ -42,7 +42,7 @@ struct L1LimitTests {
             )
         }
         try await withRunning(service) {
-            guard let port = await ports.first(where: { _ in true }) else { return }
+            let port = try #require(await ports.first { _ in true })
             let url = "http://127.0.0.1:\(port)"
             func expectMetrics(entries: Int, bytes: Int, removed: Int) async throws {
                 let lines = try await HTTPAnswer(.GET, "\(url)/metrics").body.split(separator: "\n")

@@ -71,6 +71,15 @@ struct OwnRouterTests {
         #expect(answers[2].hasPrefix("404 ") && answers[2].contains("there is no field '100%'"))
     }
 
+    @Test("a field answers at a path of its own, too")
+    func path() async throws {
+        let fields = try await Self.fields()
+        let add: (RouterGroup<OwnContext>) -> Void = { router in
+            FieldRoutes(cache: fields, paths: ["rates": "/rates"]).addRoutes(to: router)
+        }
+        #expect(try await Self.answers(["/rates", "/api/fields/rates"], addRoutes: add) == ["200 [1,2]", "200 [1,2]"])
+    }
+
     @Test("readiness follows a state that is part of the application's services")
     func state() async throws {
         let fields = try await Self.fields()

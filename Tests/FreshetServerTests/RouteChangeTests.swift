@@ -279,7 +279,8 @@ struct DoorTests {
         "another method of a path that has some is 405, and says which",
         arguments: [
             ("/api/fields", "GET, HEAD"), ("/api/fields/agents", "DELETE, GET, HEAD"),
-            ("/api/fields/agents/refresh", "POST"), ("/api/airtable/agents", "GET, HEAD"), ("/metrics", "GET, HEAD"),
+            ("/api/fields/agents/refresh", "POST"), ("/api/airtable/agents", "GET, HEAD"),
+            ("/api/airtable/agents/refresh", "POST"), ("/metrics", "GET, HEAD"),
         ]
     )
     func method(path: String, methods: String) async throws {

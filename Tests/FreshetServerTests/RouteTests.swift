@@ -69,11 +69,13 @@ struct RouteFixture {
             spawner: spawner,
             logger: logger
         )
-        let router = Router()
-        FieldRoutes(cache: fields, access: access, paths: ["agents": "/api/airtable/agents"]).addRoutes(to: router)
-        HealthRoutes(cache: fields, state: state).addRoutes(to: router)
-        MetricsRoute(registry: metrics, cache: fields, access: access).addRoutes(to: router)
-        router.add(middleware: NotFoundMiddleware(routes: router.routes))
+        let router = makeRouter(
+            fields: fields,
+            access: access,
+            paths: ["agents": "/api/airtable/agents"],
+            metrics: metrics,
+            state: state
+        )
         application = Application(
             responder: ServiceResponder(
                 routes: router.buildResponder(),
@@ -185,7 +187,7 @@ struct RouteTests {
         }
         await fixture.spawner.advance(by: .seconds(110))
         let stale = try await fixture.send()
-        #expect(stale["Cache-Status"] == "freshet; hit; ttl=-11")
+        #expect(stale["Cache-Status"] == "freshet; hit; ttl=-10")
         #expect(stale["Age"] == "130")
     }
 
@@ -382,9 +384,30 @@ struct RouteTests {
         let fixture = try await RouteFixture(access: AccessPolicy(adminToken: "t"))
         #expect(try await fixture.send(.get, "/api/airtable/agents")["Cache-Status"] == "freshet; fwd=miss; stored")
         #expect(try await fixture.send(.head, "/api/airtable/agents").status == 200)
+        #expect(try await fixture.send(.get, "/api//airtable/agents/?maxAge=60").status == 200)
         let refreshed = try await fixture.send(.post, "/api/airtable/agents/refresh", [.authorization: "Bearer t"])
         #expect(refreshed["Cache-Status"] == "freshet; fwd=request; stored")
         #expect(try await fixture.send()["Cache-Status"] == "freshet; hit; ttl=120")
+    }
+
+    @Test("the router grows with no path of a field: where none fits, it would go through them again and again")
+    func manyPaths() async throws {
+        let fixture = try await RouteFixture()
+        let names = (0..<100).map { "f\($0)" }
+        func routes(_ paths: [String: String]) throws -> Int {
+            let cache = CacheService(store: fixture.store, logger: fixture.application.logger)
+            let catalog = try FieldCatalog(names.map { Field($0, ttl: .seconds(60)) { 1 } })
+            let router = makeRouter(
+                fields: FieldCache(cache: cache, catalog: catalog, logger: fixture.application.logger),
+                access: AccessPolicy(),
+                paths: paths,
+                metrics: fixture.metrics,
+                state: fixture.state
+            )
+            return router.routes.count
+        }
+        let paths = Dictionary(uniqueKeysWithValues: names.map { ($0, "/api/a/\($0)") })
+        #expect(try routes(paths) == routes(["f0": "/api/a/f0"]))
     }
 
     @Test("the catalogue tells name, key, policy and state, and asks no source")

@@ -18,9 +18,9 @@ enum CacheStatus {
         return text
     }
 
-    /// Whole seconds, away from zero: together with `Age`, which is rounded down, they make the whole time to live.
+    /// Whole seconds, rounded up: together with `Age`, which is rounded down, they make the whole time to live.
     static func seconds(_ duration: Duration) -> Int64 {
         let (seconds, attoseconds) = duration.components
-        return attoseconds > 0 ? seconds + 1 : attoseconds < 0 ? seconds - 1 : seconds
+        return attoseconds > 0 ? seconds + 1 : seconds
     }
 }

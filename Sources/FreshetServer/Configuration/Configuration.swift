@@ -56,7 +56,7 @@ public struct FieldSettings: Sendable {
     public var name: String
     public var key: String
     public var policy: FieldPolicy
-    /// A further path that answers as `/api/fields/{name}` does.
+    /// A further path that answers `GET`, `HEAD` and `POST …/refresh` as `/api/fields/{name}` does.
     public var route: String?
     public var source: SourceSettings
     /// Which records are kept, which of their members, in what order; nil leaves the source's value as it is.

@@ -16,7 +16,7 @@ public struct ServerSettings: Sendable, Hashable {
     public var isLoopback: Bool { Self.isLoopback(host) }
 
     /// An address without the brackets that it has in URLs: what sockets take.
-    static func bare(_ host: String) -> String {
+    package static func bare(_ host: String) -> String {
         host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
     }
 

@@ -24,6 +24,9 @@ public struct FieldRoutes: Sendable {
     private let access: AccessPolicy
     private let prefix: String
     private let paths: [String: String]
+    private let endpoints: [(String, FieldEndpoint)]
+
+    typealias Respond = @Sendable (Request) async -> Response
 
     /// - Parameters:
     ///   - cache: whose fields are served.
@@ -40,20 +43,32 @@ public struct FieldRoutes: Sendable {
         self.access = access
         self.prefix = prefix
         self.paths = paths
+        endpoints = cache.catalog.fields.map { ($0.name, FieldEndpoint($0, cache: cache, access: access)) }
     }
 
     /// Adds the routes of every field in the cache's catalogue.
     public func addRoutes<Context>(to router: some RouterMethods<Context>) {
+        addNamedRoutes(to: router)
+        forEachFurtherRoute { path, method, respond in
+            router.on(RouterPath(path), method: method) { request, _ in await respond(request) }
+        }
+    }
+
+    /// Adds all but those at further paths.
+    func addNamedRoutes<Context>(to router: some RouterMethods<Context>) {
         let catalogue = CatalogueRoute(cache: cache, access: access, paths: paths)
-        let endpoints = cache.catalog.fields.map { ($0.name, FieldEndpoint($0, cache: cache, access: access)) }
         addEndpoints(Dictionary(endpoints) { first, _ in first }, to: router)
         router.get(RouterPath(prefix)) { request, _ in await catalogue.respond(to: request) }
         router.head(RouterPath(prefix)) { request, _ in await catalogue.respond(to: request).createHeadResponse() }
+    }
+
+    /// Goes through the routes at further paths.
+    func forEachFurtherRoute(_ body: (_ path: String, HTTPRequest.Method, @escaping Respond) -> Void) {
         for (name, endpoint) in endpoints {
             guard let path = paths[name] else { continue }
-            router.get(RouterPath(path)) { request, _ in await endpoint.read(request) }
-            router.head(RouterPath(path)) { request, _ in await endpoint.read(request).createHeadResponse() }
-            router.post(RouterPath("\(path)/refresh")) { request, _ in await endpoint.refresh(request) }
+            body(path, .get) { await endpoint.read($0) }
+            body(path, .head) { await endpoint.read($0).createHeadResponse() }
+            body("\(path)/refresh", .post) { await endpoint.refresh($0) }
         }
     }
 

@@ -15,10 +15,17 @@ struct NotFoundMiddleware<Context: RequestContext>: RouterMiddleware {
         next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         let path = request.uri.path
-        let methods = Set(routes.filter { $0.path.matches(path) }.map(\.method.rawValue)).sorted()
-        let message = "there is no route \(request.method.rawValue) \(path)"
-        guard !methods.isEmpty else { return ErrorResponse.make(.notFound, "Not found", message) }
-        var answer = ErrorResponse.make(.methodNotAllowed, "Method not allowed", message)
+        return ErrorResponse.noRoute(request, otherMethods: routes.filter { $0.path.matches(path) }.map(\.method))
+    }
+}
+
+extension ErrorResponse {
+    /// - Parameter otherMethods: those that the path has.
+    static func noRoute(_ request: Request, otherMethods: some Sequence<HTTPRequest.Method>) -> Response {
+        let methods = Set(otherMethods.map(\.rawValue)).sorted()
+        let message = "there is no route \(request.method.rawValue) \(request.uri.path)"
+        guard !methods.isEmpty else { return make(.notFound, "Not found", message) }
+        var answer = make(.methodNotAllowed, "Method not allowed", message)
         answer.headers[.allow] = methods.joined(separator: ", ")
         return answer
     }

@@ -18,6 +18,7 @@ public final class ServiceState: Service {
 
     public var phase: Phase { box.withLockedValue { $0.phase } }
 
+    /// When the graceful shutdown began; nil where the task was cancelled instead.
     var drainingSince: ContinuousClock.Instant? { box.withLockedValue { $0.drainingSince } }
 
     /// A service that drains never runs again.
@@ -25,13 +26,15 @@ public final class ServiceState: Service {
         box.withLockedValue { state in
             guard state.phase != .draining else { return }
             state.phase = phase
-            if phase == .draining { state.drainingSince = .now }
         }
     }
 
     /// Waits for the graceful shutdown, and moves to ``Phase/draining``.
     public func run() async throws {
         try? await gracefulShutdown()
-        move(to: .draining)
+        box.withLockedValue { state in
+            state.phase = .draining
+            if !Task.isCancelled { state.drainingSince = .now }
+        }
     }
 }
