@@ -378,4 +378,25 @@ struct ServeTests {
         demo.interrupt()
         #expect(await demo.exitCode() == 0)
     }
+
+    @Test("off loopback, what demo says to try asks for changes with the admin token, which it does not show")
+    func demoForOthers() async throws {
+        let demo = try FreshetProcess(
+            ["demo", "--port", "0"],
+            environment: ["FRESHET_HOST": "0.0.0.0", "FRESHET_ADMIN_TOKEN": "s3cret"]
+        )
+        let url = try #require(await demo.ready())
+        #expect(await eventually { demo.standardOutput.contains("Stop with Ctrl-C.") })
+        let output = demo.standardOutput
+        let authorization = #"-H "Authorization: Bearer $FRESHET_ADMIN_TOKEN""#
+        let field = "\(url)/api/fields/agents"
+        #expect(output.contains("curl -i -X POST \(authorization) \(field)/refresh "))
+        #expect(output.contains("curl -i -X DELETE \(authorization) '\(field)?soft=true' "))
+        #expect(!(output + demo.standardError).contains("s3cret"))
+        let headers: HTTPHeaders = ["Authorization": "Bearer s3cret"]
+        #expect(try await HTTPAnswer(.POST, "\(field)/refresh", headers: headers).status == 200)
+        #expect(try await HTTPAnswer(.DELETE, "\(field)?soft=true", headers: headers).status == 204)
+        demo.interrupt()
+        #expect(await demo.exitCode() == 0)
+    }
 }

@@ -54,6 +54,19 @@ struct UpstashTests {
         #expect(run.errors.contains("FRESHET_PORT: '70000' is no port – use a number from 0 to 65535"))
     }
 
+    @Test(
+        "what is wrong with a variable is said of the variable, and not of the flag that could be in its place",
+        arguments: [
+            ("FRESHET_HOST", "bad host", "'bad host' is no host to listen on"),
+            ("UPSTASH_REDIS_REST_TOKEN", "a b", "the token cannot be sent in a header"),
+        ]
+    )
+    func badVariable(name: String, value: String, message: String) async throws {
+        let run = try await Run(["upstash"], environment: [name: value])
+        #expect(run.code == 78)
+        #expect(run.errors.contains("\(name): \(message)"), "\(run.errors)")
+    }
+
     @Test("a store that is not there ends it with 69")
     func dead() async throws {
         let run = try await Run(

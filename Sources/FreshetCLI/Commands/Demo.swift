@@ -51,11 +51,6 @@ struct Demo: AsyncParsableCommand {
         await standIn.stop()
     }
 
-    private func listeningPort(_ environment: Environment) async -> Int? {
-        if let port { return port }
-        return environment["FRESHET_PORT"] == nil ? await FreePort.preferred(8080) : nil
-    }
-
     private func serve(_ standIn: AirtableStandIn, _ logger: Logger) async throws {
         let environment = Environment()
         var variables = [
@@ -63,20 +58,26 @@ struct Demo: AsyncParsableCommand {
             "AIRTABLE_ENDPOINT": standIn.url,
             "AIRTABLE_BASE_ID": AirtableStandIn.Base.people.id,
         ]
-        for name in ["FRESHET_HOST", "FRESHET_PORT"] { variables[name] = environment[name] }
-        let configuration = try Configuration.parse(
+        for name in ["FRESHET_HOST", "FRESHET_PORT", "FRESHET_ADMIN_TOKEN"] { variables[name] = environment[name] }
+        var configuration = try Configuration.parse(
             Self.yaml,
             file: "the demo's configuration",
             environment: Environment(variables),
-            overrides: Configuration.Overrides(port: await listeningPort(environment))
+            overrides: Configuration.Overrides(port: port)
         )
+        let server = configuration.server
+        if port == nil, environment["FRESHET_PORT"] == nil {
+            configuration.server.port = await FreePort.preferred(server.port, host: server.host)
+        }
+        // The variable, and not the token, which is in no output.
+        let authorization = server.adminToken == nil ? "" : #" -H "Authorization: Bearer $FRESHET_ADMIN_TOKEN""#
         try await ServiceRunner.run(configuration, logger: logger) { url in
             Output.announce("freshet: listening on \(url)")
-            Output.announce(Self.introduction(url, standIn.url))
+            Output.announce(Self.introduction(url, standIn.url, authorization))
         }
     }
 
-    private static func introduction(_ url: String, _ airtable: String) -> String {
+    private static func introduction(_ url: String, _ airtable: String, _ authorization: String) -> String {
         """
 
         A pretended Airtable with 400 people answers at \(airtable), five requests a second as the real one.
@@ -88,8 +89,8 @@ struct Demo: AsyncParsableCommand {
             curl -i \(url)/api/fields/agents                       # loaded: Cache-Status: freshet; fwd=miss; stored
             curl -i \(url)/api/fields/agents                       # from memory: Cache-Status: freshet; hit; ttl=…
             curl -i \(url)/api/airtable/agents                     # the same, under a path of its own
-            curl -i -X POST \(url)/api/fields/agents/refresh       # loaded anew
-            curl -i -X DELETE '\(url)/api/fields/agents?soft=true' # stale: served while it is loaded again
+            curl -i -X POST\(authorization) \(url)/api/fields/agents/refresh       # loaded anew
+            curl -i -X DELETE\(authorization) '\(url)/api/fields/agents?soft=true' # stale: served while it is loaded again
             curl \(url)/api/fields                                 # every field and its state
             curl \(url)/metrics                                    # figures for Prometheus
             swift run freshet fields --url \(url)

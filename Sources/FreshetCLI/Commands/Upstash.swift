@@ -31,21 +31,38 @@ struct Upstash: AsyncParsableCommand {
 
     func run() async throws {
         let environment = Environment()
-        let host = host ?? environment["FRESHET_HOST"] ?? "127.0.0.1"
-        let port = try port ?? Port.of(environment) ?? 8080
-        let configuration = try UpstashEndpointConfiguration(
-            store: locate(environment),
-            token: token ?? environment["UPSTASH_REDIS_REST_TOKEN"],
-            readOnlyToken: readOnlyToken,
-            host: host,
-            port: port
-        )
+        let configuration = try configuration(environment)
+        let host = configuration.host
         let logger = try Logs.start(environment)
         warn(of: configuration, logger)
-        try await ServiceRunner.run(host: host, port: port, logger: logger) {
+        try await ServiceRunner.run(host: host, port: configuration.port, logger: logger) {
             try await buildUpstashEndpoint(configuration: configuration, logger: logger) { port in
                 Output.announce("freshet: listening on \(ServiceRunner.url(host: host, port: port))")
             }
+        }
+    }
+
+    /// - Throws: ``ConfigurationError``, which names variables, not the flags in whose place they are.
+    private func configuration(_ environment: Environment) throws -> UpstashEndpointConfiguration {
+        let variable = environment["UPSTASH_REDIS_REST_TOKEN"]
+        do {
+            return try UpstashEndpointConfiguration(
+                store: locate(environment),
+                token: token ?? variable,
+                readOnlyToken: readOnlyToken,
+                host: host ?? environment["FRESHET_HOST"] ?? "127.0.0.1",
+                port: port ?? Port.of(environment) ?? 8080
+            )
+        } catch var error as ConfigurationError {
+            for index in error.problems.indices {
+                switch error.problems[index].origin {
+                case "--host" where host == nil: error.problems[index].origin = "FRESHET_HOST"
+                case "--token" where token == nil && variable != nil:
+                    error.problems[index].origin = "UPSTASH_REDIS_REST_TOKEN"
+                default: break
+                }
+            }
+            throw error
         }
     }
 

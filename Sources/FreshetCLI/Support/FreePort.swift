@@ -1,14 +1,15 @@
+import FreshetServer
 import NIOCore
 import NIOPosix
 
 enum FreePort {
     /// The port if nothing listens there, 0 otherwise.
-    static func preferred(_ port: Int) async -> Int {
+    static func preferred(_ port: Int, host: String) async -> Int {
         let group = MultiThreadedEventLoopGroup.singleton
         do {
             let channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .bind(host: "127.0.0.1", port: port)
+                .bind(host: ServerSettings.bare(host), port: port)
                 .get()
             try await channel.close()
             return port
