@@ -2,7 +2,7 @@ import Freshet
 
 /// Which records of a table, which of their cells, and in what form: the options of Airtable's list-records.
 public struct AirtableQuery: Sendable, Hashable {
-    /// Names or ids of columns; nil for all of them.
+    /// Names or ids of columns, one at least; nil for all of them.
     public var fields: [String]?
     public var filterByFormula: String?
     /// Name or id of a view.
@@ -60,13 +60,17 @@ public struct AirtableQuery: Sendable, Hashable {
 }
 
 extension AirtableQuery {
-    /// - Throws: `CacheError` with `invalidArgument` if Airtable would refuse it whatever the table is.
+    /// - Throws: `CacheError` with `invalidArgument` if Airtable would refuse it whatever the table is, or it asks for no
+    ///   column, which Airtable takes for all of them in a URL and for none in a body.
     public func validate() throws {
         if let pageSize, !(1...100).contains(pageSize) {
             throw CacheError(.invalidArgument, "pageSize must be 1 to 100, not \(pageSize)")
         }
         if let maxRecords, maxRecords < 1 {
             throw CacheError(.invalidArgument, "maxRecords must be positive, not \(maxRecords)")
+        }
+        if fields?.isEmpty == true {
+            throw CacheError(.invalidArgument, "fields needs a column at least; leave it nil for all of them")
         }
         if fields?.contains("") == true || sort.contains(where: { $0.field.isEmpty }) {
             throw CacheError(.invalidArgument, "fields and sort need names of columns")

@@ -1,7 +1,7 @@
 public import Freshet
 import NIOCore
 
-/// Lists of Airtable records, cached through ``CacheService``.
+/// Lists of Airtable records, cached through `CacheService`.
 ///
 /// ```swift
 /// let client = try AirtableClient(token: token)
@@ -50,6 +50,7 @@ public final class AirtableService: CoreService {
         options: AirtableQuery = AirtableQuery(),
         forceRefresh: Bool = false
     ) async throws -> [JSONValue] {
+        try options.validate()
         let client = client
         let load: @Sendable () async throws -> [JSONValue] = {
             try await client.records(base: base, table: table, query: options).map(\.flattened)
@@ -79,7 +80,7 @@ extension ServiceKey {
 }
 
 extension ServiceRegistry {
-    /// Registers an ``AirtableService`` that depends on the ``CacheService``.
+    /// Registers an ``AirtableService`` that depends on the `CacheService`.
     ///
     /// - Parameters: as ``AirtableService/init(client:cache:ttl:deadline:)`` takes them.
     /// - Throws: `CacheError` with `configuration` if there is one already.

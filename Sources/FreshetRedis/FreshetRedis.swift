@@ -4,7 +4,7 @@ public import RESP
 /// A store on a Redis-compatible server, over TCP or REST: whatever runs RESP commands.
 ///
 /// Values are plain: any other program reads and writes them. What else Freshet knows of a field's value is in a
-/// companion hash beside it; see ``CompanionKey``. Every change to the two is one Lua script, and all times are the
+/// companion hash beside it; see `CompanionKey`. Every change to the two is one Lua script, and all times are the
 /// server's. The server must know `SET … PXAT`: Redis 6.2, Valkey 7.2, Upstash.
 ///
 /// Server errors that pass by themselves (`LOADING`, `CLUSTERDOWN`, a spent quota) are `storeUnavailable`, all others

@@ -22,7 +22,7 @@ public struct InvalidationMessage: Sendable, Hashable {
     /// The generation of the key since then.
     public var generation: String
     public var action: Action
-    /// The ``Lease/mark`` of the lease under which what was stored was loaded, if it was.
+    /// The `mark` of the `Lease` under which what was stored was loaded, if it was.
     public var leaseMark: String?
     public var key: String
 

@@ -65,10 +65,10 @@ struct AirtableListTests {
     }
 
     @Test(
-        "Queries that Airtable would refuse are not sent",
+        "Queries that Airtable would refuse, or understand in two ways, are not sent",
         arguments: [
             AirtableQuery(pageSize: 0), AirtableQuery(pageSize: 101), AirtableQuery(maxRecords: 0),
-            AirtableQuery(fields: [""]), AirtableQuery(sort: [.init(field: "")]),
+            AirtableQuery(fields: []), AirtableQuery(fields: [""]), AirtableQuery(sort: [.init(field: "")]),
         ]
     )
     func invalidQueries(_ query: AirtableQuery) {
