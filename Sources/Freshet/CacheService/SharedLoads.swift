@@ -76,7 +76,8 @@ package final class SharedLoads: Sendable {
         let now = spawner.now()
         let starts = state.withLockedValue { state in
             for key in keys { state.count(change, writersTo: key) }
-            return keys.flatMap { state.table.invalidate($0, at: now) }
+            // None is abandoned: here a load ends with its last waiter.
+            return keys.flatMap { state.table.invalidate($0, at: now).starts }
         }
         start(starts)
     }
@@ -175,7 +176,7 @@ extension SharedLoads {
         let parent = lineage[lineageOwner].flight
         let start: Result<FlightTable<Waiter>.Start?, CacheError> = state.withLockedValue { state in
             guard !state.isClosed else { return .failure(Self.isShutDown) }
-            switch state.table.join(key, want: want, seat: (seat, waiter, parent), at: spawner.now()) {
+            switch state.table.join(key, want: want, seat: (seat, waiter, parent), at: spawner.now()).joined {
             case .joined:
                 return .success(nil)
             case .opened(let id, let purpose):

@@ -21,7 +21,7 @@ public struct FieldPolicy: Sendable, Hashable {
     /// When readers get what there is while the load goes on; nil lets them wait for it. Matters only where there is
     /// something to be served if the source fails.
     public var softDeadline: Duration?
-    /// Whether a load goes on when nobody waits for it any more.
+    /// Whether a load goes on when nobody waits for it any more, unless an invalidation has overtaken it.
     public var backgroundCompletion = false
     /// How long a load may take, before it is cancelled and its waiters get `sourceTimedOut`; and how long it may wait for
     /// its place among the running loads.

@@ -97,7 +97,7 @@ final class FieldSchedule: Sendable {
 
     private func ask(_ slot: ScheduledSlot) async -> SlotAnswer {
         tools.l1.forgetRead(field.key)
-        let answer = await desk.loadAside(field) { id in
+        let answer = await desk.loadAside(field) { [tools, desk, field, clock] id in
             await FlightRunner(tools: tools, desk: desk, field: field, id: id, isScheduled: true)
                 .refresh(slot, clock: clock)
         }

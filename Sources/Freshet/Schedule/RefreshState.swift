@@ -10,7 +10,7 @@ enum SlotAnswer: Sendable, Hashable {
     case held(for: Duration)
     /// The source failed, here or elsewhere, and is left alone for so long.
     case failed(pause: Duration)
-    /// The store did not answer.
+    /// The store did not answer, or an invalidation has overtaken the load.
     case unavailable
 }
 

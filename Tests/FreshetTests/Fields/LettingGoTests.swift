@@ -103,9 +103,8 @@ struct LettingGoTests {
         #expect(try await node.read(field.erased).status == .stale)
         try await source.waitForLoads(2)
         try await node.remove(field)
-        #expect(gone.withLockedValue { $0 }.isEmpty)
-        source.end(2, .failure(SourceIsDown()))
         try await expectGone()
+        source.end(2, .failure(SourceIsDown()))
     }
 
     @Test("the error of a load, after that of another one, a removal or a load that succeeds", arguments: 0..<3)

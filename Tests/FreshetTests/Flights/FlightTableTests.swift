@@ -17,7 +17,14 @@ struct FlightTableTests {
         at now: Int64 = 0
     ) -> Table.Joined {
         seats += 1
-        return table.join(key, want: want, seat: (seats, "w\(seats)", parent), at: at(now))
+        return table.join(key, want: want, seat: (seats, "w\(seats)", parent), at: at(now)).joined
+    }
+
+    /// Opens a flight that nobody waits for.
+    private mutating func open() -> FlightID? {
+        let (joined, _) = table.join("k", want: .read, seat: nil, at: at(0))
+        guard case .opened(let id, .read) = joined else { return nil }
+        return id
     }
 
     private func force(_ invalidation: Invalidation = .expire, since: Int64 = 0) -> FlightWant {
@@ -61,7 +68,7 @@ struct FlightTableTests {
     mutating func overtaken() {
         #expect(join() == .opened(1, .read))
         #expect(table.isCurrent(1))
-        #expect(table.invalidate("k", at: at(0)).isEmpty)
+        #expect(table.invalidate("k", at: at(0)) == Table.Turn())
         #expect(!table.isCurrent(1))
         #expect(join() == .opened(2, .read))
         #expect(table.isCurrent(2))
@@ -78,8 +85,8 @@ struct FlightTableTests {
         #expect(Set(table.beginForced(1, at: at(1)).waiting) == [3, aside])
         #expect(table.isCurrent(3) && table.isCurrent(aside))
         for id in [FlightID(3), aside] { _ = table.begin(id, under: Generation("g"), at: at(1)) }
-        let (waiting, starts) = table.beginForced(1, at: at(2))
-        #expect(waiting.isEmpty && starts.isEmpty)
+        let (waiting, turn) = table.beginForced(1, at: at(2))
+        #expect(waiting.isEmpty && turn == Table.Turn(abandoned: [aside]))
         #expect(!table.isCurrent(3) && !table.isCurrent(aside))
         #expect(join() == .queued(4), "two run")
         #expect(table.land(1, at: at(3)).starts == [.init(id: 4, purpose: .read)])
@@ -92,7 +99,8 @@ struct FlightTableTests {
         #expect(join(force(), at: 1) == .opened(2, .force(.expire)))
         _ = table.begin(2, under: Generation("g"), at: at(1))
         #expect(join(force(since: 2), at: 3) == .queued(3))
-        #expect(table.beginForced(1, at: at(4)).starts.isEmpty)
+        let (waiting, turn) = table.beginForced(1, at: at(4))
+        #expect(waiting == [3] && turn == Table.Turn())
         #expect(!table.isCurrent(2))
         #expect(table.land(2, at: at(5)).starts == [.init(id: 3, purpose: .force(.expire))])
     }
@@ -126,6 +134,57 @@ struct FlightTableTests {
         #expect(!table.isCurrent(3))
         #expect(table.land(1, at: at(7)).starts == [.init(id: 3, purpose: .read)])
         #expect(table.isCurrent(3))
+    }
+
+    @Test("C3: an overtaken flight that nobody waits for is abandoned, and makes room for others")
+    mutating func overtakenForNobody() {
+        #expect(open() == 1)
+        #expect(table.invalidate("k", at: at(0)).abandoned == [1])
+        #expect(open() == 2)
+        _ = table.begin(2, under: Generation("g"), at: at(0))
+        #expect(table.tell("k", Generation("h"), isInvalidation: true, at: at(0)).abandoned == [2])
+        #expect(open() == 3)
+        _ = table.tell("k", Generation("i"), isInvalidation: true, at: at(0))
+        #expect(table.begin(3, under: Generation("i"), at: at(0)) == Table.Turn())
+        let (joined, abandoned) = table.join("k", want: force(), seat: (1, "w1", nil), at: at(0))
+        #expect(joined == .opened(4, .force(.expire)) && abandoned == [3])
+        _ = table.begin(4, under: Generation("j"), at: at(0))
+        #expect(table.invalidate("k", at: at(0)) == Table.Turn())
+        #expect(open() == 5)
+        #expect(table.waiters(of: "k") == 1)
+    }
+
+    @Test("C3: an overtaken flight is abandoned when its last waiter leaves, though it was to go on")
+    mutating func overtakenAndLeft() {
+        _ = table.join("k", want: .read, seat: (1, "w1", nil), goesOn: true, at: at(0))
+        #expect(table.invalidate("k", at: at(0)) == Table.Turn())
+        #expect(table.leave(1, at: at(0))?.abandoned == 1)
+        _ = table.join("k", want: .read, seat: (2, "w2", nil), goesOn: true, at: at(0))
+        #expect(table.leave(2, at: at(0))?.abandoned == nil)
+    }
+
+    @Test("C3: an overtaken load on schedule is abandoned; one that has yet to begin sees the change")
+    mutating func overtakenAside() {
+        let begun = table.openAside("k", at: at(0))
+        _ = table.begin(begun, under: Generation("g"), at: at(0))
+        #expect(table.invalidate("k", at: at(0)).abandoned == [begun])
+        _ = table.land(begun, at: at(0))
+        _ = table.openAside("k", at: at(0))
+        #expect(table.invalidate("k", at: at(0)).abandoned.isEmpty)
+    }
+
+    @Test("C1: a flight that waits for its turn hears of what other processes change")
+    mutating func toldInQueue() {
+        for _ in 0..<2 {
+            _ = join()
+            _ = table.invalidate("k", at: at(0))
+        }
+        #expect(join() == .queued(3))
+        #expect(table.isReadInQueue(3) && table.mayKeep(3, of: Generation("g")))
+        #expect(table.tell("k", Generation("h"), isInvalidation: true, at: at(0)) == Table.Turn())
+        #expect(!table.mayKeep(3, of: Generation("g")) && table.mayKeep(3, of: Generation("h")))
+        _ = table.land(1, at: at(0))
+        #expect(table.isCurrent(3) && !table.isReadInQueue(3))
     }
 
     @Test("a forced refresh overtakes an ordinary load, and waits behind a forced one that began too early")
@@ -197,7 +256,7 @@ struct FlightTableTests {
 
     @Test("a background flight goes on with nobody waiting")
     mutating func background() {
-        #expect(table.join("k", want: .read, seat: nil, at: at(0)) == .opened(1, .read))
+        #expect(open() == 1)
         #expect(join() == .joined(1, isCooldown: false))
         #expect(table.leave(1, at: at(0))?.abandoned == nil)
         #expect(table.isCurrent(1))

@@ -337,7 +337,7 @@ struct ScheduleTests {
         #expect(fleet.source.mostAtOnce == 1)
     }
 
-    @Test("C1: an invalidation refuses the scheduled load it overtakes", arguments: [true, false])
+    @Test("C1: an invalidation ends the scheduled load it overtakes", arguments: [true, false])
     func overtaken(hard: Bool) async throws {
         let fleet = ScheduledFleet(every: .seconds(1000), loadTime: .seconds(20))
         let node = try await fleet.node()
@@ -345,7 +345,7 @@ struct ScheduleTests {
         #expect(fleet.source.loads == 1)
         _ = hard ? try await node.cache.remove(fleet.field) : try await node.cache.expire(fleet.field)
         await fleet.spawner.advance(by: .seconds(15))
-        #expect(fleet.source.ended == 1)
+        #expect((fleet.source.loads, fleet.source.ended) == (1, 0))
         #expect(node.cache.cached(fleet.field.erased) == nil)
         #expect(try await fleet.store.get("agents_list") == nil)
         fleet.source.takeFromNowOn(.zero)

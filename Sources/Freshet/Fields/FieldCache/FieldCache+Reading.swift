@@ -3,7 +3,7 @@ import Metrics
 extension FieldCache {
     /// The value of a field.
     ///
-    /// - Parameter forceRefresh: as ``refresh(_:purge:)``.
+    /// - Parameter forceRefresh: as ``refresh(_:purge:)->FieldRead<Value>``.
     /// - Throws: ``CacheError``: `absent`, `sourceFailed`, `sourceTimedOut`, `overloaded`, `invalidValue`, `circularLoad`,
     ///   `shuttingDown`; `notInitialized` if the cache service was never initialised; `invalidArgument` for a key that
     ///   no ``CompanionKey`` can be made of; `configuration` for a field with a policy that cannot be;
@@ -17,7 +17,7 @@ extension FieldCache {
     /// The value of a field, and how it was come by.
     ///
     /// - Parameters:
-    ///   - forceRefresh: as ``refresh(_:purge:)``.
+    ///   - forceRefresh: as ``refresh(_:purge:)->FieldRead<Value>``.
     ///   - maxAge: asks for a fresh value loaded no longer ago than this; such a reader gets nothing older or stale,
     ///     even if the source fails.
     /// - Throws: as ``value(of:forceRefresh:)``.

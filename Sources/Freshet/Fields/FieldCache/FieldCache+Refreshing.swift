@@ -14,7 +14,7 @@ extension FieldCache {
         return FieldRead(value: try field.value(in: reading.payload), reading: reading)
     }
 
-    /// ``refresh(_:purge:)`` for a field of any type.
+    /// ``refresh(_:purge:)->FieldRead<Value>`` for a field of any type.
     public func refresh(_ field: AnyField, purge: Bool = false) async throws -> FieldReading {
         do {
             let reading = try await refreshed(field, purge)

@@ -5,9 +5,10 @@ extension FlightDesk {
     /// Another process has changed a key; `change` applies that to what is held.
     func tell(_ key: String, _ generation: Generation, isInvalidation: Bool, _ change: (inout L1Change) -> Void) {
         var pauses: [SpawnedTask] = []
-        changing(then: run) { state, l1 in
+        changing(then: carryOut) { state, l1 in
             change(&l1)
             pauses = wake(key, &state)
+            if let queued = state.table.queued(of: key) { state.runs[queued]?.isDoubtful = true }
             return state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
         }
         for pause in pauses { pause.cancel() }
@@ -18,7 +19,7 @@ extension FlightDesk {
         let pauses = changing { state, l1 in
             l1.suspectWritten(key)
             state.table.tellWritten(key)
-            for id in state.table.running(of: key) { suspectInterim(id, &state) }
+            for id in state.table.shared(of: key) { suspectInterim(id, &state) }
             return wake(key, &state)
         }
         for pause in pauses { pause.cancel() }
@@ -34,7 +35,7 @@ extension FlightDesk {
 
     /// - Returns: what is to be cancelled for it.
     private func wake(_ key: String, _ state: inout State) -> [SpawnedTask] {
-        state.table.running(of: key).compactMap { id in
+        state.table.shared(of: key).compactMap { id in
             state.runs[id]?.isTold = true
             return state.runs[id]?.pause
         }

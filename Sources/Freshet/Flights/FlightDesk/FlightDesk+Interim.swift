@@ -21,14 +21,45 @@ extension FlightDesk {
         withExtendedLifetime(old) {}
     }
 
-    /// The soft deadline is over: readers get whatever is kept.
-    func answerLateReaders(_ id: FlightID, _ answer: FlightAnswer) {
-        let due: Meanwhile = state.withLockedValue { state in
-            guard let run = state.runs[id], !run.isRefuted else { return .wait }
-            state.runs[id]?.interim = InterimAnswer(answer: run.interim?.answer ?? answer, isLate: true)
-            return meanwhile(in: id, .read, &state)
+    /// Once the soft deadline is over, readers get whatever is kept.
+    ///
+    /// - Parameter known: nil of a flight that waits for its turn, whose readers get what is held then.
+    /// - Returns: what waits for that, to be cancelled when the load has ended.
+    func answerLateReaders(_ id: FlightID, _ known: FlightAnswer?, at instant: MonotonicInstant) -> SpawnedTask {
+        spawner.spawn {
+            guard (try? await self.spawner.sleep(until: instant)) != nil, !Task.isCancelled else { return }
+            let due: Meanwhile = self.state.withLockedValue { state in
+                self.lendHeld(to: id, &state)
+                guard let run = state.runs[id], !run.isRefuted, let answer = run.interim?.answer ?? known
+                else { return .wait }
+                state.runs[id]?.interim = InterimAnswer(answer: answer, isLate: true)
+                return self.meanwhile(in: id, .read, &state)
+            }
+            self.perform(due, in: id)
         }
-        perform(due, in: id)
+    }
+
+    /// A flight that waits for its turn has asked nobody: its readers get what is held, once the store has confirmed that.
+    ///
+    /// - Parameter isLate: whether its soft deadline is over.
+    private func lendHeld(to id: FlightID, isLate: Bool = false, _ state: inout State) {
+        guard state.table.isReadInQueue(id), let run = state.runs[id], run.interim == nil,
+            let held = l1.peek(run.field.key)
+        else { return }
+        let answer = FlightAnswer(entry: held, origin: .cached(.l1))
+        state.runs[id]?.interim = InterimAnswer(answer: answer, isLate: isLate)
+        state.runs[id]?.isDoubtful = true
+        state.runs[id]?.isRefuted = false
+    }
+
+    /// The key has been invalidated: those who wait for their turn get what that has left.
+    ///
+    /// - Returns: what they were to get, to be let go of under no lock.
+    func lendHeldAnew(of key: String, _ state: inout State) -> InterimAnswer? {
+        guard let id = state.table.queued(of: key), let old = state.runs[id]?.interim else { return nil }
+        state.runs[id]?.interim = nil
+        lendHeld(to: id, isLate: old.isLate, &state)
+        return old
     }
 
     /// The store has been asked what it holds; nil where that is nothing.
@@ -99,6 +130,7 @@ extension FlightDesk {
 
     /// What those get who wait in a flight.
     func meanwhile(in id: FlightID, _ want: FlightWant, _ state: inout State) -> Meanwhile {
+        lendHeld(to: id, &state)
         let now = spawner.now()
         guard let run = state.runs[id], let interim = run.interim, now < interim.end(under: run.field.policy),
             want.accepts(interim.answer.entry, at: now)

@@ -26,6 +26,7 @@ final class FlightDesk: Sendable {
         let field: AnyField
         /// Of whoever opened the flight, and waits for it.
         let lineage: LoadLineage
+        /// Until its turn comes, what waits for the soft deadline.
         var task: SpawnedTask?
         var isAbandoned = false
         /// What it waits for, while another process has the lease.
@@ -35,16 +36,20 @@ final class FlightDesk: Sendable {
         /// What readers get meanwhile; none any more once the store has said otherwise.
         var interim: InterimAnswer?
         var isChecking = false
-        /// Whether the load's lease is of another generation than what readers get.
+        /// Whether the store is to be asked for what readers get: the load's lease is of another generation, or nobody has
+        /// asked yet.
         var isDoubtful = false
         var isRefuted = false
+
+        /// Its turn has come: what readers were to get while it waited is none of its answers.
+        mutating func takeTurn() { (interim, isDoubtful, isRefuted) = (nil, false, false) }
     }
 
     let state = NIOLockedValueBox(State())
     let lineageOwner = LoadLineage.Owner()
     let spawner: any Spawner
     private let limiter: LoadLimiter
-    private let l1: L1
+    let l1: L1
     let trust: Trust
     private let runner: Runner
     let checker: Checker
@@ -102,21 +107,38 @@ final class FlightDesk: Sendable {
     /// Runs a load that readers neither join nor wait for, but that an invalidation overtakes.
     ///
     /// - Returns: nil where new flights are refused.
-    func loadAside<Result>(_ field: AnyField, _ load: (FlightID) async -> Result) async -> Result? {
-        let id = state.withLockedValue { state in
-            state.isClosed ? nil : state.table.openAside(field.key, at: spawner.now())
+    func loadAside<Result: Sendable>(
+        _ field: AnyField,
+        _ load: @escaping @Sendable (FlightID) async -> Result
+    ) async -> Result? {
+        let id: FlightID? = state.withLockedValue { state in
+            guard !state.isClosed else { return nil }
+            let id = state.table.openAside(field.key, at: spawner.now())
+            state.runs[id] = Run(field: field, lineage: LoadLineage())
+            return id
         }
         guard let id else { return nil }
         defer { land(id, .cancelled) }
-        return await load(id)
+        let result: Result = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                let task = spawner.spawn { continuation.resume(returning: await load(id)) }
+                note(task, of: id)
+            }
+        } onCancel: {
+            _ = giveUp([id])
+        }
+        return result
     }
 
     /// Overtakes the flights of a field, and changes what is held under the same lock, so that no flight comes between.
     func invalidate(_ field: AnyField, _ change: (inout L1Change) -> Void) {
-        changing(then: run) { state, l1 in
+        typealias Invalidated = (old: InterimAnswer?, turn: FlightTable<Waiter>.Turn)
+        let invalidated = changing(then: { carryOut($0.turn) }) { state, l1 -> Invalidated in
             change(&l1)
-            return state.table.invalidate(field.key, at: spawner.now())
+            let old = lendHeldAnew(of: field.key, &state)
+            return (old, state.table.invalidate(field.key, at: spawner.now()))
         }
+        withExtendedLifetime(invalidated.old) {}
     }
 
     /// Changes what is held, with no flight and no message in between.
@@ -137,7 +159,7 @@ final class FlightDesk: Sendable {
 
     /// The load of a flight begins, under a lease of the generation or without one.
     func begin(_ id: FlightID, under generation: Generation?) {
-        run(
+        carryOut(
             state.withLockedValue { state in
                 if let generation, let interim = state.runs[id]?.interim,
                     interim.answer.entry.generation != generation
@@ -152,16 +174,16 @@ final class FlightDesk: Sendable {
     /// The forced load of a flight is about to begin, under a lease of the generation or without one: what there is from
     /// before is no longer fresh, whoever brought it while the flight waited.
     func beginForced(_ id: FlightID, of field: AnyField, _ invalidation: Invalidation, under generation: Generation?) {
-        typealias Begun = (old: [InterimAnswer], starts: [FlightTable<Waiter>.Start])
-        let begun = changing(then: { run($0.starts) }) { state, l1 -> Begun in
+        typealias Begun = (old: [InterimAnswer], turn: FlightTable<Waiter>.Turn)
+        let begun = changing(then: { carryOut($0.turn) }) { state, l1 -> Begun in
             let now = spawner.now()
             if invalidation == .remove || l1.peek(field.key).map({ now < $0.freshUntil }) ?? false {
                 l1.invalidate(field.key, invalidation, unlessOf: generation)
             }
-            let (waiting, starts) = state.table.beginForced(id, at: now)
+            let (waiting, turn) = state.table.beginForced(id, at: now)
             let old = waiting.compactMap { state.runs[$0]?.interim }
             for other in waiting { invalidateInterim(other, invalidation, of: generation, &state) }
-            return (old, starts)
+            return (old, turn)
         }
         withExtendedLifetime(begun.old) {}
     }
@@ -228,22 +250,29 @@ extension FlightDesk {
     ) throws(CacheError) -> Bool {
         let lineage = seat == nil ? LoadLineage() : LoadLineage.current
         var meanwhile = Meanwhile.wait
+        var abandoned: [FlightID] = []
         let joined: FlightTable<Waiter>.Joined? = state.withLockedValue { state in
             guard !state.isClosed else { return nil }
-            let joined = state.table.join(
+            let (joined, overtaken) = state.table.join(
                 field.key,
                 want: want,
                 seat: seat,
                 goesOn: field.policy.backgroundCompletion,
                 at: spawner.now()
             )
+            abandoned = overtaken
             switch joined {
-            case .opened(let id, _), .queued(let id): state.runs[id] = Run(field: field, lineage: lineage)
+            case .opened(let id, _): state.runs[id] = Run(field: field, lineage: lineage)
+            case .queued(let id):
+                let late = field.policy.softDeadline.map { answerLateReaders(id, nil, at: spawner.now() + $0) }
+                state.runs[id] = Run(field: field, lineage: lineage, task: late)
+                if seat != nil { meanwhile = self.meanwhile(in: id, want, &state) }
             case .joined(let id, _): if seat != nil { meanwhile = self.meanwhile(in: id, want, &state) }
             case .circular: break
             }
             return joined
         }
+        carryOut(.init(abandoned: abandoned))
         let isInLoad = seat?.parent != nil || !lineage[lineageOwner].loneKeys.isEmpty
         switch joined {
         case .joined(let id, let isCooldown):
@@ -255,6 +284,7 @@ extension FlightDesk {
             run([.init(id: id, purpose: purpose)])
         case .queued(let id):
             if isInLoad { hurry(id) }
+            perform(meanwhile, in: id)
         case .circular: throw .circular(field)
         case nil: throw Self.isShutDown
         }
@@ -274,39 +304,62 @@ extension FlightDesk {
     }
 
     private func leave(_ seat: SeatID) {
-        var gone: Run?
-        let (left, task) = state.withLockedValue { state in
-            let left = state.table.leave(seat, at: spawner.now())
-            guard let id = left?.abandoned else { return (left, nil as SpawnedTask?) }
-            guard state.table.contains(id) else {
-                gone = state.runs.removeValue(forKey: id)
-                return (left, nil)
-            }
-            state.runs[id]?.isAbandoned = true
-            return (left, state.runs[id]?.task)
-        }
-        guard let left else { return }
-        if let id = left.abandoned, task == nil { limiter.forget(id) }
-        task?.cancel()
+        guard let left = state.withLockedValue({ $0.table.leave(seat, at: spawner.now()) }) else { return }
+        let gone = giveUp([left.abandoned].compactMap(\.self))
         left.waiter.resume(returning: .cancelled)
         run(left.starts)
         withExtendedLifetime(gone) {}
     }
 
-    func run(_ starts: [FlightTable<Waiter>.Start]) {
+    func carryOut(_ turn: FlightTable<Waiter>.Turn) {
+        let gone = giveUp(turn.abandoned)
+        run(turn.starts)
+        withExtendedLifetime(gone) {}
+    }
+
+    /// Cancels flights that have been abandoned.
+    ///
+    /// - Returns: what is left of those whose turn had not come, to be let go of when the others run.
+    private func giveUp(_ flights: [FlightID]) -> [Run] {
+        guard !flights.isEmpty else { return [] }
+        var gone: [Run] = []
+        let tasks = state.withLockedValue { state in
+            flights.compactMap { id -> SpawnedTask? in
+                state.runs[id]?.isAbandoned = true
+                let task = state.runs[id]?.task
+                if !state.table.contains(id), let run = state.runs.removeValue(forKey: id) { gone.append(run) }
+                return task
+            }
+        }
+        for id in flights { limiter.forget(id) }
+        for task in tasks { task.cancel() }
+        return gone
+    }
+
+    private func run(_ starts: [FlightTable<Waiter>.Start]) {
         for start in starts {
-            guard let run = state.withLockedValue({ $0.runs[start.id] }) else { continue }
-            let task = spawner.spawn {
-                await LoadLineage.$current.withValue(run.lineage) {
-                    await self.runner(self, run.field, start.id, start.purpose)
+            let run: Run? = state.withLockedValue { state in
+                defer { state.runs[start.id]?.takeTurn() }
+                return state.runs[start.id]
+            }
+            guard let run else { continue }
+            let task = spawner.spawn { [field = run.field, lineage = run.lineage] in
+                await LoadLineage.$current.withValue(lineage) {
+                    await self.runner(self, field, start.id, start.purpose)
                 }
             }
-            let isAbandoned = state.withLockedValue { state in
-                state.runs[start.id]?.task = task
-                return state.runs[start.id]?.isAbandoned ?? false
-            }
-            if isAbandoned { task.cancel() }
+            run.task?.cancel()
+            note(task, of: start.id)
         }
+    }
+
+    /// A flight runs in a task from now on.
+    private func note(_ task: SpawnedTask, of id: FlightID) {
+        let isAbandoned = state.withLockedValue { state in
+            state.runs[id]?.task = task
+            return state.runs[id]?.isAbandoned ?? false
+        }
+        if isAbandoned { task.cancel() }
     }
 
     /// Ends a flight and answers those who still wait. What readers got meanwhile is let go of under no lock.

@@ -10,11 +10,7 @@ extension FlightRunner {
         case .answer, .answerAndLoad: desk.answerReaders(id, InterimAnswer(answer: answer, isLate: isFailing))
         default: break
         }
-        guard let limit = field.policy.softDeadline else { return nil }
-        return tools.spawner.spawn {
-            guard (try? await tools.spawner.sleep(until: now + limit)) != nil, !Task.isCancelled else { return }
-            desk.answerLateReaders(id, answer)
-        }
+        return field.policy.softDeadline.map { desk.answerLateReaders(id, answer, at: now + $0) }
     }
 
     /// The same under a forced refresh, which has made stale what is held.

@@ -7,10 +7,11 @@ typealias SeatID = UInt64
 /// clock.
 ///
 /// Per key one flight is *current*: readers join it. An invalidation *overtakes* it: it runs on for those who joined
-/// before, and whoever comes later opens a new flight. No more than two flights of a key run at once, but for such as
-/// have been abandoned and wait for the store's last word; a third waits in the *queue* until one has landed, and is
-/// joined there. A forced refresh overtakes an ordinary flight, but queues behind a forced one. A forced flight that was
-/// overtaken before its load began overtakes in turn, when that begins, those whose loads have begun before.
+/// before, and is *abandoned* where nobody is left of them; whoever comes later opens a new flight. No more than two
+/// flights of a key run at once, but for such as have been abandoned and wait for the store's last word; a third waits in
+/// the *queue* until one has landed, and is joined there. A forced refresh overtakes an ordinary flight, but queues behind
+/// a forced one. A forced flight that was overtaken before its load began overtakes in turn, when that begins, those whose
+/// loads have begun before.
 struct FlightTable<Waiter: Sendable>: Sendable {
     struct Seat: Sendable {
         var want: FlightWant
@@ -36,6 +37,19 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         var purpose: FlightPurpose
     }
 
+    /// What is to be done when flights have been overtaken.
+    struct Turn: Sendable, Equatable {
+        /// Nobody waits for them, and nothing that they bring is kept: cancel them.
+        var abandoned: [FlightID] = []
+        /// They run now.
+        var starts: [Start] = []
+
+        static func += (turn: inout Turn, next: Turn) {
+            turn.abandoned += next.abandoned
+            turn.starts += next.starts
+        }
+    }
+
     private struct Flight: Sendable {
         let key: String
         var purpose: FlightPurpose
@@ -43,7 +57,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         /// for, which may have been granted since; the distant future before that, and the distant past where it ends without.
         var begunAt: MonotonicInstant
         var seats: [SeatID: Seat] = [:]
-        /// Goes on though nobody waits.
+        /// Goes on though nobody waits, until it is overtaken.
         var isBackground = false
         var news = FlightNews()
         var hasMetBadBytes = false
@@ -60,8 +74,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         /// That one, and such as have been overtaken and may still have their leases.
         var asides: Set<FlightID> = []
 
-        /// Those under way that no invalidation has overtaken.
-        var upToDate: [FlightID] { [current, aside].compactMap(\.self) }
+        /// Those that no invalidation has overtaken.
+        var upToDate: [FlightID] { [current, aside, queued].compactMap(\.self) }
 
         mutating func overtakeAll() { (current, aside) = (nil, nil) }
     }
@@ -83,25 +97,27 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// - Parameters:
     ///   - seat: nil starts a flight nobody waits for.
     ///   - goesOn: whether the flight goes on when nobody waits for it any more.
+    /// - Returns: the flight, and those that are to be cancelled since they have been overtaken for it.
     mutating func join(
         _ key: String,
         want: FlightWant,
         seat: (id: SeatID, waiter: Waiter, parent: FlightID?)?,
         goesOn: Bool = false,
         at now: MonotonicInstant
-    ) -> Joined {
+    ) -> (joined: Joined, abandoned: [FlightID]) {
         let found = find(key, want)
         let parent = seat?.parent.flatMap { flights[$0] == nil ? nil : $0 }
         if let parent, (found.map { [$0.id] } ?? blockers(key)).contains(where: { waits($0, for: parent) }) {
-            return .circular
+            return (.circular, [])
         }
-        let (id, joined) = place(key, want, found, at: now)
+        var abandoned: [FlightID] = []
+        let (id, joined) = place(key, want, found, at: now, &abandoned)
         if seat == nil || goesOn { flights[id]?.isBackground = true }
-        guard let seat else { return joined }
+        guard let seat else { return (joined, abandoned) }
         if let parent { flights[parent]?.waitsFor[id, default: 0] += 1 }
         flightOfSeat[seat.id] = id
         flights[id]?.seats[seat.id] = Seat(want: want, waiter: seat.waiter, parent: seat.parent)
-        return joined
+        return (joined, abandoned)
     }
 
     /// Opens a flight that nobody joins: a load on schedule. An invalidation overtakes it as any other.
@@ -123,7 +139,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         guard let id = flightOfSeat.removeValue(forKey: seat), let left = flights[id]?.seats.removeValue(forKey: seat)
         else { return nil }
         unlink(left, from: id)
-        guard let flight = flights[id], flight.seats.isEmpty, !flight.isBackground else {
+        guard let flight = flights[id], flight.seats.isEmpty, !flight.isBackground || isOvertaken(id) else {
             return (left.waiter, nil, [])
         }
         retire(id, of: flight.key)
@@ -198,8 +214,20 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         return (Array(flight.seats.values), startQueued(flight.key, at: now))
     }
 
-    /// The flights of the key that readers wait in and that run now, overtaken or not.
-    func running(of key: String) -> Set<FlightID> { slots[key]?.running ?? [] }
+    /// The flights of the key that readers wait in, overtaken or not.
+    func shared(of key: String) -> Set<FlightID> {
+        guard let slot = slots[key] else { return [] }
+        return slot.queued.map { slot.running.union([$0]) } ?? slot.running
+    }
+
+    /// The flight of the key that waits for its turn.
+    func queued(of key: String) -> FlightID? { slots[key]?.queued }
+
+    /// Whether the flight waits for its turn, and is the one that readers join.
+    func isReadInQueue(_ id: FlightID) -> Bool {
+        guard let slot = flights[id].flatMap({ slots[$0.key] }) else { return false }
+        return slot.queued == id && slot.current == nil
+    }
 
     /// The flights of its key that a flight may have to wait for.
     func ahead(of id: FlightID) -> [FlightID] {
@@ -207,13 +235,14 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         return slot.running.union(slot.asides).filter { $0 != id }
     }
 
-    /// Whether no invalidation has overtaken the flight.
+    /// Whether the flight is under way, and no invalidation has overtaken it.
     func isCurrent(_ id: FlightID) -> Bool {
         guard let slot = flights[id].flatMap({ slots[$0.key] }) else { return false }
         return slot.current == id || slot.aside == id
     }
 
-    /// Whether what the flight brings may be kept: it is current, and of the last generation that was told of.
+    /// Whether what the flight brings may be kept: it has not been overtaken, and that is of the last generation that was
+    /// told of.
     ///
     /// - Parameter instant: when the store was asked, for what the flight has had since before its load.
     func mayKeep(
@@ -221,7 +250,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         of generation: Generation?,
         checkedAt instant: MonotonicInstant = .distantFuture
     ) -> Bool {
-        isCurrent(id) && (flights[id]?.news.allows(generation, checkedAt: instant) ?? true)
+        !isOvertaken(id) && (flights[id]?.news.allows(generation, checkedAt: instant) ?? true)
     }
 
     /// Whether another process has told of something stored since the store was asked last.
@@ -248,30 +277,30 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// The flight's load begins. Whoever invalidated the key after the lease was granted has overtaken it.
     ///
     /// - Parameter generation: of the lease; nil where it begins without one, since the store is away.
-    mutating func begin(_ id: FlightID, under generation: Generation?, at now: MonotonicInstant) -> [Start] {
+    mutating func begin(_ id: FlightID, under generation: Generation?, at now: MonotonicInstant) -> Turn {
         guard let key = flights[id]?.key, let isOvertaken = flights[id]?.news.begin(under: generation)
-        else { return [] }
-        return isOvertaken && isCurrent(id) ? overtake(id, of: key, at: now) : []
+        else { return Turn() }
+        return isOvertaken && isCurrent(id) ? overtake(id, of: key, at: now) : Turn()
     }
 
     /// A forced load begins: it overtakes those that have begun before, though its own flight may have been overtaken
     /// while it waited.
     ///
-    /// - Returns: those that have yet to begin, which must ask the store again, and flights that may run now.
-    mutating func beginForced(_ id: FlightID, at now: MonotonicInstant) -> (waiting: [FlightID], starts: [Start]) {
-        guard let key = flights[id]?.key, let slot = slots[key] else { return ([], []) }
+    /// - Returns: those that have yet to begin, which must ask the store again, and what is to be done about the others.
+    mutating func beginForced(_ id: FlightID, at now: MonotonicInstant) -> (waiting: [FlightID], turn: Turn) {
+        guard let key = flights[id]?.key, let slot = slots[key] else { return ([], Turn()) }
         flights[id]?.begunAt = now
         var waiting: [FlightID] = []
-        var starts: [Start] = []
-        for other in slot.running.union(slot.asides) where other != id {
-            if !(flights[other]?.news.hasBegun ?? true) {
+        var turn = Turn()
+        for other in slot.running.union(slot.asides).union(slot.upToDate) where other != id {
+            if flights[other]?.news.hasBegun ?? true {
+                turn += overtake(other, of: key, at: now)
+            } else {
                 flights[other]?.news.tellForced(at: now)
                 waiting.append(other)
-            } else if slot.upToDate.contains(other) {
-                starts += overtake(other, of: key, at: now)
             }
         }
-        return (waiting, starts)
+        return (waiting, turn)
     }
 
     /// Another process has changed the key. A flight whose load began under another generation, or under none, is
@@ -281,14 +310,14 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         _ generation: Generation,
         isInvalidation: Bool,
         at now: MonotonicInstant
-    ) -> [Start] {
-        guard let slot = slots[key] else { return [] }
-        var starts: [Start] = []
+    ) -> Turn {
+        guard let slot = slots[key] else { return Turn() }
+        var turn = Turn()
         for id in slot.upToDate {
             let isOvertaken = flights[id]?.news.tell(generation, isInvalidation: isInvalidation) ?? false
-            if isOvertaken { starts += overtake(id, of: key, at: now) }
+            if isOvertaken { turn += overtake(id, of: key, at: now) }
         }
-        return starts
+        return turn
     }
 
     /// Somebody has changed what is stored under the key.
@@ -301,9 +330,9 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     mutating func tellEverythingWritten() { for id in flights.keys { flights[id]?.news.tellWritten() } }
 
     /// Overtakes the flights of a key.
-    mutating func invalidate(_ key: String, at now: MonotonicInstant) -> [Start] {
-        slots[key]?.overtakeAll()
-        return startQueued(key, at: now)
+    mutating func invalidate(_ key: String, at now: MonotonicInstant) -> Turn {
+        let abandoned = overtakeAll(key)
+        return Turn(abandoned: abandoned, starts: startQueued(key, at: now))
     }
 
     /// A flight has loaded without a lease, so that nothing kept a load on schedule from running beside it. What that one
@@ -322,12 +351,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     }
 
     /// How many wait for the key, in all its flights.
-    func waiters(of key: String) -> Int {
-        guard let slot = slots[key] else { return 0 }
-        return (Array(slot.running) + [slot.queued].compactMap(\.self)).reduce(0) {
-            $0 + (flights[$1]?.seats.count ?? 0)
-        }
-    }
+    func waiters(of key: String) -> Int { shared(of: key).reduce(0) { $0 + (flights[$1]?.seats.count ?? 0) } }
 
     func contains(_ id: FlightID) -> Bool { flights[id] != nil }
 }
@@ -364,14 +388,15 @@ extension FlightTable {
         _ key: String,
         _ want: FlightWant,
         _ found: Found?,
-        at now: MonotonicInstant
+        at now: MonotonicInstant,
+        _ abandoned: inout [FlightID]
     ) -> (FlightID, Joined) {
         guard case .force(let invalidation, _) = want else {
             return found.map { ($0.id, .joined($0.id, isCooldown: false)) } ?? open(key, .read, at: now)
         }
         if let found, found.isCooldown { return (found.id, .joined(found.id, isCooldown: true)) }
         let isBehindForced = isForced(slots[key]?.current)
-        if !isBehindForced { slots[key]?.overtakeAll() }
+        if !isBehindForced { abandoned = overtakeAll(key) }
         if let found { return harden(found.id, invalidation) }
         return isBehindForced
             ? enqueue(key, .force(invalidation), at: now) : open(key, .force(invalidation), at: now)
@@ -423,9 +448,34 @@ extension FlightTable {
         if slots[key]?.aside == id { slots[key]?.aside = nil }
     }
 
-    private mutating func overtake(_ id: FlightID, of key: String, at now: MonotonicInstant) -> [Start] {
+    private mutating func overtake(_ id: FlightID, of key: String, at now: MonotonicInstant) -> Turn {
         retire(id, of: key)
-        return startQueued(key, at: now)
+        let abandoned = abandon(id, of: key) ? [id] : []
+        return Turn(abandoned: abandoned, starts: startQueued(key, at: now))
+    }
+
+    /// - Returns: those that are abandoned for it.
+    private mutating func overtakeAll(_ key: String) -> [FlightID] {
+        guard let slot = slots[key] else { return [] }
+        slots[key]?.overtakeAll()
+        return slot.running.union(slot.asides).sorted().filter { abandon($0, of: key) }
+    }
+
+    private func isOvertaken(_ id: FlightID) -> Bool {
+        guard let slot = flights[id].flatMap({ slots[$0.key] }) else { return true }
+        return !slot.upToDate.contains(id)
+    }
+
+    /// Abandons a flight that has been overtaken, unless somebody waits for it. A load on schedule that has yet to begin
+    /// will see the change.
+    ///
+    /// - Returns: whether it is abandoned.
+    private mutating func abandon(_ id: FlightID, of key: String) -> Bool {
+        guard let flight = flights[id], flight.seats.isEmpty,
+            flight.news.hasBegun || slots[key]?.asides.contains(id) == false
+        else { return false }
+        slots[key]?.running.remove(id)
+        return true
     }
 
     private mutating func startQueued(_ key: String, at now: MonotonicInstant) -> [Start] {
