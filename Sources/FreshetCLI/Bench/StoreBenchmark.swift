@@ -1,5 +1,4 @@
 import Freshet
-import Histogram
 import NIOCore
 
 /// Tasks that run one operation on a store over and over.
@@ -40,9 +39,6 @@ struct StoreBenchmark: Sendable {
     private static let reserve = Duration.seconds(600)
     private static let keyCount = 100
 
-    /// Latencies in nanoseconds, off by less than 1 %.
-    private typealias Latencies = Histogram<UInt64>
-
     private struct Failures {
         var count = 0
         var first: (time: ContinuousClock.Instant, reason: String)?
@@ -77,35 +73,31 @@ struct StoreBenchmark: Sendable {
         let value = ByteBuffer(repeating: 0x78, count: bytes)
         let options = try CacheOptions(px: Int((duration + Self.reserve) / .milliseconds(1)))
         for key in keys { _ = try await store.set(key, value, options: options) }
+        let none = Latencies()
         let start = ContinuousClock.now
         let (latencies, failures) = await withTaskGroup(of: (Latencies, Failures).self) { group in
             for task in 0..<tasks {
-                group.addTask { await work(operation, value, options, from: task, until: start + duration) }
+                group.addTask { await work(operation, value, options, from: task, until: start + duration, none) }
             }
-            return await group.reduce(into: (Latencies(numberOfSignificantValueDigits: .two), Failures())) {
-                total,
-                part in
+            return await group.reduce(into: (none, Failures())) { total, part in
                 total.0.add(part.0)
                 total.1.add(part.1)
             }
         }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
-        let operations = Int(latencies.totalCount)
-        func milliseconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds / 1000) / 1000 }
-        func quantile(_ percent: Double) -> Double { milliseconds(latencies.valueAtPercentile(percent)) }
         return Result(
             operation: operation,
             tasks: tasks,
             bytes: bytes,
-            operations: operations,
+            operations: latencies.count,
             errors: failures.count,
             firstError: failures.first?.reason,
-            opsPerSecond: (Double(operations - failures.count) / seconds).rounded(),
-            p50: quantile(50),
-            p90: quantile(90),
-            p99: quantile(99),
-            p999: quantile(99.9),
-            max: milliseconds(latencies.max)
+            opsPerSecond: (Double(latencies.count - failures.count) / seconds).rounded(),
+            p50: latencies.quantile(50),
+            p90: latencies.quantile(90),
+            p99: latencies.quantile(99),
+            p999: latencies.quantile(99.9),
+            max: latencies.max
         )
     }
 
@@ -114,9 +106,10 @@ struct StoreBenchmark: Sendable {
         _ value: ByteBuffer,
         _ options: CacheOptions,
         from first: Int,
-        until end: ContinuousClock.Instant
+        until end: ContinuousClock.Instant,
+        _ none: Latencies
     ) async -> (Latencies, Failures) {
-        var latencies = Latencies(numberOfSignificantValueDigits: .two)
+        var latencies = none
         var failures = Failures()
         var index = first
         var now = ContinuousClock.now
@@ -133,7 +126,7 @@ struct StoreBenchmark: Sendable {
                 failures.add("\(error)")
             }
             let after = ContinuousClock.now
-            latencies.record(UInt64(max(0, (after - now) / .nanoseconds(1))))
+            latencies.record(after - now)
             now = after
         }
         return (latencies, failures)
