@@ -3,10 +3,11 @@ import NIOCore
 extension CacheService {
     /// The value at a key, which is loaded and stored if there is none.
     ///
-    /// Whoever asks for the key while it is loaded waits for that load, and gets its value or its error. A caller that
-    /// is cancelled frees itself alone; the load is cancelled when nobody waits any more. A load runs in a task of its
-    /// own, without the task-local values of its callers; `ttl` and `deadline` are those of the caller that began it. If the
-    /// store fails, the value is loaded and given all the same.
+    /// Whoever asks for the key while it is loaded waits for that load, and gets its value or its error; while it is
+    /// refreshed, what is stored. A caller that is cancelled frees itself alone; the load is cancelled when nobody waits any
+    /// more. Two loads of a key run at most, such as do not heed that among them. A load runs in a task of its own, without
+    /// the task-local values of its callers; `ttl` and `deadline` are those of the caller that began it. If the store fails,
+    /// the value is loaded and given all the same.
     ///
     /// - Parameters:
     ///   - ttl: how long the value is kept; at least a millisecond.
@@ -69,11 +70,23 @@ extension CacheService {
         let run: SharedLoads.Run = { [self] flight, purpose in
             try await carryOut(flight, purpose, key, ttl, deadline, load, in: store)
         }
+        if want == .read, loads.areHeldUp(on: key) {
+            do {
+                if let value: Value = try await stored(key, in: store) { return Loaded(value: value) }
+            } catch let error as CacheError {
+                report(error, of: .get)
+            }
+        }
         while true {
             let loaded = try await loads.wait(for: key, want, run)
             // Somebody else's flight may bring a value of another type; by then it is stored.
             if let loaded = loaded as? Loaded<Value> { return loaded }
         }
+    }
+
+    private func stored<Value: Decodable>(_ key: String, in store: GuardedStore) async throws -> Value? {
+        guard let bytes = try await store.get(key) else { return nil }
+        return try? decode(bytes, as: Value.self)
     }
 
     private func carryOut<Value: Codable & Sendable>(
@@ -89,9 +102,7 @@ extension CacheService {
         switch purpose {
         case .read:
             do {
-                if let bytes = try await store.get(key), let value = try? decode(bytes, as: Value.self) {
-                    return Loaded(value: value)
-                }
+                if let value: Value = try await stored(key, in: store) { return Loaded(value: value) }
             } catch let error as CacheError {
                 failure = (.get, error)
             }

@@ -94,6 +94,9 @@ package final class SharedLoads: Sendable {
         }
     }
 
+    /// Whether readers of a key would wait for a load though something may be stored.
+    func areHeldUp(on key: String) -> Bool { state.withLockedValue { $0.table.areReadersHeldUp(on: key) } }
+
     /// How many wait for loads of a key.
     package func waiters(for key: String) -> Int { state.withLockedValue { $0.table.waiters(of: key) } }
 
@@ -127,10 +130,12 @@ extension SharedLoads {
         ) async throws -> Value {
             var lineage = lineage
             lineage[owner.lineageOwner].flight = id
+            owner.state.withLockedValue { $0.table.beginFetch(id) }
             return try await withDeadline(
                 deadline,
                 on: owner.spawner,
-                orThrow: CacheError(.sourceTimedOut, "the load took longer than \(deadline)")
+                orThrow: CacheError(.sourceTimedOut, "the load took longer than \(deadline)"),
+                onEnd: { _ in owner.endFetch(id) }
             ) { [lineage] in
                 do {
                     return try await LoadLineage.$current.withValue(lineage, operation: load)
@@ -150,6 +155,10 @@ extension SharedLoads {
             defer { owner.endStoring(key, id) }
             try await change()
         }
+    }
+
+    private func endFetch(_ id: FlightID) {
+        start(state.withLockedValue { $0.table.endFetch(id, at: spawner.now()) })
     }
 
     private func beginStoring(_ key: String, _ id: FlightID) -> Bool {

@@ -5,21 +5,24 @@ import NIOConcurrencyHelpers
 /// The operation runs in a task of its own. If it has not ended when the limit passes, or when the caller is cancelled,
 /// that task is cancelled and its result dropped, whether or not it heeds the cancellation.
 ///
+/// - Parameter onEnd: told once whether the operation goes on: when it has ended, or the limit has passed. After a
+///   cancellation that may be later than the return.
 /// - Throws: what the operation throws; `failure` when the limit passes; `CancellationError` when the caller is
 ///   cancelled.
 package func withDeadline<Value: Sendable>(
     _ limit: Duration,
     on spawner: any Spawner,
     orThrow failure: @escaping @autoclosure @Sendable () -> CacheError,
+    onEnd: (@Sendable (_ goesOn: Bool) -> Void)? = nil,
     _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
-    let race = DeadlineRace<Value>()
+    let race = DeadlineRace<Value>(onEnd: onEnd)
     let instant = spawner.now() + limit
     return try await withTaskCancellationHandler {
         try await withUnsafeThrowingContinuation { continuation in
             guard race.start(continuation) else { return }
             race.add(
-                spawner.spawn {
+                operation: spawner.spawn {
                     do {
                         race.finish(.success(try await operation()))
                     } catch {
@@ -28,14 +31,14 @@ package func withDeadline<Value: Sendable>(
                 }
             )
             race.add(
-                spawner.spawn {
+                timer: spawner.spawn {
                     guard (try? await spawner.sleep(until: instant)) != nil else { return }
-                    race.finish(.failure(failure()))
+                    race.finish(.failure(failure()), goesOn: true)
                 }
             )
         }
     } onCancel: {
-        race.finish(.failure(CancellationError()))
+        race.leave()
     }
 }
 
@@ -57,53 +60,84 @@ extension Spawner {
     }
 }
 
-/// The first of operation, timer and cancellation to finish resumes the caller; the tasks of the others are cancelled.
+/// The first of operation, timer and cancellation to finish resumes the caller; the tasks of the others are cancelled,
+/// but for the timer where somebody is to be told of the end.
 private final class DeadlineRace<Value: Sendable>: Sendable {
-    private enum State {
-        case idle
-        case running(UnsafeContinuation<Value, any Error>, tasks: [SpawnedTask])
-        case finished(Result<Value, any Error>?)
+    private struct State {
+        var caller = Caller.toCome
+        var operation: SpawnedTask?
+        var timer: SpawnedTask?
+        var hasEnded = false
     }
 
-    private let state = NIOLockedValueBox(State.idle)
+    private enum Caller {
+        case toCome, gone
+        case waiting(UnsafeContinuation<Value, any Error>)
 
-    /// - Returns: whether there is anything to run; if the race is over, the caller has been resumed.
-    func start(_ continuation: UnsafeContinuation<Value, any Error>) -> Bool {
-        let early: Result<Value, any Error>? = state.withLockedValue { state in
-            if case .finished(let result) = state { return result }
-            state = .running(continuation, tasks: [])
+        /// - Returns: whoever waits, who is gone from now on.
+        mutating func take() -> UnsafeContinuation<Value, any Error>? {
+            defer { self = .gone }
+            if case .waiting(let continuation) = self { return continuation }
             return nil
         }
-        guard let early else { return true }
-        continuation.resume(with: early)
+    }
+
+    private let onEnd: (@Sendable (_ goesOn: Bool) -> Void)?
+    private let state = NIOLockedValueBox(State())
+
+    init(onEnd: (@Sendable (_ goesOn: Bool) -> Void)?) { self.onEnd = onEnd }
+
+    /// - Returns: whether there is anything to run; if the caller has been cancelled, it has been resumed.
+    func start(_ continuation: UnsafeContinuation<Value, any Error>) -> Bool {
+        let isGone = state.withLockedValue { state in
+            if case .gone = state.caller { return true }
+            state.caller = .waiting(continuation)
+            return false
+        }
+        guard isGone else { return true }
+        continuation.resume(throwing: CancellationError())
+        onEnd?(false)
         return false
     }
 
-    func add(_ task: SpawnedTask) {
+    func add(operation task: SpawnedTask) {
         let isOver = state.withLockedValue { state in
-            guard case .running(let continuation, var tasks) = state else { return true }
-            tasks.append(task)
-            state = .running(continuation, tasks: tasks)
+            state.operation = state.hasEnded ? nil : task
+            if case .gone = state.caller { return true }
             return false
         }
         if isOver { task.cancel() }
     }
 
-    func finish(_ result: Result<Value, any Error>) {
-        let ended: (UnsafeContinuation<Value, any Error>, [SpawnedTask])? = state.withLockedValue { state in
-            switch state {
-            case .idle:
-                state = .finished(result)
-                return nil
-            case .running(let continuation, let tasks):
-                state = .finished(nil)
-                return (continuation, tasks)
-            case .finished:
-                return nil
-            }
+    func add(timer task: SpawnedTask) {
+        let isOver = state.withLockedValue { state in
+            if case .gone = state.caller, onEnd == nil { return true }
+            state.timer = state.hasEnded ? nil : task
+            return state.hasEnded
+        }
+        if isOver { task.cancel() }
+    }
+
+    /// The caller has been cancelled.
+    func leave() {
+        let (continuation, tasks) = state.withLockedValue { state in
+            (state.caller.take(), [state.operation, onEnd == nil ? state.timer : nil])
+        }
+        for task in tasks { task?.cancel() }
+        continuation?.resume(throwing: CancellationError())
+    }
+
+    /// - Parameter goesOn: whether the operation does, as the limit has passed.
+    func finish(_ result: Result<Value, any Error>, goesOn: Bool = false) {
+        let ended: (UnsafeContinuation<Value, any Error>?, [SpawnedTask?])? = state.withLockedValue { state in
+            guard !state.hasEnded else { return nil }
+            defer { (state.operation, state.timer) = (nil, nil) }
+            state.hasEnded = true
+            return (state.caller.take(), [state.operation, state.timer])
         }
         guard let (continuation, tasks) = ended else { return }
-        for task in tasks { task.cancel() }
-        continuation.resume(with: result)
+        for task in tasks { task?.cancel() }
+        onEnd?(goesOn)
+        continuation?.resume(with: result)
     }
 }

@@ -6,7 +6,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite struct GetOrLoadTests {
+@Suite(.timeLimit(.minutes(1))) struct GetOrLoadTests {
     let gate = Gate()
 
     @Test func aMissIsLoadedAndStoredAndAHitIsNot() async throws {
@@ -87,6 +87,70 @@ import Testing
         #expect(try await load(bench) == 8)
         await bench.spawner.settle()
         #expect(bench.spawner.runningTasks == 0)
+    }
+
+    /// C2
+    @Test func noMoreThanTwoLoadsRunThoughTheyHeedNoCancellation() async throws {
+        let bench = try await CacheBench.ready()
+        let loads = [Hanging(), Hanging(), Hanging()]
+        let begun = NIOLockedValueBox(0)
+        let load: @Sendable () async throws -> Int = {
+            let number = begun.withLockedValue { count in
+                defer { count += 1 }
+                return count
+            }
+            await loads[number].wait()
+            return number
+        }
+        for number in 1...2 {
+            let caller = bench.spawner.task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60), load: load) }
+            try await waitUntil("load \(number)") { begun.withLockedValue { $0 } == number }
+            caller.cancel()
+            await #expect(throws: CancellationError.self) { try await caller.value }
+        }
+        let caller = bench.spawner.task { try await bench.cache.getOrLoad(key: "k", ttl: .seconds(60), load: load) }
+        try await waitUntil("the third caller") { bench.cache.loads.waiters(for: "k") == 1 }
+        await bench.spawner.settle()
+        #expect(begun.withLockedValue { $0 } == 2)
+        loads[1].end()
+        loads[2].end()
+        #expect(try await caller.value == 2)
+        loads[0].end()
+    }
+
+    @Test(arguments: [true, false]) func readersGetWhatIsStoredWhileItIsRefreshed(isPurged: Bool) async throws {
+        let bench = try await CacheBench.ready()
+        try await bench.cache.set("k", 0)
+        let refresh = bench.spawner.task {
+            try await bench.cache.refresh(key: "k", ttl: .seconds(60), purge: isPurged) { try await gate.run() }
+        }
+        try await waitUntil("the refresh") { gate.started == 1 }
+        let reader = bench.spawner.task { try await load(bench) }
+        if isPurged {
+            try await waitUntil("the reader") { bench.cache.loads.waiters(for: "k") == 2 }
+        } else {
+            #expect(try await reader.value == 0)
+        }
+        gate.fail(1)
+        await #expect(throws: Gate.Broken.self) { try await refresh.value }
+        if isPurged { await #expect(throws: Gate.Broken.self) { try await reader.value } }
+    }
+
+    @Test func whoeverWaitsForATurnGetsWhatHasBeenStoredMeanwhile() async throws {
+        let bench = try await CacheBench.ready()
+        var waiting: [Task<Int, any Error>] = []
+        for number in 1...2 {
+            waiting.append(bench.spawner.task { try await load(bench) })
+            try await waitUntil("load \(number)") { gate.started == number }
+            try await bench.cache.set("k", 5)
+            _ = try await bench.cache.del("k")
+        }
+        waiting.append(bench.spawner.task { try await load(bench) })
+        try await waitUntil("the third caller") { bench.cache.loads.waiters(for: "k") == 3 }
+        try await bench.cache.set("k", 6)
+        #expect(try await load(bench) == 6)
+        for number in 1...3 { gate.finish(number, with: number) }
+        for caller in waiting { _ = try await caller.value }
     }
 
     /// C3

@@ -186,6 +186,32 @@ struct ContractTests {
         #expect(try await node.value(of: fleet.field) == "v2")
     }
 
+    /// - Parameter isInTime: whether the loads end before their deadline.
+    @Test("C2: of a key no more than two loads run, though they heed no cancellation", arguments: [true, false])
+    func readersWhoLeave(isInTime: Bool) async throws {
+        let fleet = Fleet { $0.hardDeadline = .seconds(5) }
+        let node = try await fleet.node()
+        for number in 1...2 {
+            let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
+            try await fleet.source.waitForLoads(number)
+            reader.cancel()
+            #expect(await errorOf { try await reader.value } is CancellationError)
+            await fleet.spawner.settle()
+        }
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
+        try await waitUntil("the third reader") { node.waiters(of: fleet.field.erased) == 1 }
+        await fleet.spawner.settle()
+        #expect(fleet.source.loads == 2)
+        if isInTime { fleet.source.end(2, value: "v2") } else { await fleet.spawner.advance(by: .seconds(5)) }
+        try await fleet.source.waitForLoads(3)
+        fleet.source.end(3, value: "v3")
+        #expect(try await reader.value == "v3")
+        fleet.source.end(1, value: "v1")
+        if !isInTime { fleet.source.end(2, value: "v2") }
+        await fleet.spawner.settle()
+        #expect(try await node.value(of: fleet.field) == "v3")
+    }
+
     @Test("C3: a load ends at its hard deadline, whether or not it heeds it")
     func hardDeadline() async throws {
         let fleet = Fleet { $0.hardDeadline = .seconds(5) }

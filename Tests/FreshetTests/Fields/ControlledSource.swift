@@ -15,9 +15,13 @@ final class ControlledSource<Value: Sendable>: Sendable {
     }
 
     private let state = NIOLockedValueBox(State())
+    private let heedsCancellation: Bool
 
-    /// - Parameter automatic: answers every load at once; its argument counts from 1.
-    init(_ automatic: (@Sendable (Int) -> Answer)? = nil) {
+    /// - Parameters:
+    ///   - heedsCancellation: whether a load that is cancelled ends. All are noted.
+    ///   - automatic: answers every load at once; its argument counts from 1.
+    init(heedsCancellation: Bool = false, _ automatic: (@Sendable (Int) -> Answer)? = nil) {
+        self.heedsCancellation = heedsCancellation
         state.withLockedValue { $0.automatic = automatic }
     }
 
@@ -36,7 +40,7 @@ final class ControlledSource<Value: Sendable>: Sendable {
 
     func holdFromNowOn() { state.withLockedValue { $0.automatic = nil } }
 
-    /// The fetcher. It heeds no cancellation, only notes it.
+    /// The fetcher.
     @Sendable func load(_ context: LoadContext) async throws -> LoadResult<Value> {
         let (number, automatic) = state.withLockedValue { state in
             state.contexts.append(context)
@@ -48,7 +52,11 @@ final class ControlledSource<Value: Sendable>: Sendable {
                 state.withLockedValue { $0.waiting[number] = continuation }
             }
         } onCancel: {
-            state.withLockedValue { _ = $0.cancelled.insert(number) }
+            let waiting = state.withLockedValue { state in
+                state.cancelled.insert(number)
+                return heedsCancellation ? state.waiting.removeValue(forKey: number) : nil
+            }
+            waiting?.resume(returning: .failure(CancellationError()))
         }.get()
     }
 

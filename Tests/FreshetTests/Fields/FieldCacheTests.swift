@@ -454,7 +454,7 @@ struct FieldCacheTests {
             hasEnded.withLockedValue { $0 = true }
         }
         try await waitUntil("the load's cancellation") { fleet.source.cancelled == [1] }
-        try await waitUntil("the deadline's timer") { fleet.spawner.sleepers == 1 }
+        try await waitUntil("the timers of shutdown and load") { fleet.spawner.sleepers == 2 }
         #expect(!hasEnded.withLockedValue { $0 })
         fleet.source.end(1, value: "late")
         try await end.value

@@ -181,6 +181,34 @@ struct LoadLimitTests {
         for reader in readers { _ = try await reader.value }
     }
 
+    @Test(
+        "C8: a fetcher that does not heed its cancellation keeps its place until it ends, or for its time",
+        arguments: [(isInTime: true, isAlone: false), (true, true), (false, false), (false, true)]
+    )
+    func cancelled(isInTime: Bool, isAlone: Bool) async throws {
+        let (node, source) = (try await node(limit: 1), ControlledSource<String>())
+        let uncacheable = LoadResult.value("once", LoadDetails(isCacheable: false))
+        let other = field("other", source)
+        if isAlone {
+            let first = fleet.spawner.task { try await node.value(of: other) }
+            try await source.waitForLoads(1)
+            source.end(1, .success(uncacheable))
+            #expect(try await first.value == "once")
+        }
+        let left = fleet.spawner.task { try await node.value(of: other) }
+        try await source.waitForLoads(isAlone ? 2 : 1)
+        left.cancel()
+        #expect(await errorOf { try await left.value } is CancellationError)
+        let next = try await wait(on: node, for: fleet.field)
+        await fleet.spawner.settle()
+        #expect(fleet.source.loads == 0)
+        if isInTime { source.end(isAlone ? 2 : 1, value: "late") } else { await fleet.spawner.advance(by: .seconds(5)) }
+        try await fleet.source.waitForLoads(1)
+        fleet.source.end(1, value: "v1")
+        #expect(try await next.value == "v1")
+        if !isInTime { source.end(isAlone ? 2 : 1, value: "late") }
+    }
+
     @Test("C3: a load inside one that is shared under a key waits for no place, which its own waiter may hold")
     func insideSharedLoad() async throws {
         let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: Logger(label: "test"))

@@ -57,14 +57,46 @@ import Testing
         #expect(hanging.wasCancelled == true)
     }
 
+    @Test(arguments: [true, false])
+    func theEndIsToldOnceThoughTheCallerHasLeft(isInTime: Bool) async throws {
+        let hanging = Hanging()
+        let ends = NIOLockedValueBox<[Bool]>([])
+        let caller = spawner.task {
+            try await withDeadline(
+                .seconds(1),
+                on: spawner,
+                orThrow: late,
+                onEnd: { goesOn in ends.withLockedValue { $0.append(goesOn) } }
+            ) { await hanging.wait() }
+        }
+        try await spawner.waitForSleepers(1)
+        caller.cancel()
+        await #expect(throws: CancellationError.self) { try await caller.value }
+        await spawner.settle()
+        #expect(ends.withLockedValue { $0 }.isEmpty)
+        if !isInTime { await spawner.advance(by: .seconds(1)) }
+        hanging.end()
+        await spawner.settle()
+        #expect(ends.withLockedValue { $0 } == [!isInTime])
+        #expect(hanging.wasCancelled == true)
+        #expect(spawner.sleepers == 0)
+    }
+
     @Test func aCallerCancelledBeforehandRunsNothing() async throws {
+        let ends = NIOLockedValueBox(0)
         let caller = spawner.task {
             while !Task.isCancelled { await Task.yield() }
-            try await withDeadline(.seconds(1), on: spawner, orThrow: late) {}
+            try await withDeadline(
+                .seconds(1),
+                on: spawner,
+                orThrow: late,
+                onEnd: { _ in ends.withLockedValue { $0 += 1 } }
+            ) {}
         }
         caller.cancel()
         await #expect(throws: CancellationError.self) { try await caller.value }
         #expect(spawner.startedTasks == 0)
+        #expect(ends.withLockedValue { $0 } == 1)
     }
 
     @Test func thousandsOfRacesEachEndOnce() async {

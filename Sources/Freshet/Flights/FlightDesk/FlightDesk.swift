@@ -171,6 +171,11 @@ final class FlightDesk: Sendable {
         )
     }
 
+    func beginFetch(_ id: FlightID) { state.withLockedValue { $0.table.beginFetch(id) } }
+
+    /// A flight's fetcher has ended, or its time is over.
+    func endFetch(_ id: FlightID) { run(state.withLockedValue { $0.table.endFetch(id, at: spawner.now()) }) }
+
     /// The forced load of a flight is about to begin, under a lease of the generation or without one: what there is from
     /// before is no longer fresh, whoever brought it while the flight waited.
     func beginForced(_ id: FlightID, of field: AnyField, _ invalidation: Invalidation, under generation: Generation?) {

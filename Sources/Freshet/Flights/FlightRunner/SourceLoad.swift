@@ -23,16 +23,15 @@ struct SourceLoad: Sendable {
         defer { field.metrics.loadSeconds.recordNanoseconds((tools.spawner.now() - begunAt).clampedNanoseconds) }
         var lineage = LoadLineage.current
         lineage[desk.lineageOwner] = LoadLineage.Loads(flight: flight, loneKeys: loneKeys)
-        // A fetcher that never ends does not keep its place.
-        defer { if place?.giveBack() ?? false { noteGoesOn() } }
+        if let ownFlight { desk.beginFetch(ownFlight) }
         do {
             return try await withDeadline(
                 field.policy.hardDeadline,
                 on: tools.spawner,
-                orThrow: tools.timedOut(field)
+                orThrow: tools.timedOut(field),
+                onEnd: end
             ) { [lineage] in
-                defer { place?.giveBack() }
-                return try await LoadLineage.$current.withValue(lineage) { try await fetch(context) }
+                try await LoadLineage.$current.withValue(lineage) { try await fetch(context) }
             }
         } catch  where Task.isCancelled {
             throw CancellationError()
@@ -41,9 +40,15 @@ struct SourceLoad: Sendable {
         }
     }
 
-    private func noteGoesOn() {
-        tools.logger.log(
-            level: Task.isCancelled ? .debug : .info,
+    /// nil for a load inside a flight, or beside all of them.
+    private var ownFlight: FlightID? { loneKeys.isEmpty ? flight : nil }
+
+    /// A fetcher that heeds no cancellation keeps its place, but none does for ever.
+    private func end(goesOn: Bool) {
+        place?.giveBack()
+        if let ownFlight { desk.endFetch(ownFlight) }
+        guard goesOn, place != nil else { return }
+        tools.logger.info(
             "a fetcher was given up; another load has its place",
             metadata: ["field.name": "\(field.name)"]
         )

@@ -8,10 +8,10 @@ typealias SeatID = UInt64
 ///
 /// Per key one flight is *current*: readers join it. An invalidation *overtakes* it: it runs on for those who joined
 /// before, and is *abandoned* where nobody is left of them; whoever comes later opens a new flight. No more than two
-/// flights of a key run at once, but for such as have been abandoned and wait for the store's last word; a third waits in
-/// the *queue* until one has landed, and is joined there. A forced refresh overtakes an ordinary flight, but queues behind
-/// a forced one. A forced flight that was overtaken before its load began overtakes in turn, when that begins, those whose
-/// loads have begun before.
+/// flights of a key run at once; one that has been abandoned counts only while its fetcher runs, which may not heed its
+/// cancellation. A third waits in the *queue* until one of them has ended, and is joined there. A forced refresh overtakes
+/// an ordinary flight, but queues behind a forced one. A forced flight that was overtaken before its load began overtakes
+/// in turn, when that begins, those whose loads have begun before.
 struct FlightTable<Waiter: Sendable>: Sendable {
     struct Seat: Sendable {
         var want: FlightWant
@@ -87,6 +87,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private let hasLeases: Bool
     private var flights: [FlightID: Flight] = [:]
     private var slots: [ExactKey: Slot] = [:]
+    /// The flights whose fetchers run, and their keys; some may have landed.
+    private var fetching: [FlightID: String] = [:]
     private var flightOfSeat: [SeatID: FlightID] = [:]
     private var lastID: FlightID = 0
 
@@ -143,7 +145,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
             return (left.waiter, nil, [])
         }
         retire(id, of: flight.key)
-        slots[flight.key]?.running.remove(id)
+        stopRunning(id, of: flight.key)
         if slots[flight.key]?.queued == id {
             slots[flight.key]?.queued = nil
             flights[id] = nil
@@ -208,10 +210,23 @@ struct FlightTable<Waiter: Sendable>: Sendable {
             flightOfSeat[seatID] = nil
             unlink(seat, from: id)
         }
-        slots[flight.key]?.running.remove(id)
+        stopRunning(id, of: flight.key)
         slots[flight.key]?.asides.remove(id)
         retire(id, of: flight.key)
         return (Array(flight.seats.values), startQueued(flight.key, at: now))
+    }
+
+    /// The flight's fetcher begins. Until it has ended, the flight counts among those that run.
+    mutating func beginFetch(_ id: FlightID) { fetching[id] = flights[id]?.key }
+
+    /// The flight's fetcher has ended, or its time is over.
+    ///
+    /// - Returns: flights that may run now.
+    mutating func endFetch(_ id: FlightID, at now: MonotonicInstant) -> [Start] {
+        guard let key = fetching.removeValue(forKey: id) else { return [] }
+        if let flight = flights[id], !flight.seats.isEmpty || !isOvertaken(id) { return [] }
+        stopRunning(id, of: key)
+        return startQueued(key, at: now)
     }
 
     /// The flights of the key that readers wait in, overtaken or not.
@@ -350,6 +365,14 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         return slot.current != nil || slot.queued != nil || isLoadingAside
     }
 
+    /// Whether readers of the key wait for a flight that does not look for what is stored: it keeps that while it loads, or
+    /// its turn has yet to come.
+    func areReadersHeldUp(on key: String) -> Bool {
+        guard let slot = slots[key], let id = slot.current ?? slot.queued, let purpose = flights[id]?.purpose
+        else { return false }
+        return purpose == .force(.expire) || purpose == .read && slot.current == nil
+    }
+
     /// How many wait for the key, in all its flights.
     func waiters(of key: String) -> Int { shared(of: key).reduce(0) { $0 + (flights[$1]?.seats.count ?? 0) } }
 
@@ -474,8 +497,12 @@ extension FlightTable {
         guard let flight = flights[id], flight.seats.isEmpty,
             flight.news.hasBegun || slots[key]?.asides.contains(id) == false
         else { return false }
-        slots[key]?.running.remove(id)
+        stopRunning(id, of: key)
         return true
+    }
+
+    private mutating func stopRunning(_ id: FlightID, of key: String) {
+        if fetching[id] == nil { slots[key]?.running.remove(id) }
     }
 
     private mutating func startQueued(_ key: String, at now: MonotonicInstant) -> [Start] {
