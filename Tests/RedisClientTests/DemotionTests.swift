@@ -112,27 +112,79 @@ import Testing
         await client.close()
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
-    func theSharedConnectionFollowsSubscriptions(mayAsk: Bool) async throws {
-        if !mayAsk {
-            for server in [former, next] { try server.command("ACL SETUSER default -info") }
-        }
+    /// They have gone before it, and the name moves only now.
+    @Test(.timeLimit(.minutes(1))) func subscriptionsFollowAConnectionThatWaitedForItsLastReply() async throws {
         let client = RedisClient(port: proxy.port)
         var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
         try await client.connect()
-        proxy.upstreamPort = next.port
-        try former.command("CLIENT KILL TYPE pubsub")
+        try demote()
+        // Holds messages back, as a replica nothing else.
+        try former.command("CLIENT PAUSE 60000 WRITE")
+        let waiting = Task.immediate { try await client.execute(RESPCommand("PUBLISH", "other", "text")) }
+        let set = RESPCommand("SET", "key", "value")
+        func write() async throws -> RESPError.Code? {
+            try await code { try await client.withConnection { _ = try await $0.execute(set) } }
+        }
+        #expect(try await write() == .readOnly)
         #expect(try await events.next() == .disconnected)
         #expect(try await events.next() == .resubscribed)
-        let publish = RESPCommand("PUBLISH", "news", "here")
-        #expect(try await eventually { try await client.execute(publish).integer == 1 })
+        // A lease that is kept there.
+        try await client.withConnection { _ = try await $0.execute(RESPCommand("PING")) }
+        proxy.upstreamPort = next.port
+        try former.command("CLIENT UNPAUSE")
+        _ = try await waiting.value
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        #expect(try await write() == nil)
+        try await client.execute(RESPCommand("PUBLISH", "news", "here"))
         let message = RedisMessage(channel: "news", payload: ByteBuffer(string: "here"))
         #expect(try await events.next() == .message(message))
         await client.close()
     }
 
-    @Test(.timeLimit(.minutes(1))) func theSharedConnectionStaysWithItsServer() async throws {
+    @Test(.timeLimit(.minutes(1)), arguments: ["told", "forbidden", "renamed", "busy"])
+    func theSharedConnectionFollowsSubscriptions(identity: String) async throws {
+        var (former, next) = (former, next)
+        switch identity {
+        case "forbidden":
+            for server in [former, next] { try server.command("ACL SETUSER default -info") }
+        case "renamed":
+            former = try await RedisServer.start(arguments: ["--rename-command", "INFO", ""])
+            next = try await RedisServer.start(arguments: ["--rename-command", "INFO", ""])
+            proxy.upstreamPort = former.port
+        default:
+            try former.command("CONFIG SET busy-reply-threshold 10")
+        }
         let client = RedisClient(port: proxy.port)
+        let subscription = try await client.subscribe(to: ["news"])
+        let events = NIOLockedValueBox<[RedisSubscription.Element]>([])
+        let reader = Task { for try await event in subscription { events.withLockedValue { $0.append(event) } } }
+        try await client.connect()
+        proxy.upstreamPort = next.port
+        let script = identity == "busy" ? "EVAL \"while true do end\" 0\r\n" : ""
+        _ = LoopbackSocket.exchange("CLIENT KILL TYPE pubsub\r\n\(script)", port: former.port)
+        let publish = RESPCommand("PUBLISH", "news", "here")
+        let message = RedisMessage(channel: "news", payload: ByteBuffer(string: "here"))
+        // Behind the other connection, which may have come to yet another server, there may be a gap once more.
+        let isThere = await eventually {
+            _ = try? await client.execute(publish)
+            return events.withLockedValue { $0.contains(.message(message)) }
+        }
+        #expect(isThere)
+        #expect(events.withLockedValue { $0.prefix(2) } == [.disconnected, .resubscribed])
+        await client.close()
+        try await reader.value
+        withExtendedLifetime((former, next)) {}
+    }
+
+    @Test(.timeLimit(.minutes(1))) func theSharedConnectionStaysWithItsServer() async throws {
+        let logs = RecordedLogs()
+        var configuration = RedisClient.configuration(port: proxy.port)
+        // Which knows no tracking.
+        configuration.version = .resp2
+        configuration.clientSideCaching = true
+        configuration.requiresClientSideCaching = false
+        let client = RedisClient(configuration, logger: logs.logger)
         var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
         let id = try await client.execute(RESPCommand("CLIENT", "ID")).integer
         try former.command("CLIENT KILL TYPE pubsub")
@@ -141,6 +193,7 @@ import Testing
         // The fourth has asked which server that is, and ends.
         #expect(await eventually { proxy.acceptedCount == 4 && proxy.openCount == 2 })
         #expect(try await client.execute(RESPCommand("CLIENT", "ID")).integer == id)
+        #expect(logs.entries.filter { $0.message == "The server does not track keys." }.count == 1)
     }
 
     @Test func nobodyElseFails() async throws {

@@ -102,6 +102,34 @@ import Testing
         #expect(try await clientError { try await client.execute(pipeline: pipeline) }?.code == .closed)
     }
 
+    /// Behind its end the event loops may be gone.
+    @Test(.timeLimit(.minutes(1))) func whoeverIsClosedAsksNoMoreWhichServerThatIs() async throws {
+        let (hasEnded, isAsked) = (NIOLockedValueBox(false), NIOLockedValueBox(false))
+        let server = try await ScriptedServer.start { words in
+            switch words {
+            case ["SUBSCRIBE", "end"] where !hasEnded.withLockedValue({ $0 }):
+                hasEnded.withLockedValue { $0 = true }
+                return nil
+            case ["INFO", "server"]:
+                isAsked.withLockedValue { $0 = true }
+                return ""
+            default:
+                return ">3\r\n+subscribe\r\n+\(words[1])\r\n:1\r\n"
+            }
+        }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var configuration = RedisClient.configuration(port: server.port)
+        configuration.commandTimeout = .milliseconds(300)
+        let client = RedisClient(configuration, eventLoopGroup: group)
+        guard case .one(let node) = client.backend else { return #expect(Bool(false)) }
+        try await client.connect()
+        _ = try await client.subscribe(to: ["end"])
+        #expect(await eventually { isAsked.withLockedValue { $0 } })
+        await client.close()
+        #expect(node.link.withLockedValue { $0.besides.isEmpty })
+        try await group.shutdownGracefully()
+    }
+
     @Test func callersAtTheSameTimeMakeOneConnection() async throws {
         let server = try await RedisServer.start()
         let observer = RedisClient(server)

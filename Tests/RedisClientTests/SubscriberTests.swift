@@ -65,6 +65,32 @@ import Testing
         subscriber.close()
     }
 
+    /// The other connection is held against it once more: the next one may be to yet another server.
+    @Test(.timeLimit(.minutes(1))) func aConnectionThatTookNoSubscriptionsCountsAsLost() async throws {
+        let asked = NIOLockedValueBox(0)
+        let server = try await ScriptedServer.start { words in
+            let isBusy = asked.withLockedValue { asked in
+                asked += 1
+                return asked == 2
+            }
+            return isBusy ? "-BUSY a script\r\n" : ">3\r\n+subscribe\r\n+\(words[1])\r\n:1\r\n"
+        }
+        let (port, returns) = (server.port, NIOLockedValueBox(0))
+        let place = SubscriptionPlace {
+            Connector(configuration: RedisClient.configuration(port: port))
+        } isRight: { _ in
+            true
+        }
+        let subscriber = subscriber(at: place, pausing: .milliseconds(1))
+        subscriber.onReturn { _ in returns.withLockedValue { $0 += 1 } }
+        var events = try await subscriber.subscribe(to: [.channel("news")]).makeAsyncIterator()
+        server.cut()
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        #expect(returns.withLockedValue { $0 } == 2)
+        subscriber.close()
+    }
+
     @Test func aServerThatConfirmsNothingIsAskedLessAndLessOften() async throws {
         let server = try await ScriptedServer.start { _ in nil }
         let client = RedisClient(port: server.port) {

@@ -3,7 +3,7 @@ import RESP
 
 /// What becomes of a connection.
 enum LinkEvent: Sendable {
-    /// - Parameter after: when the one before was lost, unless it was left on purpose, or there was none.
+    /// - Parameter after: when the one before ended, unless it was left for its credentials, or there was none.
     case connected(after: NIODeadline?)
     /// An attempt came to nothing; there will be another.
     case failed
@@ -27,8 +27,12 @@ struct LinkState {
     /// Names the attempt under way or planned; what belongs to an older one is ignored.
     var attempt = 0
     var attemptBegan: NIODeadline?
-    /// When the connection was lost that is to be followed by another.
+    /// When the connection was lost that is to be followed by another; set before where it is left for that.
     var lost: NIODeadline?
+    /// Sees whether the address leads to another server, behind what was to see it before.
+    var recheck: Task<Void, Never>?
+    /// How many are to see it. The connection that is lost meanwhile was lost with the one that they are begun for.
+    var rechecks = 0
     /// What the attempt under way is to make a connection of.
     var attempted: NIOLoopBound<ConnectionHandler>?
     /// What ends connections beside it, on the event loop.

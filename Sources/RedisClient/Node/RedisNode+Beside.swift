@@ -21,11 +21,11 @@ extension RedisNode {
 
     func withConnection<Result>(beside other: RedisNode, _ body: () async throws -> Result) async throws -> Result {
         let id = ObjectIdentifier(other)
+        try attach(id) { other.abandon(because: $0) }
         defer {
             detach(id)
             other.abandon(within: .zero)
         }
-        try attach(id) { other.abandon(because: $0) }
         return try await body()
     }
 }

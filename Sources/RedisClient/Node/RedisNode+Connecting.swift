@@ -224,10 +224,16 @@ extension RedisNode {
             return (state.takeUnwritten(), before)
         }
         if hasAnswered { link.withLockedValue { $0.backoff.succeeded() } }
-        if isRenewed, case .ready = before {
-            // The next one may be to another server, and leases are to be there, too.
+        // The next one may be to another server, and leases are to be there, too.
+        switch before {
+        case .ready where isRenewed:
             leases.renew()
-            link.withLockedValue { $0.lost = .now() }
+            link.withLockedValue { $0.lost = $0.rechecks > 0 ? nil : .now() }
+        case .leaving:
+            leases.renew()
+            link.withLockedValue { if $0.lost != nil { $0.lost = .now() } }
+        default:
+            break
         }
         observers.notify(.disconnected)
         if configuration.clientSideCaching { invalidations.put(.everything(.disconnected)) }
@@ -274,6 +280,7 @@ extension RedisNode {
             }
         }
         await leased
+        await link.withLockedValue { $0.recheck }?.value
     }
 
     /// The same without waiting for it.

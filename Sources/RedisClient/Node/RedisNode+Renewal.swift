@@ -37,13 +37,16 @@ extension RedisNode {
 
     /// Has connections made anew that are not broken, each behind its last reply. Not at once if that was done just
     /// before: the server may be a replica on purpose.
-    ///
-    /// - Parameter isNews: whether others who are connected to the address should know.
-    func renewConnections(isNews: Bool = true) {
+    func renewConnections() {
         guard link.withLockedValue({ $0.renewals.take() }) else { return }
+        followAddress()
+        eventLoop.execute { self.watch(.leaving) }
+    }
+
+    private func followAddress() {
         leases.renew()
         eventLoop.execute {
-            if isNews { self.watch(.leaving) }
+            self.link.withLockedValue { $0.lost = .now() }
             self.leave(because: "There may be another server at this address by now.")
         }
     }
@@ -51,29 +54,48 @@ extension RedisNode {
     /// Sees whether the address leads to another server by now, as somebody else's connection to it was lost and is there
     /// again. Connections younger than that loss lead to where that one does.
     func recheckServer(since loss: NIODeadline) {
+        let isLost = state.withLockedValue { state in
+            if case .waitingToReconnect = state.phase { return true }
+            return false
+        }
+        link.withLockedValue { link in
+            link.rechecks += 1
+            if isLost { link.lost = nil }
+            link.recheck = Task { [former = link.recheck] in
+                await former?.value
+                await compareServers(since: loss)
+                self.link.withLockedValue { $0.rechecks -= 1 }
+            }
+        }
+    }
+
+    private func compareServers(since loss: NIODeadline) async {
         let isOlder = link.withLockedValue { $0.attemptBegan.map { $0 < loss } ?? false }
         guard isOlder, isConnected else { return }
+        var configuration = configuration
+        configuration.clientSideCaching = false
         let next = RedisNode(configuration: configuration, eventLoop: eventLoop, logger: logger, isRenewed: false)
         let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
-        Task {
-            _ = try? await withConnection(beside: next) {
-                try await next.connect(until: deadline)
-                let found = try await next.serverID(until: deadline)
-                let own = try await serverID(until: deadline)
-                // What is not told counts as another.
-                if found == nil || found != own { renewConnections(isNews: false) }
-            }
+        _ = try? await withConnection(beside: next) {
+            try await next.connect(until: deadline)
+            let found = try await next.serverID(until: deadline)
+            let own = try await serverID(until: deadline)
+            // What is not told counts as another. There is no need to pace it: a loss went before.
+            if found == nil || found != own { followAddress() }
         }
     }
 
     /// What tells a server from others, and from itself before it was started again.
     ///
     /// - Returns: `nil` where it does not tell.
+    /// - Throws: `RedisClientError` where the connection is lost, and so made anew in any case.
     private func serverID(until deadline: NIODeadline) async throws -> String? {
         do {
             let info = try await run(RESPCommand("INFO", "server"), deadline: deadline)
             return info.string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix("run_id:") }.map(String.init)
-        } catch let error as RESPError where error.code == .noPermission {
+        } catch is RESPError {
+            return nil
+        } catch let error as RedisClientError where error.isTimeout {
             return nil
         }
     }

@@ -175,7 +175,9 @@ final class SubscriptionHub {
         let isWrong = address.map { !place.isRight($0) } ?? true
         switch phase {
         case .ready(let stream) where isGap || isWrong:
-            leave(stream, because: "The subscriptions may belong on another server now.")
+            stream.leave(because: "The subscriptions may belong on another server now.")
+            // Which is no loss.
+            lost = nil
         case .connecting where isWrong, .waitingToReconnect where isWrong:
             backoff.succeeded()
             let former = attempted
@@ -189,12 +191,6 @@ final class SubscriptionHub {
 
     func recheckPlace(before time: NIODeadline) {
         if let attemptBegan, attemptBegan < time { recheckPlace(isGap: true) }
-    }
-
-    /// Makes the connection anew, which is not to say that it was lost.
-    private func leave(_ stream: SubscriptionStream, because reason: String) {
-        stream.leave(because: reason)
-        lost = nil
     }
 
     private func attemptFailed(_ error: any Error) {
@@ -258,7 +254,7 @@ final class SubscriptionHub {
         for id in ids.subtracting(established) { giveUp(id, error) }
         if established.isEmpty { return }
         if error.code == .busy || error.code == .loading, case .ready(let stream) = phase {
-            return leave(stream, because: "The server takes no subscriptions at the moment.")
+            return stream.leave(because: "The server takes no subscriptions at the moment.")
         }
         for id in established {
             listeners[id]?.finish(throwing: error)
