@@ -114,6 +114,21 @@ struct EventQueueTests {
         #expect(!hasRoom())
     }
 
+    @Test("others of the same digest are others")
+    func collision() throws {
+        let queues = UpstashEventQueues(maxEvents: 100, maxBytes: 100, maxBytesInAll: 30)
+        let events = (1...UInt8(3)).map { byte in
+            UpstashEventRoom.Event(digest: 0, bytes: ByteBuffer(repeating: byte, count: 10))
+        }
+        let taken = try events.map { try #require(queues.take($0)) }
+        #expect(taken.map(\.bytes) == events.map(\.bytes))
+        #expect(queues.take(events[1]) == taken[1])
+        for event in taken { queues.giveBack(event) }
+        // The one that was taken twice has its room still.
+        let others = (0..<3).map { _ in queues.take(UpstashEventRoom.Event(event)) }
+        #expect(others.map { $0 != nil } == [true, true, false])
+    }
+
     @Test("what asks for too much takes nothing from others meanwhile")
     func refusals() async {
         let budget = ByteBudget(limit: 100)

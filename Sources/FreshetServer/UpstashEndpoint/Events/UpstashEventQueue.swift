@@ -63,14 +63,25 @@ final class UpstashEventQueue: Sendable {
 
     private func append(_ event: UpstashEventRoom.Event) -> Outcome {
         let bytes = event.bytes.readableBytes
-        return state.withLockedValue { state in
-            if state.hasEnded { return .hasEnded }
-            guard state.events.count < maxEvents, bytes <= maxBytes - state.bytes else { return .isFull }
-            guard let event = queues.take(event) else { return .areAllFull }
+        var outcome = state.withLockedValue { check(bytes, in: $0) }
+        guard outcome == .taken else { return outcome }
+        guard let event = queues.take(event) else { return .areAllFull }
+        // It may have ended meanwhile.
+        outcome = state.withLockedValue { state in
+            let outcome = check(bytes, in: state)
+            guard outcome == .taken else { return outcome }
             state.events.append(event)
             state.bytes += bytes
-            return .taken
+            return outcome
         }
+        if outcome != .taken { queues.giveBack(event) }
+        return outcome
+    }
+
+    /// What becomes of an event, as far as this queue is concerned.
+    private func check(_ bytes: Int, in state: State) -> Outcome {
+        if state.hasEnded { return .hasEnded }
+        return state.events.count < maxEvents && bytes <= maxBytes - state.bytes ? .taken : .isFull
     }
 
     /// Ends it without what waits.

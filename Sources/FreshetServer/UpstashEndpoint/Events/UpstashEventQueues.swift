@@ -29,9 +29,15 @@ final class UpstashEventQueues: Sendable {
         queue.drop()
     }
 
-    /// See ``UpstashEventRoom/take(_:)``.
+    /// The event as it waits elsewhere already, so that its bytes are there once; nil if there is no room.
     func take(_ event: UpstashEventRoom.Event) -> UpstashEventRoom.Event? {
-        room.withLockedValue { $0.take(event) }
+        var event = event
+        while let taken = room.withLockedValue({ $0.take(event) }) {
+            if taken == event { return taken }
+            giveBack(taken)
+            event = UpstashEventRoom.Event(digest: event.digest &+ 1, bytes: event.bytes)
+        }
+        return nil
     }
 
     func giveBack(_ event: UpstashEventRoom.Event) {
