@@ -8,6 +8,8 @@ public import Freshet
 public struct InvalidationMessage: Sendable, Hashable {
     /// The channel the messages are published on.
     public static let channel = "freshet:invalidations"
+    /// What to say where the store's user may not publish there.
+    static let refusal = "the user of the store may not publish on \(channel): grant it +publish and &\(channel)"
 
     /// What became of the entry.
     public enum Action: String, Sendable, Hashable {

@@ -164,6 +164,19 @@ extension RedisStore {
         _ = try await evaluate(scripts.invalidate, try Self.keys(key), arguments, on: executor)
     }
 
+    /// Publishes a message that says nothing.
+    ///
+    /// - Throws: ``CacheError`` where the store's user may not, and so can store nothing. Other failures are no answer.
+    package func checkChannel() async throws {
+        do {
+            _ = try await execute(RESPCommand("PUBLISH", InvalidationMessage.channel, ""))
+        } catch let error as CacheError {
+            guard (error.underlying as? RESPError)?.code == .noPermission else { return }
+            throw CacheError(.storeRejected, InvalidationMessage.refusal, underlying: error.underlying)
+                .because(of: .credentials)
+        }
+    }
+
     /// - Parameter executor: nil for what leaves a value behind that somebody is to be told the changes of.
     private func evaluate(
         _ script: RedisScript,

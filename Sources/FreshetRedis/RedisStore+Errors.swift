@@ -62,7 +62,13 @@ extension RESPError {
         switch (code, serviceLimit) {
         case (.noAuth, _), (.wrongPassword, _), (.noPermission, _): .credentials
         case (_, .commands), (_, .capacity): .quota
-        default: nil
+        default: isOfScriptsUser ? .credentials : nil
         }
+    }
+
+    /// Whether the user may not do what a script does: that has no code, and other words since Redis 7.2.
+    private var isOfScriptsUser: Bool {
+        code == .generic
+            && ["The user executing the script can't ", "ACL failure in script"].contains { message.hasPrefix($0) }
     }
 }

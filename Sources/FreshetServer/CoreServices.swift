@@ -95,6 +95,9 @@ package final class OpenStore: CoreService {
 
     package func initialize() async throws {}
 
+    /// - Throws: `CacheError` where other processes may not be told of what changes.
+    func checkChannel() async throws { try await (store as? RedisStore)?.checkChannel() }
+
     package func shutdown() async throws {
         await close()
     }

@@ -16,7 +16,8 @@ import ServiceLifecycle
 /// - Parameters:
 ///   - metrics: shown at `/metrics`. Bootstrap `MetricsSystem` with it before anything else is made.
 ///   - onReady: called once the listener accepts connections, with its port.
-/// - Throws: ``ConfigurationError``; `CacheError` if the store does not answer within seconds.
+/// - Throws: ``ConfigurationError``; `CacheError` if the store does not answer within seconds, or does not let its user
+///   publish.
 public func buildApplication(
     configuration: Configuration,
     metrics: PrometheusRegistry = PrometheusRegistry(),
@@ -112,11 +113,13 @@ private func makeFields(
     _ registry: ServiceRegistry,
     _ logger: Logger
 ) async throws -> FieldCache {
+    let store = try await registry.service(CoreServices.store, as: OpenStore.self)
+    try await store.checkChannel()
     let fields = FieldCache(
         cache: try await registry.service(.cache),
         catalog: try FieldCatalog(configuration.fields.map(sources.field)),
         configuration: configuration.l1.fieldCacheConfiguration,
-        backplane: try await registry.service(CoreServices.store, as: OpenStore.self).backplane,
+        backplane: store.backplane,
         logger: logger
     )
     if configuration.notifications != nil {

@@ -100,4 +100,52 @@ struct AccessListTests {
         listening.cancel()
         await listening.value
     }
+
+    @Test("what a user may not publish is not done either, and the error says what to grant")
+    func mayNotPublish() async throws {
+        let server = try await RedisServer.start()
+        try server.command("ACL SETUSER app on >secret resetchannels ~* +@all")
+        var configuration = try RedisClient.Configuration(url: "redis://app:secret@127.0.0.1:\(server.port)")
+        configuration.commandTimeout = .seconds(30)
+        let app = RedisStore(RedisClient(configuration))
+        let other = RedisStore(RedisFixture.client(port: server.port))
+        func lease(_ key: String, _ store: RedisStore) async throws -> Lease {
+            let request = LeaseRequest(purpose: .read, holdFor: Self.long, freshFor: Self.long)
+            guard case .granted(let lease, _) = try await store.leaseEntry(key, request) else {
+                throw CacheError(.storeRejected, "no lease")
+            }
+            return lease
+        }
+        let bytes = ByteBuffer(string: "[1]")
+        let fill = EntryFill(content: .value(bytes, digest: bytes.sha1), freshFor: Self.long)
+        let read = EntryRead(freshFor: Self.long)
+        let refused = try await lease("refused", app)
+        let stored = try await lease("stored", other)
+        #expect(try await other.fillEntry("stored", stored, with: fill) == .stored(stored.generation))
+        try server.command("SET foreign [9]")
+
+        let force = LeaseRequest(
+            purpose: .force(.expire, cooldown: .zero),
+            holdFor: Self.long,
+            freshFor: Self.long
+        )
+        let changes: [@Sendable () async throws -> Void] = [
+            { _ = try await app.fillEntry("refused", refused, with: fill) },
+            { try await app.invalidateEntry("stored", .expire) },
+            { try await app.invalidateEntry("stored", .remove) },
+            { _ = try await app.leaseEntry("stored", force) },
+            { _ = try await app.readEntry("foreign", read) },
+            { try await app.checkChannel() },
+        ]
+        for change in changes {
+            let error = await #expect(throws: CacheError.self) { try await change() }
+            #expect(error?.refusal == .credentials)
+            #expect(error?.message.contains("&\(InvalidationMessage.channel)") == true)
+        }
+        #expect(try await other.exists(["refused", "{foreign}:meta"]) == 0)
+        let snapshot = try await other.readEntry("stored", read)
+        #expect(snapshot.content == .value(bytes))
+        #expect(snapshot.generation == stored.generation)
+        #expect(snapshot.freshFor > .zero)
+    }
 }

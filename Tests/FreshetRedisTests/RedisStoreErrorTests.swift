@@ -48,6 +48,8 @@ import Testing
         arguments: [
             ("NOAUTH Authentication required.", Refusal.credentials), ("WRONGPASS invalid", .credentials),
             ("NOPERM this user has no permissions", .credentials),
+            ("ERR The user executing the script can't run this command or subcommand", .credentials),
+            ("ERR ACL failure in script: User app has no permissions to run the 'set' command", .credentials),
             ("ERR max requests limit exceeded. Limit: 1", .quota),
             ("ERR max daily request limit exceeded", .quota), ("ERR Max monthly request limit exceeded", .quota),
             ("ERR DB capacity quota exceeded", .quota), ("ERR max request size exceeded", nil),

@@ -29,6 +29,19 @@ struct BuildApplicationTests {
         #expect(isGone)
     }
 
+    @Test("a store whose user may not publish what changes is refused")
+    func mayNotPublish() async throws {
+        let server = try await RedisServer.start()
+        try server.command("ACL SETUSER app on >secret resetchannels ~* +@all")
+        let url = "redis://app:secret@127.0.0.1:\(server.port)"
+        let configuration = Configuration(store: StoreLocation(url: url, origin: .flag))
+        let error = await #expect(throws: CacheError.self) {
+            _ = try await buildApplication(configuration: configuration, logger: RecordedLogs().logger)
+        }
+        #expect(error?.refusal == .credentials)
+        #expect(error?.message.contains("&freshet:invalidations") == true)
+    }
+
     @Test("C2: one that is cancelled, as where it cannot listen, gives its leases back before it closes its store")
     func leases() async throws {
         let server = try await RedisServer.start()

@@ -69,6 +69,8 @@ struct RouteChangeTests {
         #expect(try await fixture.send(.get, "/readyz").text == "{\"status\":\"degraded\"}")
         #expect(try await fixture.send(.get, "/readyz").status == 200)
         #expect(try await fixture.send().status == 200)
+        let forced = try await fixture.send(.post, "/api/fields/agents/refresh", Self.admin)
+        #expect(forced["Cache-Status"] == "freshet; fwd=request; stored; detail=queued")
     }
 
     @Test("the source's failures are 502 and 504, and the old value is kept")

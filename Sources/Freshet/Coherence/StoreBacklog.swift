@@ -16,8 +16,8 @@ final class StoreBacklog: Sendable {
         var senders: [UInt64: [UnsafeContinuation<Void, any Error>]] = [:]
         var leases: [GivenUpLease] = []
         var replay: SpawnedTask?
-        /// Whether the log says already that something is queued.
-        var isTold = false
+        /// How many invalidations have been queued since none was; the log says so of the first.
+        var queued = 0
         var isClosed = false
     }
 
@@ -59,12 +59,7 @@ final class StoreBacklog: Sendable {
             guard !state.withLockedValue({ $0.isClosed }) else {
                 throw CacheError(.shuttingDown, "the store was not told of an invalidation", underlying: error)
             }
-            let isNews = state.withLockedValue { state in
-                defer { state.isTold = true }
-                return !state.isTold
-            }
-            startReplay()
-            if isNews { logger.warning("invalidations are queued until the store is back") }
+            sendLater()
             return .queued
         }
     }
@@ -72,7 +67,16 @@ final class StoreBacklog: Sendable {
     /// Keeps an invalidation that could not be sent.
     func keep(_ invalidation: Invalidation, of key: String) {
         add(invalidation, of: key)
+        sendLater()
+    }
+
+    private func sendLater() {
+        let isFirst = state.withLockedValue { state in
+            state.queued += 1
+            return state.queued == 1
+        }
         startReplay()
+        if isFirst { logger.warning("invalidations are queued until the store is back") }
     }
 
     /// Sends what is pending for a key, once for all who want that; before, only who has been overtaken since may read
@@ -136,6 +140,11 @@ final class StoreBacklog: Sendable {
     /// Whether the store could not be told of an invalidation, and has not been since.
     var isBehind: Bool { state.withLockedValue { $0.replay != nil && $0.pending.count > 0 } }
 
+    /// The same of one key.
+    func isBehind(with key: String) -> Bool {
+        state.withLockedValue { $0.replay != nil && $0.pending.ticket(for: key) != nil }
+    }
+
     /// Stops replaying. What is pending is left to ``sendRest()``.
     func close() {
         let replay = state.withLockedValue { state in
@@ -187,16 +196,24 @@ final class StoreBacklog: Sendable {
         while true {
             try? await spawner.sleep(for: pause)
             let now = spawner.now()
-            let keys: [String]? = state.withLockedValue { state in
+            let (keys, queued): ([String]?, Int) = state.withLockedValue { state in
                 state.leases.removeAll { $0.end <= now }
                 guard !state.isClosed, state.pending.count + state.leases.count > 0 else {
+                    defer { state.queued = 0 }
                     state.replay = nil
-                    state.isTold = false
-                    return nil
+                    return (nil, state.pending.count > 0 ? 0 : state.queued)
                 }
-                return state.pending.keys
+                return (state.pending.keys, 0)
             }
-            guard let keys else { return }
+            guard let keys else {
+                if queued > 0 {
+                    logger.notice(
+                        "the store has been told of all invalidations",
+                        metadata: ["invalidations.queued": "\(queued)"]
+                    )
+                }
+                return
+            }
             let failures = await [sendAll(keys), releaseAll()]
             let isRefused = failures.contains { $0?.code == .storeRejected }
             pause = isRefused ? min(pause * 2, Self.longestPause) : Self.firstPause

@@ -1,6 +1,8 @@
+import Logging
 import NIOConcurrencyHelpers
 
-/// Looks after the store while nobody calls it, so that its loss and its return are noticed before a reader finds out.
+/// Looks after the store while nobody calls it, so that its loss and its return are noticed before a reader finds out,
+/// and logged.
 final class StorePulse: Sendable {
     private struct State {
         var task: SpawnedTask?
@@ -13,11 +15,13 @@ final class StorePulse: Sendable {
 
     private let store: GuardedStore
     private let spawner: any Spawner
+    private let logger: Logger
     private let state = NIOLockedValueBox(State())
 
-    init(store: GuardedStore, spawner: any Spawner) {
+    init(store: GuardedStore, spawner: any Spawner, logger: Logger) {
         self.store = store
         self.spawner = spawner
+        self.logger = logger
     }
 
     /// Begins, once.
@@ -59,12 +63,19 @@ final class StorePulse: Sendable {
     }
 
     private func run() async {
+        var outage = Outage()
         while !Task.isCancelled {
             let isUrgent = state.withLockedValue { state in
                 defer { (state.isWoken, state.isUrgent) = (false, false) }
                 return state.isUrgent
             }
-            await rest(for: await store.look(within: store.idlePeriod, isUrgent: isUrgent))
+            let pause = await store.look(within: store.idlePeriod, isUrgent: isUrgent)
+            switch outage.news(isAway: !store.isAvailable, at: spawner.now()) {
+            case true?: logger.warning("the store is away")
+            case false?: logger.notice("the store is back")
+            case nil: break
+            }
+            await rest(for: pause)
         }
     }
 
@@ -76,5 +87,21 @@ final class StorePulse: Sendable {
             return nap
         }
         await nap?.wait()
+    }
+}
+
+extension StorePulse {
+    /// What the log says of the store: of one that comes and goes, every ten seconds at most that it is away.
+    private struct Outage {
+        private var isTold = false
+        private var toldAt = MonotonicInstant.distantPast
+
+        /// Whether the store is away, if that is to be told.
+        mutating func news(isAway: Bool, at now: MonotonicInstant) -> Bool? {
+            guard isAway != isTold, !isAway || now - toldAt >= FailureLog.interval else { return nil }
+            isTold = isAway
+            if isAway { toldAt = now }
+            return isAway
+        }
     }
 }

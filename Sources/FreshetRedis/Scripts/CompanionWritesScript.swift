@@ -69,6 +69,14 @@ extension EntryScripts {
             prolong()
         end
 
+        -- What the others cannot be told of is not done: asked before the first write, of servers that can be asked, which
+        -- is since Redis 7.
+        local function checkChannel()
+            if redis.acl_check_cmd and not redis.acl_check_cmd('PUBLISH', '\(InvalidationMessage.channel)', '') then
+                error(redis.error_reply('NOPERM \(InvalidationMessage.refusal)'))
+            end
+        end
+
         local function publish(action, token)
             local mark = token and string.sub(redis.sha1hex(token), 1, 15) or '-'
             local escapes = {['\\27'] = '\\27e', ['\\r'] = '\\27r', ['\\n'] = '\\27n'}

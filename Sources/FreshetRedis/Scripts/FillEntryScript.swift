@@ -39,6 +39,7 @@ extension EntryScripts {
             digest, etag, ttl = entry.digest, etag or entry.etag, ttl or entry.ttl
         end
 
+        checkChannel()
         forgetValue()
         forgetFailure()
         entry.created, entry.freshUntil = created, created + freshFor

@@ -20,11 +20,15 @@ extension EntryScripts {
         local function settle(freshFor, staleFor, generation)
             local change = foreignChange()
             if not change then return end
+            checkChannel()
             move(generation)
             forgetValue()
             if change == 'written' then
                 local rest = redis.call('PTTL', key)
-                entry.content, entry.digest, entry.created = 'value', redis.sha1hex(plain), now
+                entry.content, entry.digest = 'value', redis.sha1hex(plain)
+                -- As old as its rest shows if it was written for the field's ttl.
+                local age = rest < 0 and 0 or math.max(0, freshFor - rest)
+                entry.created = math.max(0, now - age)
                 entry.plainUntil = rest < 0 and 0 or now + rest
                 -- Early: the plain key must not be missed while the value is fresh.
                 if rest >= 0 then freshFor = math.max(0, math.min(freshFor, rest - \(clockMargin))) end
@@ -46,6 +50,7 @@ extension EntryScripts {
         end
 
         local function invalidate(action, generation, change)
+            checkChannel()
             -- First, because a server short of memory allows it, and with it the rest.
             redis.call('DEL', key)
             local copy

@@ -12,6 +12,7 @@ enum CacheStatus {
         }
         switch reading.detail {
         case .cooldown: text += "; detail=cooldown"
+        case .queued: text += "; detail=queued"
         case .sourceFailed: text += "; detail=source-failed"
         case nil: break
         }

@@ -152,6 +152,18 @@ extension StoreContract {
             let snapshot = try await trial.read(trial.key(), freshFor: StoreTrial.long)
             try trial.expectLong(snapshot.freshFor, .seconds(100), "freshness")
         },
+        Check("an adopted value is as old as its time to live shows, and without one as its adoption") { trial in
+            let cases: [(CacheOptions.Expiry, Duration)] = [
+                (.never, .zero), (.after(StoreTrial.long * 2), .zero),
+                (.after(.seconds(100)), StoreTrial.long - .seconds(100)),
+            ]
+            for (expiry, least) in cases {
+                let key = trial.key("\(expiry)")
+                try await trial.set(key, "[1]", CacheOptions(expiry: expiry))
+                let age = try await trial.read(key).age
+                try trial.expect(age >= least && age < least + .seconds(60), "the age is \(age), not about \(least)")
+            }
+        },
         Check("an adopted value is adopted once: its age is not started again") { trial in
             let key = trial.key()
             try await trial.set(key, "[1]")

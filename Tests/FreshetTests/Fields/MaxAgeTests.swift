@@ -1,4 +1,5 @@
 import FreshetTesting
+import NIOCore
 import Testing
 
 @testable import Freshet
@@ -48,6 +49,18 @@ struct MaxAgeTests {
         try await fleet.source.waitForLoads(2)
         fleet.source.end(2, value: "v2")
         #expect(try await younger.value.value == "v2")
+    }
+
+    @Test("C6: what another program wrote is as old as its time to live shows")
+    func foreign() async throws {
+        let fleet = Fleet(source: .counting, ttl: .seconds(10))
+        let value = ByteBuffer(string: "\"theirs\"")
+        _ = try await fleet.store.set("agents_list", value, options: CacheOptions(expiry: .after(.seconds(3))))
+        let node = try await fleet.node()
+        let adopted = try await node.read(fleet.field)
+        #expect((adopted.value, adopted.age) == ("theirs", .seconds(7)))
+        #expect(try await node.read(fleet.field, maxAge: .seconds(7)).value == "theirs")
+        #expect(try await node.read(fleet.field, maxAge: .seconds(1)).value == "v1")
     }
 
     @Test("what was expired is no answer")

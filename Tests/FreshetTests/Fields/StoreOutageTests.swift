@@ -76,6 +76,26 @@ struct StoreOutageTests {
         }
     }
 
+    @Test("C8: a forced refresh that the store has yet to be told of says so, as the log does, and that it was")
+    func forcedIsTold() async throws {
+        let fleet = Fleet(source: .counting)
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let logs = RecordedLogs()
+        let node = try await fleet.node(store, logger: logs.logger)
+        _ = try await node.value(of: fleet.field)
+        store.inject(.fail(CacheError(.storeRejected, "NOREPLICAS")), into: [.lease, .invalidate])
+        let queued = try await node.refresh(fleet.field)
+        #expect((queued.value, queued.detail) == ("v2", .queued))
+        #expect(logs.entries.count { $0.message.contains("queued") } == 1)
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(10))
+        let told = logs.entries.filter { $0.message.contains("told of all invalidations") }
+        #expect(told.map { $0.metadata["invalidations.queued"] } == ["1"])
+        let next = try await node.refresh(fleet.field)
+        #expect((next.value, next.detail) == ("v3", nil))
+        await node.shutdown()
+    }
+
     @Test("C8: the catalogue calls nothing fresh of which the store has yet to be told", arguments: [true, false])
     func stateWhilePending(hard: Bool) async throws {
         let fleet = Fleet(source: .counting)

@@ -34,7 +34,7 @@ extension Contract {
     private func isHard(_ call: History.Call) -> Bool? {
         switch (call.operation, call.outcome) {
         case (.invalidate(let invalidation), .invalidated): invalidation == .remove
-        case (.refresh(let purge), .value(_, _, detail: nil, isStored: _)): purge
+        case (.refresh(let purge), .value(_, _, let detail, isStored: _)) where [nil, .queued].contains(detail): purge
         default: nil
         }
     }
@@ -81,7 +81,8 @@ extension Contract {
 
     private func isPurging(_ forced: History.Load) -> Bool {
         Self.callers(of: forced, among: calls).contains { call in
-            guard case .value(let value, _, detail: nil, isStored: _) = call.outcome else { return false }
+            guard case .value(let value, _, let detail, isStored: _) = call.outcome, [nil, .queued].contains(detail)
+            else { return false }
             return call.operation == .refresh(purge: true) && forced.result == .value(value)
         }
     }

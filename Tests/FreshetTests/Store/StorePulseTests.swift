@@ -1,5 +1,6 @@
 import FreshetTesting
 import Logging
+import TestSupport
 import Testing
 
 @testable import Freshet
@@ -11,8 +12,11 @@ struct StorePulseTests {
 
     private let fleet = Fleet(source: .counting)
 
-    private func running(_ store: FaultyStore) async throws -> (FieldCache, Task<Void, any Error>) {
-        let node = try await fleet.node(store)
+    private func running(
+        _ store: FaultyStore,
+        logger: Logger = Logger(label: "test")
+    ) async throws -> (FieldCache, Task<Void, any Error>) {
+        let node = try await fleet.node(store, logger: logger)
         let run = fleet.spawner.task { try await node.run() }
         try await fleet.spawner.waitForSleepers(1)
         await fleet.spawner.settle()
@@ -35,6 +39,24 @@ struct StorePulseTests {
         #expect(fleet.spawner.runningTasks == 0)
     }
 
+    @Test("the log says that it is away and that it is back, but not so at each turn of one that comes and goes")
+    func logged() async throws {
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let logs = RecordedLogs()
+        let (_, run) = try await running(store, logger: logs.logger)
+        for (away, back) in [(7, 10), (3, 3), (3, 3), (10, 10)] {
+            store.inject(.fail(Self.away))
+            await fleet.spawner.advance(by: .seconds(away))
+            store.recover()
+            await fleet.spawner.advance(by: .seconds(back))
+        }
+        let told = logs.entries.filter { $0.message.hasPrefix("the store is ") }
+        let turn = ["the store is away", "the store is back"]
+        #expect(told.map(\.message) == turn + turn + turn)
+        #expect(Set(told.map(\.level)) == [.warning, .notice])
+        run.cancel()
+    }
+
     @Test("a store that answers calls is not asked besides")
     func busy() async throws {
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
@@ -54,7 +76,7 @@ struct StorePulseTests {
     func wokenDuringProbe() async throws {
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
         let guarded = GuardedStore(store, timeout: .seconds(3), spawner: fleet.spawner)
-        let pulse = StorePulse(store: guarded, spawner: fleet.spawner)
+        let pulse = StorePulse(store: guarded, spawner: fleet.spawner, logger: RecordedLogs().logger)
         store.inject(.delay(.seconds(2)), into: [.ping])
         pulse.start()
         pulse.start()

@@ -42,6 +42,7 @@ extension FieldCache {
                 throw CacheError(.absent, "the source has no value for '\(field.name)'")
             }
             let isCooldown = joinedForced || answer.isCooldown
+            let isQueued = tools.backlog.isBehind(with: field.key)
             return FieldReading(
                 answer.entry,
                 payload,
@@ -49,7 +50,7 @@ extension FieldCache {
                 status: .refreshed,
                 tier: .source,
                 isStored: answer.origin != .loaded(isStored: false),
-                detail: isCooldown ? .cooldown : nil
+                detail: isCooldown ? .cooldown : isQueued ? .queued : nil
             )
         case .failed(let error, _, _):
             field.metrics.errors.increment()

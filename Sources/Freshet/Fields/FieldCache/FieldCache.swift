@@ -76,7 +76,7 @@ public final class FieldCache: Sendable {
         )
         schedule = Schedule(of: catalog, tools: tools, desk: desk)
         gapCheck = GapCheck(tools: tools, desk: desk)
-        pulse = StorePulse(store: cache.store, spawner: counting)
+        pulse = StorePulse(store: cache.store, spawner: counting, logger: logger)
         // What this process writes beside its fields nobody else tells it of.
         cache.store.watchWrites { [weak desk] keys in
             for key in keys { desk?.tellWritten(key) }

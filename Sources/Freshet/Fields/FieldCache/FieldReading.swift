@@ -27,6 +27,8 @@ public struct FieldReading: Sendable {
     public enum Detail: Sendable, Hashable {
         /// A forced load that had begun shortly before answered this forced refresh.
         case cooldown
+        /// The store has yet to be told of this forced refresh: other processes may serve what they had until it is.
+        case queued
         /// The source failed; this is what there was.
         case sourceFailed
     }

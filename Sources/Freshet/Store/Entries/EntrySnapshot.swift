@@ -23,7 +23,8 @@ public struct EntrySnapshot: Sendable, Hashable {
     public var etag: String?
     /// The source's own time to live, where it gave one.
     public var ttl: Duration?
-    /// Time since the value was loaded, found unchanged or adopted. This and the next two are zero where it is gone.
+    /// Time since the value was loaded or found unchanged; of an adopted one see ``EntryStore/readEntry(_:_:)``. This and
+    /// the next two are zero where it is gone.
     public var age: Duration
     /// What is left of its freshness; zero or negative once it is stale.
     public var freshFor: Duration

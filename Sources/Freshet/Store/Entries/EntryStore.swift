@@ -13,8 +13,9 @@ public protocol EntryStore: Sendable {
     ///
     /// A plain value that another program wrote (its digest is not the companion's) is adopted: it gets a new
     /// generation and is fresh for the smaller of its own time to live and `request.freshFor`, and stale for
-    /// `request.staleFor` after that. A plain value that another program deleted while it was fresh takes the stale copy
-    /// with it and moves the generation. Either ends the lease there may be, for its load began before.
+    /// `request.staleFor` after that. It is as old as its time to live is short of `request.freshFor`; without one, or with a
+    /// longer one, its age counts from the adoption. A plain value that another program deleted while it was fresh takes
+    /// the stale copy with it and moves the generation. Either ends the lease there may be, for its load began before.
     func readEntry(_ key: String, _ request: EntryRead) async throws -> EntrySnapshot
 
     /// What a reader of each key would know of its value, in the order of the keys: nil where there is none. For

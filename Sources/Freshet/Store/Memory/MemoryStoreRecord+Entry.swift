@@ -47,11 +47,13 @@ extension MemoryStoreRecord {
             let plainUntil = plain?.deadline ?? .distantFuture
             let freshUntil = min(plainUntil, now + max(freshFor, .zero))
             let staleUntil = freshUntil + max(staleFor, .zero)
+            // As old as its rest shows if it was written for the field's ttl.
+            let age = max(.zero, freshFor - (plainUntil - now))
             move(to: nonce, at: now)
             plain?.digest = digest
             companion?.known = Known(
                 digest: digest,
-                created: now,
+                created: now + (.zero - age),
                 freshUntil: freshUntil,
                 staleUntil: staleUntil,
                 plainUntil: plainUntil,
