@@ -68,8 +68,9 @@ final class ScriptedServer: Sendable {
     }
 
     func stop() async throws {
-        cut()
+        // In this order: whoever was cut would be let in again.
         try await state.withLockedValue { $0.listener }?.close().get()
+        cut()
     }
 }
 
