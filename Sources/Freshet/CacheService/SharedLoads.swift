@@ -105,12 +105,13 @@ package final class SharedLoads: Sendable {
     ///
     /// - Parameter fallback: is called where one goes on.
     func close(by end: MonotonicInstant, orElse fallback: @escaping @Sendable () -> Void) async {
-        let tasks = state.withLockedValue { state in
+        let (tasks, starts) = state.withLockedValue { state in
             state.isClosed = true
             for id in state.flights.keys { state.flights[id]?.isAbandoned = true }
-            return state.flights.values.compactMap(\.task)
+            return (state.flights.values.compactMap(\.task), state.table.forgetFetches(at: spawner.now()))
         }
         for task in tasks { task.cancel() }
+        start(starts)
         await base.running(until: end, { [spawner] in await spawner.drain() }, orElse: fallback).wait()
     }
 }

@@ -114,10 +114,14 @@ final class StoreBacklog: Sendable {
         for waiter in waiters { waiter.resume(with: result) }
     }
 
-    /// Gives up a lease that was granted or may have been, in a task that the caller's cancellation does not reach.
+    /// Gives up a lease that was granted or may have been, in a task that the caller's cancellation does not reach. What
+    /// has overtaken its load goes first: that ends the lease, and leaves the slot of a load on schedule as had.
     func giveUp(_ token: String, of key: String, heldFor limit: Duration) async {
         let lease = GivenUpLease(key: key, token: token, end: spawner.now() + limit)
-        let result = await spawner.outliving { try await self.store.releaseEntry(key, token: token) }
+        let result = await spawner.outliving {
+            try await self.flush(key)
+            try await self.store.releaseEntry(key, token: token)
+        }
         guard case .failure(let error) = result, (error as? CacheError)?.isFinal != true else { return }
         giveUpLater(lease)
     }

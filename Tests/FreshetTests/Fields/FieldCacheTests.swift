@@ -469,6 +469,26 @@ struct FieldCacheTests {
 }
 
 extension FieldCacheTests {
+    @Test("shutting down answers also who waits behind fetchers that heed no cancellation")
+    func shutdownBehindFetchers() async throws {
+        let fleet = Fleet()
+        let node = try await fleet.node()
+        for number in 1...2 {
+            let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
+            try await fleet.source.waitForLoads(number)
+            reader.cancel()
+            #expect(await errorOf { try await reader.value } is CancellationError)
+        }
+        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
+        try await waitUntil("the third reader") { node.waiters(of: fleet.field.erased) == 1 }
+        let end = fleet.spawner.task { await node.shutdown() }
+        let error = await errorOf { try await reader.value } as? CacheError
+        #expect(error?.code == .shuttingDown)
+        for number in 1...2 { fleet.source.end(number, value: "late") }
+        try await end.value
+        #expect(fleet.spawner.runningTasks == 0)
+    }
+
     @Test("C10: without an initialised cache service nothing is read, refreshed or invalidated")
     func notInitialized() async throws {
         let fleet = Fleet()

@@ -110,7 +110,7 @@ private final class TimedSource: Sendable {
     }
 }
 
-@Suite("Schedule")
+@Suite("Schedule", .timeLimit(.minutes(1)))
 struct ScheduleTests {
     @Test("a field is refreshed once a slot, over all nodes, whichever live or die")
     func once() async throws {
@@ -350,6 +350,32 @@ struct ScheduleTests {
         #expect(try await fleet.store.get("agents_list") == nil)
         fleet.source.takeFromNowOn(.zero)
         #expect(try await node.cache.value(of: fleet.field) == "v2")
+    }
+
+    @Test("C2: while the fetcher of a load that was overtaken goes on, none is begun on schedule")
+    func deaf() async throws {
+        let fleet = Fleet(ttl: .seconds(60)) {
+            ($0.refreshEvery, $0.hardDeadline) = (.every(.seconds(5)), .seconds(40))
+        }
+        let cache = CacheService(store: fleet.store, spawner: fleet.spawner, logger: Logger(label: "test"))
+        try await cache.initialize()
+        let node = FieldCache(
+            cache: cache,
+            catalog: try FieldCatalog([fleet.field]),
+            spawner: fleet.spawner,
+            logger: Logger(label: "test")
+        )
+        node.schedule.start()
+        await fleet.spawner.advance(by: .seconds(5))
+        try await fleet.source.waitForLoads(1)
+        try await node.expire(fleet.field)
+        await fleet.spawner.advance(by: .seconds(20))
+        #expect(fleet.source.loads == 1)
+        fleet.source.end(1, value: "late")
+        await fleet.spawner.advance(by: .seconds(10))
+        #expect(fleet.source.loads == 2)
+        fleet.source.end(2, value: "v2")
+        await node.shutdown()
     }
 
     @Test("C7: bytes that are no value of the field are counted where no reader finds them, too")

@@ -106,13 +106,13 @@ final class FlightDesk: Sendable {
 
     /// Runs a load that readers neither join nor wait for, but that an invalidation overtakes.
     ///
-    /// - Returns: nil where new flights are refused.
+    /// - Returns: nil where new flights are refused, and while the fetcher of one that was cancelled goes on.
     func loadAside<Result: Sendable>(
         _ field: AnyField,
         _ load: @escaping @Sendable (FlightID) async -> Result
     ) async -> Result? {
         let id: FlightID? = state.withLockedValue { state in
-            guard !state.isClosed else { return nil }
+            guard !state.isClosed, !state.table.isFetchingAside(field.key) else { return nil }
             let id = state.table.openAside(field.key, at: spawner.now())
             state.runs[id] = Run(field: field, lineage: LoadLineage())
             return id
@@ -234,13 +234,16 @@ final class FlightDesk: Sendable {
 
     /// Refuses new flights and cancels those under way.
     func close() {
-        let tasks = state.withLockedValue { state in
+        let (tasks, starts) = state.withLockedValue { state in
             state.isClosed = true
             for id in state.runs.keys { state.runs[id]?.isAbandoned = true }
             for id in state.lone.keys { state.lone[id]?.isCancelled = true }
-            return state.runs.values.compactMap(\.task) + state.lone.values.compactMap(\.task)
+            let tasks = state.runs.values.compactMap(\.task) + state.lone.values.compactMap(\.task)
+            return (tasks, state.table.forgetFetches(at: spawner.now()))
         }
         for task in tasks { task.cancel() }
+        // Cancelled, too, those who wait for their turn behind a fetcher that goes on hear of the end.
+        run(starts)
     }
 
     static var isShutDown: CacheError { CacheError(.shuttingDown, "the field cache has been shut down") }

@@ -501,6 +501,23 @@ extension FlightTable {
         return true
     }
 
+    /// Whether a fetcher of the key goes on that was begun on schedule.
+    func isFetchingAside(_ key: String) -> Bool {
+        fetching.contains { $0.value == key && slots[key]?.running.contains($0.key) != true }
+    }
+
+    /// No fetcher counts any more.
+    ///
+    /// - Returns: flights that may run now.
+    mutating func forgetFetches(at now: MonotonicInstant) -> [Start] {
+        let forgotten = fetching
+        fetching = [:]
+        return forgotten.flatMap { id, key in
+            if flights[id] == nil { slots[key]?.running.remove(id) }
+            return startQueued(key, at: now)
+        }
+    }
+
     private mutating func stopRunning(_ id: FlightID, of key: String) {
         if fetching[id] == nil { slots[key]?.running.remove(id) }
     }
