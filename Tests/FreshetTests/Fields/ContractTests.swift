@@ -191,15 +191,7 @@ struct ContractTests {
     func readersWhoLeave(isInTime: Bool) async throws {
         let fleet = Fleet { $0.hardDeadline = .seconds(5) }
         let node = try await fleet.node()
-        for number in 1...2 {
-            let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
-            try await fleet.source.waitForLoads(number)
-            reader.cancel()
-            #expect(await errorOf { try await reader.value } is CancellationError)
-            await fleet.spawner.settle()
-        }
-        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
-        try await waitUntil("the third reader") { node.waiters(of: fleet.field.erased) == 1 }
+        let reader = try await fleet.readerBehindTwo(on: node)
         await fleet.spawner.settle()
         #expect(fleet.source.loads == 2)
         if isInTime { fleet.source.end(2, value: "v2") } else { await fleet.spawner.advance(by: .seconds(5)) }

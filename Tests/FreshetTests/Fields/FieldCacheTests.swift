@@ -29,6 +29,20 @@ struct Fleet {
         field = Field("agents", key: "agents_list", policy: policy, load: source.load)
     }
 
+    /// Somebody who waits behind two loads whose readers have left, and which heed no cancellation.
+    func readerBehindTwo(on node: FieldCache) async throws -> Task<String, any Error> {
+        for number in 1...2 {
+            let reader = spawner.task { try await node.value(of: field) }
+            try await source.waitForLoads(number)
+            reader.cancel()
+            #expect(await errorOf { try await reader.value } is CancellationError)
+            await spawner.settle()
+        }
+        let reader = spawner.task { try await node.value(of: field) }
+        try await waitUntil("the third reader") { node.waiters(of: field.erased) == 1 }
+        return reader
+    }
+
     func node(
         _ store: (any CacheStore)? = nil,
         name: String = "",
@@ -473,14 +487,7 @@ extension FieldCacheTests {
     func shutdownBehindFetchers() async throws {
         let fleet = Fleet()
         let node = try await fleet.node()
-        for number in 1...2 {
-            let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
-            try await fleet.source.waitForLoads(number)
-            reader.cancel()
-            #expect(await errorOf { try await reader.value } is CancellationError)
-        }
-        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
-        try await waitUntil("the third reader") { node.waiters(of: fleet.field.erased) == 1 }
+        let reader = try await fleet.readerBehindTwo(on: node)
         let end = fleet.spawner.task { await node.shutdown() }
         let error = await errorOf { try await reader.value } as? CacheError
         #expect(error?.code == .shuttingDown)
