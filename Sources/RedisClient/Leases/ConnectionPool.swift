@@ -19,10 +19,10 @@ final class ConnectionPool: Sendable {
         maxWaiting = configuration.maxQueuedOffline
         state = NIOLockedValueBox(PoolState(limit: configuration.maxLeasedConnections))
         var leased = configuration
-        // Whoever has a connection alone delays nobody else with a long pipeline.
         leased.clientSideCaching = false
         // Whoever leases one asks for the primary: a server that is none any longer is to say so.
         if leased.peer == .readReplica { leased.peer = .any }
+        // Whoever has a connection alone delays nobody else with a long pipeline.
         leased.maxInFlight = .max / 2
         self.configuration = leased
         self.eventLoop = eventLoop
