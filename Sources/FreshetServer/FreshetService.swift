@@ -10,21 +10,7 @@ public struct FreshetService: Service {
     public let fields: FieldCache
     public let registry: ServiceRegistry
     package let state: ServiceState
-    private let drainTime: TimeAmount
-
-    init(
-        application: Application<ServiceResponder>,
-        fields: FieldCache,
-        registry: ServiceRegistry,
-        state: ServiceState,
-        drainTime: TimeAmount
-    ) {
-        self.application = application
-        self.fields = fields
-        self.registry = registry
-        self.state = state
-        self.drainTime = drainTime
-    }
+    let drainTime: TimeAmount
 
     /// Serves until SIGTERM, SIGINT or SIGHUP, or the graceful shutdown of a group it is part of: then it refuses new
     /// connections, answers the requests it has, and returns. A SIGHUP that the process ignores stays ignored.

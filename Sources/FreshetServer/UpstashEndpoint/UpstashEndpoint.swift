@@ -12,22 +12,10 @@ public import ServiceLifecycle
 /// try await endpoint.run()
 /// ```
 public struct UpstashEndpoint: Service {
-    private let application: Application<UpstashResponder>
-    private let backend: any UpstashBackend
-    private let state: ServiceState
-    private let drainTime: TimeAmount
-
-    init(
-        application: Application<UpstashResponder>,
-        backend: any UpstashBackend,
-        state: ServiceState,
-        drainTime: TimeAmount
-    ) {
-        self.application = application
-        self.backend = backend
-        self.state = state
-        self.drainTime = drainTime
-    }
+    let application: Application<UpstashResponder>
+    let backend: any UpstashBackend
+    let state: ServiceState
+    let drainTime: TimeAmount
 
     /// Serves until SIGTERM, SIGINT or SIGHUP, or the graceful shutdown of a group it is part of: then it refuses new
     /// connections, answers the requests it has, ends streams of messages, and returns. A SIGHUP that the process

@@ -13,11 +13,6 @@ struct UpstashRunner: Sendable {
     let limits: UpstashEndpointLimits
     private let pieces = PipelinePieces()
 
-    init(backend: any UpstashBackend, limits: UpstashEndpointLimits) {
-        self.backend = backend
-        self.limits = limits
-    }
-
     func writer(_ format: UpstashAnswerFormat) -> UpstashAnswerWriter {
         UpstashAnswerWriter(format, maxEntryBytes: limits.maxCommandBytes, maxBytes: limits.maxAnswerBytes)
     }

@@ -15,39 +15,22 @@ struct Waiter {
     }
 
     /// Names the waiter; drawn where it queues up, so that those behind it have larger ones.
-    var token: UInt64
+    var token: UInt64 = 0
     let deadline: NIODeadline
     /// How many replies it is to have; commands, while they wait for a connection.
     var replies = 1
     /// Whether the server may be silent for as long as it likes.
-    let mayBlock: Bool
+    var mayBlock = false
     /// Whether another server would do as well.
-    let mayMove: Bool
+    var mayMove = false
     /// Whether a server may find what is sent too large, and if it says so, that it does.
     var mayBeUnreadable = false
     /// Whether a script may say so, too.
     var runsScript = false
     private(set) var completion: Completion
 
-    init(
-        token: UInt64 = 0,
-        deadline: NIODeadline,
-        replies: Int = 1,
-        mayBlock: Bool = false,
-        mayMove: Bool = false,
-        completion: Completion
-    ) {
-        self.token = token
-        self.deadline = deadline
-        self.replies = replies
-        self.mayBlock = mayBlock
-        self.mayMove = mayMove
-        self.completion = completion
-    }
-
     var isDetached: Bool {
-        if case .detached = completion { return true }
-        return false
+        if case .detached = completion { true } else { false }
     }
 
     /// Whether a caller waits for the reply.

@@ -4,12 +4,9 @@ import Yams
 struct Place {
     let line: Int
     let column: Int
+}
 
-    init(line: Int, column: Int) {
-        self.line = line
-        self.column = column
-    }
-
+extension Place {
     init(_ mark: Mark) { self.init(line: mark.line, column: mark.column) }
 }
 
