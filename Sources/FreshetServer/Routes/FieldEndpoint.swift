@@ -19,17 +19,13 @@ final class FieldEndpoint: Sendable {
     /// GET and HEAD.
     func read(_ request: Request) async -> Response {
         if let refusal = access.refusalToRead(request) { return refusal }
+        var action = "load"
         do {
             let parameters = try FieldParameters(request.uri.query, of: .read)
-            if parameters.forceRefresh, let refusal = access.refusalToAdminister(request) { return refusal }
-            return await answer(request, parameters)
-        } catch {
-            return ErrorResponse.make(error, "load", field: field.name)
-        }
-    }
-
-    private func answer(_ request: Request, _ parameters: FieldParameters) async -> Response {
-        do {
+            if parameters.forceRefresh {
+                if let refusal = access.refusalToAdminister(request) { return refusal }
+                action = "refresh"
+            }
             let reading = try await cache.read(
                 field,
                 forceRefresh: parameters.forceRefresh,
@@ -42,7 +38,7 @@ final class FieldEndpoint: Sendable {
                 acceptEncoding: request.headers[.acceptEncoding]
             )
         } catch {
-            return ErrorResponse.make(error, parameters.forceRefresh ? "refresh" : "load", field: field.name)
+            return ErrorResponse.make(error, action, field: field.name)
         }
     }
 
