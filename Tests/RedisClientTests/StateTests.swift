@@ -357,18 +357,19 @@ import Testing
 
 @Suite struct TokenSearchTests {
     @Test func findsWhatIsThere() {
-        let tokens: [UInt64] = [5, 6, 8, 12, 20]
+        let tokens: CircularBuffer<UInt64> = [5, 6, 8, 12, 20]
         for (index, token) in tokens.enumerated() {
-            #expect(tokens.firstIndex(ofToken: token, by: { $0 }) == index)
+            let found = tokens.firstIndex(ofToken: token, by: { $0 })
+            #expect(found == tokens.index(tokens.startIndex, offsetBy: index))
         }
         for absent: UInt64 in [0, 7, 21, .max] {
             #expect(tokens.firstIndex(ofToken: absent, by: { $0 }) == nil)
         }
-        #expect([UInt64]().firstIndex(ofToken: 1, by: { $0 }) == nil)
+        #expect(CircularBuffer<UInt64>().firstIndex(ofToken: 1, by: { $0 }) == nil)
     }
 
     @Test func doesNotSearchLongerForWhatIsMissing() {
-        let tokens = (UInt64(1)...10_000).map { $0 * $0 }
+        let tokens = CircularBuffer((UInt64(1)...10_000).map { $0 * $0 })
         var looks = 0
         for token in stride(from: UInt64(0), to: 10_000 * 10_000, by: 1_000_000) {
             _ = tokens.firstIndex(ofToken: token) { token in

@@ -1,30 +1,14 @@
 import NIOCore
 
-/// Elements in the order of their tokens.
-extension RandomAccessCollection where Index == Int {
-    /// Where the element with a token is.
+extension CircularBuffer {
+    /// Where the element with a token is; elements are in the order of their tokens.
     func firstIndex(ofToken token: UInt64, by tokenOf: (Element) -> UInt64) -> Index? {
-        var (start, end) = (startIndex, endIndex)
+        var (start, end) = (0, count)
         while start < end {
             let middle = start + (end - start) / 2
-            if tokenOf(self[middle]) < token { start = middle + 1 } else { end = middle }
+            if tokenOf(self[offset: middle]) < token { start = middle + 1 } else { end = middle }
         }
-        return start < endIndex && tokenOf(self[start]) == token ? start : nil
+        guard start < count, tokenOf(self[offset: start]) == token else { return nil }
+        return index(startIndex, offsetBy: start)
     }
-}
-
-extension CircularBuffer {
-    func firstIndex(ofToken token: UInt64, by tokenOf: (Element) -> UInt64) -> Index? {
-        let offset = Offsets(elements: self).firstIndex(ofToken: token, by: tokenOf)
-        return offset.map { index(startIndex, offsetBy: $0) }
-    }
-}
-
-/// A circular buffer counted from zero.
-private struct Offsets<Element>: RandomAccessCollection {
-    let elements: CircularBuffer<Element>
-
-    var startIndex: Int { 0 }
-    var endIndex: Int { elements.count }
-    subscript(offset: Int) -> Element { elements[elements.index(elements.startIndex, offsetBy: offset)] }
 }
