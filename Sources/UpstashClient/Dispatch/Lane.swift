@@ -253,10 +253,20 @@ final class Lane {
     }
 
     private func retry(_ batch: [Job], _ error: UpstashError, _ retryAfter: TimeAmount) {
-        let isSafe = batch.map { !error.mayHaveExecuted || $0.piece.isReadOnly }
-        for (job, isSafe) in zip(batch, isSafe) where !isSafe { end(job, .failure(error)) }
-        let again = zip(batch, isSafe).filter(\.1).map { job, _ in (job, { [self] in end(job, .failure(error)) }) }
+        let again = endUnrepeatable(batch, error, mayHaveExecuted: error.mayHaveExecuted)
+            .map { job in (job, { [self] in end(job, .failure(error)) }) }
         sendAgain(again, noSoonerThan: retryAfter)
+    }
+
+    /// Ends the jobs that may have changed something.
+    ///
+    /// - Returns: the others, which may be sent again.
+    private func endUnrepeatable(_ batch: [Job], _ error: any Error, mayHaveExecuted: Bool) -> [Job] {
+        batch.filter { job in
+            if !mayHaveExecuted || job.piece.isReadOnly { return true }
+            end(job, .failure(error))
+            return false
+        }
     }
 
     /// After a pause that is the same for all, so that they share a request again. What depends on them waits.
@@ -303,9 +313,7 @@ final class Lane {
             return sendAgain(again, noSoonerThan: retryAfter)
         }
         guard batch.count == 1 else {
-            let isSafe = batch.map { !mayHaveExecuted || $0.piece.isReadOnly }
-            for (job, isSafe) in zip(batch, isSafe) where !isSafe { end(job, .failure(error)) }
-            let again = zip(batch, isSafe).filter(\.1).map(\.0)
+            let again = endUnrepeatable(batch, error, mayHaveExecuted: mayHaveExecuted)
             for job in again { job.sendAlone() }
             return line.putBack(again)
         }
