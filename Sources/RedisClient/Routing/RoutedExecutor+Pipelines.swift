@@ -92,40 +92,8 @@ extension RoutedExecutor {
             }
             for batch in batches where !batch.node.tracksKeys.load(ordering: .relaxed) { work.sendPlain(batch.indices) }
             let outcomes = await send(batches, of: work, deadline)
-            let parts = work.parts
             let afterScripts = await followUps(ofScripts: outcomes, of: batches, of: &work, deadline)
-            var latest: (error: any Error, node: RedisNode, isSpared: Bool)?
-            var isAskedToWait = false
-            for (batch, outcome) in zip(batches, outcomes) {
-                if case .failure(let error as RedisClientError) = outcome, error.maySayThatTheServerIsGone {
-                    router.suspect(batch.node)
-                }
-                var reasons: Set<FollowUp.Reason> = []
-                var isSpared = false
-                let address = batch.node.configuration.address
-                let error = work.receive(outcome, of: batch.indices, from: address) { error, part in
-                    let command = parts[part].command
-                    // Scripts are loaded on primaries, and come to replicas late or never.
-                    if error.code == .noScript, batch.fromReplica, command.isReadOnly {
-                        isSpared = true
-                        return .wait(.busy)
-                    }
-                    let next = command.runsScript ? afterScripts[part] ?? .answer : followUp(error, from: batch.node)
-                    if case .wait(let reason) = next { reasons.insert(reason) }
-                    if case .go(let redirect) = next { batch.node.learn(from: redirect) }
-                    return next
-                }
-                for reason in reasons {
-                    isSpared = router.turnedAway(by: batch.node, reason, fromReplica: batch.fromReplica)
-                    isAskedToWait = isAskedToWait || !isSpared
-                }
-                guard let error else { continue }
-                // What was lost has no reply to fall back on, so it counts before what was refused; what another server
-                // takes at once counts last.
-                if !(latest?.error is RedisClientError), latest == nil || !isSpared {
-                    latest = (error, batch.node, isSpared)
-                }
-            }
+            let round = receive(outcomes, of: batches, afterScripts: afterScripts, into: &work)
             if !work.untracked.isEmpty {
                 router.invalidations.put(work.untracked.flatMap { work.parts[$0].keys }, otherwise: .moved)
             }
@@ -134,16 +102,7 @@ extension RoutedExecutor {
             work.endRound()
             if work.isDone { return work }
             do {
-                if let latest, let error = latest.error as? RESPError {
-                    // Whoever is sent on waits along: the pipeline ends no sooner.
-                    if isAskedToWait {
-                        try await attempts.waitAsAsked(orThrow: error)
-                    } else if !latest.isSpared {
-                        try await attempts.moved(orThrow: error)
-                    }
-                } else if let latest, let error = latest.error as? RedisClientError {
-                    try await attempts.lost(error, latest.node)
-                }
+                try await attempts.followUp(round)
             } catch let error as RESPError {
                 // No time is left: what the servers said last is the answer.
                 work.giveUp(error)
@@ -152,6 +111,48 @@ extension RoutedExecutor {
                 throw work.whole(error)
             }
         }
+    }
+
+    /// Takes what came of a round into the work, and tells the router what it says of the nodes.
+    private func receive(
+        _ outcomes: [Result<[RESPValue], any Error>],
+        of batches: [PipelineWork.Batch],
+        afterScripts: [Int: FollowUp],
+        into work: inout PipelineWork
+    ) -> Round {
+        let parts = work.parts
+        var round = Round()
+        for (batch, outcome) in zip(batches, outcomes) {
+            if case .failure(let error as RedisClientError) = outcome, error.maySayThatTheServerIsGone {
+                router.suspect(batch.node)
+            }
+            var reasons: Set<FollowUp.Reason> = []
+            var isSpared = false
+            let address = batch.node.configuration.address
+            let error = work.receive(outcome, of: batch.indices, from: address) { error, part in
+                let command = parts[part].command
+                // Scripts are loaded on primaries, and come to replicas late or never.
+                if error.code == .noScript, batch.fromReplica, command.isReadOnly {
+                    isSpared = true
+                    return .wait(.busy)
+                }
+                let next = command.runsScript ? afterScripts[part] ?? .answer : followUp(error, from: batch.node)
+                if case .wait(let reason) = next { reasons.insert(reason) }
+                if case .go(let redirect) = next { batch.node.learn(from: redirect) }
+                return next
+            }
+            for reason in reasons {
+                isSpared = router.turnedAway(by: batch.node, reason, fromReplica: batch.fromReplica)
+                round.isAskedToWait = round.isAskedToWait || !isSpared
+            }
+            guard let error else { continue }
+            // What was lost has no reply to fall back on, so it counts before what was refused; what another server
+            // takes at once counts last.
+            if !(round.latest?.error is RedisClientError), round.latest == nil || !isSpared {
+                round.latest = (error, batch.node, isSpared)
+            }
+        }
+        return round
     }
 
     /// What is to be sent, by node. Commands for one node keep their order.
@@ -222,6 +223,32 @@ extension RoutedExecutor {
             )
         } catch {
             return .failure(error)
+        }
+    }
+}
+
+/// What a round of requests says of the next one.
+private struct Round {
+    /// Why something has to be tried again, and who said so.
+    var latest: (error: any Error, node: RedisNode, isSpared: Bool)?
+    var isAskedToWait = false
+}
+
+extension Attempts {
+    /// Returns when what a round has left may be tried again.
+    ///
+    /// - Throws: why it has to be, where nothing can be done in time.
+    fileprivate mutating func followUp(_ round: Round) async throws {
+        guard let latest = round.latest else { return }
+        if let error = latest.error as? RESPError {
+            // Whoever is sent on waits along: the pipeline ends no sooner.
+            if round.isAskedToWait {
+                try await waitAsAsked(orThrow: error)
+            } else if !latest.isSpared {
+                try await moved(orThrow: error)
+            }
+        } else if let error = latest.error as? RedisClientError {
+            try await lost(error, latest.node)
         }
     }
 }
