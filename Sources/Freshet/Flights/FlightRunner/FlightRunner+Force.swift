@@ -18,27 +18,9 @@ extension FlightRunner {
                 try Self.rethrowCancellation(error)
                 // Who has waited for a place may hold what has gone since.
                 held = withoutStored(place == nil ? held : tools.l1.entry(field.key), after: error)
-                let refusal = (error as? CacheError).flatMap { $0.isFinal ? $0 : nil }
-                let outcome: FlightOutcome?
-                do {
-                    outcome = try await forceWithoutStore(
-                        invalidation,
-                        held: held,
-                        isToldLater: refusal == nil,
-                        in: &place
-                    )
-                } catch {
-                    if let refusal { tools.noteStoreError(refusal, .lease) }
-                    throw error
-                }
+                let outcome = try await forceWithoutLease(after: error, invalidation, held: held, in: &place)
                 guard let outcome else { continue }
-                guard let refusal else { return outcome }
-                guard case .answered(var answer) = outcome else {
-                    tools.noteStoreError(refusal, .lease)
-                    return outcome
-                }
-                answer.refusal = refusal
-                return .answered(answer)
+                return outcome
             }
             if case .granted(let lease, let snapshot) = outcome {
                 let landed = try await fetch(
@@ -165,6 +147,33 @@ extension FlightRunner {
             let failure = tools.lastFailure(of: field)
         else { return nil }
         return .failed(failure, kept: kept(last))
+    }
+
+    /// Loads where the store has given no leave. A refusal that is final is told with the answer, or noted where there is
+    /// none.
+    ///
+    /// - Returns: nil where it has waited for a place, and the store may be there again.
+    private func forceWithoutLease(
+        after error: any Error,
+        _ invalidation: Invalidation,
+        held: Entry?,
+        in place: inout LoadPermit?
+    ) async throws -> FlightOutcome? {
+        let refusal = (error as? CacheError).flatMap { $0.isFinal ? $0 : nil }
+        let outcome: FlightOutcome?
+        do {
+            outcome = try await forceWithoutStore(invalidation, held: held, isToldLater: refusal == nil, in: &place)
+        } catch {
+            if let refusal { tools.noteStoreError(refusal, .lease) }
+            throw error
+        }
+        guard let outcome, let refusal else { return outcome }
+        guard case .answered(var answer) = outcome else {
+            tools.noteStoreError(refusal, .lease)
+            return outcome
+        }
+        answer.refusal = refusal
+        return .answered(answer)
     }
 
     /// - Parameter isToldLater: whether the store will be told of the invalidation later.
