@@ -38,17 +38,12 @@ final class FieldJournal: Sendable {
         guard let page = pages[key] else { return }
         page.state.withLockedValue { state in
             switch event.kind {
-            case .read:
-                state.reads.add(event)
-            case .invalidated:
-                state.history.invalidate()
-                state.others.add(event)
-            case .load(.changed), .load(.unchanged):
-                state.history.count(hasChanged: event.hasChanged, at: event.at)
-                state.others.add(event)
-            default:
-                state.others.add(event)
+            case .invalidated: state.history.invalidate()
+            case .load(.changed): state.history.count(hasChanged: true, at: event.at)
+            case .load(.unchanged): state.history.count(hasChanged: false, at: event.at)
+            default: break
             }
+            if case .read = event.kind { state.reads.add(event) } else { state.others.add(event) }
         }
         for watcher in watchers.withLockedValue({ $0 }) { watcher(page.name, event) }
     }
@@ -81,11 +76,5 @@ extension FieldJournal {
         pages[key]?.state.withLockedValue {
             $0.history.hold(loadedAt: entry.loadedAt, freshUntil: entry.freshUntil)
         }
-    }
-}
-
-extension FieldEvent {
-    fileprivate var hasChanged: Bool {
-        if case .load(.changed) = kind { true } else { false }
     }
 }
