@@ -4,8 +4,7 @@ extension RESPValue {
     /// Whether this is the absence of a value.
     @inlinable
     public var isNull: Bool {
-        if case .null = self { return true }
-        return false
+        if case .null = self { true } else { false }
     }
 
     /// The error, if this is an error reply.

@@ -27,8 +27,7 @@ public enum RedisSubscriptionEvent: Sendable, Hashable {
 
     /// Whether messages may have been missed here.
     public var isGap: Bool {
-        if case .message = self { return false }
-        return true
+        if case .message = self { false } else { true }
     }
 }
 

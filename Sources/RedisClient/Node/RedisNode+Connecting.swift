@@ -8,15 +8,13 @@ import Synchronization
 extension RedisNode {
     var isConnected: Bool {
         state.withLockedValue {
-            if case .ready = $0.phase { return true }
-            return false
+            if case .ready = $0.phase { true } else { false }
         }
     }
 
     var isConnecting: Bool {
         state.withLockedValue {
-            if case .connecting = $0.phase { return true }
-            return false
+            if case .connecting = $0.phase { true } else { false }
         }
     }
 
@@ -37,8 +35,7 @@ extension RedisNode {
     /// Whether another connection is made as soon as this one has ended.
     var isLeaving: Bool {
         state.withLockedValue {
-            if case .leaving = $0.phase { return true }
-            return false
+            if case .leaving = $0.phase { true } else { false }
         }
     }
 

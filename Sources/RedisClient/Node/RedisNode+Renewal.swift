@@ -55,8 +55,7 @@ extension RedisNode {
     /// again. Connections younger than that loss lead to where that one does.
     func recheckServer(since loss: NIODeadline) {
         let isLost = state.withLockedValue { state in
-            if case .waitingToReconnect = state.phase { return true }
-            return false
+            if case .waitingToReconnect = state.phase { true } else { false }
         }
         link.withLockedValue { link in
             link.rechecks += 1

@@ -32,8 +32,7 @@ struct PipelinePlan {
         case merged(ReplyMerge, positions: [[Int]])
 
         var isWhole: Bool {
-            if case .whole = self { return true }
-            return false
+            if case .whole = self { true } else { false }
         }
     }
 

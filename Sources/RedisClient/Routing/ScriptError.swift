@@ -22,8 +22,7 @@ struct ScriptError {
         case madeUp
 
         var isConfirmed: Bool {
-            if case .refused = self { return true }
-            return false
+            if case .refused = self { true } else { false }
         }
     }
 
