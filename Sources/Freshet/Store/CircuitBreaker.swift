@@ -7,34 +7,22 @@
 ///
 /// A value without I/O or clock: every event comes with its instant. The verdict on a call that was let through in an
 /// earlier state says nothing of the present one and is ignored.
-package struct CircuitBreaker: Sendable {
-    package struct Policy: Sendable, Hashable {
-        /// How many failures in a row open it; at least 1.
-        package var failureThreshold: Int
-        /// How long it is open first.
-        package var firstPause: Duration
-        /// What doubling does not exceed.
-        package var longestPause: Duration
+struct CircuitBreaker: Sendable {
+    /// How many failures in a row open it.
+    static let failureThreshold = 5
+    /// How long it is open first.
+    private static let firstPause = Duration.seconds(1)
+    /// What doubling does not exceed.
+    private static let longestPause = Duration.seconds(10)
 
-        package init(
-            failureThreshold: Int = 5,
-            firstPause: Duration = .seconds(1),
-            longestPause: Duration = .seconds(10)
-        ) {
-            self.failureThreshold = max(1, failureThreshold)
-            self.firstPause = firstPause
-            self.longestPause = max(firstPause, longestPause)
-        }
-    }
-
-    package enum State: Sendable, Hashable {
+    enum State: Sendable, Hashable {
         case closed(failures: Int)
         case open(until: MonotonicInstant, pause: Duration)
         /// A probe is under way.
         case halfOpen(pause: Duration)
     }
 
-    package enum Admission: Sendable, Hashable {
+    enum Admission: Sendable, Hashable {
         /// Make the call, then give its verdict with this ticket.
         case admitted(Ticket)
         /// Do not make it; it may be worth trying again after this time.
@@ -42,11 +30,11 @@ package struct CircuitBreaker: Sendable {
     }
 
     /// Ties a verdict to the state in which the call was admitted.
-    package struct Ticket: Sendable, Hashable {
+    struct Ticket: Sendable, Hashable {
         fileprivate let epoch: UInt64
     }
 
-    package enum Verdict: Sendable, Hashable {
+    enum Verdict: Sendable, Hashable {
         /// It was answered, if only by an error of its own.
         case answered
         case failed
@@ -54,21 +42,18 @@ package struct CircuitBreaker: Sendable {
         case unknown
     }
 
-    package let policy: Policy
-    package private(set) var state = State.closed(failures: 0)
+    private(set) var state = State.closed(failures: 0)
     /// How often somebody makes the probes, if somebody does: no other call becomes one then, and pauses grow no longer.
-    package var probePeriod: Duration?
+    var probePeriod: Duration?
     /// When the last call was answered.
-    package private(set) var lastAnswer: MonotonicInstant?
+    private(set) var lastAnswer: MonotonicInstant?
     /// Counts changes between closed, open and half-open.
     private var epoch: UInt64 = 0
 
-    package init(_ policy: Policy = Policy()) { self.policy = policy }
-
-    package var isClosed: Bool { if case .closed = state { true } else { false } }
+    var isClosed: Bool { if case .closed = state { true } else { false } }
 
     /// - Parameter isProbe: it is the prober who asks, and knows when to.
-    package mutating func admit(at now: MonotonicInstant, isProbe: Bool = false) -> Admission {
+    mutating func admit(at now: MonotonicInstant, isProbe: Bool = false) -> Admission {
         switch state {
         case .closed:
             return .admitted(Ticket(epoch: epoch))
@@ -79,7 +64,7 @@ package struct CircuitBreaker: Sendable {
         case .open(_, let pause) where probePeriod == nil:
             return probe(pause)
         case .open, .halfOpen:
-            return .refused(retryAfter: policy.firstPause)
+            return .refused(retryAfter: Self.firstPause)
         }
     }
 
@@ -88,20 +73,20 @@ package struct CircuitBreaker: Sendable {
         return .admitted(Ticket(epoch: epoch))
     }
 
-    package mutating func settle(_ ticket: Ticket, _ verdict: Verdict, at now: MonotonicInstant) {
+    mutating func settle(_ ticket: Ticket, _ verdict: Verdict, at now: MonotonicInstant) {
         guard ticket.epoch == epoch else { return }
         if verdict == .answered { lastAnswer = now }
         switch (state, verdict) {
         case (.closed, .answered):
             state = .closed(failures: 0)
-        case (.closed(let failures), .failed) where failures + 1 < policy.failureThreshold:
+        case (.closed(let failures), .failed) where failures + 1 < Self.failureThreshold:
             state = .closed(failures: failures + 1)
         case (.closed, .failed):
-            open(at: now, for: policy.firstPause)
+            open(at: now, for: Self.firstPause)
         case (.halfOpen, .answered):
             move(to: .closed(failures: 0))
         case (.halfOpen(let pause), .failed):
-            open(at: now, for: min(pause * 2, policy.longestPause, probePeriod ?? policy.longestPause))
+            open(at: now, for: min(pause * 2, Self.longestPause, probePeriod ?? Self.longestPause))
         case (.halfOpen(let pause), .unknown):
             // The next call is the probe.
             move(to: .open(until: now, pause: pause))

@@ -1,18 +1,13 @@
-import Freshet
 import Testing
+
+@testable import Freshet
 
 /// Every cell of the table of states and events.
 @Suite struct CircuitBreakerTests {
     typealias State = CircuitBreaker.State
 
-    static let policy = CircuitBreaker.Policy(
-        failureThreshold: 3,
-        firstPause: .seconds(1),
-        longestPause: .seconds(3)
-    )
-
     @Test func closedAdmitsEverything() {
-        var breaker = CircuitBreaker(Self.policy)
+        var breaker = CircuitBreaker()
         for _ in 0..<10 { #expect(breaker.admitted(at: 0) != nil) }
         #expect(breaker.state == .closed(failures: 0))
     }
@@ -23,7 +18,7 @@ import Testing
         (.unknown, .closed(failures: 1)),
     ])
     func closedCountsFailuresInARow(verdict: CircuitBreaker.Verdict, state: State) {
-        var breaker = CircuitBreaker(Self.policy)
+        var breaker = CircuitBreaker()
         breaker.make(.failed, at: 0)
         breaker.make(verdict, at: 1)
         #expect(breaker.state == state)
@@ -45,9 +40,9 @@ import Testing
 
     @Test(arguments: [CircuitBreaker.Verdict.answered, .failed, .unknown])
     func openIgnoresVerdictsOnEarlierCalls(verdict: CircuitBreaker.Verdict) throws {
-        var breaker = CircuitBreaker(Self.policy)
+        var breaker = CircuitBreaker()
         let early = breaker.admitted(at: 0)
-        for _ in 0..<3 { breaker.make(.failed, at: 10) }
+        for _ in 0..<CircuitBreaker.failureThreshold { breaker.make(.failed, at: 10) }
         let state = breaker.state
         breaker.settle(try #require(early), verdict, at: .seconds(10))
         #expect(breaker.state == state)
@@ -75,9 +70,9 @@ import Testing
 
     @Test(arguments: [CircuitBreaker.Verdict.answered, .failed, .unknown])
     func halfOpenIgnoresVerdictsOnEarlierCalls(verdict: CircuitBreaker.Verdict) throws {
-        var breaker = CircuitBreaker(Self.policy)
+        var breaker = CircuitBreaker()
         let early = breaker.admitted(at: 0)
-        for _ in 0..<3 { breaker.make(.failed, at: 10) }
+        for _ in 0..<CircuitBreaker.failureThreshold { breaker.make(.failed, at: 10) }
         _ = breaker.admitted(at: 11)
         breaker.settle(try #require(early), verdict, at: .seconds(11))
         #expect(breaker.state == .halfOpen(pause: .seconds(1)))
@@ -88,10 +83,13 @@ import Testing
         breaker.make(.failed, at: 1)
         #expect(breaker.state == .open(until: .seconds(3), pause: .seconds(2)))
         breaker.make(.failed, at: 3)
-        #expect(breaker.state == .open(until: .seconds(6), pause: .seconds(3)))
-        breaker.make(.answered, at: 6)
-        for _ in 0..<3 { breaker.make(.failed, at: 7) }
-        #expect(breaker.state == .open(until: .seconds(8), pause: .seconds(1)))
+        breaker.make(.failed, at: 7)
+        #expect(breaker.state == .open(until: .seconds(15), pause: .seconds(8)))
+        breaker.make(.failed, at: 15)
+        #expect(breaker.state == .open(until: .seconds(25), pause: .seconds(10)))
+        breaker.make(.answered, at: 25)
+        for _ in 0..<CircuitBreaker.failureThreshold { breaker.make(.failed, at: 26) }
+        #expect(breaker.state == .open(until: .seconds(27), pause: .seconds(1)))
     }
 
     @Test func whereSomebodyProbesNoOtherCallDoes() throws {
@@ -117,12 +115,6 @@ import Testing
         }
         #expect(breaker.state == .open(until: .seconds(4) + .milliseconds(1500), pause: .milliseconds(1500)))
     }
-
-    @Test func aPolicyThatMakesNoSenseIsPutRight() {
-        let policy = CircuitBreaker.Policy(failureThreshold: 0, firstPause: .seconds(5), longestPause: .seconds(1))
-        #expect(policy.failureThreshold == 1)
-        #expect(policy.longestPause == .seconds(5))
-    }
 }
 
 extension MonotonicInstant {
@@ -131,8 +123,8 @@ extension MonotonicInstant {
 
 extension CircuitBreaker {
     fileprivate static func opened(at seconds: Int64) -> CircuitBreaker {
-        var breaker = CircuitBreaker(CircuitBreakerTests.policy)
-        for _ in 0..<3 { breaker.make(.failed, at: seconds) }
+        var breaker = CircuitBreaker()
+        for _ in 0..<CircuitBreaker.failureThreshold { breaker.make(.failed, at: seconds) }
         return breaker
     }
 
