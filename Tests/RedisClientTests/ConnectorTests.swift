@@ -44,18 +44,20 @@ import Testing
     @Test
     func whatIsNoAddressIsLookedUp() async throws {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        let host = try #require(NumericHost(.hostname("::1", port: 6379), eventLoop))
+        let host = try #require(HostAddresses(numeric: .hostname("::1", port: 6379), eventLoop))
         #expect(try await host.initiateAQuery(host: "::1", port: 6379).get().isEmpty)
         #expect(try await host.initiateAAAAQuery(host: "::1", port: 6379).get().first?.port == 6379)
         for address: RedisClient.Configuration.Address in [
             .hostname("localhost", port: 1), .hostname("127.0.0.1", port: 65_536), .hostname("127.0.0.1", port: -1),
-        ] { #expect(NumericHost(address, eventLoop) == nil) }
+        ] { #expect(HostAddresses(numeric: address, eventLoop) == nil) }
     }
 
     @Test(arguments: [65_536, -1]) func aPortThatIsNoneIsRefused(port: Int) async throws {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let names = HostNames { _ in [try SocketAddress(ipAddress: "127.0.0.1", port: 0)] }
-        let host = try #require(NamedHost(.hostname("redis.test", port: port), within: .seconds(5), eventLoop, names))
+        let host = try #require(
+            HostAddresses(named: .hostname("redis.test", port: port), within: .seconds(5), eventLoop, names)
+        )
         await #expect(throws: UnknownHost.self) {
             try await host.initiateAQuery(host: "redis.test", port: port).get()
         }

@@ -99,8 +99,8 @@ struct Connector: Sendable {
     }
 
     private func resolver(_ eventLoop: any EventLoop, _ limit: TimeAmount) -> (any Resolver & Sendable)? {
-        NumericHost(configuration.address, eventLoop)
-            ?? NamedHost(configuration.address, within: limit, eventLoop, names)
+        HostAddresses(numeric: configuration.address, eventLoop)
+            ?? HostAddresses(named: configuration.address, within: limit, eventLoop, names)
     }
 
     #if os(Linux)
