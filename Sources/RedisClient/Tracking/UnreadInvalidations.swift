@@ -43,3 +43,17 @@ extension RedisInvalidation.Reason {
     /// Whether nobody watches any more what was read, which need not have changed.
     fileprivate var isEndOfWatch: Bool { self == .disconnected || self == .moved }
 }
+
+/// Where a reader of invalidations finds them.
+typealias InvalidationMailbox = Mailbox<UnreadInvalidations, Never>
+
+extension Mailbox<UnreadInvalidations, Never> {
+    /// - Parameter limit: keys that are kept; if more change, everything has.
+    convenience init(limit: Int) {
+        self.init(UnreadInvalidations(limit: limit))
+    }
+
+    func put(_ invalidation: RedisInvalidation) {
+        change { $0.add(invalidation) }
+    }
+}
