@@ -3,9 +3,6 @@ import RESP
 
 /// Reads answers: JSON (RFC 8259) whose strings are base64, straight into values.
 enum AnswerReader {
-    /// Deeper than any reply is.
-    private static let maxDepth = 128
-
     static func answer(_ scanner: inout JSONScanner) throws -> Answer {
         let answer: Answer
         if scanner.peek() == UInt8(ascii: "[") {
@@ -39,7 +36,7 @@ enum AnswerReader {
     }
 
     private static func value(_ scanner: inout JSONScanner, depth: Int) throws -> RESPValue {
-        guard depth < maxDepth else { throw scanner.malformed }
+        guard depth < JSONScanner.maxDepth else { throw scanner.malformed }
         switch scanner.peek() {
         case UInt8(ascii: "\""):
             return try encodedString(&scanner)

@@ -1,6 +1,7 @@
 /// Takes the tokens of JSON text one after the other.
 struct JSONScanner {
-    private static let maxDepth = 128
+    /// Deeper than any reply is.
+    static let maxDepth = 128
 
     private let bytes: UnsafeRawBufferPointer
     private var index = 0
