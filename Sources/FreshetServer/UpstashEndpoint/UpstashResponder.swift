@@ -188,11 +188,9 @@ extension Response {
 
 extension HTTPFields {
     /// Pages of any site may ask, if they have a token.
-    fileprivate static let preflight: HTTPFields = {
-        var fields: HTTPFields = [:]
-        fields.add(HTTPField.Name("Access-Control-Allow-Methods"), "HEAD, GET, POST, PUT")
-        fields.add(HTTPField.Name("Access-Control-Allow-Headers"), "*, Authorization")
-        fields.add(HTTPField.Name("Access-Control-Max-Age"), "600")
-        return fields
-    }()
+    fileprivate static let preflight: HTTPFields = [
+        .accessControlAllowMethods: "HEAD, GET, POST, PUT",
+        .accessControlAllowHeaders: "*, Authorization",
+        .accessControlMaxAge: "600",
+    ]
 }
