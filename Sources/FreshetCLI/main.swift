@@ -12,7 +12,6 @@ struct FreshetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "freshet",
         abstract: "Keeps named data sets fresh: a cache between applications and slow sources.",
-        subcommands: [],
         groupedSubcommands: [
             CommandGroup(name: "Service", subcommands: [Serve.self, Demo.self, Check.self]),
             CommandGroup(

@@ -1,10 +1,5 @@
-/// Times by the calendar, in UTC: five fields – minute, hour, day of the month, month, day of the week – or six, with
-/// the second in front, as cron of Unix has them.
-///
-/// A field is `*`, a number, a range `9-17`, a list `0,30`, with a step `*/15`, `10-50/20`; months and days of the week
-/// have English names of three letters too, and Sunday is 0 or 7. If neither day field begins with `*`, a day needs to
-/// match but one of them. `@hourly`, `@daily` (`@midnight`), `@weekly`, `@monthly` and `@yearly` (`@annually`) stand
-/// for the usual.
+/// Times by the calendar, in UTC, as ``RefreshSchedule/cron(_:)`` has them; also `@midnight` for `@daily` and `@annually`
+/// for `@yearly`.
 package struct CronExpression: Sendable, Hashable, CustomStringConvertible {
     package let description: String
     /// Bit n: the number n is meant.

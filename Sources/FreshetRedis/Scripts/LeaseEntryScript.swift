@@ -2,9 +2,9 @@ extension EntryScripts {
     /// Grants leave to load, or says why not: `{outcome, leased digest, snapshot}`.
     ///
     /// Arguments: purpose (`read`, `renew`, `schedule`, or a forced load's invalidation), milliseconds the lease holds,
-    /// the field's ttl and its stale window, the cooldown of forced loads, the lease's token, the generation there is to be
-    /// if it moves. For a schedule also the slot's start, milliseconds since the last read (or empty), after how many without one the
-    /// field is idle, and how many to remember all that.
+    /// the field's ttl and its stale window, the cooldown of forced loads, the lease's token, the generation there is to
+    /// be if it moves. For a schedule also the slot's start, milliseconds since the last read (or empty), after how many
+    /// without one the field is idle, and how many to remember all that.
     static let leaseEntry = """
         local purpose, holdFor, cooldown = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
         local token, generation, forcedAt = ARGV[6], ARGV[7], nil
