@@ -24,8 +24,6 @@ package enum ErrorResponse {
     /// The `error` where the source has no value.
     package static func absence(of field: String) -> String { "No value for \(field)" }
 
-    static let contentType = "application/json; charset=utf-8"
-
     static func body(_ error: String, _ message: String) -> ByteBuffer {
         (try? StoredJSON.encode(Body(error: error, message: message))) ?? ByteBuffer()
     }

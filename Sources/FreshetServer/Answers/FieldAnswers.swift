@@ -113,7 +113,7 @@ extension FieldAnswers {
         var headers = HTTPFields()
         // Two more: the framework adds Date and Server.
         headers.reserveCapacity(12)
-        headers.add(.contentType, ErrorResponse.contentType)
+        headers.add(.contentType, ContentType.json)
         headers.add(.contentLength, String(length))
         if isCompressed { headers.append(HTTPField(name: .contentEncoding, value: "gzip")) }
         appendValidators(of: reading, limit, isWeak: isCompressed, to: &headers)

@@ -319,7 +319,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         promise: EventLoopPromise<Void>? = nil
     ) {
         var fields = limits.refusalFields?(origin) ?? [:]
-        fields[.contentType] = ErrorResponse.contentType
+        fields[.contentType] = ContentType.json
         fields[.cacheControl] = "no-store"
         fields[.contentLength] = String(refusal.body.readableBytes)
         fields[.connection] = "close"

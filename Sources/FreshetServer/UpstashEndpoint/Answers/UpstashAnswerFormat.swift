@@ -26,7 +26,7 @@ enum UpstashAnswerFormat: Sendable, Hashable {
     }
 
     var contentType: String {
-        self == .resp2 ? "application/octet-stream" : ErrorResponse.contentType
+        self == .resp2 ? "application/octet-stream" : ContentType.json
     }
 
     /// Transactions are answered in JSON only, and so is who wants another format.
