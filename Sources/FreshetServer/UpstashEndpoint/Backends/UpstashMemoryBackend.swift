@@ -32,7 +32,7 @@ struct UpstashMemoryBackend: UpstashBackend {
 
     private func run(_ command: RESPCommand) async -> RESPValue {
         do {
-            guard let operation = UpstashMemoryCommands.table[command.name] else { throw Self.missing(command.name) }
+            guard let operation = UpstashMemoryCommand.table[command.name] else { throw Self.missing(command.name) }
             let arguments = command.arguments.map(\.bytes)
             guard operation.arity.contains(arguments.count) else {
                 throw RESPError("ERR wrong number of arguments for '\(command.name.lowercased())' command")

@@ -52,13 +52,13 @@ enum UpstashSetOptions {
     }
 
     static func duration(seconds: ByteBuffer, of command: String) throws -> Duration {
-        let seconds = try UpstashMemoryCommands.integer(seconds)
+        let seconds = try UpstashMemoryCommand.integer(seconds)
         guard (Int64.min / 1000...maxMilliseconds / 1000).contains(seconds) else { throw invalid(command) }
         return .seconds(seconds)
     }
 
     static func duration(milliseconds: ByteBuffer, of command: String) throws -> Duration {
-        let milliseconds = try UpstashMemoryCommands.integer(milliseconds)
+        let milliseconds = try UpstashMemoryCommand.integer(milliseconds)
         guard milliseconds <= maxMilliseconds else { throw invalid(command) }
         return .milliseconds(milliseconds)
     }

@@ -2,8 +2,8 @@ import Freshet
 import NIOCore
 import RESP
 
-/// The commands that the embedded store has, in the words and shapes of Redis.
-struct UpstashMemoryCommands {
+/// A command that the embedded store has, in the words and shapes of Redis.
+struct UpstashMemoryCommand {
     typealias Run = @Sendable (MemoryStore, [ByteBuffer]) async throws -> RESPValue
 
     /// How many arguments it takes.
