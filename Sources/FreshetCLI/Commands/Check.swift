@@ -27,7 +27,7 @@ struct Check: AsyncParsableCommand {
             let configuration = try load(environment)
             var findings = SourceFindings()
             if !offline {
-                findings = await configuration.inspectSources(
+                findings = await configuration.inspectTables(
                     origin: file,
                     logger: Logger(label: "freshet", factory: { _ in SwiftLogNoOpLogHandler() })
                 )

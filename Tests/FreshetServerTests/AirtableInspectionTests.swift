@@ -5,7 +5,7 @@ import Testing
 @testable import FreshetServer
 
 @Suite("Looking at Airtable tables")
-struct SourceInspectionTests {
+struct AirtableInspectionTests {
     @Test("two views of a table are asked for their records, and the table once for its columns")
     func views() async throws {
         try await AirtableStandIn.withStandIn { standIn in
@@ -18,7 +18,7 @@ struct SourceInspectionTests {
                 file: "f.yaml",
                 environment: Environment(["AIRTABLE_TOKEN": standIn.token, "AIRTABLE_ENDPOINT": standIn.url])
             )
-            let findings = await configuration.inspectSources(
+            let findings = await configuration.inspectTables(
                 origin: "f.yaml",
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             )

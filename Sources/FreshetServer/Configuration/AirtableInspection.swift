@@ -11,12 +11,12 @@ extension Configuration {
     /// has half of what Airtable allows meanwhile, and all of it afterwards.
     ///
     /// - Parameter origin: the file the fields are of.
-    package func inspectSources(origin: String, logger: Logger) async -> SourceFindings {
+    package func inspectTables(origin: String, logger: Logger) async -> SourceFindings {
         let limiters = BaseLimiters(interval: .milliseconds(430))
         guard let client = try? SourceFactory(configuration: self, limiters: limiters, logger: logger).airtable else {
             return SourceFindings()
         }
-        var inspector = SourceInspector(client: client, origin: origin)
+        var inspector = TableInspector(client: client, origin: origin)
         for field in fields { await inspector.inspect(field) }
         await inspector.leave()
         return inspector.findings
@@ -34,7 +34,7 @@ package struct SourceFindings: Sendable {
 }
 
 /// Asks no table twice.
-private struct SourceInspector {
+private struct TableInspector {
     private struct Table: Hashable {
         let base: String
         let name: String
