@@ -1,6 +1,4 @@
-import Crypto
-package import NIOCore
-import NIOFoundationCompat
+import NIOCore
 
 /// A value as it is served: encoded once, decoded once. Unchecked since it has a subclass; nothing in either changes.
 @usableFromInline
@@ -23,19 +21,5 @@ final class TypedPayload<Value: Sendable>: Payload, @unchecked Sendable {
     init(_ value: Value, bytes: ByteBuffer, digest: String) {
         self.value = value
         super.init(bytes: bytes, digest: digest)
-    }
-}
-
-extension ByteBuffer {
-    /// SHA-1 in hexadecimal. It tells values apart; it protects nothing.
-    package var sha1: String {
-        Insecure.SHA1.hash(data: readableBytesView).hexadecimal
-    }
-}
-
-extension Insecure.SHA1Digest {
-    var hexadecimal: String {
-        let hex = Array("0123456789abcdef".utf8)
-        return String(decoding: flatMap { [hex[Int($0 >> 4)], hex[Int($0 & 15)]] }, as: UTF8.self)
     }
 }
