@@ -97,7 +97,3 @@ extension FieldEvent.LeaseEnd {
         if case .storeAway(let code) = self { "storeAway.\(code)" } else { "\(self)" }
     }
 }
-
-extension Duration {
-    var inSeconds: Double { Double(clampedMilliseconds) / 1000 }
-}

@@ -118,19 +118,3 @@ extension FieldReading.Tier {
         }
     }
 }
-
-extension Duration {
-    /// As ``configurationText``, no finer than a reader wants it: milliseconds below ten seconds, seconds below an
-    /// hour, minutes below a day, hours above.
-    package var roundedText: String {
-        let milliseconds = clampedMilliseconds
-        let unit: Int64 =
-            switch abs(milliseconds) {
-            case ..<10_000: 1
-            case ..<3_600_000: 1000
-            case ..<86_400_000: 60_000
-            default: 3_600_000
-            }
-        return Duration.milliseconds(milliseconds / unit * unit).configurationText
-    }
-}

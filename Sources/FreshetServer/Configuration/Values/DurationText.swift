@@ -48,4 +48,20 @@ extension Duration {
         }
         return sign + text
     }
+
+    /// As ``configurationText``, no finer than a reader wants it: milliseconds below ten seconds, seconds below an
+    /// hour, minutes below a day, hours above.
+    package var roundedText: String {
+        let milliseconds = clampedMilliseconds
+        let unit: Int64 =
+            switch abs(milliseconds) {
+            case ..<10_000: 1
+            case ..<3_600_000: 1000
+            case ..<86_400_000: 60_000
+            default: 3_600_000
+            }
+        return Duration.milliseconds(milliseconds / unit * unit).configurationText
+    }
+
+    var inSeconds: Double { Double(clampedMilliseconds) / 1000 }
 }
