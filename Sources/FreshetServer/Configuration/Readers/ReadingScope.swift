@@ -1,15 +1,3 @@
-import Yams
-
-/// A place in a file; counts from 1.
-struct Place {
-    let line: Int
-    let column: Int
-}
-
-extension Place {
-    init(_ mark: Mark) { self.init(line: mark.line, column: mark.column) }
-}
-
 /// What everything that reads one file shares: its name, the variables, and the problems found so far.
 final class ReadingScope {
     let file: String
