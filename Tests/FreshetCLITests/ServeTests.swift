@@ -2,7 +2,6 @@ import Foundation
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import TestSupport
 import Testing
 
@@ -26,9 +25,7 @@ struct ServeTests {
 
     /// Takes connections, and says nothing on them.
     private static func listener() async throws -> (any Channel, port: Int) {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0)
-            .get()
+        let channel = try await listenOnLoopback()
         return (channel, try #require(channel.localAddress?.port))
     }
 
@@ -330,13 +327,7 @@ struct ServeTests {
     func stoppedEarly(command: String) async throws {
         let folder = try Self.folder()
         let connections = NIOLockedValueBox(0)
-        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                connections.withLockedValue { $0 += 1 }
-                return channel.eventLoop.makeSucceededVoidFuture()
-            }
-            .bind(host: "127.0.0.1", port: 0)
-            .get()
+        let silent = try await listenOnLoopback { _ in connections.withLockedValue { $0 += 1 } }
         let store = "redis://127.0.0.1:\(try #require(silent.localAddress?.port))"
         let words = command.split(separator: " ").map(String.init)
         let service = try FreshetProcess(words + ["--port", "0", "--store", store], directory: folder.url)

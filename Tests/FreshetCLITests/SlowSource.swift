@@ -1,6 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOPosix
+import TestSupport
 
 /// An HTTP server that answers when it is told to.
 final class SlowSource: Sendable {
@@ -16,14 +16,9 @@ final class SlowSource: Sendable {
 
     static func start() async throws -> SlowSource {
         let waiting = NIOLockedValueBox<[any Channel]>([])
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Asked(waiting: waiting))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0)
-            .get()
+        let channel = try await listenOnLoopback { channel in
+            try channel.pipeline.syncOperations.addHandler(Asked(waiting: waiting))
+        }
         return SlowSource(channel, waiting)
     }
 

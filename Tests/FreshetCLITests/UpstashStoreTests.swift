@@ -2,7 +2,6 @@ import Foundation
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import TestSupport
 import Testing
 
@@ -68,14 +67,10 @@ struct UpstashStoreTests {
     func silent() async throws {
         // Of each connection.
         let lives = NIOLockedValueBox<[Duration]>([])
-        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                let start = ContinuousClock.now
-                channel.closeFuture.whenComplete { _ in lives.withLockedValue { $0.append(start.duration(to: .now)) } }
-                return channel.eventLoop.makeSucceededVoidFuture()
-            }
-            .bind(host: "127.0.0.1", port: 0)
-            .get()
+        let silent = try await listenOnLoopback { channel in
+            let start = ContinuousClock.now
+            channel.closeFuture.whenComplete { _ in lives.withLockedValue { $0.append(start.duration(to: .now)) } }
+        }
         let port = try #require(silent.localAddress?.port)
         let run = try await Run(["get", "k", "--store", "http://127.0.0.1:\(port)?_token=sesame"])
         #expect(run.code == 69)

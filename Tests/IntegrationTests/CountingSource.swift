@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
-import NIOPosix
+import TestSupport
 
 /// An HTTP server that counts what it is asked, answers with the version the test has set when it was asked, and can be
 /// held up.
@@ -24,15 +24,10 @@ final class CountingSource: Sendable {
 
     static func start() async throws -> CountingSource {
         let source = CountingSource()
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(Asked(source: source))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0)
-            .get()
+        let listener = try await listenOnLoopback { channel in
+            try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+            try channel.pipeline.syncOperations.addHandler(Asked(source: source))
+        }
         source.state.withLockedValue { $0.listener = listener }
         return source
     }

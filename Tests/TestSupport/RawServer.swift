@@ -1,6 +1,5 @@
 import NIOConcurrencyHelpers
 public import NIOCore
-import NIOPosix
 
 /// A server on the loopback interface that answers requests in bytes of the test's own.
 public final class RawServer: Sendable {
@@ -42,14 +41,9 @@ public final class RawServer: Sendable {
     /// - Parameter answer: gets a request in lower case.
     public static func start(_ answer: @escaping @Sendable (String) -> Answer) async throws -> RawServer {
         let received = NIOLockedValueBox<[String]>([])
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Handler(received, answer))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0)
-            .get()
+        let channel = try await listenOnLoopback { channel in
+            try channel.pipeline.syncOperations.addHandler(Handler(received, answer))
+        }
         return RawServer(channel, received)
     }
 

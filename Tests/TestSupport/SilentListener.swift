@@ -1,6 +1,5 @@
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOPosix
 
 /// A server on the loopback interface that takes connections and says nothing on them, so that no TLS is agreed on.
 /// It ends when it is released.
@@ -19,13 +18,9 @@ public final class SilentListener: Sendable {
 
     public static func start() async throws -> SilentListener {
         let silent = SilentListener()
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { [state = silent.state] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Ear(state))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
+        let listener = try await listenOnLoopback { [state = silent.state] channel in
+            try channel.pipeline.syncOperations.addHandler(Ear(state))
+        }
         silent.state.withLockedValue { $0.listener = listener }
         return silent
     }

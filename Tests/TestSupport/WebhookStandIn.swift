@@ -1,7 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 
 /// An HTTP server on the loopback interface that keeps what is posted to it.
 public final class WebhookStandIn: Sendable {
@@ -36,15 +35,10 @@ public final class WebhookStandIn: Sendable {
     /// - Parameter answers: to the first requests; further ones get 200.
     public static func start(_ answers: [Answer] = []) async throws -> WebhookStandIn {
         let state = NIOLockedValueBox(State(answers: answers))
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(Handler(state: state))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0)
-            .get()
+        let channel = try await listenOnLoopback { channel in
+            try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+            try channel.pipeline.syncOperations.addHandler(Handler(state: state))
+        }
         return WebhookStandIn(channel, state)
     }
 
