@@ -23,6 +23,11 @@ struct SubscriptionTests {
         try await endpoint.ask(.GET, "/pubsub/numsub/\(channel)").body
     }
 
+    /// Whether nobody listens to `chat` any more.
+    private static func isLeft(_ endpoint: Endpoint) async throws -> Bool {
+        try await eventually { try await subscribers(endpoint, "chat") == #"{"result":["chat",0]}"# }
+    }
+
     @Test("channels and patterns: the first event comes at once, messages as they are published")
     func messages() async throws {
         try await Endpoint.overRedis { endpoint, _ in
@@ -58,10 +63,7 @@ struct SubscriptionTests {
                 #expect(await reader.receives("data: subscribe,chat,1"))
                 #expect(try await Self.subscribers(endpoint, "chat") == #"{"result":["chat",1]}"#)
                 await reader.close()
-                let isGone = try await eventually {
-                    try await Self.subscribers(endpoint, "chat") == #"{"result":["chat",0]}"#
-                }
-                #expect(isGone)
+                #expect(try await Self.isLeft(endpoint))
             }
         }
     }
@@ -73,10 +75,7 @@ struct SubscriptionTests {
             try await reader.send("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(await reader.receives("data: subscribe,chat,1"))
             await reader.close()
-            let isGone = try await eventually {
-                try await Self.subscribers(endpoint, "chat") == #"{"result":["chat",0]}"#
-            }
-            #expect(isGone)
+            #expect(try await Self.isLeft(endpoint))
         }
     }
 

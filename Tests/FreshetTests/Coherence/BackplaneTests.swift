@@ -62,6 +62,19 @@ struct BackplaneTests {
             try await fleet.store.invalidateEntry("agents_list", invalidation)
             backplane.send(.changed(key: "agents_list", .invalidated(invalidation), try await generation))
         }
+
+        /// A reader to whom the store does not answer, some time after the first load.
+        func heldReader(
+            in call: StoreOperation,
+            after time: Duration
+        ) async throws -> Task<FieldRead<String>, any Error> {
+            try await fleet.load(1, on: cache)
+            await fleet.spawner.advance(by: time)
+            store.inject(.hang, into: [call])
+            let reader = fleet.spawner.task { try await cache.read(fleet.field) }
+            try await waitUntil("the \(call)") { store.hangingCalls == 1 }
+            return reader
+        }
     }
 
     @Test("the store is asked once for what has been removed since the question was put")
@@ -311,11 +324,7 @@ struct BackplaneTests {
     func removedDuringRead(sourceFails: Bool) async throws {
         let node = try await Node(Fleet())
         let fleet = node.fleet
-        try await fleet.load(1, on: node.cache)
-        await fleet.spawner.advance(by: .seconds(21))
-        node.store.inject(.hang, into: [.read])
-        let early = fleet.spawner.task { try await node.cache.read(fleet.field) }
-        try await waitUntil("the read") { node.store.hangingCalls == 1 }
+        let early = try await node.heldReader(in: .read, after: .seconds(21))
         try await node.hear(.remove)
         let late = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await waitUntil("the late reader") { node.cache.waiters(of: fleet.field.erased) == 2 }
@@ -335,11 +344,7 @@ struct BackplaneTests {
     func expiredDuringRead() async throws {
         let node = try await Node(Fleet { $0.staleIfError = .seconds(600) })
         let fleet = node.fleet
-        try await fleet.load(1, on: node.cache)
-        await fleet.spawner.advance(by: .seconds(21))
-        node.store.inject(.hang, into: [.read])
-        let reader = fleet.spawner.task { try await node.cache.read(fleet.field) }
-        try await waitUntil("the read") { node.store.hangingCalls == 1 }
+        let reader = try await node.heldReader(in: .read, after: .seconds(21))
         try await node.hear(.expire)
         await fleet.spawner.advance(by: .milliseconds(500))
         try await fleet.source.waitForLoads(2)
@@ -464,11 +469,7 @@ struct BackplaneTests {
     func removedDuringLease() async throws {
         let node = try await Node(Fleet { $0.staleIfError = .seconds(600) })
         let fleet = node.fleet
-        try await fleet.load(1, on: node.cache)
-        await fleet.spawner.advance(by: .seconds(61))
-        node.store.inject(.hang, into: [.lease])
-        let early = fleet.spawner.task { try await node.cache.read(fleet.field) }
-        try await waitUntil("the lease") { node.store.hangingCalls == 1 }
+        let early = try await node.heldReader(in: .lease, after: .seconds(61))
         try await node.hear(.remove)
         let late = fleet.spawner.task { try await node.cache.read(fleet.field) }
         try await waitUntil("the late reader") { node.cache.waiters(of: fleet.field.erased) == 2 }
