@@ -10,7 +10,6 @@ package struct ContentDigest: Sendable, Hashable {
 
     /// How long Airtable's attachment URLs work.
     package static let linkLifetime = Duration.seconds(2 * 3600)
-
 }
 
 extension ContentDigest {
