@@ -31,7 +31,8 @@ struct Fleet {
 
     /// Somebody who waits behind two loads whose readers have left, and which heed no cancellation.
     func readerBehindTwo(on node: FieldCache) async throws -> Task<String, any Error> {
-        for number in 1...2 {
+        let first = source.loads + 1
+        for number in first...first + 1 {
             let reader = spawner.task { try await node.value(of: field) }
             try await source.waitForLoads(number)
             reader.cancel()

@@ -82,4 +82,204 @@ struct OvertakenFlightTests {
         fleet.source.end(4, value: "v4")
         try await waitUntil("the new value") { try await node.value(of: fleet.field) == "v4" }
     }
+
+    @Test(
+        "C1: nor do they get what has been replaced since the store confirmed it, by another node or program",
+        arguments: [false, true]
+    )
+    func replacedWhileQueued(isForeign: Bool) async throws {
+        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(30) }
+        let (node, waiting) = try await busyNode(of: fleet)
+        // Later than what is told when a value has come to its end.
+        await fleet.spawner.advance(by: .seconds(1))
+        #expect(await fleet.promptRead(on: node)?.value == "v1")
+        if isForeign {
+            try await fleet.write("new")
+            node.desk.tellWritten("agents_list")
+        } else {
+            let elsewhere = try await fleet.node()
+            let loading = fleet.spawner.task { try await elsewhere.read(fleet.field, maxAge: .zero) }
+            try await fleet.source.waitForLoads(4)
+            fleet.source.end(4, value: "new")
+            #expect(try await loading.value.value == "new")
+            let snapshot = try await fleet.store.readEntry("agents_list", EntryRead(freshFor: .seconds(60)))
+            let generation = try #require(snapshot.generation)
+            node.desk.tell("agents_list", generation, isInvalidation: false) {
+                $0.suspect("agents_list", unlessLoadedUnder: nil)
+            }
+        }
+        #expect(await fleet.promptRead(on: node)?.value == "new")
+        for number in 2...3 { fleet.source.end(number, value: "v\(number)") }
+        for (number, reader) in zip(2..., waiting) { #expect(try await reader.value.value == "v\(number)") }
+        #expect(try await node.value(of: fleet.field) == "new")
+        #expect(fleet.source.loads == (isForeign ? 3 : 4))
+    }
+
+    @Test("C1: nor at the soft deadline what was removed elsewhere and is believed; but what there is in their turn")
+    func removedWhileQueued() async throws {
+        let fleet = Fleet {
+            $0.staleIfError = .seconds(60)
+            $0.softDeadline = .seconds(1)
+        }
+        let (node, elsewhere) = (try await fleet.node(), try await fleet.node())
+        try await fleet.load(1, on: node)
+        await fleet.spawner.advance(by: .seconds(70))
+        let reader = try await fleet.readerBehindTwo(on: node)
+        try await elsewhere.remove(fleet.field)
+        await fleet.spawner.advance(by: .seconds(1))
+        try #require(node.waiters(of: fleet.field.erased) == 1)
+        try await fleet.load(4, on: elsewhere)
+        try await elsewhere.expire(fleet.field)
+        fleet.source.end(2, value: "late")
+        try await fleet.source.waitForLoads(5)
+        await fleet.spawner.advance(by: .seconds(1))
+        try #require(node.waiters(of: fleet.field.erased) == 0)
+        #expect(try await reader.value == "v4")
+        for number in [3, 5] { fleet.source.end(number, value: "late") }
+    }
+
+    @Test("what waits for the soft deadline of those who wait for their turn ends with the turn")
+    func softDeadlineUntilTurn() async throws {
+        let fleet = Fleet { $0.softDeadline = .seconds(2) }
+        let node = try await fleet.node()
+        let reader = try await fleet.readerBehindTwo(on: node)
+        for number in 1...2 { fleet.source.end(number, value: "late") }
+        try await fleet.source.waitForLoads(3)
+        fleet.source.end(3, value: "v3")
+        #expect(try await reader.value == "v3")
+        await fleet.spawner.settle()
+        #expect(fleet.spawner.sleepers == 0)
+    }
+
+    enum Act: CaseIterable { case expire, refresh, expireElsewhere }
+
+    @Test("C5: the soft deadline of those who came before an invalidation is theirs after it", arguments: Act.allCases)
+    func softDeadline(act: Act) async throws {
+        let fleet = Fleet {
+            $0.staleIfError = .seconds(60)
+            $0.softDeadline = .seconds(2)
+        }
+        let (node, elsewhere) = (try await fleet.node(), try await fleet.node())
+        try await fleet.load(1, on: node)
+        await fleet.spawner.advance(by: .seconds(60))
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
+        try await fleet.source.waitForLoads(2)
+        await fleet.spawner.advance(by: .seconds(1))
+        var forced: Task<String, any Error>?
+        switch act {
+        case .expire: try await node.expire(fleet.field)
+        case .expireElsewhere: try await fleet.expire(on: elsewhere, telling: node)
+        case .refresh:
+            forced = fleet.spawner.task { try await node.refresh(fleet.field).value }
+            try await fleet.source.waitForLoads(3)
+        }
+        await fleet.spawner.advance(by: .seconds(1))
+        let others = forced == nil ? 0 : 1
+        try await waitUntil("the reader's answer") { node.waiters(of: fleet.field.erased) == others }
+        let reading = try await reader.value
+        #expect((reading.value, reading.status) == ("v1", .stale))
+        for number in 2...fleet.source.loads { fleet.source.end(number, value: "new") }
+        if let forced { #expect(try await forced.value == "new") }
+    }
+
+    @Test("C5: it is that of the first who waited for a turn, not one that begins with it")
+    func softDeadlineSinceQueued() async throws {
+        let fleet = Fleet {
+            $0.staleIfError = .seconds(60)
+            $0.softDeadline = .seconds(2)
+        }
+        let (node, elsewhere) = (try await fleet.node(), try await fleet.node())
+        let reader = try await fleet.readerBehindTwo(on: node)
+        await fleet.spawner.advance(by: .seconds(1))
+        try await fleet.load(3, on: elsewhere)
+        try await elsewhere.expire(fleet.field)
+        for number in 1...2 { fleet.source.end(number, value: "late") }
+        try await fleet.source.waitForLoads(4)
+        await fleet.spawner.advance(by: .seconds(1))
+        try await waitUntil("the reader's answer") { node.waiters(of: fleet.field.erased) == 0 }
+        #expect(try await reader.value == "v3")
+        fleet.source.end(4, value: "v4")
+    }
+
+    @Test("C5: they get what is stale though a second message comes while the store is asked after the first")
+    func toldTwice() async throws {
+        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(3600) }
+        let (node, store) = try await fleet.faultyNode()
+        let elsewhere = try await fleet.node()
+        try await fleet.load(1, on: node)
+        await fleet.spawner.advance(by: .seconds(60))
+        store.inject(.hang, into: [.lease])
+        #expect(await fleet.promptRead(on: node)?.status == .stale)
+        store.inject(.delayAfterwards(.milliseconds(100)), into: [.read])
+        try await fleet.expire(on: elsewhere, telling: node)
+        let reads = store.calls(of: .read)
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
+        for number in 1...2 {
+            try await waitUntil("question \(number)") { store.calls(of: .read) == reads + number }
+            if number == 1 { try await fleet.expire(on: elsewhere, telling: node) }
+            await fleet.spawner.advance(by: .milliseconds(100))
+        }
+        try await waitUntil("the reader's answer") { node.waiters(of: fleet.field.erased) == 0 }
+        #expect(try await reader.value.status == .stale)
+        store.recover()
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+    }
+
+    @Test("C5: they get what is stale though their node expires it while the store is asked")
+    func expiredMeanwhile() async throws {
+        let source = ControlledSource<String>(heedsCancellation: true)
+        let fleet = Fleet(source: source) { $0.staleWhileRevalidate = .seconds(3600) }
+        try await fleet.load(1, on: fleet.node())
+        await fleet.spawner.advance(by: .seconds(60))
+        let (node, store) = try await fleet.faultyNode()
+        store.inject(.delayAfterwards(.milliseconds(100)), into: [.read])
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
+        for number in 1...2 {
+            try await waitUntil("question \(number)") { store.calls(of: .read) == number }
+            if number == 1 { try await node.expire(fleet.field) }
+            await fleet.spawner.advance(by: .milliseconds(100))
+        }
+        try await waitUntil("the reader's answer") { node.waiters(of: fleet.field.erased) == 0 }
+        let reading = try await reader.value
+        #expect((reading.value, reading.status) == ("v1", .stale))
+        try await waitUntil("the end of the load") { source.cancelled.count + 1 == source.loads }
+    }
+
+    @Test("C5: where store and source are away they get what an invalidation has left", arguments: [false, true])
+    func withoutStore(isRemoved: Bool) async throws {
+        let fleet = Fleet { $0.staleIfError = .seconds(3600) }
+        let (node, store) = try await fleet.faultyNode()
+        try await fleet.load(1, on: node)
+        await fleet.spawner.advance(by: .seconds(60))
+        fleet.source.answerFromNowOn { _ in .failure(SourceIsDown()) }
+        store.inject(.hang)
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
+        try await waitUntil("the look into the store") { store.hangingCalls == 1 }
+        let invalidation = fleet.spawner.task {
+            if isRemoved { try await node.remove(fleet.field) } else { try await node.expire(fleet.field) }
+        }
+        await fleet.spawner.settle()
+        await fleet.spawner.advance(by: .seconds(1))
+        if isRemoved {
+            #expect((await errorOf { try await reader.value } as? CacheError)?.code == .sourceFailed)
+        } else {
+            let reading = try await reader.value
+            #expect((reading.value, reading.detail) == ("v1", .sourceFailed))
+        }
+        store.recover()
+        _ = try? await invalidation.value
+    }
+}
+
+extension Fleet {
+    /// One node expires the value, and another is told.
+    fileprivate func expire(on node: FieldCache, telling other: FieldCache) async throws {
+        try await node.expire(field)
+        let snapshot = try await store.readEntry(field.erased.key, EntryRead(freshFor: .seconds(60)))
+        let generation = try #require(snapshot.generation)
+        other.desk.tell(field.erased.key, generation, isInvalidation: true) {
+            $0.invalidate(field.erased.key, .expire, unlessOf: nil)
+        }
+    }
 }

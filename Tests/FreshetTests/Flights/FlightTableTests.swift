@@ -269,7 +269,7 @@ struct FlightTableTests {
         _ = join(.younger(at(4)))
         #expect(table.wantsMore(1, thanLoadedAt: at(4), isFresh: true))
         #expect(!table.wantsMore(1, thanLoadedAt: at(5), isFresh: true))
-        #expect(Set(table.answerReaders(1, loadedAt: at(4), isFresh: true)) == ["w1", "w3"])
+        #expect(Set(table.answerReaders(1, loadedAt: at(4), isFresh: true, at: at(5)).waiters) == ["w1", "w3"])
         #expect(table.land(1, at: at(0)).seats.map(\.waiter) == ["w2"])
     }
 
@@ -277,15 +277,25 @@ struct FlightTableTests {
     mutating func earlyAndLeft() {
         _ = join()
         _ = join(.younger(at(5)))
-        #expect(table.answerReaders(1, loadedAt: at(4), isFresh: true) == ["w1"])
+        #expect(table.answerReaders(1, loadedAt: at(4), isFresh: true, at: at(5)).waiters == ["w1"])
         #expect(table.leave(2, at: at(0))?.abandoned == nil)
         #expect(table.isCurrent(1))
+    }
+
+    @Test("a flight that was overtaken is given up once its last readers are answered")
+    mutating func earlyAndOvertaken() {
+        _ = join()
+        _ = join(.younger(at(5)))
+        _ = table.invalidate("k", at: at(5))
+        #expect(table.answerReaders(1, loadedAt: at(4), isFresh: true, at: at(6)).turn == .init())
+        let (waiters, turn) = table.answerReaders(1, loadedAt: at(5), isFresh: true, at: at(6))
+        #expect((waiters, turn) == (["w2"], .init(abandoned: [1])))
     }
 
     @Test("a flight is not kept for readers that there are none of")
     mutating func nobodyEarly() {
         _ = join(force())
-        #expect(table.answerReaders(1, loadedAt: at(0), isFresh: true).isEmpty)
+        #expect(table.answerReaders(1, loadedAt: at(0), isFresh: true, at: at(0)).waiters.isEmpty)
         #expect(table.leave(1, at: at(0))?.abandoned == 1)
     }
 

@@ -8,7 +8,7 @@ extension FlightDesk {
             state.runs[id]?.interim = interim
             let entry = interim.answer.entry
             if state.table.mayKeep(id, of: entry.generation, checkedAt: entry.checkedAt) {
-                return (old, .answer(takeReaders(id, with: entry, &state), interim.answer))
+                return (old, takeReaders(id, with: interim.answer, &state))
             }
             // From before a forced load: as that has left what readers had been given.
             if let forcedAt = state.table.forcedAt(id), entry.checkedAt <= forcedAt {
@@ -27,6 +27,8 @@ extension FlightDesk {
     /// - Returns: what waits for that, to be cancelled when the load has ended.
     func answerLateReaders(_ id: FlightID, _ known: FlightAnswer?, at instant: MonotonicInstant) -> SpawnedTask {
         spawner.spawn {
+            // A flight that had to wait for its turn keeps the deadline that it had there.
+            let instant = self.state.withLockedValue { min(instant, $0.runs[id]?.lateAt ?? instant) }
             guard (try? await self.spawner.sleep(until: instant)) != nil, !Task.isCancelled else { return }
             let due: Meanwhile = self.state.withLockedValue { state in
                 self.lendHeld(to: id, &state)
@@ -66,27 +68,37 @@ extension FlightDesk {
     ///
     /// - Parameters:
     ///   - checked: what readers were to get. If that is another by now, or nothing, the answer is about none of theirs.
-    ///   - generation: of the answer. A message that another has followed since refutes it.
+    ///   - generation: of the answer. If a message has come since that tells of another, the store is asked once more,
+    ///     for what that has left.
     func checkedInterim(_ id: FlightID, _ checked: Entry, _ answer: FlightAnswer?, of generation: Generation?) {
         let (old, due): (InterimAnswer?, Meanwhile) = state.withLockedValue { state in
             state.runs[id]?.isChecking = false
             guard let old = state.runs[id]?.interim, old.answer.entry === checked else {
                 return (nil, meanwhile(in: id, .read, &state))
             }
-            guard let field = state.runs[id]?.field, let answer, state.table.mayKeep(id, of: generation) else {
-                state.runs[id]?.interim = nil
-                state.runs[id]?.isRefuted = true
-                return (old, .wait)
+            guard let field = state.runs[id]?.field, let answer else { return (old, refuteInterim(id, &state)) }
+            guard state.table.mayAnswer(id, of: generation) else {
+                guard let held = l1.peek(field.key), held !== checked else { return (old, refuteInterim(id, &state)) }
+                state.runs[id]?.interim?.answer = FlightAnswer(entry: held, origin: .cached(.l1))
+                state.runs[id]?.isDoubtful = true
+                return (old, meanwhile(in: id, .read, &state))
             }
             state.runs[id]?.isDoubtful = false
             state.runs[id]?.interim?.answer = answer
             guard let end = state.runs[id]?.interim?.end(under: field.policy), spawner.now() < end else {
                 return (old, .wait)
             }
-            return (old, .answer(takeReaders(id, with: answer.entry, &state), answer))
+            return (old, takeReaders(id, with: answer, &state))
         }
         perform(due, in: id)
         withExtendedLifetime(old) {}
+    }
+
+    /// Readers are to get nothing any more before the load has ended.
+    private func refuteInterim(_ id: FlightID, _ state: inout State) -> Meanwhile {
+        state.runs[id]?.interim = nil
+        state.runs[id]?.isRefuted = true
+        return .wait
     }
 
     /// Somebody has changed what is stored: the store is asked before anybody else gets what a flight's readers got.
@@ -123,7 +135,8 @@ extension FlightDesk {
 
     enum Meanwhile {
         case wait
-        case answer([Waiter], FlightAnswer)
+        /// Whoever is answered may have been the last whom a flight that was overtaken ran for.
+        case answer([Waiter], FlightAnswer, FlightTable<Waiter>.Turn)
         /// Ask the store first: this has not been checked for too long, or another process has changed the key since.
         case check(AnyField, FlightAnswer)
     }
@@ -138,24 +151,27 @@ extension FlightDesk {
         let answer = interim.answer
         let isBelieved = !run.isDoubtful && state.table.mayKeep(id, of: answer.entry.generation)
         if isBelieved, trust.covers(answer.entry, at: now) {
-            return .answer(takeReaders(id, with: answer.entry, &state), answer)
+            return takeReaders(id, with: answer, &state)
         }
         guard !run.isChecking else { return .wait }
         state.runs[id]?.isChecking = true
         return .check(run.field, answer)
     }
 
-    /// Takes out those whom an entry will do.
-    private func takeReaders(_ id: FlightID, with entry: Entry, _ state: inout State) -> [Waiter] {
-        let isFresh = spawner.now() < entry.freshUntil
-        return state.table.answerReaders(id, loadedAt: entry.loadedAt, isFresh: isFresh)
+    /// Takes out those whom an answer will do.
+    private func takeReaders(_ id: FlightID, with answer: FlightAnswer, _ state: inout State) -> Meanwhile {
+        let (now, entry) = (spawner.now(), answer.entry)
+        let isFresh = now < entry.freshUntil
+        let (waiters, turn) = state.table.answerReaders(id, loadedAt: entry.loadedAt, isFresh: isFresh, at: now)
+        return .answer(waiters, answer, turn)
     }
 
     func perform(_ meanwhile: Meanwhile, in id: FlightID) {
         switch meanwhile {
         case .wait: break
-        case .answer(let waiters, let answer):
+        case .answer(let waiters, let answer, let turn):
             for waiter in waiters { waiter.resume(returning: .answered(answer)) }
+            carryOut(turn)
         case .check(let field, let answer):
             spawner.spawn { await self.checker(self, field, id, answer) }
         }

@@ -59,13 +59,13 @@ extension FlightDesk {
 
     /// Believes for a while what is held, since the store is away: what is held has heard what was invalidated meanwhile.
     ///
-    /// - Returns: nil where that is nothing, or not for the flight to keep.
+    /// - Returns: nil where that is nothing, or not for those who wait in the flight.
     func believeHeld(_ id: FlightID, of field: AnyField) -> Entry? {
         changing { state, l1 in
-            guard let held = l1.peek(field.key), state.table.mayKeep(id, of: held.generation) else { return nil }
+            guard let held = l1.peek(field.key), state.table.mayAnswer(id, of: held.generation) else { return nil }
             let now = spawner.now()
             let entry = held.unverified(at: now)
-            if entry.freshUntil > now { l1.hold(entry, of: field.key) }
+            if entry.freshUntil > now, state.table.isCurrent(id) { l1.hold(entry, of: field.key) }
             return entry
         }
     }

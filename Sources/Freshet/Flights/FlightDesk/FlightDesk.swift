@@ -28,6 +28,8 @@ final class FlightDesk: Sendable {
         let lineage: LoadLineage
         /// Until its turn comes, what waits for the soft deadline.
         var task: SpawnedTask?
+        /// The soft deadline of one that had to wait for its turn.
+        var lateAt: MonotonicInstant?
         var isAbandoned = false
         /// What it waits for, while another process has the lease.
         var pause: SpawnedTask?
@@ -272,8 +274,9 @@ extension FlightDesk {
             switch joined {
             case .opened(let id, _): state.runs[id] = Run(field: field, lineage: lineage)
             case .queued(let id):
-                let late = field.policy.softDeadline.map { answerLateReaders(id, nil, at: spawner.now() + $0) }
-                state.runs[id] = Run(field: field, lineage: lineage, task: late)
+                let lateAt = field.policy.softDeadline.map { spawner.now() + $0 }
+                let late = lateAt.map { answerLateReaders(id, nil, at: $0) }
+                state.runs[id] = Run(field: field, lineage: lineage, task: late, lateAt: lateAt)
                 if seat != nil { meanwhile = self.meanwhile(in: id, want, &state) }
             case .joined(let id, _): if seat != nil { meanwhile = self.meanwhile(in: id, want, &state) }
             case .circular: break

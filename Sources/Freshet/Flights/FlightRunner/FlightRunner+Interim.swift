@@ -40,7 +40,9 @@ extension FlightRunner {
             desk.checkedInterim(id, held, entry.map { cached($0, in: tier) }, of: snapshot.generation)
         } catch {
             if !(error is CancellationError) { tools.noteStoreError(error, .read) }
-            let kept = withoutStored(held, after: error)?.unverified(at: tools.spawner.now())
+            // Of what has been removed since L1 holds nothing.
+            let left = desk.isCurrent(id) ? held : tools.l1.entry(field.key)
+            let kept = withoutStored(left, after: error)?.unverified(at: tools.spawner.now())
             desk.checkedInterim(id, held, kept.map { cached($0, in: .l1) }, of: held.generation)
         }
     }

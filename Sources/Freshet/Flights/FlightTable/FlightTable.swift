@@ -153,9 +153,15 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         return (left.waiter, id, startQueued(flight.key, at: now))
     }
 
-    /// Hands out those waiters whom a value out of a cache will do; the flight goes on.
-    mutating func answerReaders(_ id: FlightID, loadedAt instant: MonotonicInstant, isFresh: Bool) -> [Waiter] {
-        guard let flight = flights[id] else { return [] }
+    /// Hands out those waiters whom a value out of a cache will do; the flight goes on, unless it has been overtaken and
+    /// nobody is left of them.
+    mutating func answerReaders(
+        _ id: FlightID,
+        loadedAt instant: MonotonicInstant,
+        isFresh: Bool,
+        at now: MonotonicInstant
+    ) -> (waiters: [Waiter], turn: Turn) {
+        guard let flight = flights[id] else { return ([], Turn()) }
         let readers = flight.seats.filter { $0.value.want.accepts(loadedAt: instant, isFresh: isFresh) }
         for (seatID, seat) in readers {
             flights[id]?.seats[seatID] = nil
@@ -163,7 +169,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
             unlink(seat, from: id)
         }
         if !readers.isEmpty { flights[id]?.isBackground = true }
-        return readers.map(\.value.waiter)
+        let turn = readers.isEmpty || !isOvertaken(id) ? Turn() : overtake(id, of: flight.key, at: now)
+        return (readers.map(\.value.waiter), turn)
     }
 
     /// Whether somebody waits whom a value out of a cache will not do.
@@ -266,6 +273,12 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         checkedAt instant: MonotonicInstant = .distantFuture
     ) -> Bool {
         !isOvertaken(id) && (flights[id]?.news.allows(generation, checkedAt: instant) ?? true)
+    }
+
+    /// Whether those who wait in the flight may be answered with what the store says of a generation. They have come
+    /// before whatever overtook it.
+    func mayAnswer(_ id: FlightID, of generation: Generation?) -> Bool {
+        flights[id]?.news.allows(generation, checkedAt: .distantFuture) ?? false
     }
 
     /// Whether another process has told of something stored since the store was asked last.
