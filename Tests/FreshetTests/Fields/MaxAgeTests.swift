@@ -107,4 +107,22 @@ struct MaxAgeTests {
         }
         #expect(fleet.source.loads == 2)
     }
+
+    @Test("C4: another node's failure is heeded though it came after the look into the store")
+    func failingElsewhere() async throws {
+        let fleet = Fleet(source: .counting, ttl: .seconds(10))
+        let (node, store) = try await fleet.faultyNode()
+        let other = try await fleet.node()
+        _ = try await node.value(of: fleet.field)
+        fleet.source.answerFromNowOn { _ in .failure(SourceIsDown()) }
+        await fleet.spawner.advance(by: .seconds(2))
+        store.inject(.hang, into: [.lease])
+        let reader = fleet.spawner.task { try await node.read(fleet.field, maxAge: .seconds(1)) }
+        try await waitUntil("the question for leave") { store.hangingCalls == 1 }
+        _ = await errorOf { try await other.read(fleet.field, maxAge: .seconds(1)) }
+        store.recover()
+        let error = await errorOf { try await reader.value } as? CacheError
+        #expect(error?.code == .sourceFailed)
+        #expect(fleet.source.loads == 2)
+    }
 }

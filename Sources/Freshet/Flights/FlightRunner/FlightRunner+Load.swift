@@ -53,7 +53,8 @@ extension FlightRunner {
                     guard believes(stored, in: snapshot.generation, &attempts) else { continue }
                     return .answered(cached(stored, in: .l2))
                 }
-                if hasWaited, let failure = failure(in: snapshot) {
+                // The store heeds none for who wants more than what is there.
+                if hasWaited || purpose == .renew, let failure = failure(in: snapshot) {
                     await giveUp(lease)
                     return .failed(failure, kept: kept(stored))
                 }
@@ -129,7 +130,7 @@ extension FlightRunner {
         return desk.isCurrent(id) ? failed : await storedInstead(of: failed, failure, beside: nil)
     }
 
-    /// How the load has failed that was waited for, while that is remembered.
+    /// How another load has failed meanwhile, while that is remembered.
     private func failure(in snapshot: EntrySnapshot) -> CacheError? {
         guard snapshot.failure != nil else { return nil }
         tools.note(snapshot, of: field)
