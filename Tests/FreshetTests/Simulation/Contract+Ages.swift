@@ -44,6 +44,40 @@ extension Contract {
             // One that its caller has left may remove yet.
             let removed = call.outcome == .cancelled ? end : call.end ?? end
             return removes && call.begin < end && removed > load.begin
-        } || loads.contains { $0.result == .absent && ($0.end ?? end) > load.begin && $0.begin < end }
+        } || isFoundAbsent(since: load, by: end)
+    }
+
+    private func isFoundAbsent(since load: History.Load, by end: History.Moment) -> Bool {
+        loads.contains { $0.result == .absent && ($0.end ?? end) > load.begin && $0.begin < end }
+    }
+
+    /// A reader waits for no load where his node holds what will do: for the store alone while that is fresh or served
+    /// as it is loaded again, and until the soft deadline where it is only kept. Where all is well a call to the store
+    /// takes 150 ms at most, so that `storeTime` lets him look eight times: at his turn, when what is stored changes
+    /// meanwhile, and to confirm what he gets.
+    func checkPromptness() throws {
+        for (number, call) in calls.enumerated() where call.operation == .read {
+            guard let held = call.held, let end = call.end else { continue }
+            let (load, waited) = (loads[held.value], end.time - call.begin.time)
+            guard let limit = longestWait(beside: held), waited > limit, !isChanged(since: load, by: end),
+                !isFoundAbsent(since: load, by: end)
+            else { continue }
+            throw breach("C5: call \(number) took \(waited) though load \(held.value) was held", load.begin, end)
+        }
+    }
+
+    /// What a reader waits at most where what his node holds lasts that long.
+    private func longestWait(beside held: History.Held) -> Duration? {
+        if held.servedFor > Self.storeTime + Self.slack { return Self.storeTime }
+        let late = policy.softDeadline.map { $0 + Self.storeTime }
+        return late.flatMap { held.keptFor > $0 + Self.slack ? $0 : nil }
+    }
+
+    /// Whether anything may have been invalidated since a load began, or been about to be then.
+    private func isChanged(since load: History.Load, by end: History.Moment) -> Bool {
+        changes.map(\.call).contains { call in
+            // One that its caller has left may invalidate yet.
+            call.begin < end && (call.outcome == .cancelled || call.end.map { $0 > load.begin } ?? true)
+        }
     }
 }

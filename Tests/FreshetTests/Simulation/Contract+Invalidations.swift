@@ -96,8 +96,8 @@ extension Contract {
     }
 
     func checkAbsence(_ number: Int, _ call: History.Call, _ end: History.Moment) throws {
-        let latest = loads.filter { $0.result == .absent && ($0.end ?? end) < end }.max { $0.begin < $1.begin }
-        guard let load = latest, let loadEnd = load.end else {
+        let able = loads.filter { $0.result == .absent && ($0.end ?? end) < end }
+        guard let load = able.max(by: { $0.begin < $1.begin }), let loadEnd = able.compactMap(\.end).max() else {
             throw breach("call \(number) heard of an absence that never was", call.begin, end)
         }
         let isOvertaken = calls.contains { invalidation in

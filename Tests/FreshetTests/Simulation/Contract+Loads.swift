@@ -40,15 +40,18 @@ extension Contract {
     }
 
     /// A source that has failed is left alone for a while.
-    func checkPatience() throws {
+    ///
+    /// - Parameter longest: what a load may wait for its place.
+    func checkPatience(_ longest: Duration) throws {
         for (number, load) in loads.enumerated() where load.result == .failed {
             guard let end = load.end else { continue }
             for (other, later) in loads.enumerated().dropFirst(number + 1) where !later.isForced && later.begin > end {
                 guard later.begin.time < end.time + (policy.errorBackoff - Self.slack) else { break }
                 // It may have waited for another load since before it was invalidated: then its failure is its own.
+                let opened = load.begin.time + (.milliseconds(-1500) - longest)
                 let isForgotten =
                     loads[number..<other].contains { $0.isForced || $0.result != .failed }
-                    || isInvalidated(from: load.begin.time + .milliseconds(-1500), to: later.begin.time)
+                    || isInvalidated(from: opened, to: later.begin.time)
                 if !isForgotten {
                     throw breach("C4: load \(other) soon after load \(number), which failed", load.begin, later.begin)
                 }

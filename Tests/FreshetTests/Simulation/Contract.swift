@@ -83,8 +83,10 @@ struct Contract {
         try checkOneLoad()
         try checkForcedOnce()
         try checkWaits(Self.storeTime + (isCrowded ? .milliseconds(1600) : .zero))
-        try checkPatience()
+        try checkPatience(isCrowded ? policy.hardDeadline : .zero)
         try checkStaleIfError()
+        // What is loaded on schedule is not told to readers whose flight waits for its place.
+        if policy.refreshEvery == nil { try checkPromptness() }
     }
 
     /// In the end all is well, and every node answers.

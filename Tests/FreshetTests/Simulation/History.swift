@@ -31,9 +31,20 @@ final class History: Sendable {
         case cancelled
     }
 
+    /// What a node holds.
+    struct Held: Sendable {
+        let value: Int
+        /// How long yet that is fresh, or served while it is loaded again.
+        let servedFor: Duration
+        /// How long yet it is served once the soft deadline is over.
+        let keptFor: Duration
+    }
+
     struct Call: Sendable {
         let node: Int
         let operation: Operation
+        /// By its node, as it begins.
+        let held: Held?
         let begin: Moment
         var end: Moment?
         var outcome = Outcome.running
@@ -64,6 +75,7 @@ final class History: Sendable {
 
     private struct State {
         var loads: [Load] = []
+        var otherLoads: [Load] = []
         var calls: [Call] = []
         var troubles: [Trouble] = []
         var nodes = 0
@@ -84,6 +96,8 @@ final class History: Sendable {
     init(_ spawner: any Spawner) { self.spawner = spawner }
 
     var loads: [Load] { state.withLockedValue { $0.loads } }
+    /// Those of another field, which take places too.
+    var otherLoads: [Load] { state.withLockedValue { $0.otherLoads } }
     var calls: [Call] { state.withLockedValue { $0.calls } }
     /// When the store let nodes force a load, though they may not have begun it.
     var leaves: [Moment] { state.withLockedValue { $0.leaves.map(\.moment) } }
@@ -125,11 +139,28 @@ final class History: Sendable {
         }
     }
 
-    func begin(_ operation: Operation, on node: Int) -> Int {
+    /// - Returns: the number of a load of another field.
+    func beginOtherLoad(on node: Int) -> Int {
+        state.withLockedValue { state in
+            let number = state.otherLoads.count
+            let now = state.note("node \(node): other load \(number)", at: spawner.now())
+            state.otherLoads.append(Load(node: node, isForced: false, begin: now))
+            return number
+        }
+    }
+
+    func endOtherLoad(_ number: Int) {
+        state.withLockedValue { state in
+            state.otherLoads[number].end = state.note("other load \(number) has ended", at: spawner.now())
+        }
+    }
+
+    func begin(_ operation: Operation, on node: Int, holding held: Held? = nil) -> Int {
         state.withLockedValue { state in
             let number = state.calls.count
-            let now = state.note("node \(node): call \(number), \(operation)", at: spawner.now())
-            state.calls.append(Call(node: node, operation: operation, begin: now))
+            let holding = held.map { ", holding \($0.value)" } ?? ""
+            let now = state.note("node \(node): call \(number), \(operation)\(holding)", at: spawner.now())
+            state.calls.append(Call(node: node, operation: operation, held: held, begin: now))
             return number
         }
     }

@@ -68,4 +68,51 @@ struct SimulationTests {
         let contract = Contract(of: history, under: FieldPolicy(ttl: .seconds(10)))
         #expect(throws: Contract.Breach.self) { try contract.check(isCalm: true) }
     }
+
+    @Test("a third load of a key at once is a breach; one whose time is over counts no more", arguments: [false, true])
+    func third(isOverdue: Bool) async throws {
+        let spawner = TestSpawner()
+        let history = History(spawner)
+        for node in [0, 0, 1] { _ = history.beginLoad(on: node) }
+        var policy = FieldPolicy(ttl: .seconds(10))
+        policy.hardDeadline = .seconds(5)
+        await spawner.advance(by: .seconds(isOverdue ? 5 : 4))
+        _ = history.beginLoad(on: 0)
+        let contract = Contract(of: history, under: policy)
+        if isOverdue {
+            try contract.checkFetchers()
+        } else {
+            #expect(throws: Contract.Breach.self) { try contract.checkFetchers() }
+        }
+    }
+
+    @Test("a load beside another field's is a breach where there is one place")
+    func besideOtherField() throws {
+        let history = History(TestSpawner())
+        history.endOtherLoad(history.beginOtherLoad(on: 0))
+        _ = history.beginOtherLoad(on: 0)
+        try Contract(of: history, under: FieldPolicy(ttl: .seconds(10))).checkPlaces(1)
+        _ = history.beginLoad(on: 0)
+        let contract = Contract(of: history, under: FieldPolicy(ttl: .seconds(10)))
+        #expect(throws: Contract.Breach.self) { try contract.checkPlaces(1) }
+    }
+
+    @Test("who waits where his node holds what will do is a breach, if nobody invalidates", arguments: [false, true])
+    func waitsBesideHeld(isInvalidated: Bool) async throws {
+        let spawner = TestSpawner()
+        let history = History(spawner)
+        let load = history.beginLoad(on: 0)
+        history.endLoad(load, .value(load))
+        if isInvalidated { history.end(history.begin(.invalidate(.expire), on: 1), .invalidated(.done)) }
+        let held = History.Held(value: load, servedFor: .seconds(3), keptFor: .seconds(3))
+        let read = history.begin(.read, on: 0, holding: held)
+        await spawner.advance(by: .seconds(2))
+        history.end(read, .value(load, .stale, detail: nil, isStored: true))
+        let contract = Contract(of: history, under: FieldPolicy(ttl: .seconds(10)))
+        if isInvalidated {
+            try contract.checkPromptness()
+        } else {
+            #expect(throws: Contract.Breach.self) { try contract.checkPromptness() }
+        }
+    }
 }

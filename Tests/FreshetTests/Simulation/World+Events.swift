@@ -34,7 +34,7 @@ extension World {
     }
 
     func call(_ operation: History.Operation, on node: Node) async {
-        let call = history.begin(operation, on: node.number)
+        let call = history.begin(operation, on: node.number, holding: node.held)
         let (fields, field) = (node.fields, node.field)
         do {
             switch operation {
@@ -110,9 +110,8 @@ extension World {
     }
 
     func changeMoods(until end: MonotonicInstant) async {
-        var moods: [SimulatedSource.Mood] = [.failing, .slow, .stuck, .empty]
-        // Whoever wants what is not kept loads for himself.
-        if !isCalm, chance.percent(30) { moods.append(.uncacheable) }
+        var moods: [SimulatedSource.Mood] = [.failing, .slow, .stuck, .empty, .deaf]
+        if mayLoadAlone { moods.append(.uncacheable) }
         while spawner.now() < end {
             try? await spawner.sleep(for: chance.time(upTo: .seconds(10)))
             source.become(chance.pick(moods))

@@ -16,6 +16,20 @@ struct World {
         let run: SpawnedTask
         let places: Int
 
+        /// What it holds of the field.
+        var held: History.Held? {
+            guard let entry = fields.tools.l1.peek(World.key), let payload = entry.payload,
+                let value = try? field.value(in: payload)
+            else { return nil }
+            let now = fields.tools.spawner.now()
+            let revalidateFor = field.erased.policy.staleWhileRevalidate
+            return History.Held(
+                value: value,
+                servedFor: min(entry.staleUntil, entry.freshUntil + revalidateFor) - now,
+                keptFor: entry.staleUntil - now
+            )
+        }
+
         /// Whether so many loads may run as before the first.
         var hasAllPlaces: Bool {
             let limiter = fields.tools.limiter
@@ -45,6 +59,8 @@ struct World {
     let isCrowded: Bool
     /// Whether loads read other fields, which may read the first in turn.
     let isNested: Bool
+    /// Whether values are not to be kept at times, so that callers load for themselves.
+    let mayLoadAlone: Bool
     private let isHealed = NIOLockedValueBox(false)
     private let running = NIOLockedValueBox<[Node]>([])
 
@@ -54,7 +70,12 @@ struct World {
         history = History(spawner)
         policy = Self.policy(chance)
         server = Server(NodeClock(spawner, chance), history)
-        source = SimulatedSource(on: spawner, history: history, saysNotModified: chance.percent(30))
+        source = SimulatedSource(
+            on: spawner,
+            history: history,
+            hardDeadline: policy.hardDeadline,
+            saysNotModified: chance.percent(30)
+        )
         let isCalm = chance.percent(30)
         hasOthers = !isCalm && chance.percent(40)
         hasTrouble = !isCalm && (!hasOthers || chance.percent(50))
@@ -64,6 +85,7 @@ struct World {
         recheck = .milliseconds(chance.pick([2000, 200]))
         isCrowded = chance.percent(50)
         isNested = chance.percent(30)
+        mayLoadAlone = !isCalm && chance.percent(30)
     }
 
     private static func policy(_ chance: Chance) -> FieldPolicy {
@@ -112,6 +134,8 @@ struct World {
         }
         let contract = Contract(of: history, under: policy, recheck: recheck)
         try contract.check(isCalm: isCalm, isCrowded: isCrowded)
+        if !mayLoadAlone { try contract.checkFetchers() }
+        if isCrowded, !isNested { try contract.checkPlaces(1) }
         if hasBackplane { try contract.checkForeignWrites() }
         try contract.checkEnd(isOver: isOver.withLockedValue { $0 }, nodes: nodes.map(\.number))
         for node in nodes where !node.hasAllPlaces {
@@ -150,6 +174,8 @@ struct World {
             }
         }
         let neighbour = Field<Int>("neighbour", ttl: .milliseconds(1)) {
+            let load = history.beginOtherLoad(on: number)
+            defer { history.endOtherLoad(load) }
             try await spawner.sleep(for: chance.time(upTo: .milliseconds(800)))
             await readInside(on: number) { node in
                 _ = try await node.fields.read(node.field, maxAge: chance.percent(20) ? .zero : nil)
