@@ -68,7 +68,7 @@ let package = Package(
         // Floor 3
         .target(
             name: "FreshetRedis",
-            dependencies: ["Freshet", "RESP", .nio("NIOCore"), .nio("NIOConcurrencyHelpers")]
+            dependencies: ["Freshet", "RESP", .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .logging]
         ),
         .target(
             name: "FreshetAirtable",
@@ -203,9 +203,9 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "Freshet", "FreshetCLI", "FreshetRedis", "FreshetServer", "FreshetTesting", "RESP", "RedisClient",
-                "TestSupport", .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"),
-                .logging,
+                "Freshet", "FreshetAirtable", "FreshetCLI", "FreshetRedis", "FreshetServer", "FreshetTesting", "RESP",
+                "RedisClient", "TestSupport", .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOConcurrencyHelpers"),
+                .nio("NIOHTTP1"), .logging,
             ]
         ),
     ]

@@ -62,7 +62,9 @@ extension AirtableClient {
         ) { try await response.body.collect(upTo: 1 << 16) }
         let refusal = AirtableRefusal(status: Int(response.status.code), body: body, list: list, token: token)
         switch refusal.kind {
-        case .rateLimit: limiter.close(list.base, token: token, for: limiters.closure, because: .rateLimit)
+        case .rateLimit:
+            limiter.close(list.base, token: token, for: limiters.closure, because: .rateLimit)
+            await closeSharedPace(list.base)
         case .quota: limiter.close(list.base, token: token, for: limiters.quotaClosure, because: .quota)
         case .iteratorGone, .unknownColumn, .transient, .final: break
         }

@@ -1,6 +1,6 @@
 public import AsyncHTTPClient
 import Foundation
-import Freshet
+public import Freshet
 public import Logging
 import SourceHTTP
 
@@ -10,6 +10,7 @@ import SourceHTTP
 /// fifty with a token. A page that fails with 502, 503, 504, a broken connection
 /// or a timeout is asked for again, with its own offset. When Airtable has forgotten the iteration, the list begins
 /// anew. After a 429 nobody asks that base for 30 seconds, and after that of a second base nobody asks with the token.
+/// Processes that share a ``pace`` keep to the limit of a base together, and are closed together.
 public struct AirtableClient: Sendable {
     /// `https://api.airtable.com`
     public static let defaultEndpoint = "https://api.airtable.com"
@@ -36,6 +37,11 @@ public struct AirtableClient: Sendable {
     let limiters: BaseLimiters
     let limiter: BaseLimiter
     let logger: Logger
+    /// What other processes ask the same bases by, too, such as `CacheService.pace`; nil where there are none.
+    ///
+    /// Each page takes a turn of it, behind that of ``BaseLimiters``, and a 429 closes the base for all. While it fails, this
+    /// process goes by its own limiters alone.
+    public var pace: (any SharedPace)?
 
     /// - Parameters:
     ///   - token: a personal access token with the scope `data.records:read`.
@@ -44,6 +50,7 @@ public struct AirtableClient: Sendable {
     ///     over HTTP/2 every list goes on failing on a connection that is dead. It asks for compressed pages only if its
     ///     `decompression` is enabled. Without one, all clients share one.
     ///   - limiters: who paces; clients that share them share the limits.
+    ///   - pace: shared with other processes; see ``pace``. An ``AirtableService`` takes that of its cache by itself.
     /// - Throws: `CacheError` with `configuration` if token or endpoint cannot be used.
     public init(
         token: String,
@@ -51,6 +58,7 @@ public struct AirtableClient: Sendable {
         configuration: Configuration = Configuration(),
         httpClient: HTTPClient? = nil,
         limiters: BaseLimiters = .shared,
+        pace: (any SharedPace)? = nil,
         logger: Logger = Logger(label: "freshet.airtable") { _ in SwiftLogNoOpLogHandler() }
     ) throws {
         guard !token.isEmpty, token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
@@ -72,6 +80,7 @@ public struct AirtableClient: Sendable {
         self.httpClient = httpClient ?? SourceHTTP.client
         self.limiters = limiters
         limiter = limiters.limiter(endpoint: endpoint)
+        self.pace = pace
         self.logger = logger
     }
 }
@@ -155,7 +164,7 @@ extension AirtableClient {
     private func page(of list: AirtableList, offset: String?) async throws -> AirtablePage {
         var attempt = 0
         while true {
-            try await limiter.acquire(list.base, token: token)
+            try await waitForTurn(list.base)
             do {
                 return try await send(list, offset: offset)
             } catch PageFailure.transient(let error) where attempt < configuration.maxRetries {

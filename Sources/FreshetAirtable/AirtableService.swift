@@ -11,8 +11,11 @@ import NIOCore
 /// let people = try await airtable.fetchRecords(base: "app…", table: "Personas")
 /// ```
 ///
+/// Where the cache's store is shared with other processes, they keep to Airtable's limit of a base together.
+///
 /// For stale values, limits on age and scheduled refreshes make a field of an ``AirtableSource`` instead.
 public final class AirtableService: CoreService {
+    /// As it was given, with the pace of the cache's store unless it had another.
     public let client: AirtableClient
     private let cache: CacheService
     private let ttl: Duration
@@ -28,6 +31,8 @@ public final class AirtableService: CoreService {
         ttl: Duration = .seconds(300),
         deadline: Duration = .seconds(300)
     ) {
+        var client = client
+        client.pace = client.pace ?? cache.pace
         self.client = client
         self.cache = cache
         self.ttl = ttl

@@ -12,6 +12,7 @@ final class BaseLimiter: Sendable {
         /// Those who gave up before they had begun to wait.
         var cancelled: Set<LimiterState.ID> = []
         var lastID: LimiterState.ID = 0
+        var paceTrouble: PaceTrouble?
     }
 
     init(interval: Duration, spawner: any Spawner) {
@@ -24,10 +25,13 @@ final class BaseLimiter: Sendable {
 
     /// Returns when it is the caller's turn.
     ///
-    /// - Parameter token: what the base is asked with; the turns of a token keep a distance, too.
+    /// - Parameters:
+    ///   - token: what the base is asked with; the turns of a token keep a distance, too.
+    ///   - holds: whether the turn begins before the caller may ask, at ``slot(_:token:)``, and nobody else has one before
+    ///     ``release(_:token:isUsed:)``.
     /// - Throws: `CacheError` while the base is closed, with `overloaded` after a rate limit and `sourceFailed` after a
     ///   spent quota; `CancellationError`.
-    func acquire(_ base: String, token: String) async throws {
+    func acquire(_ base: String, token: String, holds: Bool = false) async throws {
         try Task.checkCancellation()
         let id = state.withLockedValue { state in
             state.lastID += 1
@@ -36,15 +40,29 @@ final class BaseLimiter: Sendable {
         // A cancellation that came after the wait was over leaves its mark.
         defer { state.withLockedValue { _ = $0.cancelled.remove(id) } }
         try await withTaskCancellationHandler {
-            try await withUnsafeThrowingContinuation { enter(id, base, token, $0) }
+            try await withUnsafeThrowingContinuation { enter(id, base, token, holds, $0) }
         } onCancel: {
             leave(id, base)
         }
     }
 
+    /// When whoever holds a base may ask it.
+    func slot(_ base: String, token: String) -> MonotonicInstant {
+        state.withLockedValue { $0.limiter.slot(base, token: token) }
+    }
+
+    /// Whoever holds a base asks it now, or not at all.
+    func release(_ base: String, token: String, isUsed: Bool) {
+        let now = spawner.now()
+        let timer = state.withLockedValue { $0.limiter.release(base, token: token, isUsed: isUsed, at: now) }
+        if let timer { setTimer(timer) }
+    }
+
     /// Closes a base, or all that are asked with the token: those who wait get an error now, and those who come get one
     /// until the time is over.
-    func close(_ base: String, token: String, for time: Duration, because reason: LimiterState.Closure) {
+    ///
+    /// - Parameter token: nil where another process was refused.
+    func close(_ base: String, token: String?, for time: Duration, because reason: LimiterState.Closure) {
         let now = spawner.now()
         let refused = state.withLockedValue { state in
             state.limiter.close(base, token: token, until: now + time, because: reason, at: now)
@@ -55,6 +73,28 @@ final class BaseLimiter: Sendable {
         }
     }
 
+    /// - Throws: as ``acquire(_:token:)`` while the base is closed.
+    func check(_ base: String, token: String) throws {
+        let now = spawner.now()
+        let closed = state.withLockedValue { $0.limiter.closure(of: base, token: token, at: now) }
+        if let closed { throw Self.error(base, closed.closure, for: closed.time) }
+    }
+
+    /// Why the pace that processes share does not count.
+    enum PaceTrouble: Sendable {
+        case away, refused
+    }
+
+    /// - Parameter trouble: nil where the pace counts.
+    /// - Returns: whether that is news.
+    @discardableResult
+    func note(_ trouble: PaceTrouble?) -> Bool {
+        state.withLockedValue { state in
+            defer { state.paceTrouble = trouble }
+            return state.paceTrouble != trouble
+        }
+    }
+
     /// A page came.
     func answered(token: String) { state.withLockedValue { $0.limiter.answered(token: token) } }
 
@@ -62,12 +102,13 @@ final class BaseLimiter: Sendable {
         _ id: LimiterState.ID,
         _ base: String,
         _ token: String,
+        _ holds: Bool,
         _ continuation: UnsafeContinuation<Void, any Error>
     ) {
         let now = spawner.now()
         let (outcome, timer): (Result<Void, any Error>?, MonotonicInstant?) = state.withLockedValue { state in
             if state.cancelled.remove(id) != nil { return (.failure(CancellationError()), nil) }
-            switch state.limiter.enter(id, base: base, token: token, at: now) {
+            switch state.limiter.enter(id, base: base, token: token, holds: holds, at: now) {
             case .go: return (.success(()), nil)
             case .closed(let time, let reason): return (.failure(Self.error(base, reason, for: time)), nil)
             case .wait(let timer):

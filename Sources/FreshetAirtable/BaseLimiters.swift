@@ -4,14 +4,14 @@ import NIOConcurrencyHelpers
 /// The limiters of all bases that a process reads, one an endpoint.
 ///
 /// Airtable counts the requests to a base over all tokens and integrations together, so everything in a process
-/// that reads a base should share the limiter. It counts those of a user over all bases, too. Other processes, and further
-/// tokens of a user, are not seen.
+/// that reads a base should share the limiter. It counts those of a user over all bases, too. Further tokens of a user are
+/// not seen, nor are other processes, unless the clients share a pace with theirs (``AirtableClient/pace``).
 public final class BaseLimiters: Sendable {
     /// Those that clients take unless they are given others.
     public static let shared = BaseLimiters()
 
     let spawner: any Spawner
-    private let interval: Duration
+    let interval: Duration
     let closure: Duration
     let quotaClosure: Duration
     private let limiters = NIOLockedValueBox<[String: BaseLimiter]>([:])

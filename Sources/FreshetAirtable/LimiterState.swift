@@ -27,7 +27,9 @@ struct LimiterState: Sendable {
         var closedUntil = MonotonicInstant.distantPast
         /// Why it was closed last.
         var closure = Closure.rateLimit
-        var queue: [(id: ID, token: String, since: MonotonicInstant)] = []
+        var queue: [(id: ID, token: String, since: MonotonicInstant, holds: Bool)] = []
+        /// Whether whoever had the last turn has yet to ask.
+        var isHeld = false
     }
 
     private struct Token {
@@ -42,6 +44,7 @@ struct LimiterState: Sendable {
         let base: String
         let id: ID
         let token: String
+        let holds: Bool
         /// When it may ask as far as the base goes, and as far as all goes.
         let due, instant: MonotonicInstant
     }
@@ -66,9 +69,16 @@ struct LimiterState: Sendable {
         case closed(Duration, Closure)
     }
 
-    mutating func enter(_ id: ID, base name: String, token: String, at now: MonotonicInstant) -> Entry {
+    /// - Parameter holds: whether the turn begins before the slot is there, and nobody else has one before ``release``.
+    mutating func enter(
+        _ id: ID,
+        base name: String,
+        token: String,
+        holds: Bool = false,
+        at now: MonotonicInstant
+    ) -> Entry {
         if let (time, closure) = closure(of: name, token: token, at: now) { return .closed(time, closure) }
-        bases[name, default: Base()].queue.append((id, token, now))
+        bases[name, default: Base()].queue.append((id, token, now, holds))
         if let next, next.id == id, next.instant <= now {
             take(next, at: now)
             return .go
@@ -96,6 +106,20 @@ struct LimiterState: Sendable {
         return true
     }
 
+    /// When whoever holds a base may ask it.
+    func slot(_ name: String, token: String) -> MonotonicInstant {
+        max(bases[name]?.nextSlot ?? .distantPast, tokens[token]?.nextSlot ?? .distantPast)
+    }
+
+    /// Whoever holds a base asks it now, or not at all.
+    ///
+    /// - Returns: when another timer should ring.
+    mutating func release(_ name: String, token: String, isUsed: Bool, at now: MonotonicInstant) -> MonotonicInstant? {
+        bases[name]?.isHeld = false
+        if isUsed { takeSlot(name, token: token, at: now) }
+        return setTimer()
+    }
+
     /// One who waits no longer.
     struct Refused: Hashable {
         let id: ID
@@ -107,9 +131,11 @@ struct LimiterState: Sendable {
 
     /// Closes a base, for those who wait for it too, and the token with which it was asked if that seems to be the cause.
     /// A closure never ends earlier than the one before.
+    ///
+    /// - Parameter token: nil where another process was refused: that is no cause to close the token in this one.
     mutating func close(
         _ name: String,
-        token: String,
+        token: String?,
         until instant: MonotonicInstant,
         because closure: Closure,
         at now: MonotonicInstant
@@ -117,7 +143,7 @@ struct LimiterState: Sendable {
         var base = bases[name] ?? Base()
         if instant >= base.closedUntil { (base.closedUntil, base.closure) = (instant, closure) }
         bases[name] = base
-        if closure == .rateLimit {
+        if closure == .rateLimit, let token {
             var asked = tokens[token] ?? Token()
             if let before = asked.refused, before.base != name, now < before.until {
                 asked.closedUntil = max(asked.closedUntil, before.until, instant)
@@ -137,7 +163,7 @@ struct LimiterState: Sendable {
     }
 
     /// For how long nobody may ask a base with a token, and why; `nil` if they may.
-    private func closure(
+    func closure(
         of name: String,
         token: String,
         at now: MonotonicInstant
@@ -154,20 +180,24 @@ struct LimiterState: Sendable {
 
     /// Whose turn comes first.
     private var next: Turn? {
-        bases.lazy.compactMap { name, base in
+        bases.lazy.filter { !$1.isHeld }.compactMap { name, base in
             base.queue.first.map { head in
-                let due = max(base.nextSlot, head.since)
-                let instant = max(due, tokens[head.token]?.nextSlot ?? .distantPast)
-                return Turn(base: name, id: head.id, token: head.token, due: due, instant: instant)
+                let due = head.holds ? head.since : max(base.nextSlot, head.since)
+                let instant = head.holds ? due : max(due, tokens[head.token]?.nextSlot ?? .distantPast)
+                return Turn(base: name, id: head.id, token: head.token, holds: head.holds, due: due, instant: instant)
             }
         }.min { ($0.instant, $0.due, $0.id) < ($1.instant, $1.due, $1.id) }
     }
 
     private mutating func take(_ turn: Turn, at now: MonotonicInstant) {
         bases[turn.base]?.queue.removeFirst()
-        bases[turn.base]?.nextSlot = now + interval
+        if turn.holds { bases[turn.base]?.isHeld = true } else { takeSlot(turn.base, token: turn.token, at: now) }
+    }
+
+    private mutating func takeSlot(_ name: String, token: String, at now: MonotonicInstant) {
+        bases[name]?.nextSlot = now + interval
         tokens = tokens.filter { now < max($0.value.nextSlot, $0.value.closedUntil, $0.value.refused?.until ?? now) }
-        tokens[turn.token, default: Token()].nextSlot = now + interval / 10
+        tokens[token, default: Token()].nextSlot = now + interval / 10
     }
 
     private mutating func setTimer() -> MonotonicInstant? {

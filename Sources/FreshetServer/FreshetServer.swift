@@ -1,4 +1,5 @@
 import Freshet
+import FreshetAirtable
 import Hummingbird
 import HummingbirdCore
 public import Logging
@@ -115,8 +116,12 @@ private func makeFields(
 ) async throws -> FieldCache {
     let store = try await registry.service(CoreServices.store, as: OpenStore.self)
     try await store.checkChannel()
+    let cache = try await registry.service(.cache, as: CacheService.self)
+    // `AirtableService` has taken it by itself; the fields have clients of their own.
+    var sources = sources
+    sources.airtable?.pace = cache.pace
     let fields = FieldCache(
-        cache: try await registry.service(.cache),
+        cache: cache,
         catalog: try FieldCatalog(configuration.fields.map(sources.field)),
         configuration: configuration.l1.fieldCacheConfiguration,
         backplane: store.backplane,

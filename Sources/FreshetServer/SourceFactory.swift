@@ -5,7 +5,7 @@ import Logging
 
 /// Makes fields of their settings. All fields of a base share one client, and so one limiter.
 struct SourceFactory {
-    let airtable: AirtableClient?
+    var airtable: AirtableClient?
 
     /// - Parameter limiters: who paces Airtable.
     init(configuration: Configuration, limiters: BaseLimiters = .shared, logger: Logger) throws {

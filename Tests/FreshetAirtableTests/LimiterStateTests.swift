@@ -63,6 +63,34 @@ struct LimiterStateTests {
         #expect(state.enter(5, at: at(30_000)) == .go)
     }
 
+    @Test(
+        "A base that is held has no turn until it is given back, and a slot once it was asked",
+        arguments: [false, true]
+    )
+    func held(isUsed: Bool) {
+        var state = LimiterState(interval: .milliseconds(215))
+        for id: LimiterState.ID in 1...2 {
+            let entry = state.enter(id, base: "a", token: "token", holds: true, at: at(0))
+            #expect(entry == (id == 1 ? .go : .wait(timer: nil)))
+        }
+        #expect(state.enter(3, base: "b", token: "other", at: at(0)) == .go)
+        #expect(state.slot("a", token: "token") <= at(0))
+        let timer = state.release("a", token: "token", isUsed: isUsed, at: at(400))
+        #expect(timer == at(0))
+        #expect(state.timerRang(for: at(0), at: at(400)).granted == 2)
+        #expect(state.slot("a", token: "token") == (isUsed ? at(615) : .distantPast))
+    }
+
+    @Test("Bases that other processes were refused close alone")
+    func closedByOthers() {
+        var state = LimiterState(interval: .milliseconds(215))
+        for base in ["a", "b"] { state.close(base: base, token: nil, until: at(30_000)) }
+        #expect(state.enter(1, base: "a", at: at(0)) == .closed(.seconds(30), .rateLimit))
+        #expect(state.enter(2, base: "c", at: at(0)) == .go)
+        state.close(base: "c", until: at(20_000))
+        #expect(state.enter(3, base: "d", at: at(100)) == .go)
+    }
+
     @Test("Turns with a token are a tenth of that apart, whatever the bases")
     func tokens() {
         var state = LimiterState(interval: .milliseconds(200))
@@ -179,7 +207,7 @@ extension LimiterState {
     @discardableResult
     fileprivate mutating func close(
         base: String = "a",
-        token: String = "token",
+        token: String? = "token",
         until instant: MonotonicInstant,
         because closure: Closure = .rateLimit,
         at now: MonotonicInstant = MonotonicInstant(nanoseconds: 0)

@@ -95,10 +95,35 @@ struct AccessListTests {
         #expect(try await store.get(notice) == ByteBuffer(string: "true"))
         #expect(try await store.ttl(notice) != .missing)
 
+        for _ in 1...2 {
+            guard case .after = try await store.turn("airtable:appA", every: .seconds(1)) else {
+                throw CacheError(.storeRejected, "no turn")
+            }
+        }
+        try await store.close("airtable:appA", for: .seconds(1))
+
         let refusal = await #expect(throws: CacheError.self) { try await store.get("another") }
         #expect(refusal?.refusal == .credentials)
         listening.cancel()
         await listening.value
+    }
+
+    @Test("a user without the keys of paces is told what to grant, and nobody else is troubled")
+    func mayKeepNoPace() async throws {
+        let server = try await RedisServer.start()
+        try server.command("ACL SETUSER app on >secret ~agents &* +@all")
+        var configuration = try RedisClient.Configuration(url: "redis://app:secret@127.0.0.1:\(server.port)")
+        configuration.commandTimeout = .seconds(30)
+        let store = RedisStore(RedisClient(configuration))
+        let name = "airtable:appA"
+        let turn = await #expect(throws: CacheError.self) { try await store.turn(name, every: .seconds(1)) }
+        let closure = await #expect(throws: CacheError.self) { try await store.close(name, for: .seconds(1)) }
+        for error in [turn, closure] {
+            #expect(error?.code == .storeRejected)
+            #expect(error?.message.contains("~freshet:pace:*") == true)
+            // Which would be notified of as a refused password.
+            #expect(error?.refusal == nil)
+        }
     }
 
     @Test("what a user may not publish is not done either, and the error says what to grant")

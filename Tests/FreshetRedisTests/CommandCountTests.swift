@@ -165,6 +165,18 @@ struct CommandCountTests {
         #expect(many == "hmget hmget hmget")
     }
 
+    @Test("a turn of a shared pace, and its closure")
+    func pace() async throws {
+        let bench = try await Bench()
+        func turn() async throws -> String {
+            try await bench.commands { _ = try await bench.store.turn("a", every: .seconds(25)) }
+        }
+        #expect(try await turn() == "eval get set")
+        #expect(try await turn() == "eval get pttl set")
+        #expect(try await bench.commands { try await bench.store.close("a", for: Bench.long) } == "eval get pttl set")
+        #expect(try await turn() == "eval get pttl")
+    }
+
     @Test("a look at the store, and a plain value")
     func plain() async throws {
         let bench = try await Bench()

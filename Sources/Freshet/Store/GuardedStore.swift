@@ -7,7 +7,7 @@ import NIOConcurrencyHelpers
 /// Only a store that cannot be reached or does not answer opens the breaker. A store that answers with an error is
 /// well; a call whose caller gave up says nothing of it. A store that is local is called directly.
 package final class GuardedStore: ForwardingStore, Sendable {
-    private let store: any CacheStore
+    let store: any CacheStore
     private let timeout: Duration
     private let spawner: any Spawner
     private let metrics: StoreMetrics

@@ -2,4 +2,5 @@
 public enum StoreOperation: Int, CaseIterable, Sendable {
     case ping, get, mget, set, del, exists, incr, expire, ttl, hget, hset, hgetall, hdel
     case read, check, lease, fill, fail, release, invalidate
+    case pace
 }

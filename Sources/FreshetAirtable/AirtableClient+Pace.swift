@@ -1,0 +1,77 @@
+import Freshet
+import Logging
+
+/// What processes do together, so that none of them meets the limit that all have spent.
+extension AirtableClient {
+    /// A closure that ends sooner is waited for: processes that were closed together come back at about the same time. Where
+    /// no turn is to be had, one is asked for after that time at the latest.
+    private static let shortPause = Duration.seconds(1)
+
+    /// Waits for a turn of this process and, where processes share a pace, for one that no other has. One at a time does that
+    /// for each base, so that processes have their turns in between, and few are taken in vain.
+    ///
+    /// - Throws: what `BaseLimiter.acquire(_:token:holds:)` does; the base is closed in this process as long as in the others.
+    func waitForTurn(_ base: String) async throws {
+        guard let pace else { return try await limiter.acquire(base, token: token) }
+        try await limiter.acquire(base, token: token, holds: true)
+        var isUsed = false
+        defer { limiter.release(base, token: token, isUsed: isUsed) }
+        try await waitForTurn(base, of: pace)
+        // However late a store answers, requests keep their distance.
+        try await wait(limiter.slot(base, token: token) - limiters.spawner.now())
+        try limiter.check(base, token: token)
+        isUsed = true
+    }
+
+    /// Where there is no turn to be had, that of this process will do.
+    private func waitForTurn(_ base: String, of pace: any SharedPace) async throws {
+        while let turn = try await turn(base, of: pace) {
+            switch turn {
+            case .after(let time): return try await wait(time)
+            case .closed(let time) where time > Self.shortPause:
+                return limiter.close(base, token: nil, for: min(time, limiters.closure), because: .rateLimit)
+            case .closed(let time), .full(let time): try await wait(min(time, Self.shortPause))
+            }
+            try limiter.check(base, token: token)
+        }
+    }
+
+    private func wait(_ time: Duration) async throws {
+        if time > .zero { try await limiters.spawner.sleep(for: time) }
+    }
+
+    /// Closes a base for all processes. That is of no consequence to the caller, cancelled or not.
+    func closeSharedPace(_ base: String) async {
+        guard let pace else { return }
+        let (name, time) = (Self.paceName(base), limiters.closure)
+        await limiters.spawner.spawn { try? await pace.close(name, for: time) }.wait()
+    }
+
+    /// Airtable counts by base, whichever way it is reached.
+    private static func paceName(_ base: String) -> String { "airtable:\(base.percentEncoded)" }
+
+    /// - Returns: nil where the pace fails.
+    private func turn(_ base: String, of pace: any SharedPace) async throws -> SharedTurn? {
+        do {
+            let turn = try await pace.turn(Self.paceName(base), every: limiters.interval)
+            limiter.note(nil)
+            return turn
+        } catch {
+            if Task.isCancelled { throw CancellationError() }
+            report(error, base)
+            return nil
+        }
+    }
+
+    /// Once, when it begins. That a store is away its own log tells, too.
+    private func report(_ error: any Error, _ base: String) {
+        let isRefused = (error as? CacheError)?.code == .storeRejected
+        guard limiter.note(isRefused ? .refused : .away) else { return }
+        let metadata: Logger.Metadata = ["airtable.base": "\(base)", "error": "\(error)"]
+        if isRefused {
+            logger.warning("the store keeps no pace for Airtable: other processes are not seen", metadata: metadata)
+        } else {
+            logger.info("Airtable's pace is unknown for now: other processes are not seen", metadata: metadata)
+        }
+    }
+}
