@@ -31,7 +31,7 @@ public struct RedisStore: CacheStore, MeteredStore {
     ///   - executor: runs everything else. It is not closed here.
     ///   - tracked: runs what fields' values are read and stored with, on the same server, so that it tells who changes
     ///     them; a ``RedisBackplane`` passes that on.
-    ///   - dialect: `upstash` for an `UpstashClient`.
+    ///   - dialect: `upstash` where the server is Upstash's, over REST or TCP.
     ///   - spawner: the chance that generations are made of.
     public init(
         _ executor: any CommandExecutor,

@@ -1,4 +1,5 @@
 public import Freshet
+public import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 public import RESP
@@ -9,26 +10,45 @@ public import RESP
 /// let fields = FieldCache(
 ///     cache: cache,
 ///     catalog: catalog,
-///     backplane: RedisBackplane(client: client) { client.connectionEvents } invalidations: { client.invalidations },
+///     backplane: RedisBackplane(client: client, logger: logger) {
+///         client.connectionEvents
+///     } invalidations: {
+///         client.invalidations
+///     },
 ///     logger: logger
 /// )
 /// ```
+/// One that does not come up is asked for again after pauses from a second to half a minute, later where the server says
+/// so with `Retry-After`, which is followed for up to ten minutes.
+///
 /// Pub/sub knows no databases: nodes on different databases of one server hear of each other's keys. That costs a look
 /// into the store, and nothing else.
 public struct RedisBackplane: Backplane {
-    /// Between attempts at a subscription that the server refuses, and between questions that it does not answer; a lost
-    /// connection the client renews by itself.
+    /// Between attempts at a subscription that the server refuses; a lost connection the client renews by itself.
+    private static let pauses = Duration.seconds(1)...Duration.seconds(30)
+    /// No server is believed that says to wait longer.
+    private static let longestWait = Duration.seconds(600)
+    /// Between questions that the server does not answer.
     private static let pause = Duration.seconds(1)
 
     private let client: any ChannelSubscriber
     private let spawner: any Spawner
+    private let logger: Logger
     private let watchServer: @Sendable (Link) async -> Void
     private let watchKeys: @Sendable () -> @Sendable (Link) async -> Void
 
     /// A backplane over a client that has no connection to watch, as over REST.
-    public init(client: any ChannelSubscriber, spawner: any Spawner = SystemSpawner()) {
+    ///
+    /// - Parameter logger: told once when there is no subscription, and when there is one (again). Of lost connections the
+    ///   client tells.
+    public init(
+        client: any ChannelSubscriber,
+        spawner: any Spawner = SystemSpawner(),
+        logger: Logger = Logger(label: "freshet.backplane", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) {
         self.client = client
         self.spawner = spawner
+        self.logger = logger
         watchServer = { _ in }
         watchKeys = { { _ in } }
     }
@@ -37,11 +57,14 @@ public struct RedisBackplane: Backplane {
     /// a failover the subscription may go on while what was written last is gone from the store.
     ///
     /// - Parameters:
+    ///   - logger: told once when there is no subscription, and when there is one (again). Of lost connections the client
+    ///     tells.
     ///   - connectionEvents: tells of the client's connections from when it is called; what it tells does not matter.
     ///   - invalidations: tells of keys that were read through a ``RedisStore``'s `tracked` and have changed, whoever it was.
     public init<Events: AsyncSequence, Invalidations: AsyncSequence>(
         client: some ChannelSubscriber & PrimariesExecutor,
         spawner: any Spawner = SystemSpawner(),
+        logger: Logger = Logger(label: "freshet.backplane", factory: { _ in SwiftLogNoOpLogHandler() }),
         connectionEvents: @escaping @Sendable () -> Events,
         invalidations: @escaping @Sendable () -> Invalidations = { AsyncStream<RedisInvalidation> { $0.finish() } }
     )
@@ -52,6 +75,7 @@ public struct RedisBackplane: Backplane {
     {
         self.client = client
         self.spawner = spawner
+        self.logger = logger
         watchServer = { link in
             let events = connectionEvents()
             link.serversAre(await Self.replicationIDs(client, spawner))
@@ -64,7 +88,7 @@ public struct RedisBackplane: Backplane {
     }
 
     public func listen(_ receive: @escaping @Sendable (BackplaneEvent) -> Void) async {
-        let link = Link(receive: receive)
+        let link = Link(receive: receive, logger: logger)
         // Before anything is read that is to be told of.
         let watchKeys = watchKeys()
         await withTaskGroup { group in
@@ -76,16 +100,22 @@ public struct RedisBackplane: Backplane {
     }
 
     private func subscribe(_ link: Link) async {
+        var backoff = Backoff(Self.pauses)
         while !Task.isCancelled {
             do {
                 let subscription = try await client.subscribe(to: [InvalidationMessage.channel])
+                backoff.succeeded()
                 link.tell(.live)
                 for try await event in subscription { Self.translate(event, link) }
                 // It ended with the client, or with this task.
                 return link.tell(.lost)
             } catch {
                 link.tell(.lost)
-                try? await spawner.sleep(for: Self.pause)
+                if Task.isCancelled { return }
+                link.report(error)
+                let pause = Duration.nanoseconds(backoff.next(jitter: spawner.fraction()).nanoseconds)
+                let wait = (error as? any CommandTransportError)?.retryAfter ?? .zero
+                try? await spawner.sleep(for: pause + min(wait, Self.longestWait))
             }
         }
     }
@@ -140,24 +170,53 @@ extension RedisBackplane {
         private struct State {
             /// nil before anything was told.
             var isLive: Bool?
+            var isReported = false
             var replicationIDs: [String]?
         }
 
         private let state = NIOLockedValueBox(State())
         private let receive: @Sendable (BackplaneEvent) -> Void
+        private let logger: Logger
 
-        init(receive: @escaping @Sendable (BackplaneEvent) -> Void) { self.receive = receive }
+        init(receive: @escaping @Sendable (BackplaneEvent) -> Void, logger: Logger) {
+            self.receive = receive
+            self.logger = logger
+        }
 
         func tell(_ event: BackplaneEvent) {
-            state.withLockedValue { state in
+            let news: Logger.Level? = state.withLockedValue { state in
+                var news: Logger.Level?
                 switch event {
-                case .live: state.isLive = true
-                case .lost where state.isLive == false: return
+                case .live:
+                    if state.isLive != true { news = state.isReported ? .notice : .info }
+                    state.isLive = true
+                    state.isReported = false
+                case .lost where state.isLive == false: return nil
                 case .lost: state.isLive = false
                 case .changed, .written, .everythingWritten: break
                 }
                 receive(event)
+                return news
             }
+            guard let news else { return }
+            logger.log(level: news, "the backplane is live: changes of other processes are told at once")
+        }
+
+        /// Says that there is no subscription, and why, unless that was said.
+        func report(_ error: any Error) {
+            let isNews = state.withLockedValue { state in
+                defer { state.isReported = true }
+                return !state.isReported
+            }
+            guard isNews else { return }
+            var metadata: Logger.Metadata = ["error": "\(error)"]
+            if (error as? RESPError)?.code == .noPermission {
+                metadata["advice"] = "let the user or token subscribe to \(InvalidationMessage.channel)"
+            }
+            logger.warning(
+                "the backplane is not live: until it is, values are checked every l1.recheck, ten times as often",
+                metadata: metadata
+            )
         }
 
         /// Something was missed, and nothing will be from now on.

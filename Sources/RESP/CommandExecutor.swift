@@ -33,6 +33,9 @@ public protocol CommandTransportError: Error {
 
     /// What has to be mended by somebody before commands are taken again. The default is `nil`.
     var obstacle: CommandObstacle? { get }
+
+    /// How long the server says to wait before it is asked again. The default is `nil`.
+    var retryAfter: Duration? { get }
 }
 
 /// Why a server takes no commands until somebody mends it.
@@ -50,4 +53,5 @@ extension CommandTransportError {
     public var isRefusal: Bool { false }
     public var hint: String? { nil }
     public var obstacle: CommandObstacle? { nil }
+    public var retryAfter: Duration? { nil }
 }

@@ -45,7 +45,7 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
     ///     HTTP/2 every command goes on failing on a connection that is dead. Each channel and pattern that is subscribed
     ///     to keeps one of its connections (`concurrentHTTP1ConnectionsPerHostSoftLimit`), commands take the others.
     ///     Without one, all clients share two, for commands and for subscriptions.
-    ///   - logger: told at `info` level when a subscription is interrupted.
+    ///   - logger: told at `info` level when a subscription is interrupted, once for each reason.
     /// - Throws: ``UpstashError`` with ``UpstashError/Code/invalidConfiguration``.
     public init(
         _ configuration: Configuration,

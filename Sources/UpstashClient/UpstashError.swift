@@ -50,6 +50,8 @@ public struct UpstashError: CommandTransportError, Sendable {
     public let message: String
     public let mayHaveExecuted: Bool
     public let underlying: (any Error)?
+    /// What a refusal (429, 503) says in seconds, a day at most.
+    public internal(set) var retryAfter: Duration?
 
     public var isTimeout: Bool { code == .timedOut }
 

@@ -284,6 +284,7 @@ import UpstashClient
             (.json("<html>", status: 431), .requestTooLarge),
             (.json("moved", status: 301, headers: [("Location", "http://127.0.0.1:1/")]), .invalidAnswer),
             (.json("no such page", status: 404), .invalidAnswer),
+            (.json("{\"error\":\"not found\"}", status: 404), .invalidAnswer),
         ]
         for (reply, code) in replies {
             let standIn = try await StandIn.start { _, _ in reply }

@@ -31,6 +31,9 @@ import Testing
         let text = try #require(json(RESPCommand("SET", odd, ByteBuffer(string: odd))))
         let parsed = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String]
         #expect(parsed == ["SET", odd, odd])
+        let controls = (0..<0x20).map { String(UnicodeScalar(UInt8($0))) }.joined()
+        let escapes = (0..<0x20).map { "\\u00" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        #expect(json(RESPCommand("SET", controls + "\"\\ ")) == "[\"SET\",\"\(escapes)\\\"\\\\ \"]")
         #expect(json(RESPCommand("SET", "k", binary)) == nil)
         #expect(json(RESPCommand("PING")) == #"["PING"]"#)
     }
@@ -103,6 +106,20 @@ import Testing
             #expect(error?.code == .requestTooLarge)
             #expect(error?.isRefusal == true)
             #expect(error?.mayHaveExecuted == false)
+        }
+    }
+
+    @Test("what is too large is refused before it is written out, be it in a form that does not exist")
+    func refusesBeforeItWrites() throws {
+        let limits = try limits { $0.maxRequestBytes = 100 }
+        let bytes = ByteBuffer(repeating: 0xFF, count: 60)
+        let command = RESPCommand("MSET", "a", bytes, "b", bytes)
+        for body in [
+            { _ = try Piece(command, limits: limits) }, { _ = try RequestPlan.transaction([command], limits: limits) },
+            { if let refusal = RequestPlan([command], limits: limits).refusals.first { throw refusal.error } },
+        ] as [() throws -> Void] {
+            let error = #expect(throws: UpstashError.self) { try body() }
+            #expect(error?.code == .requestTooLarge)
         }
     }
 

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOHTTP1
 import RESP
@@ -289,10 +290,70 @@ import Testing
         #expect(standIn.requests.count == 3)
     }
 
+    @Test("an interruption is logged once for each reason, without the token")
+    func logsInterruptions() async throws {
+        let standIn = try await StandIn.start { _, count in
+            (1...4).contains(count) ? .json("no such route", status: 404) : .stream("data: subscribe,news,1\n\n")
+        }
+        let logs = RecordedLogs()
+        let client = try UpstashClient(standIn.client().configuration, logger: logs.logger)
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        #expect(logs.entries.isEmpty)
+        for count in [2, 3] {
+            standIn.cut()
+            #expect(try await events.next() == .disconnected)
+            #expect(try await events.next() == .resubscribed)
+            #expect(logs.entries.count == count)
+        }
+        #expect(logs.entries.allSatisfy { $0.level == .info && !$0.text.contains("sesame") })
+        #expect(logs.entries.map { $0.text.contains("status 404") } == [false, true, false])
+        #expect(standIn.requests.count == 7)
+        await client.close()
+    }
+
+    @Test("a new caller does not wait for a refusal that outlasts its time, and is told how long that is")
+    func tellsOfALongRefusal() async throws {
+        let standIn = try await StandIn.start { _, _ in
+            .json("later", status: 429, headers: [("Retry-After", "60")])
+        }
+        let client = try standIn.client()
+        let error = try await upstashError { try await client.subscribe(to: ["a"]) }
+        #expect(error?.code == .rateLimited)
+        #expect(error?.retryAfter == .seconds(60))
+        #expect(standIn.requests.count == 1)
+    }
+
+    @Test("a stream is asked for again no sooner than a refusal says", arguments: [429, 503])
+    func waitsAsLongAsItIsTold(status: Int) async throws {
+        let standIn = try await StandIn.start { _, count in
+            count == 1
+                ? .json("later", status: status, headers: [("Retry-After", "1")])
+                : .stream("data: subscribe,news,1\n\n")
+        }
+        let client = try standIn.client()
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        let start = ContinuousClock.now
+        standIn.cut()
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        #expect(ContinuousClock.now - start >= .seconds(1))
+        #expect(standIn.requests.count == 3)
+        await client.close()
+    }
+
+    @Test("what a refusal says is added to the pause, up to ten minutes")
+    func boundsWhatItIsTold() {
+        var link = SubscriptionLink()
+        #expect(link.lost(at: .now(), toldToWait: .seconds(60), jitter: 0) == .milliseconds(60_020))
+        #expect(link.lost(at: .now(), toldToWait: .seconds(86_400), jitter: 0) == .milliseconds(600_040))
+    }
+
     @Test func endsWithItsCaller() async throws {
         let silent = try await StandIn.start { _, _ in .silence }
         let hasty = try silent.client { $0.subscribeTimeout = .milliseconds(30) }
-        #expect(try await upstashError { try await hasty.subscribe(to: ["a"]) }?.code == .timedOut)
+        let late = try await upstashError { try await hasty.subscribe(to: ["a"]) }
+        #expect(late?.code == .timedOut)
+        #expect(late?.message.contains("proxy") == true)
         let patient = try silent.client()
         let sent = silent.requests.count
         let task = Task { try await upstashError { try await patient.subscribe(to: ["a"]) } }

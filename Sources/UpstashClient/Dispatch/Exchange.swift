@@ -56,7 +56,7 @@ final class Exchange: HTTPClientResponseDelegate, Sendable {
     }
 
     /// In seconds; a date is too coarse for those who have less time than that.
-    private static func retryAfter(_ head: HTTPResponseHead) -> TimeAmount {
+    static func retryAfter(_ head: HTTPResponseHead) -> TimeAmount {
         guard head.status == .tooManyRequests || head.status == .serviceUnavailable,
             let seconds = head.headers.first(name: "retry-after").flatMap({ Int64($0) })
         else { return .zero }

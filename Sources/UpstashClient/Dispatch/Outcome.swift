@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import NIOCore
 import RESP
 
 /// What came of a request, as far as its jobs are concerned.
@@ -36,6 +37,10 @@ enum Outcome {
         default:
             self = .failed(Self.unreadable(reply.status))
         }
+        if reply.retryAfter > .zero, case .transient(var error) = self {
+            error.retryAfter = .nanoseconds(reply.retryAfter.nanoseconds)
+            self = .transient(error)
+        }
     }
 
     private static func refusal(_ error: RESPError, _ status: Int) -> Outcome {
@@ -49,6 +54,8 @@ enum Outcome {
         case (_, 413), (_, 414), (_, 431): return .refused(tooLarge(error), mayHaveExecuted: false)
         case (.rateLimited?, _), (_, 429): return .transient(tooFast(error))
         case (_, 500...): return .transient(broken(status, error))
+        // Of what stands where the service should.
+        case (nil, 404) where error.code == .generic: return .failed(unreadable(status, error))
         default: return .refused(condition ?? error, mayHaveExecuted: status < 400)
         }
     }
@@ -95,11 +102,12 @@ enum Outcome {
         UpstashError(.serverFailed, "The service failed with \(status).", mayHaveExecuted: true, underlying: cause)
     }
 
-    private static func unreadable(_ status: Int) -> UpstashError {
+    private static func unreadable(_ status: Int, _ cause: RESPError? = nil) -> UpstashError {
         UpstashError(
             .invalidAnswer,
             "The answer (status \(status)) is none that the service gives. Is the URL the one for REST?",
-            mayHaveExecuted: true
+            mayHaveExecuted: true,
+            underlying: cause
         )
     }
 }

@@ -54,11 +54,14 @@ enum CommandJSON {
     }
 
     private static func escape(_ byte: UInt8, to buffer: inout ByteBuffer) {
-        if byte >= 0x20 {
-            buffer.writeBytes([UInt8(ascii: "\\"), byte])
-        } else {
-            let digits = String(byte, radix: 16)
-            buffer.writeString(digits.utf8.count == 1 ? "\\u000\(digits)" : "\\u00\(digits)")
+        buffer.writeInteger(UInt8(ascii: "\\"))
+        guard byte < 0x20 else {
+            buffer.writeInteger(byte)
+            return
         }
+        buffer.writeStaticString("u00")
+        buffer.writeInteger(UInt8(ascii: "0") + byte >> 4)
+        let digit = byte & 0xF
+        buffer.writeInteger(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
     }
 }

@@ -30,13 +30,12 @@ struct Piece: Sendable {
     /// - Throws: ``UpstashError`` with ``UpstashError/Code/unsupportedCommand``, or
     ///   ``UpstashError/Code/requestTooLarge``.
     init(_ command: RESPCommand, limits: UpstashClient.Configuration) throws(UpstashError) {
+        try command.check(limits)
         var body = ByteBuffer()
         if CommandJSON.write(command, to: &body) {
-            try command.check(encodedSize: body.readableBytes, limits)
             self.init(.list, [command], body)
         } else {
             let form = try PathForm(command)
-            try command.check(encodedSize: form.body.readableBytes + form.target.utf8.count, limits)
             self.init(.path(form.target), [command], form.body)
         }
     }
@@ -49,9 +48,9 @@ struct Piece: Sendable {
 }
 
 extension RESPCommand {
-    /// The service counts a command's bytes, not those of the form in which it is sent.
-    func check(encodedSize: Int, _ limits: UpstashClient.Configuration) throws(UpstashError) {
-        guard encodedSize > limits.maxRequestBytes, byteCount > limits.maxRequestBytes else { return }
+    /// Before it is written out: the service counts a command's bytes, not those of the form in which it is sent.
+    func check(_ limits: UpstashClient.Configuration) throws(UpstashError) {
+        guard byteCount > limits.maxRequestBytes else { return }
         throw UpstashError(
             .requestTooLarge,
             "\(name) has more than \(limits.maxRequestBytes) bytes; it was not sent."

@@ -22,8 +22,9 @@ struct RequestPlan {
         }
         for (place, command) in commands.enumerated() {
             let start = body.writerIndex
-            if !included.isEmpty { body.writeInteger(UInt8(ascii: ",")) }
             do throws(UpstashError) {
+                try command.check(limits)
+                if !included.isEmpty { body.writeInteger(UInt8(ascii: ",")) }
                 guard CommandJSON.write(command, to: &body) else {
                     body.moveWriterIndex(to: start)
                     let own = try Self.pieces(of: command, limits: limits)
@@ -35,15 +36,12 @@ struct RequestPlan {
                 let isFull =
                     body.readableBytes + Self.brackets > limits.maxRequestBytes
                     || included.count >= limits.maxCommandsPerRequest
-                if isFull {
-                    try command.check(encodedSize: size, limits)
-                    if !included.isEmpty {
-                        // Without the comma.
-                        let own = body.getSlice(at: start + 1, length: size - 1) ?? ByteBuffer()
-                        body.moveWriterIndex(to: start)
-                        close()
-                        body.writeImmutableBuffer(own)
-                    }
+                if isFull, !included.isEmpty {
+                    // Without the comma.
+                    let own = body.getSlice(at: start + 1, length: size - 1) ?? ByteBuffer()
+                    body.moveWriterIndex(to: start)
+                    close()
+                    body.writeImmutableBuffer(own)
                 }
                 included.append(command)
             } catch {
@@ -76,15 +74,14 @@ struct RequestPlan {
     static func transaction(_ commands: [RESPCommand], limits: UpstashClient.Configuration) throws -> Piece {
         var body = ByteBuffer()
         for command in commands {
+            try command.check(limits)
             if body.readableBytes > 0 { body.writeInteger(UInt8(ascii: ",")) }
-            let start = body.writerIndex
             guard CommandJSON.write(command, to: &body) else {
                 throw UpstashError(
                     .unsupportedCommand,
                     "\(command.name) cannot be part of a transaction over REST: an argument is not UTF-8."
                 )
             }
-            try command.check(encodedSize: body.writerIndex - start, limits)
         }
         return Piece(.transaction, commands, body)
     }

@@ -34,6 +34,7 @@ final class EventStream: HTTPClientResponseDelegate, Sendable {
         let type = head.headers.first(name: "content-type")?.lowercased() ?? ""
         state.withLockedValue { state in
             state.reply.status = Int(head.status.code)
+            state.reply.retryAfter = Exchange.retryAfter(head)
             // Errors come with 200 as well.
             state.isAnswer = head.status != .ok || type.hasPrefix("application/json")
         }
@@ -63,10 +64,17 @@ final class EventStream: HTTPClientResponseDelegate, Sendable {
         let (reply, isAnswer) = state.withLockedValue { ($0.reply, $0.isAnswer) }
         guard isAnswer else { throw UpstashError(.connectionLost, "The service ended the stream.") }
         switch Outcome(reply, count: 1) {
-        case .transient(let error), .failed(let error): throw error
+        case .transient(let error) where error.code != .invalidAnswer: throw error
+        case .failed(let error) where error.code != .invalidAnswer: throw error
         case .refused(let error, _): throw error
-        case .values:
-            throw UpstashError(.invalidAnswer, "There are no subscriptions at this URL (status \(reply.status)).")
+        case .transient, .failed, .values:
+            throw UpstashError(
+                .invalidAnswer,
+                """
+                There are no subscriptions at this URL (status \(reply.status)). Does a proxy keep streams of events from \
+                getting through?
+                """
+            )
         }
     }
 }

@@ -11,8 +11,10 @@ final class SubscriptionKeeper {
     private var links: [SubscriptionTarget: SubscriptionLink]
     /// The caller that waits for the first confirmation.
     private var waiting: UnsafeContinuation<Void, any Error>?
+    private var waitsUntil = NIODeadline.distantFuture
     private var wasComplete = false
-    private var isInterrupted = false
+    /// Why it is interrupted, as far as that was logged; empty while it is not.
+    private var reasons: Set<UpstashError.Code?> = []
     /// Why it has ended.
     private var end: (any Error)?
     private var lastFailure: (any Error)?
@@ -47,9 +49,9 @@ final class SubscriptionKeeper {
         if let end { return continuation.resume(throwing: end) }
         waiting = continuation
         guard !links.isEmpty else { return confirmedAll() }
+        waitsUntil = .now() + TimeAmount(clamping: tools.configuration.subscribeTimeout)
         for target in links.keys { connect(target) }
-        let limit = TimeAmount(clamping: tools.configuration.subscribeTimeout)
-        tools.eventLoop.assumeIsolated().scheduleTask(in: limit) { [self] in
+        tools.eventLoop.assumeIsolated().scheduleTask(deadline: waitsUntil) { [self] in
             guard waiting != nil else { return }
             close(Self.late(lastFailure))
         }
@@ -59,7 +61,8 @@ final class SubscriptionKeeper {
     private static func late(_ cause: (any Error)?) -> UpstashError {
         let (code, reason) =
             switch cause {
-            case nil: (UpstashError.Code.timedOut, "The service did not answer.")
+            case nil:
+                (UpstashError.Code.timedOut, "The service did not answer, or a proxy holds streams of events back.")
             case let error as UpstashError: (error.code, error.message)
             default: (.connectFailed, "The service cannot be reached.")
             }
@@ -133,24 +136,26 @@ final class SubscriptionKeeper {
     }
 
     private func confirmedAll() {
-        if wasComplete, isInterrupted { writer.tell(.resubscribed) }
+        if !reasons.isEmpty { writer.tell(.resubscribed) }
         wasComplete = true
-        isInterrupted = false
+        reasons = []
         waiting?.resume()
         waiting = nil
     }
 
     private func lost(_ target: SubscriptionTarget, _ attempt: Int, _ error: any Error) {
-        guard end == nil, links[target]?.attempt == attempt, let pause = links[target]?.lost(at: .now()) else { return }
+        let refusal = error as? UpstashError
+        guard end == nil, links[target]?.attempt == attempt,
+            let pause = links[target]?.lost(at: .now(), toldToWait: refusal?.retryAfter)
+        else { return }
         // One that was given up tells no reason.
         if error as? HTTPClientError != .cancelled { lastFailure = error }
         if isLasting(error) {
             if waiting == nil { writer.finish(throwing: error) }
             return close(error)
         }
-        if wasComplete, !isInterrupted {
-            isInterrupted = true
-            writer.tell(.disconnected)
+        if wasComplete, reasons.isEmpty { writer.tell(.disconnected) }
+        if wasComplete, reasons.insert(refusal?.code).inserted {
             tools.logger.info(
                 "A subscription was interrupted.",
                 metadata: ["upstash.endpoint": "\(tools.configuration)", "error": "\(error)"]
@@ -159,13 +164,14 @@ final class SubscriptionKeeper {
         tools.eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in connect(target) }
     }
 
-    /// Whether asking again would not help. A quota is filled up again, and what stands before the service may answer
-    /// anything for a while: for neither need a new caller wait.
+    /// Whether asking again would not help. A quota is filled up again, what stands before the service may answer
+    /// anything for a while, and a refusal may last: for none of these need a new caller wait.
     private func isLasting(_ error: any Error) -> Bool {
         guard let error = error as? UpstashError else { return error is RESPError }
         switch error.code {
         case .unauthorized: return true
-        case .connectFailed, .connectionLost, .timedOut, .rateLimited, .serverFailed: return false
+        case .connectFailed, .connectionLost, .timedOut, .rateLimited, .serverFailed:
+            return waiting != nil && .now() + TimeAmount(clamping: error.retryAfter ?? .zero) > waitsUntil
         default: return waiting != nil
         }
     }

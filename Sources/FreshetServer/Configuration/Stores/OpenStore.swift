@@ -36,7 +36,7 @@ package final class OpenStore: CoreService {
             configuration.commandTimeout = timeout
             let client = try UpstashClient(configuration, logger: logger)
             store = RedisStore(client, dialect: .upstash)
-            backplane = RedisBackplane(client: client)
+            backplane = RedisBackplane(client: client, logger: logger)
             close = { await client.close() }
         } else {
             var configuration = try RedisClient.Configuration(url: location.url)
@@ -53,7 +53,7 @@ package final class OpenStore: CoreService {
             } else {
                 store = RedisStore(client, dialect: .upstash)
             }
-            backplane = RedisBackplane(client: client) {
+            backplane = RedisBackplane(client: client, logger: logger) {
                 client.connectionEvents
             } invalidations: {
                 client.invalidations
