@@ -1,6 +1,7 @@
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
+import RESP
 import TestSupport
 import Testing
 
@@ -196,6 +197,88 @@ struct AccessTests {
                 }
             }
         }
+    }
+
+    @Test("the read-only token reads the same a hundred times at once, and others as often as they like")
+    func repetitions() async throws {
+        try await Endpoint.overRedis { endpoint, _ in
+            _ = try await endpoint.ask(
+                .POST,
+                "/pipeline",
+                #"[["SET","k","v"],["SADD","s","m"],["HSET","h","f","v"],["ZADD","z","1","m"],["RPUSH","l","1"]]"#
+            )
+            func command(_ head: String, _ repeated: String, _ count: Int) -> String {
+                "[\(head)\(String(repeating: ",\"\(repeated)\"", count: count))]"
+            }
+            let cases: [(String, String?)] = [
+                (#"["SRANDMEMBER","s","-1000"]"#, #"["SRANDMEMBER","s","-1001"]"#),
+                (#"["HRANDFIELD","h",-1000]"#, #"["hrandfield","h",-1001]"#),
+                (#"["HRANDFIELD","h",-100,"WITHVALUES"]"#, #"["HRANDFIELD","h",-101,"withvalues"]"#),
+                (#"["ZRANDMEMBER","z",-1000]"#, #"["ZRANDMEMBER","z",-1001]"#),
+                (#"["SRANDMEMBER","s","1000000"]"#, nil),
+                (command(#""MGET""#, "k", 101), command(#""MGET""#, "k", 102)),
+                (command(#""SUNION""#, "s", 11), command(#""SUNION""#, "s", 12)),
+                (command(#""SINTERCARD",12,"none""#, "s", 11), command(#""SINTERCARD",13,"none""#, "s", 12)),
+                (command(#""SDIFF""#, "s", 101), command(#""SDIFF""#, "s", 102)),
+                (command(#""PFCOUNT""#, "none", 101), command(#""PFCOUNT""#, "none", 102)),
+                (command(#""ZUNION",11"#, "z", 11), command(#""ZUNION",12"#, "z", 12)),
+                (command(#""HMGET","h""#, "f", 101), command(#""HMGET","h""#, "f", 102)),
+                (command(#""SORT_RO","l""#, "GET", 100), command(#""SORT_RO","l""#, "GET", 102)),
+                ("[\"MGET\"\((0..<5000).map { ",\"\($0)\"" }.joined())]", nil),
+                ("[\"SUNION\"\((0..<5000).map { ",\"\($0)\"" }.joined())]", nil),
+                (command(#""EXISTS""#, "k", 5000), nil),
+            ]
+            for (allowed, refused) in cases {
+                let answer = try await endpoint.ask(.POST, "/", allowed, headers: readOnly)
+                #expect(answer.status == 200, "\(allowed.prefix(50)) \(answer.body.prefix(100))")
+                guard let refused else { continue }
+                for path in ["/", "/multi-exec"] {
+                    let body = path == "/" ? refused : "[\(refused)]"
+                    let answer = try await endpoint.ask(.POST, path, body, headers: readOnly)
+                    #expect(answer.status == 400, "\(refused.prefix(50))")
+                    #expect(answer.error?.hasPrefix("NOPERM this user may read the same 100 times") == true)
+                    #expect(try await endpoint.ask(.POST, path, body).status == 200, "\(refused.prefix(50))")
+                }
+                let piped = try await endpoint.ask(.POST, "/pipeline", "[\(refused),[\"PING\"]]", headers: readOnly)
+                #expect(piped.body.hasPrefix(#"[{"error":"NOPERM "#))
+                #expect(piped.body.hasSuffix(#"{"result":"PONG"}]"#))
+            }
+            #expect(try await endpoint.ask(.GET, "/srandmember/s/-1001", headers: readOnly).status == 400)
+            for (count, keys, status) in [(101, 1, 200), (102, 1, 400), (500, 500, 200)] {
+                let gets = "[\((0..<count).map { "[\"GET\",\"k\($0 % keys)\"]" }.joined(separator: ","))]"
+                #expect(try await endpoint.ask(.POST, "/multi-exec", gets, headers: readOnly).status == status)
+                #expect(try await endpoint.ask(.POST, "/multi-exec", gets).status == 200)
+            }
+            let draws = #"[["SRANDMEMBER","s",-600],["SRANDMEMBER","s",-600]]"#
+            #expect(try await endpoint.ask(.POST, "/multi-exec", draws, headers: readOnly).status == 400)
+            #expect(try await endpoint.ask(.POST, "/pipeline", draws, headers: readOnly).status == 200)
+        }
+    }
+
+    @Test("any integer is a count, and only what names something repeats it")
+    func oddRepetitions() {
+        func count(_ command: RESPCommand) -> Int { UpstashRepetitions.count(in: command) }
+        #expect(count(RESPCommand("VRANDMEMBER", "v", "-4000000000000000000")) > UpstashRepetitions.limit)
+        #expect(count(RESPCommand("HRANDFIELD", "h", "\(Int.min)", "WITHVALUES")) > UpstashRepetitions.limit)
+        #expect(count(RESPCommand("SRANDMEMBER", "s", "\(Int.min)")) > UpstashRepetitions.limit)
+        #expect(count(RESPCommand("SRANDMEMBER", "s", "\(Int.min)0")) == 0)
+        #expect(count(RESPCommand("SRANDMEMBER", "s")) == 0)
+        #expect(count(RESPCommand("ZRANDMEMBER", "z", "-11", "WITHSCORES")) == 2)
+        #expect(count(RESPCommand("XREAD", "STREAMS", "a", "b", "c", "0", "0", "0")) == 0)
+        #expect(count(RESPCommand("XREAD", "COUNT", "1", "STREAMS", "a", "a", "a", "0", "1", "2")) == 2)
+        #expect(count(RESPCommand("ZUNION", "2", "a", "b", "WEIGHTS", "1", "1")) == 0)
+        #expect(count(RESPCommand("SDIFF", "a", "b", "c")) == 2)
+        #expect(count(RESPCommand("SDIFF")) == 0)
+        #expect(count(RESPCommand("JSON.MGET", "a", "a", "a")) == 1)
+        let huge = RESPCommand("SRANDMEMBER", "s", "\(Int.min)")
+        #expect(UpstashRepetitions.fitting([huge, huge]) == 0)
+        #expect(UpstashRepetitions.fitting([RESPCommand("PING"), huge, huge]) == 1)
+        let get = RESPCommand("GET", "a")
+        #expect(
+            UpstashRepetitions.fitting([get, get, RESPCommand("HRANDFIELD", "h", "\(1 + Int.min)", "WITHVALUES")]) == 2
+        )
+        let again = RESPCommand("MGET", "a", "b", "a")
+        #expect(UpstashRepetitions.fitting(Array(repeating: again, count: 99)[...]) == 34)
     }
 
     @Test("no option of COPY leaves the database")

@@ -21,6 +21,18 @@ struct HeldRepliesTests {
         #expect(try await pieces(of: 20, answeredWith: limit) == [8] + Array(repeating: 1, count: 12))
     }
 
+    @Test("a pipeline of the read-only token goes in pieces that read the same no more than a hundred times")
+    func piecesForReading() async throws {
+        let get = #"["GET","k"]"#
+        let mget = "[\"MGET\"\(String(repeating: ",\"k\"", count: 61))]"
+        for (command, count, expected) in [(get, 250, [8, 101, 101, 40]), (mget, 3, [1, 1, 1])] {
+            let backend = RecordingBackend(reply: .integer(1))
+            let runner = UpstashRunner(backend: backend, limits: UpstashEndpointLimits())
+            try await send(count, command, isReadOnly: true, to: runner)
+            #expect(backend.counts == expected)
+        }
+    }
+
     @Test("what is known of one pipeline's replies holds for the next one's first piece")
     func firstPieces() {
         let pieces = PipelinePieces()
@@ -50,12 +62,17 @@ struct HeldRepliesTests {
         return backend.counts
     }
 
-    private func send(_ count: Int, to runner: UpstashRunner) async throws {
-        let body = "[\(Array(repeating: #"["GET","k"]"#, count: count).joined(separator: ","))]"
+    private func send(
+        _ count: Int,
+        _ command: String = #"["GET","k"]"#,
+        isReadOnly: Bool = false,
+        to runner: UpstashRunner
+    ) async throws {
+        let body = "[\(Array(repeating: command, count: count).joined(separator: ","))]"
         let pipeline = try JSONCommandReader.pipeline(ByteBuffer(string: body), limits: runner.limits)
         var writer = runner.writer(.resp2)
         let memory = ByteBudget(limit: runner.limits.maxBytesInFlight).share()
-        try await runner.run(pipeline: pipeline, isReadOnly: false, to: &writer, memory)
+        try await runner.run(pipeline: pipeline, isReadOnly: isReadOnly, to: &writer, memory)
     }
 
     @Test("they count with all that is under way; those for which there is no room are errors of their entries")

@@ -46,7 +46,8 @@ struct UpstashRunner: Sendable {
         var size = pieces.first
         writer.beginList()
         while start < pipeline.count {
-            let piece = start..<min(start + size, pipeline.count)
+            var piece = start..<min(start + size, pipeline.count)
+            if isReadOnly { piece = start..<start + max(1, UpstashRepetitions.fitting(pipeline.all[piece])) }
             let replies: [RESPValue]
             do {
                 replies = try await run(piece, of: pipeline, isReadOnly) {
@@ -162,6 +163,9 @@ struct UpstashRunner: Sendable {
         _ memory: ByteBudget.Share
     ) async throws -> [RESPValue] {
         try reserve(commands.count, memory)
+        if isReadOnly, UpstashRepetitions.fitting(commands.all[...]) < commands.count {
+            throw UpstashRefusal.tooManyRepetitions
+        }
         return try await run(0..<commands.count, of: commands, isReadOnly) { command in
             guard var refusal = refusal(of: command, isReadOnly) else { return UpstashCommandRules.answer(to: command) }
             refusal.status = .badRequest

@@ -50,6 +50,13 @@ struct UpstashRefusal: Error, Sendable, Hashable {
         )
     }
 
+    static let tooManyRepetitions = Self(
+        "NOPERM this user may read the same \(UpstashRepetitions.limit) times at once, or draw "
+            + "\(UpstashRepetitions.drawnMembersLimit) members (\(UpstashRepetitions.limit) with values): name each key or "
+            + "field once, send less at a time, "
+            + "or use the token that may write"
+    )
+
     static func commandTooLarge(limit: Int, actual: Int) -> Self {
         Self(
             .contentTooLarge,

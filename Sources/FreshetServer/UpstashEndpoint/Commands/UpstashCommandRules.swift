@@ -20,7 +20,9 @@ enum UpstashCommandRules {
         // Introducing oneself is no command of the store.
         if isReadOnly, !traits.contains(.readable), !isClientInfo(command) { return .noPermission(command.name) }
         let size = command.command.byteCount
-        return size > limits.maxCommandBytes ? .commandTooLarge(limit: limits.maxCommandBytes, actual: size) : nil
+        if size > limits.maxCommandBytes { return .commandTooLarge(limit: limits.maxCommandBytes, actual: size) }
+        let isTooMuch = isReadOnly && UpstashRepetitions.count(in: command.command) > UpstashRepetitions.limit
+        return isTooMuch ? .tooManyRepetitions : nil
     }
 
     /// Whether the service runs all commands, and every one needs the store, as far as can be told without a look at
@@ -29,6 +31,7 @@ enum UpstashCommandRules {
         commands.refusals.isEmpty
             && commands.traitsOfAny.isDisjoint(with: [.ofConnection, .unavailable, .depends])
             && (!isReadOnly || commands.traitsOfAll.contains(.readable))
+            && (!isReadOnly || commands.traitsOfAny.isDisjoint(with: [.repeats, .draws]))
             && commands.maxBytes <= limits.maxCommandBytes
     }
 

@@ -2,7 +2,7 @@ import RESP
 
 /// What the endpoint knows of a command by its name. A name that it does not know has none of them.
 struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
-    let rawValue: UInt8
+    let rawValue: UInt16
 
     /// Changes a connection, which requests share, or has a path of its own.
     static let ofConnection = Self(rawValue: 1 << 0)
@@ -15,6 +15,12 @@ struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
     static let depends = Self(rawValue: 1 << 4)
     /// Has a script or the digest of one.
     static let ofScripts = Self(rawValue: 1 << 5)
+    /// Reads a key or field as often as it is named.
+    static let repeats = Self(rawValue: 1 << 6)
+    /// Draws members, by a negative count some of them again.
+    static let draws = Self(rawValue: 1 << 7)
+    /// Goes through the members of a set as often as it is named.
+    static let combines = Self(rawValue: 1 << 8)
 
     static let every = Self(rawValue: .max)
 
@@ -34,6 +40,9 @@ struct UpstashCommandTraits: OptionSet, Sendable, Hashable {
         add(.unavailable, unavailableNames)
         add(.depends, ["CLIENT", "COPY", "SCRIPT", "XREAD", "XREADGROUP"])
         add(.ofScripts, ["EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "SCRIPT"])
+        add(.repeats, ["HMGET", "JSON.GET", "JSON.MGET", "MGET", "PFCOUNT", "SDIFF", "SORT_RO", "XREAD"])
+        add([.repeats, .combines], ["SINTER", "SINTERCARD", "SUNION", "ZDIFF", "ZINTER", "ZINTERCARD", "ZUNION"])
+        add(.draws, ["HRANDFIELD", "SRANDMEMBER", "VRANDMEMBER", "ZRANDMEMBER"])
         return table
     }()
 
