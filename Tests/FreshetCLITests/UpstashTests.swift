@@ -82,6 +82,16 @@ struct UpstashTests {
         #expect(run.errors.contains("store"))
     }
 
+    @Test("a password that the server repeats is not printed")
+    func repeatedPassword() async throws {
+        let server = try await RedisServer.start(arguments: ["--rename-command", "AUTH", ""])
+        let store = "redis://u:s3cret-password@127.0.0.1:\(server.port)"
+        let run = try await Run(["upstash", "--store", store, "--token", "t", "--port", "0"])
+        #expect(run.code == 78)
+        #expect(run.errors.contains("ERR unknown command 'AUTH'"), "\(run.errors)")
+        #expect(!run.errors.contains("s3cret"), "\(run.errors)")
+    }
+
     @Test("a missing token and a store that it cannot serve end it with 78")
     func configuration() async throws {
         let run = try await Run(["upstash", "--store", "https://x.upstash.io"])

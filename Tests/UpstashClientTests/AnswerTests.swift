@@ -26,7 +26,7 @@ import Testing
     @Test func readsErrorsAndLists() throws {
         #expect(
             try answer("{\"error\":\"ERR \\u00e1 \\\"b\\\"\\n\\ud83d\\ude00\"}")
-                == .one(.error(RESPError("ERR á \"b\"\n😀")))
+                == .one(.error(RESPError("ERR á \"b\" 😀")))
         )
         #expect(try answer("[]") == .many([]))
         #expect(
@@ -37,6 +37,18 @@ import Testing
         )
         // An error is never less than an error.
         #expect(try answer("{\"result\":null,\"error\":\"ERR no\"}") == .one(.error(RESPError("ERR no"))))
+    }
+
+    @Test("an error is one line without control characters, as over TCP")
+    func readsErrorsAsLines() throws {
+        #expect(
+            try answer("{\"error\":\"ERR a\\r\\n2026 critical \\u001b[31m\\u0085b\\u0000\u{7F}\"}")
+                == .one(.error(RESPError("ERR a  2026 critical  [31m b  ")))
+        )
+        #expect(
+            try answer("[{\"error\":\"ERR a\\nb\"},{\"result\":\"YQpi\"}]")
+                == .many([.error(RESPError("ERR a b")), .bulkString(ByteBuffer(string: "a\nb"))])
+        )
     }
 
     @Test("an error that is null is none")

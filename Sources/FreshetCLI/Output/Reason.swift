@@ -16,7 +16,7 @@ enum Reason {
         case let error as CacheError: error.underlying.map(text) ?? error.message
         case let error as RedisClientError: text(error.message, error.hint, error.underlying)
         case let error as UpstashError: text(error.message, error.hint, error.underlying)
-        case let error as RESPError: error.text
+        case let error as RESPError: error.description
         case let error as IOError: String(cString: strerror(error.errnoCode))
         case let error as NIOConnectionError:
             (error.connectionErrors.first?.error ?? error.dnsAError ?? error.dnsAAAAError).map(text) ?? "cannot connect"
@@ -29,7 +29,7 @@ enum Reason {
 
     private static func text(_ message: String, _ hint: String?, _ cause: (any Error)?) -> String {
         if let refusal = cause as? RESPError {
-            return refusal.description == message ? refusal.text : "\(message) (\(refusal.text))"
+            return refusal.description == message ? message : "\(message) (\(refusal))"
         }
         if let cause = cause as? NIOConnectionError {
             let address = RedisClient.Configuration.Address.hostname(cause.host, port: cause.port)

@@ -26,13 +26,19 @@ enum AnswerReader {
             switch name {
             case "result": result = try value(&scanner, depth: 0)
             case "error" where scanner.peek() == UInt8(ascii: "n"): try scanner.word("null")
-            case "error": error = .error(RESPError(try scanner.string()))
+            case "error": error = .error(RESPError(oneLine(try scanner.string())))
             default: try scanner.skip(depth: 0)
             }
         }
         // An error is never taken for less, whatever stands beside it.
         guard let value = error ?? result else { throw scanner.malformed }
         return value
+    }
+
+    /// As over TCP, where an error is a line; control characters could forge those of a log.
+    private static func oneLine(_ text: String) -> String {
+        let scalars = text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }
+        return String(String.UnicodeScalarView(scalars))
     }
 
     private static func value(_ scanner: inout JSONScanner, depth: Int) throws -> RESPValue {
