@@ -99,8 +99,12 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
             router.onChange { [weak subscriber] isGap in subscriber?.recheckPlace(isGap: isGap) }
         } else {
             // All connections are to follow where the first of them finds another server.
-            let node = RedisNode(configuration: configuration, eventLoop: eventLoop, logger: logger) {
-                [weak subscriber] event in
+            let node = RedisNode(
+                configuration: configuration,
+                eventLoop: eventLoop,
+                logger: logger,
+                followsAddress: true
+            ) { [weak subscriber] event in
                 switch event {
                 case .leaving: subscriber?.recheckPlace(isGap: true)
                 case .connected(after: let loss?): subscriber?.recheckPlace(before: loss)
@@ -108,7 +112,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
                 }
             }
             backend = .one(node)
-            subscriber.onReturn { [weak node] loss in node?.recheckServer(since: loss) }
+            subscriber.onConnect { [weak node] reason in node?.recheckServer(reason) }
         }
     }
 
@@ -119,7 +123,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
         case .one(let node):
             node.abandon()
             node.invalidations.finish()
-        case .several(let executor): executor.router.abandon()
+        case .several(let executor): executor.abandon()
         }
     }
 
@@ -260,7 +264,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
         case .one(let node):
             await node.close()
             node.invalidations.finish()
-        case .several(let executor): await executor.router.close()
+        case .several(let executor): await executor.close()
         }
         isClosed.store(true, ordering: .releasing)
     }

@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import RESP
@@ -153,6 +154,28 @@ import Testing
         await client.close()
         try await group.shutdownGracefully()
         await client.close()
+    }
+
+    /// Where nothing runs any longer they would hang.
+    @Test func whoeverIsClosedRefusesWithoutAnEventLoop() async throws {
+        let server = try await RedisServer.start()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let client = RedisClient(RedisClient.configuration(port: server.port), eventLoopGroup: group)
+        try await client.connect()
+        await client.close()
+        try await group.shutdownGracefully()
+        let calls: [@Sendable () async throws -> Void] = [
+            { try await client.connect() }, { _ = try await client.subscribe(to: ["news"]) },
+            { _ = try await client.monitor() },
+        ]
+        let codes = NIOLockedValueBox<[RedisClientError.Code?]>([])
+        for call in calls {
+            Task {
+                let code = try? await clientError(call)?.code
+                codes.withLockedValue { $0.append(code) }
+            }
+        }
+        #expect(await eventually { codes.withLockedValue { $0 } == [.closed, .closed, .closed] })
     }
 
     @Test func tasksRunOnTheEventLoop() async throws {

@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import NIOCore
 import RESP
 
@@ -22,9 +23,11 @@ extension RedisNode {
 
     /// A connection that was leased, once it is there. One that takes longer is made for the next.
     private func connected(_ node: RedisNode, until deadline: NIODeadline) async throws -> RedisNode {
-        if node.isConnected { return node }
         do {
-            try await node.connect(until: deadline)
+            if !node.isConnected { try await node.connect(until: deadline) }
+            if followsAddress, let start = node.link.withLockedValue({ $0.firstUse.take() }) {
+                recheckServer(.start(start))
+            }
             return node
         } catch let error as RedisClientError {
             leases.giveBack(node, isClean: error.code == .timedOut)

@@ -26,13 +26,15 @@ struct LinkState {
     var reports = OutageReports()
     /// Names the attempt under way or planned; what belongs to an older one is ignored.
     var attempt = 0
-    var attemptBegan: NIODeadline?
+    var attemptBegan: NIODeadline? { didSet { firstUse = attemptBegan } }
+    /// The same, until somebody has had the connection that came of it.
+    var firstUse: NIODeadline?
     /// When the connection was lost that is to be followed by another; set before where it is left for that.
     var lost: NIODeadline?
-    /// Sees whether the address leads to another server, behind what was to see it before.
+    /// Whether the address may lead to another server.
+    var doubt: ServerDoubt
+    /// Sees whether it does.
     var recheck: Task<Void, Never>?
-    /// How many are to see it. The connection that is lost meanwhile was lost with the one that they are begun for.
-    var rechecks = 0
     /// What the attempt under way is to make a connection of.
     var attempted: NIOLoopBound<ConnectionHandler>?
     /// What ends connections beside it, on the event loop.
@@ -53,6 +55,7 @@ struct LinkState {
         backoff = Backoff(pauses)
         renewals = Pace(pauses)
         questions = renewals
+        doubt = ServerDoubt(pauses: pauses)
     }
 
     mutating func takeConnectWaiters() -> [UnsafeContinuation<Void, any Error>] {

@@ -56,7 +56,7 @@ extension RedisNode {
     ///
     /// - Parameter deadline: when to throw if neither has come; the attempt goes on.
     func connect(until deadline: NIODeadline? = nil) async throws {
-        let token = state.withLockedValue { $0.drawToken() }
+        let token = try unlessEnded { $0.drawToken() }
         let timer = deadline.map { deadline in
             eventLoop.scheduleTask(deadline: deadline) { self.connectTimedOut(token) }
         }
@@ -64,15 +64,31 @@ extension RedisNode {
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
                 if Task.isCancelled { return continuation.resume(throwing: Self.cancelled(mayHaveExecuted: false)) }
-                eventLoop.execute {
-                    self.connect(token, continuation)
-                    // The timer may have come too early for it.
-                    if let deadline, deadline <= .now() { self.connectTimedOut(token) }
+                do {
+                    try unlessEnded { _ in
+                        eventLoop.execute {
+                            self.connect(token, continuation)
+                            // The timer may have come too early for it.
+                            if let deadline, deadline <= .now() { self.connectTimedOut(token) }
+                        }
+                    }
+                } catch {
+                    return continuation.resume(throwing: error)
                 }
                 if Task.isCancelled { cancelConnect(token) }
             }
         } onCancel: {
             cancelConnect(token)
+        }
+    }
+
+    /// Begins something on the event loop, which may be gone behind the end.
+    ///
+    /// - Throws: why it has ended.
+    func unlessEnded<Result>(_ begin: (inout SubmissionState) -> Result) throws -> Result {
+        try state.withLockedValue { state in
+            if let ending = state.ending { throw ending }
+            return begin(&state)
         }
     }
 
@@ -225,7 +241,7 @@ extension RedisNode {
         switch before {
         case .ready where isRenewed:
             leases.renew()
-            link.withLockedValue { $0.lost = $0.rechecks > 0 ? nil : .now() }
+            link.withLockedValue { $0.lost = $0.doubt.isNew ? nil : .now() }
         case .leaving:
             leases.renew()
             link.withLockedValue { if $0.lost != nil { $0.lost = .now() } }
@@ -316,6 +332,7 @@ extension RedisNode {
                 return (nil, false, [])
             }
         }
+        rechecks.open()
         for end in link.withLockedValue({ $0.besides }).values { end(reason) }
         for waiter in stranded { waiter.fail(reason) }
         for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume(throwing: reason) }

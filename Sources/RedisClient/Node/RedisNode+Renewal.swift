@@ -1,3 +1,4 @@
+import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import RESP
@@ -51,51 +52,72 @@ extension RedisNode {
         }
     }
 
-    /// Sees whether the address leads to another server by now, as somebody else's connection to it was lost and is there
-    /// again. Connections younger than that loss lead to where that one does.
-    func recheckServer(since loss: NIODeadline) {
+    /// Sees whether the address leads to another server by now, for what became of another connection to it. One look
+    /// follows the other until that is known, or there is no connection to doubt.
+    func recheckServer(_ reason: ServerDoubt.Reason) {
         let isLost = state.withLockedValue { state in
             if case .waitingToReconnect = state.phase { true } else { false }
         }
         link.withLockedValue { link in
-            link.rechecks += 1
-            if isLost { link.lost = nil }
-            link.recheck = Task { [former = link.recheck] in
-                await former?.value
-                await compareServers(since: loss)
-                self.link.withLockedValue { $0.rechecks -= 1 }
+            if case .loss = reason, isLost { link.lost = nil }
+            link.doubt.add(reason)
+            if link.recheck == nil { link.recheck = Task { await self.recheck() } }
+        }
+        rechecks.resumeAll()
+    }
+
+    private func recheck() async {
+        while let due = nextRecheck() {
+            let start = NIODeadline.now()
+            guard due <= start else {
+                await rechecks.wait(until: due) { self.link.withLockedValue { $0.doubt.due != due } }
+                continue
             }
+            let answers = try? await askServers()
+            let isElsewhere = link.withLockedValue { link in
+                link.doubt.hear(answers, askedAt: start, of: link.attemptBegan, now: .now())
+            }
+            if isElsewhere { followAddress() }
         }
     }
 
-    private func compareServers(since loss: NIODeadline) async {
-        let isOlder = link.withLockedValue { $0.attemptBegan.map { $0 < loss } ?? false }
-        guard isOlder, isConnected else { return }
+    /// - Returns: when to look; `nil` if there is no need to any longer.
+    private func nextRecheck() -> NIODeadline? {
+        link.withLockedValue { link in
+            let due = isConnected ? link.doubt.nextLook(at: link.attemptBegan) : nil
+            if due == nil {
+                link.doubt.end()
+                link.recheck = nil
+            }
+            return due
+        }
+    }
+
+    private func askServers() async throws -> ServerDoubt.Answers {
         var configuration = configuration
         configuration.clientSideCaching = false
+        // A look that comes to nothing is no outage.
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .warning)
         let next = RedisNode(configuration: configuration, eventLoop: eventLoop, logger: logger, isRenewed: false)
         let deadline = NIODeadline.now() + TimeAmount(clamping: configuration.connectTimeout)
-        _ = try? await withConnection(beside: next) {
+        return try await withConnection(beside: next) {
             try await next.connect(until: deadline)
-            let found = try await next.serverID(until: deadline)
-            let own = try await serverID(until: deadline)
-            // What is not told counts as another. There is no need to pace it: a loss went before.
-            if found == nil || found != own { followAddress() }
+            let found = try await next.identity(until: deadline)
+            return ServerDoubt.Answers(found: found, own: try await identity(until: deadline))
         }
     }
 
-    /// What tells a server from others, and from itself before it was started again.
-    ///
-    /// - Returns: `nil` where it does not tell.
-    /// - Throws: `RedisClientError` where the connection is lost, and so made anew in any case.
-    private func serverID(until deadline: NIODeadline) async throws -> String? {
+    /// - Throws: `RedisClientError` where the connection is lost, or takes no more at the moment.
+    private func identity(until deadline: NIODeadline) async throws -> ServerDoubt.Identity {
         do {
             let info = try await run(RESPCommand("INFO", "server"), deadline: deadline)
-            return info.string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix("run_id:") }.map(String.init)
-        } catch is RESPError {
-            return nil
+            let line = info.string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix("run_id:") }
+            return line.map { .told(String($0)) } ?? .untold
+        } catch let error as RESPError {
+            return error.code == .busy || error.code == .loading ? .busy : .untold
         } catch let error as RedisClientError where error.isTimeout {
-            return nil
+            return .busy
         }
     }
 

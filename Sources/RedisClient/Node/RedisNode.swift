@@ -20,6 +20,10 @@ final class RedisNode: Sendable {
     let replies: ReplyCounter
     /// Whether a connection that breaks is made again. One that is leased is not: what it stood for is gone with it.
     let isRenewed: Bool
+    /// Whether all connections are to be where the address leads by now.
+    let followsAddress: Bool
+    /// Where the next look at that is waited for.
+    let rechecks: WaitList
     let leases: ConnectionPool
     let invalidations: InvalidationBroadcast
     /// Whether the server tracks keys, as far as it was asked.
@@ -34,10 +38,13 @@ final class RedisNode: Sendable {
         eventLoop: any EventLoop,
         logger: Logger,
         isRenewed: Bool = true,
+        followsAddress: Bool = false,
         invalidations: InvalidationBroadcast = InvalidationBroadcast(),
         watch: @escaping @Sendable (LinkEvent) -> Void = { _ in }
     ) {
         self.isRenewed = isRenewed
+        self.followsAddress = followsAddress
+        rechecks = WaitList(eventLoop: eventLoop)
         self.invalidations = invalidations
         leases = ConnectionPool(configuration: configuration, eventLoop: eventLoop, logger: logger)
         self.configuration = configuration

@@ -26,7 +26,7 @@ extension RedisClient {
             bytes: configuration.maxBufferedBytes
         )
         try await withTaskCancellationHandler {
-            try await node.eventLoop.flatSubmit { node.monitor(writer) }.get()
+            try await node.unlessEnded { _ in node.eventLoop.flatSubmit { node.monitor(writer) } }.get()
         } onCancel: {
             writer.finish()
         }

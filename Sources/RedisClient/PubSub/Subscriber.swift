@@ -1,4 +1,5 @@
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import RESP
 import Synchronization
@@ -10,6 +11,7 @@ final class Subscriber: Sendable {
     private let maxBufferedMessages: Int
     private let maxBufferedBytes: Int
     private let ids = Atomic<UInt64>(0)
+    private let isClosed = NIOLockedValueBox(false)
 
     init(
         configuration: RedisClient.Configuration,
@@ -27,15 +29,17 @@ final class Subscriber: Sendable {
     }
 
     func subscribe(to targets: [SubscriptionTarget]) async throws -> RedisSubscription {
+        if isClosed.withLockedValue({ $0 }) { throw RedisClientError.clientClosed }
         let id = ids.wrappingAdd(1, ordering: .relaxed).newValue
         let (subscription, listener) = RedisSubscription.make(
             bufferingAtMost: maxBufferedMessages,
             bytes: maxBufferedBytes
         )
-        listener.onEnd { [eventLoop, hub] in eventLoop.execute { hub.value.remove(id) } }
+        listener.onEnd { [weak self] in self?.perform { $0.remove(id) } }
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
-                eventLoop.execute { [hub] in hub.value.add(id, Set(targets), listener, continuation) }
+                let isOpen = perform { $0.add(id, Set(targets), listener, continuation) }
+                guard isOpen else { return continuation.resume(throwing: RedisClientError.clientClosed) }
                 if Task.isCancelled { cancel(id) }
             }
         } onCancel: {
@@ -45,8 +49,17 @@ final class Subscriber: Sendable {
     }
 
     private func cancel(_ id: UInt64) {
-        eventLoop.execute { [hub] in
-            hub.value.giveUp(id, RedisClientError(.cancelled, "The task was cancelled."))
+        perform { $0.giveUp(id, RedisClientError(.cancelled, "The task was cancelled.")) }
+    }
+
+    /// Does something on the event loop, which may be gone behind the end.
+    ///
+    /// - Returns: whether it is not too late.
+    @discardableResult
+    private func perform(_ action: @escaping @Sendable (SubscriptionHub) -> Void) -> Bool {
+        isClosed.withLockedValue { isClosed in
+            if !isClosed { eventLoop.execute { [hub] in action(hub.value) } }
+            return !isClosed
         }
     }
 
@@ -54,21 +67,24 @@ final class Subscriber: Sendable {
     ///
     /// - Parameter isGap: the same in any case, so that everyone learns that messages may have been missed.
     func recheckPlace(isGap: Bool) {
-        eventLoop.execute { [hub] in hub.value.recheckPlace(isGap: isGap) }
+        perform { $0.recheckPlace(isGap: isGap) }
     }
 
     /// The same if this connection was begun before.
     func recheckPlace(before time: NIODeadline) {
-        eventLoop.execute { [hub] in hub.value.recheckPlace(before: time) }
+        perform { $0.recheckPlace(before: time) }
     }
 
-    /// - Parameter action: told, on the event loop, when the connection was lost, as soon as there is another.
-    func onReturn(_ action: @escaping @Sendable (NIODeadline) -> Void) {
-        eventLoop.execute { [hub] in hub.value.onReturn = action }
+    /// - Parameter action: told, on the event loop, of each connection as soon as it is there.
+    func onConnect(_ action: @escaping @Sendable (ServerDoubt.Reason) -> Void) {
+        perform { $0.onConnect = action }
     }
 
     /// Ends all subscriptions; what is asked for afterwards is refused.
     func close() {
-        eventLoop.execute { [hub] in hub.value.close() }
+        isClosed.withLockedValue { isClosed in
+            if !isClosed { eventLoop.execute { [hub] in hub.value.close() } }
+            isClosed = true
+        }
     }
 }

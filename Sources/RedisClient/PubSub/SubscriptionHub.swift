@@ -24,8 +24,8 @@ final class SubscriptionHub {
     private var attemptBegan: NIODeadline?
     /// When the connection was lost that is to be followed by another.
     private var lost: NIODeadline?
-    /// Told when that was, as soon as the other is there.
-    var onReturn: (NIODeadline) -> Void = { _ in }
+    /// Told of each connection as soon as it is there.
+    var onConnect: (ServerDoubt.Reason) -> Void = { _ in }
     /// What the attempt under way is to make a connection of.
     private var attempted: ConnectionHandler?
     /// Whether the server was said to be the wrong one while the connection to it was made.
@@ -166,7 +166,11 @@ final class SubscriptionHub {
         lastFailure = nil
         stream.start()
         stream.subscribe(to: table.targets)
-        if let lost = lost.take() { onReturn(lost) }
+        if let lost = lost.take() {
+            onConnect(.loss(lost))
+        } else if let attemptBegan {
+            onConnect(.start(attemptBegan))
+        }
         recheckPlace(isGap: isDoubtful)
     }
 

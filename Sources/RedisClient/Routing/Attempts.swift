@@ -73,7 +73,7 @@ struct Attempts {
 
     private func pause(_ time: TimeAmount, orThrow error: any Error) async throws {
         guard NIODeadline.now() + time < deadline else { throw error }
-        await executor.eventLoop.pause(time)
+        await executor.pauses.pause(time)
         if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
     }
 }

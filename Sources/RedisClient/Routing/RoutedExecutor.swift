@@ -4,10 +4,27 @@ import RESP
 /// Sends commands to the nodes that they are for, follows redirections, and waits where a server says so.
 struct RoutedExecutor: Sendable {
     let router: any NodeRouter
-    /// Serves pauses only.
-    let eventLoop: any EventLoop
+    /// Those who wait for their next attempt.
+    let pauses: WaitList
 
     static let asking = RESPCommand("ASKING")
+
+    /// - Parameter eventLoop: serves pauses only.
+    init(router: any NodeRouter, eventLoop: any EventLoop) {
+        self.router = router
+        pauses = WaitList(eventLoop: eventLoop)
+    }
+
+    func close() async {
+        await router.close()
+        // Nothing ends a pause when the event loops are gone.
+        pauses.open()
+    }
+
+    func abandon() {
+        router.abandon()
+        pauses.open()
+    }
 
     func run(_ command: RESPCommand, deadline: NIODeadline) async throws -> RESPValue {
         guard case .one(let place) = try router.route(command) else {

@@ -142,8 +142,8 @@ final class TopologyRefresher: Sendable {
     }
 
     private func pauseIsOver() async {
-        await eventLoop.pause(state.withLockedValue { min($0.due, $0.dueForNews) } - .now())
-        let due = state.withLockedValue { $0.due }
+        let (due, earliest) = state.withLockedValue { ($0.due, min($0.due, $0.dueForNews)) }
+        while !isClosed, NIODeadline.now() < earliest { await wanted.wait(until: earliest) { self.isClosed } }
         while !mayLook { await wanted.wait(until: due) { self.mayLook } }
         state.withLockedValue { state in
             state.wasHurried = NIODeadline.now() < state.due

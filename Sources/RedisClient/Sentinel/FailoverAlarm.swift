@@ -25,9 +25,10 @@ final class FailoverAlarm: Sendable {
     private let eventLoop: any EventLoop
     private let logger: Logger
     private let state = NIOLockedValueBox(State())
+    private let pauses: WaitList
 
     /// Between attempts at a subscription that a sentinel refuses; a lost one is renewed by itself.
-    private static let pauses = Duration.seconds(1)...Duration.seconds(60)
+    private static let pauseTimes = Duration.seconds(1)...Duration.seconds(60)
 
     init(
         configuration: RedisClient.Configuration,
@@ -39,6 +40,7 @@ final class FailoverAlarm: Sendable {
         self.primaryName = primaryName
         self.eventLoop = eventLoop
         self.logger = logger
+        pauses = WaitList(eventLoop: eventLoop)
     }
 
     /// Listens to these sentinels and no others, until it is closed.
@@ -71,7 +73,7 @@ final class FailoverAlarm: Sendable {
     }
 
     private func run(_ subscriber: Subscriber, _ action: @Sendable (Notice) -> Void) async {
-        var backoff = Backoff(Self.pauses)
+        var backoff = Backoff(Self.pauseTimes)
         while true {
             do {
                 let events = try await subscriber.subscribe(to: [.channel("+switch-master")])
@@ -85,7 +87,7 @@ final class FailoverAlarm: Sendable {
             } catch {
                 // One that is away may be back at any time; one that refuses will most likely do so again.
                 if let error = error as? RedisClientError, !error.isLasting { backoff.succeeded() }
-                await eventLoop.pause(backoff.next())
+                await pauses.pause(backoff.next())
             }
         }
     }
@@ -106,5 +108,6 @@ final class FailoverAlarm: Sendable {
             return Array(state.subscribers.values)
         }
         for subscriber in subscribers { subscriber.close() }
+        pauses.open()
     }
 }

@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOPosix
 import RESP
 import TestSupport
 import Testing
@@ -329,6 +330,41 @@ import Testing
             let reply = isPipeline ? try await client.execute(pipeline: [read])[0] : try await client.execute(read)
             #expect(reply.string == "primary")
         }
+    }
+
+    /// Behind its end the event loops may be gone.
+    @Test(.timeLimit(.minutes(1)), arguments: ["command", "pipeline", "transaction"])
+    func whoeverWaitsToTryAgainHearsThatTheClientIsClosed(kind: String) async throws {
+        let (port, asked) = (NIOLockedValueBox(0), NIOLockedValueBox(0))
+        let node = try await ScriptedServer.start { words in
+            if words[0] == "CLUSTER" {
+                return ScriptedCluster.slots(ScriptedCluster.node("127.0.0.1", port.withLockedValue { $0 }))
+            }
+            asked.withLockedValue { $0 += 1 }
+            return "-CLUSTERDOWN x\r\n"
+        }
+        port.withLockedValue { $0 = node.port }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var configuration = RedisClient.configuration(port: node.port)
+        configuration.topology = .cluster(RedisClient.Cluster(seeds: [configuration.address]))
+        let client = RedisClient(configuration, eventLoopGroup: group)
+        let set = RESPCommand("SET", "a", 1)
+        @Sendable func write() async throws {
+            switch kind {
+            case "command": try await client.execute(set)
+            case "pipeline": try await client.execute(pipeline: [set, set])
+            default: _ = try await client.withTransaction(watching: ["a"]) { _ in [set] }
+            }
+        }
+        let codes = try await withThrowingTaskGroup(of: RedisClientError.Code?.self) { callers in
+            for _ in 0..<10 { callers.addTask { try await clientError { try await write() }?.code } }
+            // By now the pauses are long.
+            #expect(await eventually { asked.withLockedValue { $0 } > 150 })
+            await client.close()
+            try await group.shutdownGracefully()
+            return try await callers.reduce(into: []) { $0.append($1) }
+        }
+        #expect(codes == Array(repeating: .closed, count: 10))
     }
 
     /// Another server has the elements in another order.

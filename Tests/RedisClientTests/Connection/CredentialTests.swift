@@ -130,7 +130,9 @@ import Testing
 
     @Test func connectionsOnLeaseAreNotLeasedAgain() async throws {
         let (server, admin, client) = try await setUp()
-        try await admin.execute(RESPCommand("ACL", "SETUSER", "app", ">new"))
+        guard case .one(let node) = client.backend else { return #expect(Bool(false)) }
+        // A user who may not ask which server that is does so once.
+        try await admin.execute(RESPCommand("ACL", "SETUSER", "app", ">new", "-info"))
         /// Connections that were made up to and with a lease.
         func made(within body: () async throws -> Void = {}) async throws -> Int? {
             try await client.withConnection { connection in
@@ -139,6 +141,8 @@ import Testing
             }
             return try await admin.info("total_connections_received")
         }
+        _ = try await made()
+        await node.link.withLockedValue { $0.recheck }?.value
         let first = try #require(try await made())
         #expect(try await made() == first)
         try await client.authenticate(username: "app", password: "new")

@@ -177,6 +177,51 @@ import Testing
         withExtendedLifetime((former, next)) {}
     }
 
+    /// As where all clients come back at once.
+    @Test(.timeLimit(.minutes(1))) func theSharedConnectionFollowsToAServerThatWasFull() async throws {
+        let admin = RedisClient(next)
+        func limit(_ clients: Int) async throws {
+            try await admin.execute(RESPCommand("CONFIG", "SET", "maxclients", clients))
+        }
+        try next.command("SET here 1")
+        let logs = RecordedLogs()
+        let client = RedisClient(RedisClient.configuration(port: proxy.port), logger: logs.logger)
+        var events = try await client.subscribe(to: ["news"]).makeAsyncIterator()
+        try await client.connect()
+        // The administrator and the subscription.
+        try await limit(2)
+        proxy.upstreamPort = next.port
+        try former.command("CLIENT KILL TYPE pubsub")
+        #expect(try await events.next() == .disconnected)
+        #expect(try await events.next() == .resubscribed)
+        // Which server that is cannot be asked.
+        #expect(try await eventually { try await admin.info("rejected_connections") ?? 0 > 2 })
+        #expect(!logs.entries.contains { $0.message.contains("No connection") })
+        try await limit(100)
+        #expect(try await eventually { try await client.execute(RESPCommand("EXISTS", "here")).integer == 1 })
+        for client in [client, admin] { await client.close() }
+    }
+
+    /// No connection is lost: the former server goes on.
+    @Test(.timeLimit(.minutes(1)), arguments: ["pipeline", "lease", "transaction", "subscription"])
+    func theSharedConnectionFollowsNewOnes(kind: String) async throws {
+        try next.command("SET here 1")
+        let client = RedisClient(port: proxy.port)
+        try await client.connect()
+        proxy.upstreamPort = next.port
+        let set = RESPCommand("SET", "key", "value")
+        var subscription: RedisSubscription?
+        switch kind {
+        case "pipeline": try await client.execute(pipeline: Array(repeating: set, count: 3000))
+        case "lease": try await client.withConnection { _ = try await $0.execute(set) }
+        case "subscription": subscription = try await client.subscribe(to: ["news"])
+        default: _ = try await client.withTransaction { _ in [set] }
+        }
+        #expect(try await eventually { try await client.execute(RESPCommand("EXISTS", "here")).integer == 1 })
+        withExtendedLifetime(subscription) {}
+        await client.close()
+    }
+
     @Test(.timeLimit(.minutes(1))) func theSharedConnectionStaysWithItsServer() async throws {
         let logs = RecordedLogs()
         var configuration = RedisClient.configuration(port: proxy.port)

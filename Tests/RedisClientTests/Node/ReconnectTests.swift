@@ -130,6 +130,42 @@ import Testing
         try await group.shutdownGracefully()
     }
 
+    @Test func whoeverIsClosedDoesNotWaitToAskAgain() async throws {
+        let server = try await ScriptedServer.start { _ in nil }
+        let client = RedisClient(port: server.port) { $0.reconnectBackoff = .seconds(3600)...Duration.seconds(3600) }
+        guard case .one(let node) = client.backend else { return #expect(Bool(false)) }
+        try await client.connect()
+        node.recheckServer(.loss(.now()))
+        #expect(await eventually { node.link.withLockedValue { $0.doubt.due } > .now() })
+        let isClosed = NIOLockedValueBox(false)
+        Task {
+            await client.close()
+            isClosed.withLockedValue { $0 = true }
+        }
+        #expect(await eventually { isClosed.withLockedValue { $0 } })
+    }
+
+    @Test func aServerThatDoesNotTellWhichItIsIsAskedOnce() async throws {
+        let asked = NIOLockedValueBox(0)
+        let server = try await ScriptedServer.start { words in
+            guard words[0] == "INFO" else { return "+OK\r\n" }
+            asked.withLockedValue { $0 += 1 }
+            return "-NOPERM no INFO\r\n"
+        }
+        let client = RedisClient(port: server.port)
+        guard case .one(let node) = client.backend else { return #expect(Bool(false)) }
+        try await client.connect()
+        for _ in 0..<3 {
+            // None is leased again.
+            try await client.withConnection { _ = try await $0.execute(RESPCommand("SELECT", 1)) }
+            await node.link.withLockedValue { $0.recheck }?.value
+        }
+        // On the shared connection, and on one beside it.
+        #expect(asked.withLockedValue { $0 } == 2)
+        #expect(server.acceptedCount == 5)
+        await client.close()
+    }
+
     @Test func callersAtTheSameTimeMakeOneConnection() async throws {
         let server = try await RedisServer.start()
         let observer = RedisClient(server)

@@ -82,7 +82,9 @@ import Testing
             true
         }
         let subscriber = subscriber(at: place, pausing: .milliseconds(1))
-        subscriber.onReturn { _ in returns.withLockedValue { $0 += 1 } }
+        subscriber.onConnect { reason in
+            if case .loss = reason { returns.withLockedValue { $0 += 1 } }
+        }
         var events = try await subscriber.subscribe(to: [.channel("news")]).makeAsyncIterator()
         server.cut()
         #expect(try await events.next() == .disconnected)

@@ -53,4 +53,20 @@ import Testing
         #expect(looks.withLockedValue { $0 } == 2)
         refresher.close()
     }
+
+    /// Behind its end the event loop may be gone.
+    @Test func nothingWaitsForALookBehindItsEnd() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        weak var left: TopologyRefresher?
+        do {
+            let refresher = TopologyRefresher(eventLoop: group.next(), interval: .seconds(3600))
+            left = refresher
+            refresher.use { true }
+            await refresher.look(until: .now() + .seconds(60)) { false }
+            refresher.request()
+            refresher.close()
+        }
+        try await group.shutdownGracefully()
+        #expect(await eventually { left == nil })
+    }
 }
