@@ -40,7 +40,7 @@ router.get("/convert") { request, _ in
     guard let rate = try await fields.value(of: rates).rates[currency] else { throw HTTPError(.notFound) }
     return "1 EUR = \(rate) \(currency)\n"
 }
-// GET /data/fields, GET /data/fields/rates, POST /data/fields/rates/refresh, DELETE /data/fields/rates
+// GET /data/fields, /data/fields/rates, /data/fields/rates/explain, POST /data/fields/rates/refresh, DELETE /data/fields/rates
 let access = AccessPolicy(
     adminToken: ProcessInfo.processInfo.environment["ADMIN_TOKEN"],
     listensOnLoopback: true

@@ -1,9 +1,9 @@
 import Metrics
 
 extension FieldCache {
-    /// Loads a field anew for this caller and whoever asks meanwhile, and answers with nothing that was loaded before.
+    /// Loads a field anew for this caller and whoever asks meanwhile, unless a forced load has begun within the field's
+    /// `minRefreshInterval`, over all processes: that one answers then.
     ///
-    /// Within the field's `minRefreshInterval` of the start of a forced load, over all processes, that load answers.
     /// If the load fails this caller gets the error, and readers what there was.
     ///
     /// - Parameter purge: remove the old value first, so that nobody gets it even if the load fails. A forced load that
