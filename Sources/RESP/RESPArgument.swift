@@ -10,7 +10,9 @@ public enum RESPArgument: Sendable, Hashable {
     public static func == (one: RESPArgument, other: RESPArgument) -> Bool {
         switch (one, other) {
         case (.string(let one), .string(let other)): one.utf8.elementsEqual(other.utf8)
-        case (.bytes(let one), .bytes(let other)): one == other
+        // `==` of two buffers takes parts of one storage, of the same length, for equal where only their reader indices differ.
+        case (.bytes(let one), .bytes(let other)):
+            one.readableBytes == other.readableBytes && one.readableBytesView.elementsEqual(other.readableBytesView)
         case (.integer(let one), .integer(let other)): one == other
         default: false
         }

@@ -28,6 +28,11 @@ import Testing
         #expect(composed != decomposed)
         #expect(Set([composed, decomposed, RESPCommand("GET", "cafe" + "\u{301}")]).count == 2)
         #expect(RESPCommand("GET", 1) == RESPCommand("GET", 1) && RESPCommand("GET", 1) != RESPCommand("GET", 2))
+        var first = ByteBuffer(string: "ab")
+        var second = first
+        first.moveWriterIndex(to: 1)
+        second.moveReaderIndex(to: 1)
+        #expect(RESPArgument.bytes(first) != .bytes(second))
     }
 
     @Test func theBytesBehindANULNeedNotBeText() {
