@@ -10,17 +10,14 @@ extension AirtableClient {
     /// Waits for a turn of this process and, where processes share a pace, for one that no other has. One at a time does that
     /// for each base, so that processes have their turns in between, and few are taken in vain.
     ///
-    /// - Throws: what `BaseLimiter.acquire(_:token:holds:)` does; the base is closed in this process as long as in the others.
+    /// - Throws: what `BaseLimiter.acquire(_:token:holds:)` does. A base that is closed in another process is in this one.
     func waitForTurn(_ base: String) async throws {
         guard let pace else { return try await limiter.acquire(base, token: token) }
         try await limiter.acquire(base, token: token, holds: true)
-        var isUsed = false
-        defer { limiter.release(base, token: token, isUsed: isUsed) }
+        defer { limiter.release(base) }
         try await waitForTurn(base, of: pace)
         // However late a store answers, requests keep their distance.
-        try await wait(limiter.slot(base, token: token) - limiters.spawner.now())
-        try limiter.check(base, token: token)
-        isUsed = true
+        try await limiter.waitForSlot(base, token: token)
     }
 
     /// Where there is no turn to be had, that of this process will do.
@@ -54,7 +51,7 @@ extension AirtableClient {
     private func turn(_ base: String, of pace: any SharedPace) async throws -> SharedTurn? {
         do {
             let turn = try await pace.turn(Self.paceName(base), every: limiters.interval)
-            limiter.note(nil)
+            limiter.note(nil, of: base)
             return turn
         } catch {
             if Task.isCancelled { throw CancellationError() }
@@ -63,10 +60,10 @@ extension AirtableClient {
         }
     }
 
-    /// Once, when it begins. That a store is away its own log tells, too.
+    /// Once for a base, when it begins. That a store is away its own log tells, too.
     private func report(_ error: any Error, _ base: String) {
         let isRefused = (error as? CacheError)?.code == .storeRejected
-        guard limiter.note(isRefused ? .refused : .away) else { return }
+        guard limiter.note(isRefused ? .refused : .away, of: base) else { return }
         let metadata: Logger.Metadata = ["airtable.base": "\(base)", "error": "\(error)"]
         if isRefused {
             logger.warning("the store keeps no pace for Airtable: other processes are not seen", metadata: metadata)

@@ -39,7 +39,7 @@ public struct AirtableClient: Sendable {
     let logger: Logger
     /// What other processes ask the same bases by, too, such as `CacheService.pace`; nil where there are none.
     ///
-    /// Each page takes a turn of it, behind that of ``BaseLimiters``, and a 429 closes the base for all. While it fails, this
+    /// Each page takes a turn of it, and keeps to ``BaseLimiters`` as well, and a 429 closes the base for all. While it fails, this
     /// process goes by its own limiters alone.
     public var pace: (any SharedPace)?
 

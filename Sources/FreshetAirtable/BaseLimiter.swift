@@ -12,7 +12,8 @@ final class BaseLimiter: Sendable {
         /// Those who gave up before they had begun to wait.
         var cancelled: Set<LimiterState.ID> = []
         var lastID: LimiterState.ID = 0
-        var paceTrouble: PaceTrouble?
+        /// By base.
+        var paceTroubles: [String: PaceTrouble] = [:]
     }
 
     init(interval: Duration, spawner: any Spawner) {
@@ -27,8 +28,8 @@ final class BaseLimiter: Sendable {
     ///
     /// - Parameters:
     ///   - token: what the base is asked with; the turns of a token keep a distance, too.
-    ///   - holds: whether the turn begins before the caller may ask, at ``slot(_:token:)``, and nobody else has one before
-    ///     ``release(_:token:isUsed:)``.
+    ///   - holds: whether the turn begins before the caller may ask, which ``waitForSlot(_:token:)`` is for, and nobody else has
+    ///     one before ``release(_:)``.
     /// - Throws: `CacheError` while the base is closed, with `overloaded` after a rate limit and `sourceFailed` after a
     ///   spent quota; `CancellationError`.
     func acquire(_ base: String, token: String, holds: Bool = false) async throws {
@@ -46,15 +47,21 @@ final class BaseLimiter: Sendable {
         }
     }
 
-    /// When whoever holds a base may ask it.
-    func slot(_ base: String, token: String) -> MonotonicInstant {
-        state.withLockedValue { $0.limiter.slot(base, token: token) }
+    /// Returns when whoever holds a base may ask it, and counts that as done.
+    ///
+    /// - Throws: as ``acquire(_:token:holds:)``.
+    func waitForSlot(_ base: String, token: String) async throws {
+        while true {
+            try check(base, token: token)
+            let now = spawner.now()
+            guard let time = state.withLockedValue({ $0.limiter.useSlot(base, token: token, at: now) }) else { return }
+            try await spawner.sleep(until: now + time)
+        }
     }
 
-    /// Whoever holds a base asks it now, or not at all.
-    func release(_ base: String, token: String, isUsed: Bool) {
-        let now = spawner.now()
-        let timer = state.withLockedValue { $0.limiter.release(base, token: token, isUsed: isUsed, at: now) }
+    /// Whoever holds a base has asked it, or will not.
+    func release(_ base: String) {
+        let timer = state.withLockedValue { $0.limiter.release(base) }
         if let timer { setTimer(timer) }
     }
 
@@ -73,7 +80,7 @@ final class BaseLimiter: Sendable {
         }
     }
 
-    /// - Throws: as ``acquire(_:token:)`` while the base is closed.
+    /// - Throws: as ``acquire(_:token:holds:)`` while the base is closed.
     func check(_ base: String, token: String) throws {
         let now = spawner.now()
         let closed = state.withLockedValue { $0.limiter.closure(of: base, token: token, at: now) }
@@ -88,10 +95,10 @@ final class BaseLimiter: Sendable {
     /// - Parameter trouble: nil where the pace counts.
     /// - Returns: whether that is news.
     @discardableResult
-    func note(_ trouble: PaceTrouble?) -> Bool {
+    func note(_ trouble: PaceTrouble?, of base: String) -> Bool {
         state.withLockedValue { state in
-            defer { state.paceTrouble = trouble }
-            return state.paceTrouble != trouble
+            defer { state.paceTroubles[base] = trouble }
+            return state.paceTroubles[base] != trouble
         }
     }
 

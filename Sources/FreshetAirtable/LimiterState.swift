@@ -106,17 +106,21 @@ struct LimiterState: Sendable {
         return true
     }
 
-    /// When whoever holds a base may ask it.
-    func slot(_ name: String, token: String) -> MonotonicInstant {
-        max(bases[name]?.nextSlot ?? .distantPast, tokens[token]?.nextSlot ?? .distantPast)
+    /// Whoever holds a base is about to ask it.
+    ///
+    /// - Returns: nil if that may be now; else how long to wait, and then to try again.
+    mutating func useSlot(_ name: String, token: String, at now: MonotonicInstant) -> Duration? {
+        let slot = max(bases[name]?.nextSlot ?? .distantPast, tokens[token]?.nextSlot ?? .distantPast)
+        guard slot <= now else { return slot - now }
+        takeSlot(name, token: token, at: now)
+        return nil
     }
 
-    /// Whoever holds a base asks it now, or not at all.
+    /// Whoever holds a base has asked it, or will not.
     ///
     /// - Returns: when another timer should ring.
-    mutating func release(_ name: String, token: String, isUsed: Bool, at now: MonotonicInstant) -> MonotonicInstant? {
+    mutating func release(_ name: String) -> MonotonicInstant? {
         bases[name]?.isHeld = false
-        if isUsed { takeSlot(name, token: token, at: now) }
         return setTimer()
     }
 

@@ -63,22 +63,23 @@ struct LimiterStateTests {
         #expect(state.enter(5, at: at(30_000)) == .go)
     }
 
-    @Test(
-        "A base that is held has no turn until it is given back, and a slot once it was asked",
-        arguments: [false, true]
-    )
-    func held(isUsed: Bool) {
-        var state = LimiterState(interval: .milliseconds(215))
-        for id: LimiterState.ID in 1...2 {
-            let entry = state.enter(id, base: "a", token: "token", holds: true, at: at(0))
-            #expect(entry == (id == 1 ? .go : .wait(timer: nil)))
+    @Test("A base that is held has no turn until it is given back; slots are kept")
+    func held() {
+        var state = LimiterState(interval: .milliseconds(200))
+        for (id, base): (LimiterState.ID, String) in [(1, "a"), (2, "b")] {
+            #expect(state.enter(id, base: base, token: "token", holds: true, at: at(0)) == .go)
         }
-        #expect(state.enter(3, base: "b", token: "other", at: at(0)) == .go)
-        #expect(state.slot("a", token: "token") <= at(0))
-        let timer = state.release("a", token: "token", isUsed: isUsed, at: at(400))
-        #expect(timer == at(0))
-        #expect(state.timerRang(for: at(0), at: at(400)).granted == 2)
-        #expect(state.slot("a", token: "token") == (isUsed ? at(615) : .distantPast))
+        #expect(state.enter(3, base: "a", token: "token", holds: true, at: at(0)) == .wait(timer: nil))
+        #expect(state.enter(4, at: at(0)) == .wait(timer: nil))
+        #expect(state.useSlot("a", token: "token", at: at(0)) == nil)
+        #expect(state.useSlot("b", token: "token", at: at(0)) == .milliseconds(20))
+        #expect(state.useSlot("b", token: "token", at: at(20)) == nil)
+        #expect(state.release("a") == at(0))
+        #expect(state.timerRang(for: at(0), at: at(30)).granted == 3)
+        #expect(state.useSlot("a", token: "token", at: at(30)) == .milliseconds(170))
+        // Not asked; and who holds nothing waits for the slot.
+        #expect(state.release("a") == at(200))
+        #expect(state.timerRang(at: at(200)).granted == 4)
     }
 
     @Test("Bases that other processes were refused close alone")

@@ -7,7 +7,7 @@ import Testing
 
 @testable import FreshetAirtable
 
-@Suite("Airtable: a pace that processes share")
+@Suite("Airtable: a pace that processes share", .timeLimit(.minutes(1)))
 struct SharedPaceTests {
     private static let name = "airtable:\(Airtable.base)"
     private static let away = CacheError(.storeUnavailable, "away")
@@ -43,9 +43,9 @@ struct SharedPaceTests {
             let bench = try Bench(standIn, .success(.after(.seconds(3))))
             let list = bench.list()
             try await bench.spawner.waitForSleepers(1)
-            await bench.spawner.advance(by: .milliseconds(2999))
+            #expect(bench.spawner.nextWakeUp == MonotonicInstant(nanoseconds: 3_000_000_000))
             #expect(standIn.statistics.requests == 0)
-            await bench.spawner.advance(by: .milliseconds(1))
+            await bench.spawner.advance(by: .seconds(3))
             #expect(try await list.value == 1)
             #expect(bench.pace.asked == ["\(Self.name) 215"])
         }
@@ -61,6 +61,7 @@ struct SharedPaceTests {
             try await waitUntil("the second list") { bench.limiters.limiter(endpoint: standIn.url).waiting == 1 }
             await bench.spawner.advance(by: .milliseconds(500))
             #expect(try await first.value == 1)
+            try await bench.spawner.waitForSleepers(1)
             await bench.spawner.advance(by: .milliseconds(214))
             #expect(standIn.statistics.requests == 1)
             await bench.spawner.advance(by: .milliseconds(1))
