@@ -10,6 +10,8 @@ import Testing
 @Suite struct ScheduleOverRedisTests {
     private actor Source {
         private(set) var loads = 0
+        /// Those that ended with their node.
+        private(set) var givenUp = 0
         private(set) var running = 0
         private(set) var mostAtOnce = 0
 
@@ -19,7 +21,12 @@ import Testing
             mostAtOnce = max(mostAtOnce, running)
             defer { running -= 1 }
             let number = loads
-            try await Task.sleep(for: time)
+            do {
+                try await Task.sleep(for: time)
+            } catch {
+                givenUp += 1
+                throw error
+            }
             return number
         }
     }
@@ -77,8 +84,8 @@ import Testing
         let before = await source.loads
         try await waitUntil("the last node's slots") { await source.loads >= before + 3 }
         let slots = Int((ContinuousClock.now - begun) / interval)
-        // Those it began and ended in.
-        #expect(await source.loads <= slots + 2)
+        // Those it began and ended in; a load that ends with its node leaves its slot to another.
+        #expect(await source.loads - source.givenUp <= slots + 2)
         #expect(await source.mostAtOnce == 1)
         for node in nodes { node.run.cancel() }
     }
