@@ -7,7 +7,7 @@ import RedisClient
 /// other threads than the event loop send as many commands at once as there are processors free to run them while it
 /// writes, so that only tasks on the event loop have to reach the whole of 40.
 enum SteadyFigures {
-    private static let rounds = 60
+    private static let rounds = 20
 
     /// - Returns: whether all are as good as they must be.
     static func check(_ client: RedisClient, seconds: Double) async throws -> Bool {
