@@ -22,12 +22,24 @@ struct EntryScripts: Sendable {
         }
     }
 
-    private static let redis = EntryScripts(reading: "", writing: "", plain: plainLength, isTracked: true)
-    /// Upstash locks the whole database for a script that does not say it keeps to its keys. Redis refuses that flag,
-    /// and versions before 7 refuse every such line.
+    /// The first line of a script that writes. Upstash locks the whole database for one that does not say it keeps to its keys.
+    /// Redis refuses that flag, and versions before 7 refuse every such line.
+    static func preamble(of dialect: RedisStore.Dialect) -> String {
+        switch dialect {
+        case .redis: ""
+        case .upstash: "#!lua flags=allow-key-locking\n"
+        }
+    }
+
+    private static let redis = EntryScripts(
+        reading: "",
+        writing: preamble(of: .redis),
+        plain: plainLength,
+        isTracked: true
+    )
     private static let upstash = EntryScripts(
         reading: "#!lua flags=no-writes,allow-key-locking\n",
-        writing: "#!lua flags=allow-key-locking\n",
+        writing: preamble(of: .upstash),
         plain: plainBytes,
         isTracked: false
     )

@@ -17,11 +17,11 @@ struct PaceScripts: Sendable {
         }
     }
 
-    private static let redis = PaceScripts(preamble: "")
-    /// As for ``EntryScripts``.
-    private static let upstash = PaceScripts(preamble: "#!lua flags=allow-key-locking\n")
+    private static let redis = PaceScripts(.redis)
+    private static let upstash = PaceScripts(.upstash)
 
-    private init(preamble: String) {
+    private init(_ dialect: RedisStore.Dialect) {
+        let preamble = EntryScripts.preamble(of: dialect)
         turn = RedisScript(preamble + [Self.rest, Self.takeTurn].joined(separator: "\n"))
         close = RedisScript(preamble + [Self.rest, Self.closePace].joined(separator: "\n"))
     }
