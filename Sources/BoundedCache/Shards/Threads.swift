@@ -31,6 +31,8 @@ let currentProcessor: @convention(c) () -> Int32 = {
 }()
 
 /// A number of each thread's own.
+///
+/// Unchecked, since the key is written by `init` alone, and what it leads to is of the calling thread.
 final class ThreadLocalCount: @unchecked Sendable {
     private var key = pthread_key_t()
 

@@ -7,6 +7,8 @@ internal import Glibc
 #endif
 
 /// Lets threads sleep until something they looked at under another lock may have changed.
+///
+/// Unchecked, since what the compiler cannot see guards `round`: the mutex.
 final class WaitingRoom: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
