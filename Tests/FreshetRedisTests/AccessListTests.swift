@@ -108,13 +108,18 @@ struct AccessListTests {
         await listening.value
     }
 
+    /// - Parameter allowed: what its user may do.
+    private static func store(of server: RedisServer, allowed: String) throws -> RedisStore {
+        try server.command("ACL SETUSER app on >secret \(allowed)")
+        var configuration = try RedisClient.Configuration(url: "redis://app:secret@127.0.0.1:\(server.port)")
+        configuration.commandTimeout = .seconds(30)
+        return RedisStore(RedisClient(configuration))
+    }
+
     @Test("a user without the keys of paces is told what to grant, and nobody else is troubled")
     func mayKeepNoPace() async throws {
         let server = try await RedisServer.start()
-        try server.command("ACL SETUSER app on >secret ~agents &* +@all")
-        var configuration = try RedisClient.Configuration(url: "redis://app:secret@127.0.0.1:\(server.port)")
-        configuration.commandTimeout = .seconds(30)
-        let store = RedisStore(RedisClient(configuration))
+        let store = try Self.store(of: server, allowed: "~agents &* +@all")
         let name = "airtable:appA"
         let turn = await #expect(throws: CacheError.self) { try await store.turn(name, every: .seconds(1)) }
         let closure = await #expect(throws: CacheError.self) { try await store.close(name, for: .seconds(1)) }
@@ -129,10 +134,7 @@ struct AccessListTests {
     @Test("what a user may not publish is not done either, and the error says what to grant")
     func mayNotPublish() async throws {
         let server = try await RedisServer.start()
-        try server.command("ACL SETUSER app on >secret resetchannels ~* +@all")
-        var configuration = try RedisClient.Configuration(url: "redis://app:secret@127.0.0.1:\(server.port)")
-        configuration.commandTimeout = .seconds(30)
-        let app = RedisStore(RedisClient(configuration))
+        let app = try Self.store(of: server, allowed: "resetchannels ~* +@all")
         let other = RedisStore(RedisFixture.client(port: server.port))
         func lease(_ key: String, _ store: RedisStore) async throws -> Lease {
             let request = LeaseRequest(purpose: .read, holdFor: Self.long, freshFor: Self.long)
