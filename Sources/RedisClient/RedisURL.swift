@@ -140,16 +140,20 @@ extension RedisClient.Configuration {
                 sentinel.password = value
                 topology = .sentinel(sentinel)
             default:
-                throw Self.invalid(
-                    """
-                    It has an unknown query parameter; known are cacert and protocol, db with unix, reads with a cluster, \
-                    sentinelUser and sentinelPassword with sentinels.
-                    """
-                )
+                throw Self.invalid("It has an unknown query parameter; known here are \(knownParameters).")
             }
         }
         if case .sentinel(let sentinel) = topology, sentinel.username != nil, sentinel.password == nil {
             throw Self.invalid("It has a sentinelUser but no sentinelPassword.")
+        }
+    }
+
+    private var knownParameters: String {
+        switch (topology, address) {
+        case (.single, .unixSocket): "protocol and db"
+        case (.single, _): "cacert and protocol"
+        case (.cluster, _): "cacert, protocol and reads"
+        case (.sentinel, _): "cacert, protocol, sentinelUser and sentinelPassword"
         }
     }
 

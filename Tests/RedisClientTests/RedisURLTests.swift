@@ -69,6 +69,15 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("redis://h?reads=replicas", "cacert and protocol."), ("unix:///s?x=1", "protocol and db."),
+        ("redis+cluster://h?db=1", "cacert, protocol and reads."),
+    ])
+    func namesTheParametersThatItTakes(url: String, known: String) {
+        let error = #expect(throws: RedisClientError.self) { try Configuration(url: url) }
+        #expect(error.map { "\($0)".hasSuffix(known) } == true)
+    }
+
     @Test func describesNoCredentials() throws {
         let text = try "\(Configuration(url: "redis://app:hunter2@host:1/2"))"
         #expect(text == "redis://host:1/2")

@@ -115,7 +115,8 @@ extension RedisNode {
             let line = info.string?.split(whereSeparator: \.isNewline).first { $0.hasPrefix("run_id:") }
             return line.map { .told(String($0)) } ?? .untold
         } catch let error as RESPError {
-            return error.code == .busy || error.code == .loading ? .busy : .untold
+            let isForGood = error.code == .noPermission || error.message.hasPrefix("unknown command")
+            return isForGood ? .untold : .busy
         } catch let error as RedisClientError where error.isTimeout {
             return .busy
         }

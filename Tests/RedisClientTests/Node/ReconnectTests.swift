@@ -166,6 +166,16 @@ import Testing
         await client.close()
     }
 
+    @Test func aServerThatCannotTellForTheMomentIsAskedAgain() async throws {
+        let server = try await ScriptedServer.start { $0[0] == "INFO" ? "-ERR upstream is away\r\n" : "+OK\r\n" }
+        let client = RedisClient(port: server.port)
+        guard case .one(let node) = client.backend else { return #expect(Bool(false)) }
+        try await client.connect()
+        try await client.withConnection { _ = try await $0.execute(RESPCommand("PING")) }
+        #expect(await eventually { node.link.withLockedValue { $0.doubt.due } > .now() })
+        await client.close()
+    }
+
     @Test func callersAtTheSameTimeMakeOneConnection() async throws {
         let server = try await RedisServer.start()
         let observer = RedisClient(server)
