@@ -146,6 +146,14 @@ extension RedisStore {
     }
 
     @discardableResult
+    public func dropEntry(_ key: String, _ lease: Lease) async throws -> Bool {
+        let arguments: [RESPArgument] = [
+            .string(lease.token), .string(lease.generation.value), .string(nonce()),
+        ]
+        return try await evaluate(scripts.drop, try Self.keys(key), arguments, on: executor).integer == 1
+    }
+
+    @discardableResult
     public func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
         let arguments: [RESPArgument] = [
             .string(lease.token), .string(lease.generation.value),

@@ -16,6 +16,7 @@ enum StoreOperation: Sendable {
     case lease(LeaseRequest)
     /// The lease is one of those granted before, by number.
     case fill(lease: Int, EntryFill)
+    case drop(lease: Int)
     case fail(lease: Int, EntryFailure)
     case release(lease: Int)
     case invalidate(Invalidation)
@@ -60,7 +61,8 @@ struct StoreOperationGenerator {
         case 40..<64:
             .lease(LeaseRequest(purpose: purpose(), holdFor: time(), freshFor: time(), staleFor: window()))
         case 64..<84 where leases > 0: .fill(lease: lease(of: leases), fill())
-        case 84..<89 where leases > 0:
+        case 84..<86 where leases > 0: .drop(lease: lease(of: leases))
+        case 86..<89 where leases > 0:
             .fail(
                 lease: lease(of: leases),
                 EntryFailure(count: pick([1, 2, 7]), code: "sourceFailed", message: value(), retryAfter: time())

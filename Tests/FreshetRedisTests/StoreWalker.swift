@@ -62,6 +62,8 @@ struct StoreWalker {
             case .stored(let generation): return "stored \(words(generation))"
             case .refused(let reason): return "refused \(reason)"
             }
+        case .drop(let number):
+            return "\(try await store.dropEntry(key, leases[key, default: []][number]))"
         case .fail(let number, let failure):
             try await store.failEntry(key, leases[key, default: []][number], with: failure)
             return "done"

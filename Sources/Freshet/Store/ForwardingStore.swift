@@ -74,6 +74,11 @@ extension ForwardingStore {
     }
 
     @discardableResult
+    public func dropEntry(_ key: String, _ lease: Lease) async throws -> Bool {
+        try await call(.drop) { try await $0.dropEntry(key, lease) }
+    }
+
+    @discardableResult
     public func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
         try await call(.fail) { try await $0.failEntry(key, lease, with: failure) }
     }

@@ -10,6 +10,7 @@ struct EntryScripts: Sendable {
     let settle: RedisScript
     let lease: RedisScript
     let fill: RedisScript
+    let drop: RedisScript
     let fail: RedisScript
     let release: RedisScript
     let invalidate: RedisScript
@@ -50,6 +51,7 @@ struct EntryScripts: Sendable {
         settle = script(Self.companion, Self.companionWrites, Self.plainValue, Self.settleEntry)
         lease = script(Self.companion, Self.companionWrites, Self.plainValue, Self.leaseEntry)
         fill = script(Self.companion, Self.companionWrites, Self.plainValue, Self.fillEntry(isTracked: isTracked))
+        drop = script(Self.companion, Self.companionWrites, Self.plainValue, Self.dropEntry)
         invalidate = script(Self.companion, Self.companionWrites, Self.plainValue, Self.invalidateEntry)
         fail = script(Self.companion, Self.companionWrites, Self.failEntry)
         release = script(Self.companion, Self.companionWrites, Self.releaseEntry)

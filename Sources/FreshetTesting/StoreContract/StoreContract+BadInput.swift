@@ -39,6 +39,7 @@ extension StoreContract {
                 try await trial.expectError(.invalidArgument, "a read") { try await trial.read(key) }
                 try await trial.expectError(.invalidArgument, "a lease") { try await trial.lease(key) }
                 try await trial.expectError(.invalidArgument, "a fill") { try await trial.fill(key, lease, "[1]") }
+                try await trial.expectError(.invalidArgument, "a drop") { try await trial.store.dropEntry(key, lease) }
                 try await trial.expectError(.invalidArgument, "a failure") { try await trial.fail(key, lease) }
                 try await trial.expectError(.invalidArgument, "a release") {
                     try await trial.store.releaseEntry(key, token: lease.token)
@@ -71,6 +72,7 @@ extension StoreContract {
                 try await trial.lease(key, .force(.remove, cooldown: .zero))
             }
             try await trial.expectError(.storeRejected, "a fill") { try await trial.fill(key, lease, "[1]") }
+            try await trial.expectError(.storeRejected, "a drop") { try await trial.store.dropEntry(key, lease) }
             try await trial.expectError(.storeRejected, "an expiry") {
                 try await trial.store.invalidateEntry(key, .expire)
             }

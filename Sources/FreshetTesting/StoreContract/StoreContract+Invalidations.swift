@@ -98,6 +98,43 @@ extension StoreContract {
                 }
             }
         },
+        Check("a drop removes what there was when its lease was granted, and ends that") { trial in
+            let key = trial.key()
+            try await trial.load(key, "[1]", staleFor: StoreTrial.long)
+            let (lease, _) = try await trial.granted(key, .force(.expire, cooldown: StoreTrial.long))
+            try trial.expect(try await trial.store.dropEntry(key, lease), "nothing was dropped")
+            let snapshot = try await trial.read(key)
+            try trial.expectValue(snapshot, nil)
+            try trial.expectEqual(snapshot.leaseFor, nil, "the lease")
+            try trial.expect(snapshot.generation != lease.generation, "the generation did not move")
+            try trial.expect(try await !trial.store.dropEntry(key, lease), "it was dropped twice")
+            _ = try await trial.granted(key, .force(.expire, cooldown: StoreTrial.long))
+        },
+        Check("a drop leaves what is newer than its lease: a load's value, and what another program wrote") { trial in
+            for invalidation in [Invalidation.expire, .remove] {
+                let key = trial.key("\(invalidation)")
+                let (lease, _) = try await trial.granted(key)
+                try await trial.store.invalidateEntry(key, invalidation)
+                let generation = try await trial.load(key, "[2]")
+                try trial.expect(try await !trial.store.dropEntry(key, lease), "a newer value was dropped")
+                let snapshot = try await trial.read(key)
+                try trial.expectValue(snapshot, "[2]")
+                try trial.expectEqual(snapshot.generation, generation, "the generation")
+            }
+            let late = trial.key("late")
+            let (lost, _) = try await trial.granted(late, holdFor: StoreTrial.short)
+            let next = try await trial.grantedInTime(late)
+            try trial.expect(try await !trial.store.dropEntry(late, lost), "a lost lease dropped")
+            try await trial.expectStored(late, next, "[3]", "the fill of the next lease")
+
+            let foreign = trial.key("foreign")
+            try await trial.load(foreign, "[1]")
+            let (lease, _) = try await trial.granted(foreign, .renew)
+            try await trial.set(foreign, "[9]")
+            try trial.expect(try await !trial.store.dropEntry(foreign, lease), "another program's value was dropped")
+            try trial.expectEqual(try await trial.get(foreign), "[9]", "the plain value")
+            try trial.expectEqual(try await trial.read(foreign).leaseFor, nil, "the lease")
+        },
         Check("generations never come back") { trial in
             var seen: Set<Generation> = []
             for round in 0..<20 {

@@ -76,6 +76,16 @@ extension StoreContract {
                 _ = try await trial.granted(key)
             }
         },
+        Check("a drop ends a scheduled load, but does not free its slot") { trial in
+            for isForeign in [false, true] {
+                let key = trial.key("\(isForeign)")
+                let start = try await trial.time(key)
+                let (lease, _) = try await trial.grantedSlot(key, start)
+                if isForeign { try await trial.set(key, "[9]") }
+                try trial.expectEqual(try await trial.store.dropEntry(key, lease), !isForeign, "whether it went")
+                try await trial.expectNotDue(key, start)
+            }
+        },
         Check("a slot is left out when nobody reads, until somebody does") { trial in
             let key = trial.key()
             let idleAfter = Duration.milliseconds(8)

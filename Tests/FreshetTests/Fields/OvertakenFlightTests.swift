@@ -151,7 +151,7 @@ struct OvertakenFlightTests {
         #expect(fleet.spawner.sleepers == 0)
     }
 
-    enum Act: CaseIterable { case expire, refresh, expireElsewhere }
+    enum Act: CaseIterable { case expire, refresh, expireElsewhere, expireElsewhereTwice }
 
     @Test("C5: the soft deadline of those who came before an invalidation is theirs after it", arguments: Act.allCases)
     func softDeadline(act: Act) async throws {
@@ -169,6 +169,8 @@ struct OvertakenFlightTests {
         switch act {
         case .expire: try await node.expire(fleet.field)
         case .expireElsewhere: try await fleet.expire(on: elsewhere, telling: node)
+        case .expireElsewhereTwice:
+            for _ in 0..<2 { try await fleet.expire(on: elsewhere, telling: node) }
         case .refresh:
             forced = fleet.spawner.task { try await node.refresh(fleet.field).value }
             try await fleet.source.waitForLoads(3)
@@ -226,6 +228,66 @@ struct OvertakenFlightTests {
         fleet.source.end(2, value: "v2")
     }
 
+    @Test("C5: they get what is stale once the message comes that tells of what the store has answered already")
+    func toldLate() async throws {
+        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(3600) }
+        let (node, store) = try await fleet.faultyNode()
+        let elsewhere = try await fleet.node()
+        try await fleet.load(1, on: node)
+        await fleet.spawner.advance(by: .seconds(60))
+        store.inject(.hang, into: [.lease])
+        #expect(await fleet.promptRead(on: node)?.status == .stale)
+        try await fleet.expire(on: elsewhere, telling: node)
+        try await elsewhere.expire(fleet.field)
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
+        try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == 1 }
+        await fleet.spawner.settle()
+        try #require(node.waiters(of: fleet.field.erased) == 1, "what the store says is news")
+        try await fleet.tellExpired(node)
+        try await waitUntil("the reader's answer") { node.waiters(of: fleet.field.erased) == 0 }
+        #expect(try await reader.value.status == .stale)
+        #expect(await fleet.promptRead(on: node)?.status == .stale)
+        store.recover()
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, value: "v2")
+    }
+
+    enum Between: CaseIterable { case expire, expireElsewhere }
+
+    @Test(
+        "C5: readers of a forced load get what is stale though it is expired while the lease is asked for",
+        arguments: Between.allCases,
+        [false, true]
+    )
+    func forced(between: Between, isSoft: Bool) async throws {
+        let fleet = Fleet {
+            $0.staleIfError = .seconds(3600)
+            if isSoft { $0.softDeadline = .seconds(1) } else { $0.staleWhileRevalidate = .seconds(3600) }
+        }
+        let (node, store) = try await fleet.faultyNode()
+        try await fleet.load(1, on: node)
+        store.inject(.delayAfterwards(.milliseconds(100)), into: [.lease])
+        let leases = store.calls(of: .lease)
+        let forced = fleet.spawner.task { try await node.refresh(fleet.field).value }
+        try await waitUntil("the question for a lease") { store.calls(of: .lease) == leases + 1 }
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
+        try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == 2 }
+        switch between {
+        case .expire: try await node.expire(fleet.field)
+        // The message of one before it comes first, and that of the lease's own after its answer.
+        case .expireElsewhere: fleet.tellExpired(node, of: Generation("before"))
+        }
+        await fleet.spawner.advance(by: .milliseconds(100))
+        try await fleet.source.waitForLoads(2)
+        if between == .expireElsewhere { try await fleet.tellExpired(node) }
+        await fleet.spawner.advance(by: .seconds(1))
+        try await waitUntil("the reader's answer") { node.waiters(of: fleet.field.erased) == 1 }
+        let reading = try await reader.value
+        #expect((reading.value, reading.status) == ("v1", .stale))
+        fleet.source.end(2, value: "v2")
+        #expect(try await forced.value == "v2")
+    }
+
     @Test("C5: they get what is stale though their node expires it while the store is asked")
     func expiredMeanwhile() async throws {
         let source = ControlledSource<String>(heedsCancellation: true)
@@ -276,9 +338,17 @@ extension Fleet {
     /// One node expires the value, and another is told.
     fileprivate func expire(on node: FieldCache, telling other: FieldCache) async throws {
         try await node.expire(field)
+        try await tellExpired(other)
+    }
+
+    /// Tells a node of the last invalidation.
+    fileprivate func tellExpired(_ node: FieldCache) async throws {
         let snapshot = try await store.readEntry(field.erased.key, EntryRead(freshFor: .seconds(60)))
-        let generation = try #require(snapshot.generation)
-        other.desk.tell(field.erased.key, generation, isInvalidation: true) {
+        tellExpired(node, of: try #require(snapshot.generation))
+    }
+
+    fileprivate func tellExpired(_ node: FieldCache, of generation: Generation) {
+        node.desk.tell(field.erased.key, generation, isInvalidation: true) {
             $0.invalidate(field.erased.key, .expire, unlessOf: nil)
         }
     }

@@ -118,6 +118,37 @@ struct RefusedLoadTests {
         #expect(try await late.value.value == "new")
     }
 
+    @Test("a load that is not to be kept, and was overtaken elsewhere, leaves what is newer", arguments: [false, true])
+    func uncacheableBesideNewer(isForced: Bool) async throws {
+        let fleet = Fleet { $0.staleIfError = .seconds(3600) }
+        let (a, b) = (try await fleet.node(), try await fleet.node())
+        try await fleet.load("old", on: b)
+        await fleet.spawner.advance(by: .seconds(60))
+        let reader = fleet.spawner.task { try await b.read(fleet.field, forceRefresh: isForced) }
+        try await fleet.source.waitForLoads(2)
+        try await a.expire(fleet.field)
+        try await fleet.load("newer", on: a)
+        fleet.source.end(2, .success(.value("once", LoadDetails(isCacheable: false))))
+        #expect(try await reader.value.value == "once")
+        #expect(try await fleet.store.get("agents_list") == ByteBuffer(string: "\"newer\""))
+    }
+
+    @Test("C1: what such a load makes obsolete goes later, where the store does not take it now")
+    func uncacheableLater() async throws {
+        let fleet = Fleet { $0.staleIfError = .seconds(3600) }
+        let (node, store) = try await fleet.faultyNode()
+        try await fleet.load("old", on: node)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.drop, .invalidate])
+        let reader = fleet.spawner.task { try await node.refresh(fleet.field).value }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, .success(.value("once", LoadDetails(isCacheable: false))))
+        #expect(try await reader.value == "once")
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(20))
+        let snapshot = try await fleet.store.readEntry("agents_list", EntryRead(freshFor: .seconds(60)))
+        #expect((snapshot.content, snapshot.leaseFor) == (.gone, nil))
+    }
+
     @Test("C1: what there was before a load that failed goes to nobody who came when L1's trust was over")
     func failed() async throws {
         let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(3600) }

@@ -163,6 +163,19 @@ struct FlightTableTests {
         #expect(table.leave(2, at: at(0))?.abandoned == nil)
     }
 
+    @Test("C2: a fetcher that begins just as its flight is abandoned counts until it ends")
+    mutating func abandonedAtBegin() {
+        for id in [FlightID(1), 2] {
+            #expect(open() == id)
+            #expect(table.invalidate("k", at: at(0)).abandoned.contains(id))
+            table.beginFetch(id)
+        }
+        #expect(!table.isFetchingAside("k"))
+        #expect(join() == .queued(3))
+        #expect(table.land(1, at: at(1)).starts.isEmpty)
+        #expect(table.endFetch(1, at: at(2)) == [.init(id: 3, purpose: .read)])
+    }
+
     @Test("C3: an overtaken load on schedule is abandoned; one that has yet to begin sees the change")
     mutating func overtakenAside() {
         let begun = table.openAside("k", at: at(0))

@@ -60,7 +60,8 @@ struct Contract {
     /// - Parameters:
     ///   - isCalm: whether every node reached the store throughout, and no other program did.
     ///   - isCrowded: whether loads wait for those of another field.
-    func check(isCalm: Bool, isCrowded: Bool = false) throws {
+    ///   - isTold: whether nodes are told of what others change.
+    func check(isCalm: Bool, isCrowded: Bool = false, isTold: Bool = false) throws {
         for (number, call) in calls.enumerated() {
             guard let end = call.end else { throw breach("C3: call \(number) never ended", call.begin, call.begin) }
             if end.time - call.begin.time > Self.longestCall {
@@ -86,7 +87,7 @@ struct Contract {
         try checkPatience(isCrowded ? policy.hardDeadline : .zero)
         try checkStaleIfError()
         // What is loaded on schedule is not told to readers whose flight waits for its place.
-        if policy.refreshEvery == nil { try checkPromptness() }
+        if policy.refreshEvery == nil { try checkPromptness(isTold: isTold) }
     }
 
     /// In the end all is well, and every node answers.

@@ -62,6 +62,15 @@ final class Server: ForwardingStore {
         return outcome
     }
 
+    func dropEntry(_ key: String, _ lease: Lease) async throws -> Bool {
+        let isDropped = try await store.dropEntry(key, lease)
+        if isDropped {
+            tellWritten(key)
+            await publish(key, .invalidated(.remove))
+        }
+        return isDropped
+    }
+
     private func watch(_ key: String) {
         guard key == World.key, let caller = Self.caller else { return }
         watchers.withLockedValue { watchers in

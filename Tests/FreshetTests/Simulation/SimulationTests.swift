@@ -97,19 +97,25 @@ struct SimulationTests {
         #expect(throws: Contract.Breach.self) { try contract.checkPlaces(1) }
     }
 
-    @Test("who waits where his node holds what will do is a breach, if nobody invalidates", arguments: [false, true])
-    func waitsBesideHeld(isInvalidated: Bool) async throws {
+    @Test(
+        "who waits where his node holds what will do is a breach, unless that was removed, or expired and is served no more",
+        arguments: [nil, .expire, .remove] as [Invalidation?],
+        [Duration.zero, .seconds(3)]
+    )
+    func waitsBesideHeld(after invalidation: Invalidation?, staleWhileRevalidate: Duration) async throws {
         let spawner = TestSpawner()
         let history = History(spawner)
         let load = history.beginLoad(on: 0)
         history.endLoad(load, .value(load))
-        if isInvalidated { history.end(history.begin(.invalidate(.expire), on: 1), .invalidated(.done)) }
+        if let invalidation { history.end(history.begin(.invalidate(invalidation), on: 1), .invalidated(.done)) }
         let held = History.Held(value: load, servedFor: .seconds(3), keptFor: .seconds(3))
         let read = history.begin(.read, on: 0, holding: held)
         await spawner.advance(by: .seconds(2))
         history.end(read, .value(load, .stale, detail: nil, isStored: true))
-        let contract = Contract(of: history, under: FieldPolicy(ttl: .seconds(10)))
-        if isInvalidated {
+        var policy = FieldPolicy(ttl: .seconds(10))
+        policy.staleWhileRevalidate = staleWhileRevalidate
+        let contract = Contract(of: history, under: policy)
+        if invalidation == .remove || invalidation == .expire && staleWhileRevalidate == .zero {
             try contract.checkPromptness()
         } else {
             #expect(throws: Contract.Breach.self) { try contract.checkPromptness() }

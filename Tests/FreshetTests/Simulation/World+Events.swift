@@ -27,9 +27,9 @@ extension World {
         return switch chance.next() % 100 {
         case 0..<62: .read
         case 62..<72: .readYounger(chance.pick([.milliseconds(10), .milliseconds(500), .seconds(3)]))
-        case 72..<82: .refresh(purge: chance.percent(25))
+        case 72..<82: .refresh(purge: mayRemove && chance.percent(25))
         case 82..<91: .invalidate(.expire)
-        default: .invalidate(.remove)
+        default: .invalidate(mayRemove ? .remove : .expire)
         }
     }
 
@@ -66,8 +66,8 @@ extension World {
             let (node, other) = (chance.pick(nodes), chance.pick(nodes))
             var tasks = [spawner.spawn { _ = try? await node.fields.read(node.neighbour) }]
             var steps: [(Node, History.Operation)] = [
-                (node, .refresh(purge: chance.percent(40))),
-                (node, .invalidate(chance.percent(70) ? .expire : .remove)),
+                (node, .refresh(purge: mayRemove && chance.percent(40))),
+                (node, .invalidate(mayRemove && chance.percent(30) ? .remove : .expire)),
                 (other, .read), (node, .read),
             ]
             let more: [History.Operation] = [

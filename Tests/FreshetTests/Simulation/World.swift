@@ -59,6 +59,8 @@ struct World {
     let isCrowded: Bool
     /// Whether loads read other fields, which may read the first in turn.
     let isNested: Bool
+    /// Whether anybody removes values, and not only lets them grow old.
+    let mayRemove: Bool
     /// Whether values are not to be kept at times, so that callers load for themselves.
     let mayLoadAlone: Bool
     private let isHealed = NIOLockedValueBox(false)
@@ -86,6 +88,7 @@ struct World {
         isCrowded = chance.percent(50)
         isNested = chance.percent(30)
         mayLoadAlone = !isCalm && chance.percent(30)
+        mayRemove = chance.percent(60)
     }
 
     private static func policy(_ chance: Chance) -> FieldPolicy {
@@ -133,7 +136,7 @@ struct World {
             await spawner.advance(by: step)
         }
         let contract = Contract(of: history, under: policy, recheck: recheck)
-        try contract.check(isCalm: isCalm, isCrowded: isCrowded)
+        try contract.check(isCalm: isCalm, isCrowded: isCrowded, isTold: hasBackplane)
         if !mayLoadAlone { try contract.checkFetchers() }
         if isCrowded, !isNested { try contract.checkPlaces(1) }
         if hasBackplane { try contract.checkForeignWrites() }

@@ -5,13 +5,19 @@ extension FlightDesk {
     /// Another process has changed a key; `change` applies that to what is held.
     func tell(_ key: String, _ generation: Generation, isInvalidation: Bool, _ change: (inout L1Change) -> Void) {
         var pauses: [SpawnedTask] = []
+        var checks: [(FlightID, Meanwhile)] = []
         changing(then: carryOut) { state, l1 in
             change(&l1)
             pauses = wake(key, &state)
             if let queued = state.table.queued(of: key) { state.runs[queued]?.isDoubtful = true }
-            return state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
+            let turn = state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
+            for id in state.table.shared(of: key) where state.runs[id]?.isDoubtful ?? false {
+                checks.append((id, meanwhile(in: id, .read, &state)))
+            }
+            return turn
         }
         for pause in pauses { pause.cancel() }
+        for (id, check) in checks { perform(check, in: id) }
     }
 
     /// Somebody has changed what is stored under a key.

@@ -78,10 +78,11 @@ extension FlightDesk {
             }
             guard let field = state.runs[id]?.field, let answer else { return (old, refuteInterim(id, &state)) }
             guard state.table.mayAnswer(id, of: generation) else {
-                guard let held = l1.peek(field.key), held !== checked else { return (old, refuteInterim(id, &state)) }
+                guard let held = l1.peek(field.key) else { return (old, refuteInterim(id, &state)) }
                 state.runs[id]?.interim?.answer = FlightAnswer(entry: held, origin: .cached(.l1))
                 state.runs[id]?.isDoubtful = true
-                return (old, meanwhile(in: id, .read, &state))
+                // The message that tells of the answer's may be on its way: the store is asked again when it has come.
+                return (old, held === checked ? .wait : meanwhile(in: id, .read, &state))
             }
             state.runs[id]?.isDoubtful = false
             state.runs[id]?.interim?.answer = answer

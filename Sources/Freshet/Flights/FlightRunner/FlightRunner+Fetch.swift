@@ -156,13 +156,20 @@ extension FlightRunner {
             tools.noteSuccess(of: field)
             tools.noteUncacheable(field)
         }
-        // A removal ends the lease, too. On schedule it is sent in any case: if the slot were merely given up, another
-        // process would load for it, in vain.
-        if isHeld || isScheduled, desk.changeIfCurrent(id, { $0.drop(field.key) }) {
-            _ = try? await tools.backlog.send(.remove, of: field.key)
-        } else if let lease = load.lease {
-            await giveUp(lease)
+        // On schedule it is dropped in any case: if the slot were merely given up, another process would load for it, in
+        // vain.
+        guard isHeld || isScheduled, desk.changeIfCurrent(id, { $0.drop(field.key) }) else {
+            if let lease = load.lease { await giveUp(lease) }
+            return
         }
+        guard let lease = load.lease else {
+            _ = try? await tools.backlog.send(.remove, of: field.key)
+            return
+        }
+        let result = await tools.spawner.outliving { try await tools.store.dropEntry(field.key, lease) }
+        guard case .failure(let error) = result else { return }
+        tools.noteStoreError(error, .drop)
+        if (error as? CacheError)?.isFinal != true { tools.backlog.keep(.remove, of: field.key) }
     }
 
     /// Chosen once a load, and stored: both tiers agree on it.

@@ -19,9 +19,8 @@ extension FlightRunner {
         in tier: FieldReading.Tier,
         after invalidation: Invalidation
     ) -> SpawnedTask? {
-        guard invalidation == .expire, let entry,
-            desk.keep(id, of: entry.generation, checkedAt: entry.checkedAt, { $0.hold(entry, of: field.key) })
-        else { return nil }
+        guard invalidation == .expire, let entry else { return nil }
+        desk.keep(id, of: entry.generation, checkedAt: entry.checkedAt) { $0.hold(entry, of: field.key) }
         return answerMeanwhile(with: cached(entry, in: tier))
     }
 

@@ -224,7 +224,12 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     }
 
     /// The flight's fetcher begins. Until it has ended, the flight counts among those that run.
-    mutating func beginFetch(_ id: FlightID) { fetching[id] = flights[id]?.key }
+    mutating func beginFetch(_ id: FlightID) {
+        guard let key = flights[id]?.key else { return }
+        fetching[id] = key
+        // It may have been abandoned a moment ago.
+        if slots[key]?.asides.contains(id) != true { slots[key, default: Slot()].running.insert(id) }
+    }
 
     /// The flight's fetcher has ended, or its time is over.
     ///
@@ -341,9 +346,10 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     ) -> Turn {
         guard let slot = slots[key] else { return Turn() }
         var turn = Turn()
-        for id in slot.upToDate {
+        // Those that have been overtaken hear of it, too: their readers get what that has left.
+        for id in slot.running.union(slot.asides).union(slot.upToDate) {
             let isOvertaken = flights[id]?.news.tell(generation, isInvalidation: isInvalidation) ?? false
-            if isOvertaken { turn += overtake(id, of: key, at: now) }
+            if isOvertaken, slot.upToDate.contains(id) { turn += overtake(id, of: key, at: now) }
         }
         return turn
     }

@@ -32,6 +32,14 @@ public protocol EntryStore: Sendable {
     /// A lease whose time is over still fills if nobody has taken the load since.
     func fillEntry(_ key: String, _ lease: Lease, with fill: EntryFill) async throws -> FillOutcome
 
+    /// Ends a lease whose load brought what is not to be kept, and makes what is stored obsolete: it goes as an
+    /// ``invalidateEntry(_:_:)`` has it removed, unless another program has written it since.
+    ///
+    /// - Returns: whether it went; if the lease did not hold any more, nothing is done. A store that does not implement
+    ///   this removes in any case, be it a newer value.
+    @discardableResult
+    func dropEntry(_ key: String, _ lease: Lease) async throws -> Bool
+
     /// Ends a lease whose load failed and remembers the failure, for every process.
     ///
     /// - Returns: whether it still held; if not, nothing is done.
@@ -45,4 +53,12 @@ public protocol EntryStore: Sendable {
     /// Makes every load that began before it worthless, ends the cooldown of forced loads, and tells the other
     /// processes.
     func invalidateEntry(_ key: String, _ invalidation: Invalidation) async throws
+}
+
+extension EntryStore {
+    @discardableResult
+    public func dropEntry(_ key: String, _ lease: Lease) async throws -> Bool {
+        try await invalidateEntry(key, .remove)
+        return true
+    }
 }

@@ -37,6 +37,12 @@ extension MemoryStore {
     }
 
     @discardableResult
+    public func dropEntry(_ key: String, _ lease: Lease) async throws -> Bool {
+        try CompanionKey.validate(key)
+        return try update(key) { record, now in try record.drop(lease, at: now, nonce: nonce()) }
+    }
+
+    @discardableResult
     public func failEntry(_ key: String, _ lease: Lease, with failure: EntryFailure) async throws -> Bool {
         try CompanionKey.validate(key)
         return try update(key) { record, now in record.fail(lease, with: failure, at: now) }

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Leases and what becomes of them. All but ``invalidate(_:at:nonce:)`` and ``fill(_:with:at:)`` want a settled record.
+/// Leases and what becomes of them. ``lease(_:at:_:nonce:)`` wants a settled record.
 extension MemoryStoreRecord {
     /// Whether a forced load began so lately that it answers for another; not if its lease ran out without a result.
     private func isCoolingDown(at now: MonotonicInstant, _ cooldown: Duration) -> Bool {
@@ -126,6 +126,19 @@ extension MemoryStoreRecord {
         if digest == lease.digest { return true }
         guard digest.isEmpty, let plainUntil = companion?.known?.plainUntil else { return false }
         return now >= plainUntil
+    }
+
+    /// - Returns: whether the lease still held, and no other program has written since.
+    mutating func drop(_ lease: Lease, at now: MonotonicInstant, nonce: String) throws -> Bool {
+        let change = try foreignChange(at: now)
+        guard holds(lease) else { return false }
+        guard change != .written else {
+            companion?.lease = nil
+            keep(at: now)
+            return false
+        }
+        try invalidate(.remove, at: now, nonce: nonce)
+        return true
     }
 
     /// - Returns: whether the lease still held.
