@@ -61,11 +61,11 @@ public struct CacheError: Error, Sendable {
 }
 
 extension CacheError: CustomStringConvertible {
-    /// The code, the message, and the message of the cause where the cause is one of ours and not told yet.
+    /// In one line: the code, the message, and the message of the cause where the cause is one of ours and not told yet.
     public var description: String {
         guard let cause = underlying as? CacheError, !message.contains(cause.message) else {
-            return "\(code): \(message)"
+            return "\(code): \(message)".printable()
         }
-        return "\(code): \(message) (\(cause))"
+        return "\(code): \(message) (\(cause))".printable()
     }
 }

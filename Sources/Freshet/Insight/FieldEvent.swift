@@ -26,10 +26,10 @@ package struct FieldEvent: Sendable, Hashable {
     /// How long somebody else's lease, a pause after a failure or the cooldown may last.
     package var wait: Duration?
     /// Who has the lease, where that is somebody else with a name.
-    package var holder: String?
+    package var holder: String? { didSet { holder = holder?.brief } }
     /// How many loads in a row have failed.
     package var failures: Int?
-    package var message: String?
+    package var message: String? { didSet { message = message?.brief } }
     /// How many like it there were in a row; what is told is of the last one.
     package var count = 1
 

@@ -102,7 +102,8 @@ public final class ServiceRegistry: Service {
         try await shutdown()
     }
 
-    /// Shuts down what has been started, every service before those it depends on. Nothing starts from now on.
+    /// Shuts down what has been started, every service before those it depends on. Nothing starts from now on: what is
+    /// being started is cancelled, and waited for.
     ///
     /// Goes through to the end whatever fails and whether or not the caller is cancelled.
     ///
@@ -203,18 +204,23 @@ extension ServiceRegistry {
         }
         starts.withLockedValue { $0[start.key] = nil }
         let isGivenUp = Task.isCancelled
-        let (isNeeded, waiters) = state.withLockedValue { state in
+        let (isNeeded, isShuttingDown, waiters) = state.withLockedValue { state in
             let isNeeded = start.call.map { state.isNeeded(start.key, beside: $0) } ?? false
-            return (isNeeded, state.settle(start.key, outcome))
+            return (isNeeded, state.isShuttingDown, state.settle(start.key, outcome))
         }
-        var answer = outcome.map { Optional($0) }
-        // Others have come since those gave it up for whom it started: they ask again.
-        if isGivenUp, isNeeded, case .failure = outcome { answer = .success(nil) }
-        for waiter in waiters { waiter.resume(with: answer) }
+        let hasFailed = if case .failure = outcome { true } else { false }
+        // Who asks again is told that all is shut down, or has come since those gave it up for whom it started.
+        let asksAgain = isGivenUp && (isShuttingDown || isNeeded && hasFailed)
+        for waiter in waiters { waiter.resume(with: asksAgain ? .success(nil) : outcome.map { Optional($0) }) }
     }
 
     private func shutDownForGood() async -> ShutdownFailure? {
-        state.withLockedValue { $0.isShuttingDown = true }
+        let starting = state.withLockedValue { state in
+            state.isShuttingDown = true
+            return starts.withLockedValue { Array($0.values) }
+        }
+        // All at once: one may wait for another.
+        for start in starting { start.cancel() }
         return await shutDown(only: nil)
     }
 

@@ -38,7 +38,7 @@ enum RefreshAction: Sendable, Hashable {
 struct RefreshState: Sendable {
     private enum Phase: Sendable {
         case stopped
-        case asking
+        case asking(slot: Duration)
         /// `until` may come before `due`, to look whether there were reads.
         case waiting(until: Duration, due: Duration)
     }
@@ -83,6 +83,8 @@ struct RefreshState: Sendable {
             return ask(at: now)
         case .idle:
             return setPaused(true) + rest(until: next, at: now)
+        case .notDue where hasNewSlot(at: now):
+            return setPaused(false) + ask(at: now)
         case .loaded, .notDue:
             return setPaused(false) + rest(until: next, at: now)
         case .held(let time):
@@ -105,10 +107,11 @@ struct RefreshState: Sendable {
     }
 
     private mutating func ask(at now: Duration) -> [RefreshAction] {
-        phase = .asking
+        let start = grid.slot(at: now)
+        phase = .asking(slot: start)
         toldRead = lastRead
         let slot = ScheduledSlot(
-            start: grid.slot(at: now),
+            start: start,
             lastRead: lastRead.map { max(.zero, now - $0) },
             idleAfter: idleAfter,
             keepFor: grid.next(after: now) - now + idleAfter + .seconds(60)
@@ -128,6 +131,11 @@ struct RefreshState: Sendable {
         guard isPaused != self.isPaused else { return [] }
         self.isPaused = isPaused
         return [.tell(isPaused: isPaused)]
+    }
+
+    /// Whether a slot has begun since the one that was asked for, as it may once the store's clock is known.
+    private func hasNewSlot(at now: Duration) -> Bool {
+        if case .asking(let slot) = phase { grid.slot(at: now) > slot } else { false }
     }
 
     /// Whether the store knows of no read that is nearly as late as the last one.

@@ -1,4 +1,4 @@
-import SourceHTTP
+import Freshet
 
 /// How far a number of steps have come: a bar on a terminal, a line for each step elsewhere.
 struct ProgressBar {

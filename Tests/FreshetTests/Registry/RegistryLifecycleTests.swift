@@ -239,18 +239,59 @@ import Testing
         try await registry.shutdown()
     }
 
-    @Test func shutdownWaitsForWhatIsBeingStarted() async throws {
+    @Test func shutdownWaitsForAStartThatDoesNotHeedItsCancellation() async throws {
         let registry = ServiceRegistry(logger: logs.logger)
         let gate = Gate()
-        try register("a", in: registry, start: { _ = try await gate.run() })
+        try register("a", in: registry, start: { _ = try await Task { try await gate.run() }.value })
         let asking = Task { try await registry.service("a", as: RecordingService.self) }
         try await waitUntil("the start") { gate.started == 1 }
         let shutdown = Task { try await registry.shutdown() }
         try await waitUntil("the shutdown") { registry.waiters(for: "a") == 2 }
         gate.finish(1, with: 1)
         try await shutdown.value
-        _ = try await asking.value
+        #expect(await code { _ = try await asking.value } == .shuttingDown)
         #expect(journal.isOrdered("started a", "stop a"))
+    }
+
+    @Test func shutdownGivesUpAllStartsAtOnce() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let gate = Gate()
+        try registry.register("a") { [journal] registry in
+            // A task of its own is not cancelled with the start.
+            _ = try await Task { try await registry.service("b", as: RecordingService.self) }.value
+            return RecordingService(name: "a", journal: journal)
+        }
+        try register("b", in: registry, start: { _ = try await gate.run() })
+        let starting = Task { try await registry.service("a", as: RecordingService.self) }
+        try await waitUntil("the start") { gate.started == 1 }
+        try await registry.shutdown()
+        #expect(gate.cancelled == 1)
+        #expect(await code { _ = try await starting.value } == .shuttingDown)
+    }
+
+    @Test func shutdownGivesUpWhatIsBeingStartedWhoeverAskedForIt() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let gate = Gate()
+        try register("a", in: registry, start: { _ = try await gate.run() })
+        try register("b", in: registry, dependsOn: ["a"])
+        let asking = Task { try await registry.service("b", as: RecordingService.self) }
+        let starting = Task { try await registry.initializeCoreServices(["b"]) }
+        try await waitUntil("both") { gate.started == 1 && registry.waiters(for: "b") == 2 }
+        try await registry.shutdown()
+        #expect(gate.cancelled == 1 && gate.started == 1)
+        #expect(await code { _ = try await asking.value } == .shuttingDown)
+        #expect(await code { try await starting.value } == .shuttingDown)
+        #expect(journal.events == ["start a"])
+    }
+
+    @Test func aCallWhoseStartTheShutdownGivesUpIsToldSo() async throws {
+        let registry = ServiceRegistry(logger: logs.logger)
+        let gate = Gate()
+        try register("a", in: registry, start: { _ = try await gate.run() })
+        let starting = Task { try await registry.initializeCoreServices(["a"]) }
+        try await waitUntil("the start") { gate.started == 1 }
+        try await registry.shutdown()
+        #expect(await code { try await starting.value } == .shuttingDown)
     }
 
     @Test func runStartsEverythingAndStopsOnGracefulShutdown() async throws {
@@ -281,6 +322,22 @@ import Testing
         }
         #expect(journal.isOrdered("started a", "stop a"))
         #expect(journal.count("started b") == 0)
+    }
+
+    @Test func norIfSomebodyElseHasAskedForIt() async throws {
+        let registry = ServiceRegistry(running: ["a"], logger: logs.logger)
+        let gate = Gate()
+        try register("a", in: registry)
+        try register("b", in: registry, start: { _ = try await gate.run() })
+        try await testGracefulShutdown { trigger in
+            let run = Task { try await registry.run() }
+            let asking = Task { try await registry.service("b", as: RecordingService.self) }
+            try await waitUntil("both starts") { gate.started == 1 && journal.count("started a") == 1 }
+            trigger.triggerGracefulShutdown()
+            try await run.value
+            #expect(await code { _ = try await asking.value } == .shuttingDown)
+        }
+        #expect(journal.isOrdered("started a", "stop a"))
     }
 
     @Test func norWhereAnotherHasFailed() async throws {

@@ -55,6 +55,21 @@ struct RefreshStateTests {
         #expect(actions == [.sleep(until: Self.time(0, .milliseconds(10_500)))])
     }
 
+    @Test("a slot that has begun by the store's clock is asked for, though this host's clock was behind at the start")
+    func clockBehind() {
+        var state = started()
+        let actions = state.answered(.notDue, at: Self.time(1, .seconds(2)))
+        #expect(slot(of: actions)?.start == Self.time(1))
+        #expect(state.answered(.notDue, at: Self.time(1, .seconds(2))) == [.sleep(until: Self.time(2))])
+    }
+
+    @Test("a slot that has not begun by the store's clock is asked for when it does")
+    func clockAhead() {
+        var state = started()
+        #expect(state.answered(.notDue, at: Self.time(-1, .seconds(9))) == [.sleep(until: Self.time(0))])
+        #expect(slot(of: state.wake(at: Self.time(0)))?.start == Self.time(0))
+    }
+
     @Test("slots that pass while a load goes on are left out")
     func longLoad() {
         var state = started()

@@ -36,7 +36,7 @@ struct SourceLoad: Sendable {
         } catch  where Task.isCancelled {
             throw CancellationError()
         } catch {
-            throw shown(error)
+            throw shown(error).brief
         }
     }
 
@@ -68,5 +68,15 @@ struct SourceLoad: Sendable {
             return error
         }
         return CacheError(.sourceFailed, "the fetcher of '\(field.name)' threw \(type(of: error))", underlying: error)
+    }
+}
+
+extension CacheError {
+    /// The same error in no more words than are remembered, and so its cause.
+    fileprivate var brief: CacheError {
+        var error = self
+        error.message = message.brief
+        if let cause = underlying as? CacheError { error.underlying = cause.brief }
+        return error
     }
 }
