@@ -38,6 +38,12 @@ let package = Package(
         // Floor 0
         .target(name: "BoundedCache"),
         .target(name: "RESP", dependencies: [.nio("NIOCore"), .nio("NIOConcurrencyHelpers")]),
+        .target(
+            name: "SourceHTTP",
+            dependencies: [
+                .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"), .nioSSL, .httpCompression,
+            ]
+        ),
         // Floor 1
         .target(
             name: "RedisClient",
@@ -48,13 +54,8 @@ let package = Package(
         .target(
             name: "UpstashClient",
             dependencies: [
-                "RESP", .asyncHTTPClient, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .logging,
-            ]
-        ),
-        .target(
-            name: "SourceHTTP",
-            dependencies: [
-                .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"), .nioSSL, .httpCompression,
+                "RESP", "SourceHTTP", .asyncHTTPClient, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"),
+                .nio("NIOHTTP1"), .logging,
             ]
         ),
         // Floor 2

@@ -48,7 +48,8 @@ public struct AirtableClient: Sendable {
     ///   - endpoint: scheme, host and port, without a path.
     ///   - httpClient: should not follow redirects, since they are an error here, and use HTTP/1.1 only (`httpVersion`):
     ///     over HTTP/2 every list goes on failing on a connection that is dead. It asks for compressed pages only if its
-    ///     `decompression` is enabled. Without one, all clients share one.
+    ///     `decompression` is enabled, and an answer with a status below 100 ends the process in it. Without one, all
+    ///     clients share one, which refuses such an answer.
     ///   - limiters: who paces; clients that share them share the limits.
     ///   - pace: shared with other processes; see ``pace``. An ``AirtableService`` takes that of its cache by itself.
     /// - Throws: `CacheError` with `configuration` if token or endpoint cannot be used.

@@ -93,8 +93,3 @@ struct AirtableRefusal {
         }
     }
 }
-
-extension String {
-    /// A proxy on the way may repeat in its answer what it was sent.
-    func hiding(_ token: String) -> String { replacingOccurrences(of: token, with: "…", options: .caseInsensitive) }
-}

@@ -19,7 +19,7 @@ extension SourceHTTP {
             "its certificate was made for another host"
         case is NIOSSLExtraError, is BoringSSLError: noTLS
         case let error as HTTPClientError: error == .tlsHandshakeTimeout ? noTLS : broken
-        case let error as HTTPParserError: cutOff.contains(error) ? broken : noHTTP
+        case is HTTPParserError: isNoHTTP(error) ? noHTTP : broken
         case is NIOHTTPDecompression.DecompressionError, is NIOHTTPDecompression.ExtraDecompressionError:
             "the compressed body cannot be read"
         default: broken
@@ -41,6 +41,4 @@ extension SourceHTTP {
     private static let broken = "the connection broke"
     private static let noTLS = "TLS could not be agreed on; the port may be one for plain HTTP"
     private static let noHTTP = "what it answers is no HTTP; the port may be one for TLS"
-    /// What the parser makes of a connection that ends before the answer does.
-    private static let cutOff: [HTTPParserError] = [.invalidEOFState, .closedConnection]
 }

@@ -1,22 +1,17 @@
 package import AsyncHTTPClient
 import Foundation
 import NIOCore
+import NIOHTTP1
 import NIOHTTPCompression
 import NIOSSL
 
-/// What sources that are asked over HTTP share.
+/// What all that ask over HTTP share.
 package enum SourceHTTP {
-    /// Never shut down, as `HTTPClient.shared`, which follows redirects with all headers.
+    /// That of sources. Never shut down, as `HTTPClient.shared`, which follows redirects with all headers.
     package static let client = HTTPClient(
         eventLoopGroupProvider: .shared(HTTPClient.defaultEventLoopGroup),
         configuration: {
-            var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-            configuration.timeout.connect = .seconds(10)
-            // A deadline ends only a stream of HTTP/2; its connection, though dead, would be used on and on.
-            configuration.httpVersion = .http1Only
-            configuration.connectionPool.retryConnectionEstablishment = false
-            // Before the other side does, often after 30 seconds: a request that crosses that end is lost.
-            configuration.connectionPool.idleTimeout = .seconds(20)
+            var configuration = SourceHTTP.configuration(connectTimeout: .seconds(10))
             // Loads are limited elsewhere. What waits for a connection would take the time it has to be made in.
             configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1024
             // Whoever reads an answer bounds what comes out; one read from a connection is a thousand times that at most.
@@ -48,5 +43,12 @@ package enum SourceHTTP {
         case ChannelError.ioOnClosedChannel: true
         default: false
         }
+    }
+
+    /// Whether the answer is no HTTP, rather than cut off.
+    package static func isNoHTTP(_ error: any Error) -> Bool {
+        // What the parser makes of a connection that ends before the answer does.
+        let cutOff: [HTTPParserError] = [.invalidEOFState, .closedConnection]
+        return (error as? HTTPParserError).map { !cutOff.contains($0) } ?? false
     }
 }

@@ -20,6 +20,9 @@ enum Endpoint {
         default: throw invalid("The REST URL begins with neither https:// nor http://.")
         }
         guard let host = parts.percentEncodedHost, !host.isEmpty else { throw invalid("The REST URL has no host.") }
+        guard host.hasPrefix("[") || !host.contains("%") else {
+            throw invalid("The REST URL has an international name as host; write it as xn--….")
+        }
         if let port = parts.port, !(1...65_535).contains(port) {
             throw invalid("The port of the REST URL is not between 1 and 65535.")
         }

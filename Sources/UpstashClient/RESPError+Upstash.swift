@@ -42,6 +42,11 @@ extension UpstashError {
         self.init(code, message, mayHaveExecuted: code == .resultTooLarge, underlying: reply)
     }
 
+    static let noHTTP = "What the service answers is no HTTP. Is the URL the one for REST?"
+    static let notEncoded = """
+        PING is not answered with PONG: what is at the URL, or a proxy before it, does not heed the header \
+        Upstash-Encoding, so that results cannot be read.
+        """
     static let wrongToken = """
         The service refuses the token. It must be the REST token (UPSTASH_REDIS_REST_TOKEN), which is not always the \
         password of the database.

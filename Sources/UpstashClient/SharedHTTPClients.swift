@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import NIOCore
+import SourceHTTP
 
 /// The HTTP clients of this process for those who bring none; never shut down.
 enum SharedHTTPClients {
@@ -15,15 +16,7 @@ enum SharedHTTPClients {
     )
 
     static func configuration(connections: Int) -> HTTPClient.Configuration {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout.connect = .seconds(5)
-        // A deadline ends only a stream of HTTP/2; its connection, though dead, would be used on and on.
-        configuration.httpVersion = .http1Only
-        // Retries are the business of those who know their deadline.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        // Before the other side does, often after 30 seconds: a request that crosses that end is lost, and if it is a write,
-        // nobody knows whether it was run.
-        configuration.connectionPool.idleTimeout = .seconds(20)
+        var configuration = SourceHTTP.configuration(connectTimeout: .seconds(5))
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         return configuration
     }

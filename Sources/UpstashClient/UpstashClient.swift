@@ -3,7 +3,8 @@ public import Logging
 import NIOCore
 public import RESP
 
-/// A client for Upstash Redis over REST, and for whatever speaks the same.
+/// A client for Upstash Redis over REST, and for whatever speaks the same, the header `Upstash-Encoding` included. `PING`
+/// fails where that is not heeded.
 ///
 /// ```swift
 /// let client = try UpstashClient(.init(url: "https://name.upstash.io", token: token))
@@ -44,7 +45,8 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
     ///   - httpClient: should neither follow redirects nor retry by itself, and use HTTP/1.1 only (`httpVersion`): over
     ///     HTTP/2 every command goes on failing on a connection that is dead. Each channel and pattern that is subscribed
     ///     to keeps one of its connections (`concurrentHTTP1ConnectionsPerHostSoftLimit`), commands take the others.
-    ///     Without one, all clients share two, for commands and for subscriptions.
+    ///     An answer with a status below 100 ends the process in it. Without one, all clients share two, for commands and
+    ///     for subscriptions, which refuse such an answer.
     ///   - logger: told at `info` level when a subscription is interrupted, once for each reason.
     /// - Throws: ``UpstashError`` with ``UpstashError/Code/invalidConfiguration``.
     public init(
@@ -99,7 +101,12 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
             Job(pieces[0], then: pieces.dropFirst(), isPipeline: false, deadline: Self.deadline(timeout))
         )
         for case .error(let error) in values { throw UpstashError(error) ?? error }
-        return values.last ?? .null
+        let value = values.last ?? .null
+        // Where the encoding is not heeded, other results may be base64 by chance, and so wrong values.
+        if command.name == "PING", command.argumentCount == 0, value.string != "PONG" {
+            throw UpstashError(.invalidAnswer, UpstashError.notEncoded, mayHaveExecuted: true)
+        }
+        return value
     }
 
     /// Runs several commands in order, in one request where they fit, within ``Configuration/commandTimeout`` together.

@@ -31,7 +31,7 @@ public struct UpstashError: CommandTransportError, Sendable {
         case resultTooLarge
         /// The service failed (5xx).
         case serverFailed
-        /// The answer is none that the service gives: not JSON, cut off, of another shape.
+        /// The answer is none that the service gives: not HTTP, not JSON, cut off, of another shape.
         case invalidAnswer
         /// The command cannot be sent over REST.
         case unsupportedCommand

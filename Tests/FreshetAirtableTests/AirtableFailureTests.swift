@@ -89,6 +89,21 @@ struct AirtableFailureTests {
         #expect(error.map { !"\($0)".lowercased().contains("pats") && $0.message.utf8.count < 500 } == true)
     }
 
+    @Test("A status below 100 is no HTTP, with a body or without", arguments: ["", "{}"])
+    func lowStatus(_ body: String) async throws {
+        let server = try await RawServer.start { _ in
+            RawServer.Answer("000 X", "Content-Length: \(body.utf8.count)", body: ByteBuffer(string: body))
+        }
+        let client = try AirtableClient(
+            token: "t",
+            endpoint: server.url,
+            limiters: BaseLimiters(spawner: JumpingSpawner())
+        )
+        let error = await cacheError { try await client.records(base: Airtable.base, table: Airtable.people) }
+        #expect(error?.code == .sourceFailed)
+        #expect(error?.message.contains("what it answers is no HTTP") == true)
+    }
+
     @Test("A text that a formula has cut within an emoji costs no more than that character")
     func halfAnEmoji() async throws {
         let server = try await RawServer.start { _ in

@@ -74,6 +74,21 @@ struct HTTPPartsTests {
     }
 
     @Test(
+        "An address of IPv6 is named in brackets",
+        arguments: ["http://[::1]", "https://[::1]:8443", "http://[fe80::1%25lo]:80"]
+    )
+    func bracketed(_ url: String) throws {
+        #expect(try HTTPTarget(url + "/a").name == url)
+    }
+
+    @Test("Who writes an international name as it is spoken is told how to write it")
+    func spokenHost() throws {
+        let error = try #require(throws: CacheError.self) { try HTTPTarget("https://b%C3%BCcher.example/") }
+        #expect(error.message.contains("an international name as xn--…"))
+        #expect(try HTTPTarget("https://xn--bcher-kva.example/").name == "https://xn--bcher-kva.example")
+    }
+
+    @Test(
         "What is encoded in a URL stays so beside what is illegal, and the authority is left alone",
         arguments: [
             ("https://h/a?filters[title][$eq]=caf%C3%A9", "https://h/a?filters%5Btitle%5D%5B$eq%5D=caf%C3%A9"),

@@ -560,6 +560,25 @@ struct HTTPSourceTests {
         #expect(noHTTP?.message.hasPrefix("asking \(alert.url) failed: what it answers is no HTTP") == true)
     }
 
+    @Test(
+        "A status below 100 is no HTTP, with a body or without, and the next load is as any",
+        arguments: [("000", ""), ("000", "[1]"), ("099", ""), ("099", "[1]")]
+    )
+    func lowStatus(_ status: String, _ body: String) async throws {
+        let server = try await RawServer.start { request in
+            guard request.hasPrefix("get /low ") else {
+                return RawServer.Answer("200 OK", "Content-Length: 1", body: ByteBuffer(string: "1"))
+            }
+            let length = "Content-Length: \(body.utf8.count)"
+            return RawServer.Answer("\(status) X", length, body: ByteBuffer(string: body))
+        }
+        let error = await cacheError { try await load(server.url + "/low") }
+        #expect(error?.code == .sourceFailed)
+        #expect(error?.message.hasPrefix("asking \(server.url) failed: what it answers is no HTTP") == true)
+        let loaded = try value(try await load(server.url))
+        #expect(loaded == 1)
+    }
+
     @Test("A compressed body that cannot be read is told")
     func brokenCompression() async throws {
         try await TestServer.with { _ in
@@ -585,7 +604,8 @@ struct HTTPSourceTests {
         "Bad URLs and headers are configuration errors that repeat no secret",
         arguments: [
             ("", [:]), ("example.com", [:]), ("ftp://example.com", [:]), ("https://", [:]),
-            ("https://example.com/caf%E9", [:]),
+            ("https://example.com/caf%E9", [:]), ("https://b%C3%BCcher.example", [:]),
+            ("http://127.0.0.1%0d%0aX:1/", [:]),
             ("https://user:s3cr3t@example.com", [:]), ("https://example.com", ["": "x"]),
             ("http://127.0.0.1:99999/?s3cr3t", [:]), ("https://[::1]:65536/?s3cr3t", [:]), ("http://h:0", [:]),
             ("https://example.com", ["a b": "x"]), ("https://example.com", ["X(Key)": "x"]),

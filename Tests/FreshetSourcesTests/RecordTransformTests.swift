@@ -57,6 +57,13 @@ struct RecordTransformTests {
         #expect(try kept("Nombre", Condition(equals: "Zoe\u{308}")) == ["1"])
     }
 
+    @Test("a byte order mark is white space to trim, as in JavaScript")
+    func trimsByteOrderMarks() throws {
+        let transform = try RecordTransform(where: ["a": Condition(notIn: ["N/A"], trim: true)])
+        let kept = try transform.apply([["a": "\u{FEFF}N/A"], ["a": " N/A\u{FEFF} "], ["a": "N\u{FEFF}/A"]])
+        #expect(kept == [["a": "N\u{FEFF}/A"]])
+    }
+
     @Test("exists, and several conditions at once")
     func exists() throws {
         #expect(try kept("Nombre", Condition(exists: false)) == ["3", "7"])

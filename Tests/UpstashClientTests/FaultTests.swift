@@ -1,3 +1,5 @@
+import Freshet
+import FreshetRedis
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
@@ -11,6 +13,7 @@ import UpstashClient
     /// Faults that pass, after which a read may be asked again and a write may not.
     enum Fault: String, CaseIterable, Sendable {
         case failed, failedWithText, tooFast, closed, cutHead, cutBody, cutLength, garbage, wrongShape, tooFew
+        case lowStatus, lowStatusWithText
 
         var reply: StandIn.Reply {
             switch self {
@@ -24,6 +27,8 @@ import UpstashClient
             case .garbage: .json("<html>It works!</html>")
             case .wrongShape: .json("{\"result\":null}x")
             case .tooFew: .json("[]")
+            case .lowStatus: .raw("HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n")
+            case .lowStatusWithText: .raw("HTTP/1.1 000 X\r\nContent-Length: 2\r\n\r\n[]")
             }
         }
 
@@ -32,7 +37,7 @@ import UpstashClient
             case .failed, .failedWithText: .serverFailed
             case .tooFast: .rateLimited
             case .closed, .cutHead, .cutBody: .connectionLost
-            case .cutLength, .garbage, .wrongShape, .tooFew: .invalidAnswer
+            case .cutLength, .garbage, .wrongShape, .tooFew, .lowStatus, .lowStatusWithText: .invalidAnswer
             }
         }
     }
@@ -274,6 +279,41 @@ import UpstashClient
         }
     }
 
+    @Test("what is no HTTP is told so")
+    func tellsOfAnotherProtocol() async throws {
+        let standIn = try await StandIn.start { _, _ in Fault.lowStatus.reply }
+        let client = try standIn.client { $0.maxRetries = 0 }
+        let error = try await upstashError { try await client.execute(RESPCommand("GET", "k")) }
+        #expect(error?.hint?.contains("no HTTP") == true)
+    }
+
+    @Test("a gateway that repeats the token in its refusal is not quoted with it", arguments: [200, 400, 403, 404])
+    func repeatsNoToken(status: Int) async throws {
+        let standIn = try await StandIn.start { _, _ in
+            .json("{\"error\":\"denied: Bearer sesame\"}", status: status)
+        }
+        let client = try standIn.client { $0.maxRetries = 0 }
+        for operation in [
+            { _ = try await client.execute(RESPCommand("GET", "k")) },
+            { _ = try await client.subscribe(to: ["a"]) },
+        ] as [() async throws -> Void] {
+            let error = await #expect(throws: (any Error).self) { try await operation() }
+            #expect(error.map { !"\($0)".contains("sesame") } == true)
+        }
+    }
+
+    @Test("a service that does not heed the encoding is found out by PING, and stores say so")
+    func needsItsEncoding() async throws {
+        let standIn = try await StandIn.start(answering: "\"PONG\"")
+        let client = try standIn.client()
+        let error = try await upstashError { try await client.execute(RESPCommand("PING")) }
+        #expect(error?.code == .invalidAnswer)
+        let ofStore: CacheError? = try await thrown { try await RedisStore(client, dialect: .upstash).ping() }
+        #expect(ofStore?.message.contains("Upstash-Encoding") == true)
+        let encoded = try await StandIn.start(answering: StandIn.text("PONG"))
+        #expect(try await encoded.client().execute(RESPCommand("PING")).string == "PONG")
+    }
+
     @Test func tellsStatusesApart() async throws {
         let replies: [(StandIn.Reply, UpstashError.Code)] = [
             (.json("{\"error\":\"Unauthorized\"}", status: 401), .unauthorized),
@@ -324,7 +364,7 @@ import UpstashClient
             return .json("{\"error\":\"ERR no\"}", status: status)
         }
         let client = try standIn.client()
-        async let first = client.execute(RESPCommand("PING"))
+        async let first = client.execute(RESPCommand("ECHO", "x"))
         #expect(await eventually { standIn.requests.count == 1 })
         async let small = client.execute(RESPCommand("INCR", "small"))
         async let pipeline = client.execute(pipeline: [

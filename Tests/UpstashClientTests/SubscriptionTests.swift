@@ -256,6 +256,8 @@ import Testing
         #expect(faulty.requests.count == 3)
         let broken = try await StandIn.start { _, _ in .json("oops", status: 503) }
         #expect(try await Self.obstacle(to: broken) == .serverFailed)
+        let noHTTP = try await StandIn.start { _, _ in .raw("HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n") }
+        #expect(try await Self.obstacle(to: noHTTP) == .invalidAnswer)
         try await broken.stop()
         let absence = try await Self.obstacle(to: broken)
         #expect(absence == .connectFailed)

@@ -30,14 +30,7 @@ struct Webhook: Sendable {
     /// Never shut down. Follows no redirects: they would take the notice to somebody else.
     private static let client = HTTPClient(
         eventLoopGroupProvider: .shared(HTTPClient.defaultEventLoopGroup),
-        configuration: {
-            var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-            configuration.timeout.connect = .seconds(5)
-            // A deadline ends only a stream of HTTP/2; its connection, though dead, would be used on and on.
-            configuration.httpVersion = .http1Only
-            configuration.connectionPool.retryConnectionEstablishment = false
-            return configuration
-        }()
+        configuration: SourceHTTP.configuration(connectTimeout: .seconds(5))
     )
 
     /// Posts, and waits at most ten seconds for the head of the answer; its body is not read.
@@ -54,10 +47,8 @@ struct Webhook: Sendable {
             return Self.outcome(Int(response.status.code), SourceHTTP.retryAfter(response.headers, now: Date()))
         } catch {
             if Task.isCancelled { throw CancellationError() }
-            return .failed(
-                "no answer: \((error as? HTTPClientError)?.description ?? "cannot connect")",
-                retryAfter: nil
-            )
+            let reason = SourceHTTP.isTimeout(error) ? "it did not answer in time" : SourceHTTP.reason(error)
+            return .failed(reason, retryAfter: nil)
         }
     }
 

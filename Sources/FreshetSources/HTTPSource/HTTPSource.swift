@@ -27,12 +27,14 @@ public struct HTTPSource: FieldSource {
     private let httpClient: HTTPClient
 
     /// - Parameters:
-    ///   - url: `http` or `https`, without user and password; those go into a header. Characters that no URL may have
-    ///     are percent-encoded behind the host, as in redirects; what is encoded already stays.
+    ///   - url: `http` or `https`, without user and password; those go into a header. An international host is written
+    ///     as `xn--…`. Characters that no URL may have are percent-encoded behind the host, as in redirects; what is
+    ///     encoded already stays.
     ///   - headers: sent to the URL's own origin only, never to where it redirects to elsewhere.
     ///   - httpClient: must not follow redirects itself, and should use HTTP/1.1 only (`httpVersion`): over HTTP/2 every
     ///     load goes on failing on a connection that is dead. It asks for compressed answers only if its `decompression`
-    ///     is enabled. Without one, all sources share one.
+    ///     is enabled, and an answer with a status below 100 ends the process in it. Without one, all sources share one,
+    ///     which refuses such an answer.
     /// - Throws: `CacheError` with `configuration`; its message repeats neither the query of the URL nor any header.
     public init(
         url: String,

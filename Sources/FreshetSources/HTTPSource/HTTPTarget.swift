@@ -23,9 +23,9 @@ struct HTTPTarget: Sendable, Hashable {
     }
 
     private init?(_ url: URL) {
-        guard SourceHTTP.canAsk(url), let scheme = url.scheme?.lowercased(), let host = url.host()?.lowercased() else {
-            return nil
-        }
+        guard SourceHTTP.canAsk(url), let scheme = url.scheme?.lowercased(), let address = url.host()?.lowercased()
+        else { return nil }
+        let host = address.contains(":") ? "[\(address)]" : address
         isEncrypted = scheme == "https"
         let port = url.port ?? (isEncrypted ? 443 : 80)
         origin = "\(scheme)://\(host):\(port)"

@@ -63,7 +63,8 @@ public struct Condition: Sendable, Hashable {
 
     private func isEqual(_ value: JSONValue?, _ listed: JSONValue) -> Bool {
         switch (value ?? listed.absence, listed) {
-        case (.string(let left), .string(let right)): trim ? left.trimmed == right.trimmed : left == right
+        case (.string(let left), .string(let right)):
+            trim ? left.trimmed.isEqual(to: right.trimmed) : left[...].isEqual(to: right[...])
         case (.integer(let left), .number(let right)): Double(left) == right
         case (.number(let left), .integer(let right)): left == Double(right)
         case (let left, let right): left == right
@@ -99,8 +100,21 @@ extension String {
     /// Without white space around it. Most texts have none, and are given as they are.
     fileprivate var trimmed: Substring {
         var text = self[...]
-        while text.first?.isWhitespace == true { text.removeFirst() }
-        while text.last?.isWhitespace == true { text.removeLast() }
+        while text.first?.isTrimmed == true { text.removeFirst() }
+        while text.last?.isTrimmed == true { text.removeLast() }
         return text
     }
+}
+
+extension Substring {
+    /// Whether they are canonically equivalent. It takes a time that is quadratic in the marks that follow one another; texts of
+    /// very unlike lengths are no forms of each other.
+    fileprivate func isEqual(to other: Substring) -> Bool {
+        utf8.count <= 9 * other.utf8.count && self == other
+    }
+}
+
+extension Character {
+    /// A byte order mark counts, as in JavaScript's `trim`.
+    fileprivate var isTrimmed: Bool { isWhitespace || unicodeScalars.elementsEqual(CollectionOfOne("\u{FEFF}")) }
 }

@@ -8,11 +8,12 @@ enum Answer: Hashable {
     /// A list of these.
     case many([RESPValue])
 
+    /// - Parameter token: what errors are not to repeat.
     /// - Throws: ``Malformed`` for what is no answer of the service.
-    init(_ body: ByteBuffer) throws {
+    init(_ body: ByteBuffer, hiding token: String) throws {
         self = try body.withUnsafeReadableBytes { bytes in
             var scanner = JSONScanner(bytes)
-            return try AnswerReader.answer(&scanner)
+            return try AnswerReader.answer(&scanner, hiding: token)
         }
     }
 

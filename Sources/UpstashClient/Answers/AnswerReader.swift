@@ -1,23 +1,24 @@
 import NIOCore
 import RESP
+import SourceHTTP
 
 /// Reads answers: JSON (RFC 8259) whose strings are base64, straight into values.
 enum AnswerReader {
-    static func answer(_ scanner: inout JSONScanner) throws -> Answer {
+    static func answer(_ scanner: inout JSONScanner, hiding token: String) throws -> Answer {
         let answer: Answer
         if scanner.peek() == UInt8(ascii: "[") {
             var values: [RESPValue] = []
-            try scanner.list(from: "[", to: "]") { values.append(try entry(&$0)) }
+            try scanner.list(from: "[", to: "]") { values.append(try entry(&$0, hiding: token)) }
             answer = .many(values)
         } else {
-            answer = .one(try entry(&scanner))
+            answer = .one(try entry(&scanner, hiding: token))
         }
         guard scanner.isAtEnd else { throw scanner.malformed }
         return answer
     }
 
     /// `{"result": …}` or `{"error": "…"}`; an error that is `null` is none.
-    private static func entry(_ scanner: inout JSONScanner) throws -> RESPValue {
+    private static func entry(_ scanner: inout JSONScanner, hiding token: String) throws -> RESPValue {
         var result: RESPValue?
         var error: RESPValue?
         try scanner.list(from: "{", to: "}") { scanner in
@@ -26,7 +27,7 @@ enum AnswerReader {
             switch name {
             case "result": result = try value(&scanner, depth: 0)
             case "error" where scanner.peek() == UInt8(ascii: "n"): try scanner.word("null")
-            case "error": error = .error(RESPError(oneLine(try scanner.string())))
+            case "error": error = .error(RESPError(oneLine(try scanner.string()).hiding(token)))
             default: try scanner.skip(depth: 0)
             }
         }

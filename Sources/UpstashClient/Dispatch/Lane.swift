@@ -134,7 +134,8 @@ final class Lane {
             }
             switch result {
             case .success(let reply):
-                settle(batch, Outcome(reply, count: count), retryAfter: reply.retryAfter)
+                let outcome = Outcome(reply, count: count, hiding: configuration.token)
+                settle(batch, outcome, retryAfter: reply.retryAfter)
             case .failure(let error):
                 if !exchange.isSent { for job in batch { job.wasNotSent() } }
                 settle(batch, Outcome(error, wasSent: exchange.isSent))

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import RESP
+import SourceHTTP
 
 /// What came of a request, as far as its jobs are concerned.
 enum Outcome {
@@ -13,10 +14,12 @@ enum Outcome {
     /// The service refused the request as a whole. With others in it, that may be the fault of one.
     case refused(any Error, mayHaveExecuted: Bool)
 
-    /// - Parameter count: the commands of the request. A transaction's and a lone path's answer is read alike.
-    init(_ reply: Exchange.Reply, count: Int) {
+    /// - Parameters:
+    ///   - count: the commands of the request. A transaction's and a lone path's answer is read alike.
+    ///   - token: what errors are not to repeat.
+    init(_ reply: Exchange.Reply, count: Int, hiding token: String) {
         let answer: Answer?
-        do { answer = try Answer(reply.body) } catch { answer = nil }
+        do { answer = try Answer(reply.body, hiding: token) } catch { answer = nil }
         switch (answer, reply.status) {
         case (.many(let values), 200..<300) where values.count == count:
             self = .values(values)
@@ -76,6 +79,10 @@ enum Outcome {
         case let error as HTTPClientError where error == .deadlineExceeded:
             // It may be on its way although nothing told of it yet.
             self = .failed(Self.late(mayHaveExecuted: true))
+        case _ where SourceHTTP.isNoHTTP(error):
+            self = .transient(
+                UpstashError(.invalidAnswer, UpstashError.noHTTP, mayHaveExecuted: true, underlying: error)
+            )
         default:
             self = .transient(
                 wasSent

@@ -16,16 +16,21 @@ final class EventStream: HTTPClientResponseDelegate, Sendable {
     }
 
     private let target: SubscriptionTarget
+    private let token: String
     private let state: NIOLockedValueBox<State>
     private let onEvent: @Sendable (SubscriptionTarget.Event?) -> Void
 
-    /// - Parameter onEvent: called on the request's event loop; with `nil` for a sign of life.
+    /// - Parameters:
+    ///   - token: what errors are not to repeat.
+    ///   - onEvent: called on the request's event loop; with `nil` for a sign of life.
     init(
         _ target: SubscriptionTarget,
         maxBytes: Int,
+        hiding token: String,
         onEvent: @escaping @Sendable (SubscriptionTarget.Event?) -> Void
     ) {
         self.target = target
+        self.token = token
         self.onEvent = onEvent
         state = NIOLockedValueBox(State(events: ServerSentEvents(maxBytes: maxBytes)))
     }
@@ -63,7 +68,7 @@ final class EventStream: HTTPClientResponseDelegate, Sendable {
     func didFinishRequest(task: HTTPClient.Task<Void>) throws {
         let (reply, isAnswer) = state.withLockedValue { ($0.reply, $0.isAnswer) }
         guard isAnswer else { throw UpstashError(.connectionLost, "The service ended the stream.") }
-        switch Outcome(reply, count: 1) {
+        switch Outcome(reply, count: 1, hiding: token) {
         case .transient(let error) where error.code != .invalidAnswer: throw error
         case .failed(let error) where error.code != .invalidAnswer: throw error
         case .refused(let error, _): throw error

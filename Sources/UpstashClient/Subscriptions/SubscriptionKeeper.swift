@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Logging
 import NIOCore
 import RESP
+import SourceHTTP
 
 /// Keeps the streams of one subscription, one for each target, and makes them again when they are lost. Lives on one
 /// event loop.
@@ -64,6 +65,7 @@ final class SubscriptionKeeper {
             case nil:
                 (UpstashError.Code.timedOut, "The service did not answer, or a proxy holds streams of events back.")
             case let error as UpstashError: (error.code, error.message)
+            case let error? where SourceHTTP.isNoHTTP(error): (.invalidAnswer, UpstashError.noHTTP)
             default: (.connectFailed, "The service cannot be reached.")
             }
         return UpstashError(code, "No subscription was made in time: \(reason)", underlying: cause)
@@ -93,7 +95,7 @@ final class SubscriptionKeeper {
             let keeper = NIOLoopBound(self, eventLoop: tools.eventLoop)
             let task = tools.httpClient.execute(
                 request: try tools.requests.subscription(target.path),
-                delegate: EventStream(target, maxBytes: maxEventBytes) { event in
+                delegate: EventStream(target, maxBytes: maxEventBytes, hiding: tools.configuration.token) { event in
                     keeper.value.received(event, target, attempt)
                 },
                 eventLoop: .delegate(on: tools.eventLoop)

@@ -14,6 +14,17 @@ struct WebhookTests {
         #expect(server.requests.first?.hasPrefix("post /caf%c3%a9%20%5bx%5d?q=%7c%7c http/1.1") == true)
     }
 
+    @Test("a status below 100 is no HTTP, and the next notice may be taken")
+    func lowStatus() async throws {
+        let server = try await RawServer.start { request in
+            RawServer.Answer(request.hasPrefix("post /low ") ? "099 X" : "204 No Content", "Content-Length: 0")
+        }
+        let noHTTP = "what it answers is no HTTP; the port may be one for TLS"
+        let refused = try await Webhook(server.url + "/low").post(ByteBuffer(string: "{}"))
+        #expect(refused == .failed(noHTTP, retryAfter: nil))
+        #expect(try await Webhook(server.url).post(ByteBuffer(string: "{}")) == .delivered)
+    }
+
     @Test("HTTP/2 is not spoken: a connection that is dead would be used on and on")
     func offersOnlyHTTP1() async throws {
         let listener = try await SilentListener.start()

@@ -1,0 +1,29 @@
+import NIOCore
+import NIOHTTP1
+
+/// Refuses answers with a status below 100: the parser lets them pass, and the client ends the process at them.
+final class StatusGuard: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias InboundOut = HTTPClientResponsePart
+
+    private var hasRefused = false
+
+    /// Takes its place behind the parser of a connection that is made.
+    @Sendable
+    static func add(to channel: any Channel) -> EventLoopFuture<Void> {
+        channel.eventLoop.makeCompletedFuture {
+            let pipeline = channel.pipeline.syncOperations
+            let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPResponseDecoder>.self)
+            try pipeline.addHandler(StatusGuard(), position: .after(parser))
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .head(let head) = unwrapInboundIn(data), head.status.code < 100 {
+            hasRefused = true
+            // Whoever asked closes the connection at that.
+            context.fireErrorCaught(HTTPParserError.invalidStatus)
+        }
+        if !hasRefused { context.fireChannelRead(data) }
+    }
+}
