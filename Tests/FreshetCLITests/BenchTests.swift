@@ -53,6 +53,21 @@ import Testing
         #expect(table.output.contains("The first error: ") && table.output.contains("permission"))
     }
 
+    @Test("ends once its reader has gone, and leaves nothing behind")
+    func left() async throws {
+        let server = try await RedisServer.start()
+        let tasks = Array(repeating: "1", count: 200).joined(separator: ",")
+        let pipe = Pipe()
+        try pipe.fileHandleForReading.close()
+        let run = try FreshetProcess(
+            ["bench", "--store", server.url, "--seconds", "0.5", "--tasks", tasks, "--size", "64", "--json"],
+            output: pipe.fileHandleForWriting
+        )
+        #expect(await run.exitCode() == 0)
+        #expect(run.standardError == "")
+        #expect(LoopbackSocket.exchange("DBSIZE\r\n", port: server.port) == ":0\r\n")
+    }
+
     @Test("numbers that make no sense are wrong usage", arguments: ["--tasks=0", "--size=1,x", "--seconds=-1"])
     func usage(option: String) async throws {
         #expect(try await Run(["bench", "--store", "redis://127.0.0.1:1", option]).code == 64)

@@ -273,6 +273,22 @@ struct CommandLineTests {
         #expect(run.code == code, "\(run.errors)")
     }
 
+    @Test(
+        "an answer that breaks off exits with 69, one with a status below 100 with 65",
+        arguments: [
+            ("HTTP/1.1 200 OK\r\nContent-Le", 69), ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", 69),
+            ("HTTP/1.1 099 X\r\nContent-Length: 1\r\n\r\n{", 65), ("HTTP/1.1 000 X\r\n\r\n", 65),
+        ]
+    )
+    func brokenAnswers(answer: String, code: Int32) async throws {
+        let server = try await RawServer.start { _ in RawServer.Answer(raw: answer) }
+        for command in [["fields"], ["refresh", "a"]] {
+            let run = try await Run(command + ["--url", server.url])
+            #expect(run.code == code, "\(run.errors)")
+            #expect(run.errors.contains(code == 69 ? ": the connection broke\n" : "as a Freshet service does\n"))
+        }
+    }
+
     @Test("an answer that is no HTTP exits with 65, and what a service says cannot govern the terminal")
     func otherProtocols() async throws {
         let ssh = try await RawServer.start { _ in RawServer.Answer(raw: "SSH-2.0-OpenSSH\r\n") }

@@ -322,6 +322,32 @@ struct ConfigurationTests {
         #expect(problems.first?.hasPrefix("freshet.yaml:3") == true)
     }
 
+    @Test("what YAML does not take for a character is found where it is")
+    func control() {
+        let problems = Self.problems("# ñ\nfields:\n  é${X}: \"a\u{1}b\"\n# more")
+        let problem = "freshet.yaml:3:12: no valid YAML: control characters"
+        #expect(problems.first?.hasPrefix(problem) == true, "\(problems)")
+    }
+
+    @Test("a problem has one line, whatever was written")
+    func lines() {
+        let yaml = """
+            fields:
+              a: { ttl: "1h\\nf.yaml:1:1: x – y", source: { file: { path: x } } }
+              "b\\r\\nc": { ttl: 1h, source: { file: { path: x } } }
+              d:
+                ttl: |
+                  soon
+                source: { file: { path: x } }
+            """
+        let problems = Self.problems(yaml)
+        #expect(
+            problems.map { $0.prefix(28) } == [
+                "freshet.yaml:2:13: '1h f.yam", "freshet.yaml:3:3: 'b  c' can", "freshet.yaml:5:10: 'soon ' i",
+            ]
+        )
+    }
+
     @Test("variables are replaced in values only, and $$ escapes them")
     func variables() throws {
         let yaml = """
@@ -423,12 +449,13 @@ struct ConfigurationTests {
         ]
     )
     func host(text: String, isHost: Bool) {
+        let shown = text.printable()
         let ofFile = Self.problems("server:\n  host: \"\(text)\"")
-        #expect(ofFile.map { $0.hasPrefix("freshet.yaml:2:9: '\(text)' is no host") } == (isHost ? [] : [true]))
+        #expect(ofFile.map { $0.hasPrefix("freshet.yaml:2:9: '\(shown)' is no host") } == (isHost ? [] : [true]))
         let ofFlag = Self.problems("", overrides: .init(host: text))
-        #expect(ofFlag.map { $0.hasPrefix("--host: '\(text)' is no host") } == (isHost ? [] : [true]))
+        #expect(ofFlag.map { $0.hasPrefix("--host: '\(shown)' is no host") } == (isHost ? [] : [true]))
         let ofVariable = Self.problems("", ["FRESHET_HOST": text])
-        #expect(ofVariable.map { $0.hasPrefix("FRESHET_HOST: '\(text)' is no host") } == (isHost ? [] : [true]))
+        #expect(ofVariable.map { $0.hasPrefix("FRESHET_HOST: '\(shown)' is no host") } == (isHost ? [] : [true]))
     }
 
     @Test(
@@ -519,6 +546,11 @@ struct ConfigurationTests {
             #expect(problems.count == 1)
             #expect(problems.first?.contains("write fewer aliases") == true)
         }
+        let deep = "x: 1\ny: \(String(repeating: "[", count: 200))\(String(repeating: "]", count: 200))"
+        for (yaml, place) in [(bomb, "7:45"), (chain, "101:14"), (deep, "2:104")] {
+            let problems = Self.problems(yaml)
+            #expect(problems.first?.hasPrefix("freshet.yaml:\(place): the file has too") == true, "\(problems)")
+        }
         let many = Array(repeating: "1", count: 101_000).joined(separator: ",")
         #expect(!Self.problems("x: [\(many)]").joined().contains("aliases"))
         // The last level is above the limit, and would be hashed as a key.
@@ -567,8 +599,9 @@ struct ConfigurationTests {
         let path = folder.url.appendingPathComponent("freshet.yaml").path
         #expect(problem(path).contains(": there is no such file – "))
         #expect(problem(folder.url.path).contains(": this is a folder – "))
-        try Data([0x66, 0xFF]).write(to: URL(fileURLWithPath: path))
-        #expect(problem(path).contains(": the file is no text in UTF-8 – "))
+        // The text itself may have the character that stands for what is none.
+        try (Data("a: 1\r\nñ: \u{FFFD}".utf8) + [0xEF, 0xBF]).write(to: URL(fileURLWithPath: path))
+        #expect(problem(path).contains("freshet.yaml:2:5: the file is no text in UTF-8 – "))
         if getuid() != 0 {
             try FileManager.default.setAttributes([.posixPermissions: 0], ofItemAtPath: path)
             #expect(problem(path).contains(": this user may not read the file – "))

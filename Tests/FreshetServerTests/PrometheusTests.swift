@@ -70,6 +70,26 @@ struct PrometheusTests {
         #expect(registry.render().hasSuffix("freshet_metrics_dropped_series 3\n"), "and no more are remembered")
     }
 
+    @Test("a name with too many series leaves room to others, and what is forgotten is dropped no longer")
+    func room() {
+        let registry = PrometheusRegistry(maxSeries: 2)
+        func make(_ name: String, _ labels: ClosedRange<Int>) {
+            for i in labels { Meter(label: name, dimensions: [("i", "\(i)")], factory: registry).set(1) }
+        }
+        make("a", 1...4)
+        make("b", 1...2)
+        #expect(registry.render().contains("# TYPE b gauge\nb{i=\"1\"} 1\nb{i=\"2\"} 1\n"))
+        #expect(registry.render().hasSuffix("freshet_metrics_dropped_series 2\n"))
+        registry.forget("a", dimensions: [("i", "3")])
+        #expect(registry.render().hasSuffix("freshet_metrics_dropped_series 1\n"))
+        registry.forget("a", dimensions: [("i", "1")])
+        make("a", 4...4)
+        #expect(registry.render().hasPrefix("# TYPE a gauge\na{i=\"2\"} 1\na{i=\"4\"} 1\n# TYPE b gauge\n"))
+        #expect(!registry.render().contains("dropped"))
+        for i in [2, 4] { registry.forget("a", dimensions: [("i", "\(i)")]) }
+        #expect(registry.render().hasPrefix("# TYPE b gauge\n"))
+    }
+
     @Test("many tasks add up")
     func concurrent() async {
         let registry = PrometheusRegistry()

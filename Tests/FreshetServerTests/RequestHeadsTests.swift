@@ -64,11 +64,15 @@ struct RequestHeadsTests {
 
     @Test(
         "a body comes plain or in chunks; one in another coding makes no request",
-        arguments: ["gzip", "gzip, chunked", "xchunked", "chunked, gzip", "chunked\r\nTransfer-Encoding: gzip"]
+        arguments: [
+            "gzip", "gzip, chunked", "xchunked", "chunked, gzip", "chunked\r\nTransfer-Encoding: gzip", "", ",",
+            "chunked\t", "chunked\r\nTransfer-Encoding:",
+        ]
     )
     func codings(coding: String) throws {
         let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
         #expect(throws: HTTPParserError.self) { try Self.head("\(head)\(coding)") }
+        #expect(throws: HTTPParserError.self) { try Self.head("\(head)\(coding)\r\nContent-Length: 0") }
         for chunked in ["Chunked", "chunked "] {
             #expect(try Self.head("\(head)\(chunked)\r\n\r\n0")?.path == "/")
         }

@@ -38,7 +38,9 @@ struct Bench: AsyncParsableCommand {
             do {
                 for size in sizes {
                     for operation in StoreBenchmark.Operation.allCases {
-                        for count in tasks { try report(await benchmark.run(operation, tasks: count, bytes: size)) }
+                        for count in tasks where Output.hasReader {
+                            try report(await benchmark.run(operation, tasks: count, bytes: size))
+                        }
                     }
                 }
             } catch {

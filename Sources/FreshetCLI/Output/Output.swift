@@ -1,7 +1,7 @@
 import Foundation
 import Freshet
 import NIOCore
-import SourceHTTP
+import Synchronization
 
 /// Standard output is for what was asked for, standard error for everything else.
 ///
@@ -35,6 +35,11 @@ enum Output {
 
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
+    private static let readerHasGone = Atomic(false)
+
+    /// Whether somebody reads standard output, as far as what was written tells.
+    static var hasReader: Bool { !readerHasGone.load(ordering: .relaxed) }
+
     private static func write(_ bytes: some Sequence<UInt8>, to file: Int32 = STDOUT_FILENO) throws {
         var rest = Array(bytes)[...]
         while !rest.isEmpty {
@@ -47,7 +52,9 @@ enum Output {
             case EINTR: continue
             case EAGAIN: waitForRoom(in: file)
             // A reader that has gone is no reason to fail.
-            case EPIPE: return
+            case EPIPE:
+                if file == STDOUT_FILENO { readerHasGone.store(true, ordering: .relaxed) }
+                return
             case let code:
                 let reason = Reason.text(IOError(errnoCode: code, reason: "write"))
                 throw Failure(.internal, "standard output cannot be written: \(reason)")

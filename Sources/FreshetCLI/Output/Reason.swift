@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import Freshet
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import RESP
@@ -22,7 +23,7 @@ enum Reason {
             (error.connectionErrors.first?.error ?? error.dnsAError ?? error.dnsAAAAError).map(text) ?? "cannot connect"
         case let error as SocketAddressError.UnknownHost: error.errorDescription
         case let error as HTTPClientError: error.shortDescription
-        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: SourceHTTP.reason(error)
+        case is HTTPParserError, is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: SourceHTTP.reason(error)
         default: "\(error)"
         }
     }

@@ -30,12 +30,10 @@ struct ServiceClient: Sendable {
     private static let maxAnswer = 256 << 20
 
     /// Not the shared client: that goes on trying where nobody listens, and follows redirects.
-    private static let http: HTTPClient = {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout.connect = .seconds(5)
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
+    private static let http = HTTPClient(
+        eventLoopGroupProvider: .singleton,
+        configuration: SourceHTTP.configuration(connectTimeout: .seconds(5))
+    )
 
     private let url: String
     private let token: String?
@@ -87,7 +85,7 @@ struct ServiceClient: Sendable {
             return try await withDeadline(limit, on: SystemSpawner(), orThrow: late) { [request] in
                 try await Self.execute(request)
             }
-        } catch is HTTPParserError {
+        } catch let error where SourceHTTP.isNoHTTP(error) {
             throw notAService
         } catch is NIOTooManyBytesError {
             throw Failure(.badData, "\(url) answered with more than \(Self.maxAnswer >> 20) MiB")

@@ -6,8 +6,8 @@ enum ConfigurationFile {
 
     /// - Throws: ``ConfigurationError``.
     static func text(_ file: String) throws -> String {
-        func problem(_ message: String, _ advice: String) -> ConfigurationError {
-            ConfigurationError([ConfigurationProblem(origin: file, message: message, advice: advice)])
+        func problem(_ message: String, _ advice: String, at place: Place? = nil) -> ConfigurationError {
+            ConfigurationError([ConfigurationProblem(file, at: place, message, advice)])
         }
         let bytes: Data
         do {
@@ -23,7 +23,7 @@ enum ConfigurationFile {
             }
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw problem("the file is no text in UTF-8", "save it as UTF-8")
+            throw problem("the file is no text in UTF-8", "save it as UTF-8", at: Place(behind: beginning(of: bytes)))
         }
         return text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
     }
@@ -43,6 +43,15 @@ enum ConfigurationFile {
             bytes.append(contentsOf: part.prefix(count))
             guard bytes.count <= largest else { throw POSIXError(.EFBIG) }
         }
+    }
+
+    /// What is text, up to the first byte that is none.
+    private static func beginning(of bytes: Data) -> String {
+        var text = String.UnicodeScalarView()
+        var decoder = UTF8()
+        var rest = bytes.makeIterator()
+        while case .scalarValue(let scalar) = decoder.decode(&rest) { text.append(scalar) }
+        return String(text)
     }
 
     private static var lastError: POSIXError { POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }

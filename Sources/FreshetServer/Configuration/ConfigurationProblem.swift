@@ -1,3 +1,5 @@
+import Freshet
+
 /// One thing that is wrong, or doubtful, in a configuration: where, what, and what to do about it.
 public struct ConfigurationProblem: Sendable, Hashable, Encodable {
     /// The file, or the flag or environment variable that the setting came from.
@@ -18,10 +20,10 @@ public struct ConfigurationProblem: Sendable, Hashable, Encodable {
 }
 
 extension ConfigurationProblem: CustomStringConvertible {
-    /// `freshet.yaml:12:5: what is wrong – what to do`.
+    /// `freshet.yaml:12:5: what is wrong – what to do`, in one line whatever the problem quotes.
     public var description: String {
         let position = [line, column].compactMap { $0 }.map { ":\($0)" }.joined()
-        return "\(origin)\(position): \(message) – \(advice)"
+        return "\(origin)\(position): \(message) – \(advice)".printable()
     }
 }
 

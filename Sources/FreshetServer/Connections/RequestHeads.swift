@@ -50,7 +50,9 @@ final class RequestHeads: ChannelInboundHandler, RemovableChannelHandler {
         }
         let isOld = (head.version.major, head.version.minor) < (1, 1)
         let hosts = head.headers["Host"].count
-        let isKnown = head.headers[canonicalForm: "Transfer-Encoding"].allSatisfy { $0.lowercased() == "chunked" }
+        // The parser takes whatever else is there for no coding at all, a tab behind the word, too.
+        let codings = head.headers["Transfer-Encoding"]
+        let isKnown = codings.allSatisfy { $0.lowercased().split(separator: " ") == ["chunked"] }
         guard isKnown, hosts == 1 || hosts == 0 && isOld else {
             isUnreadable = true
             // The framework answers it as everything that cannot be read.

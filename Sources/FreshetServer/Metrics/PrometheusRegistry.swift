@@ -8,8 +8,8 @@ import NIOConcurrencyHelpers
 /// MetricsSystem.bootstrap(registry)
 /// ```
 ///
-/// Making an instrument takes a lock and a lookup; using it takes atomic additions only. The number of series is
-/// bounded: past the limit, instruments work but are not shown, and `freshet_metrics_dropped_series` says how many.
+/// Making an instrument takes a lock and a lookup; using it takes atomic additions only. The number of series of a name
+/// is bounded: past the limit, instruments work but are not shown, and `freshet_metrics_dropped_series` says how many.
 public final class PrometheusRegistry: MetricsFactory {
     private struct Series: Hashable {
         let name: String
@@ -17,7 +17,8 @@ public final class PrometheusRegistry: MetricsFactory {
     }
 
     private struct State {
-        var instruments: [Series: any PrometheusInstrument] = [:]
+        /// By name and labels.
+        var instruments: [String: [String: any PrometheusInstrument]] = [:]
         /// Those past the limit; of these, too, only so many are told apart.
         var dropped: Set<Series> = []
     }
@@ -25,7 +26,7 @@ public final class PrometheusRegistry: MetricsFactory {
     private let maxSeries: Int
     private let state = NIOLockedValueBox(State())
 
-    /// - Parameter maxSeries: how many combinations of name and labels are shown at most.
+    /// - Parameter maxSeries: how many combinations of labels are shown of a name at most.
     public init(maxSeries: Int = 10_000) { self.maxSeries = maxSeries }
 
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
@@ -57,7 +58,10 @@ public final class PrometheusRegistry: MetricsFactory {
     /// Shows a series no longer, until somebody makes it again.
     func forget(_ label: String, dimensions: [(String, String)]) {
         let series = Series(name: PrometheusText.name(label), labels: PrometheusText.labels(dimensions))
-        state.withLockedValue { $0.instruments[series] = nil }
+        state.withLockedValue { state in
+            state.instruments[series.name]?[series.labels] = nil
+            state.dropped.remove(series)
+        }
     }
 
     private func instrument<Instrument: PrometheusInstrument>(
@@ -67,13 +71,14 @@ public final class PrometheusRegistry: MetricsFactory {
     ) -> Instrument {
         let series = Series(name: PrometheusText.name(name), labels: PrometheusText.labels(dimensions))
         return state.withLockedValue { state in
-            if let known = state.instruments[series] {
+            if let known = state.instruments[series.name]?[series.labels] {
                 // The same name for two kinds is a mistake; the second is not shown.
                 return known as? Instrument ?? make()
             }
             let instrument = make()
-            if state.instruments.count < maxSeries {
-                state.instruments[series] = instrument
+            if state.instruments[series.name, default: [:]].count < maxSeries {
+                state.instruments[series.name, default: [:]][series.labels] = instrument
+                state.dropped.remove(series)
             } else if state.dropped.count < maxSeries {
                 state.dropped.insert(series)
             }
@@ -85,15 +90,10 @@ public final class PrometheusRegistry: MetricsFactory {
     public func render() -> String {
         let (instruments, dropped) = state.withLockedValue { ($0.instruments, $0.dropped.count) }
         var text = ""
-        var lastName = ""
-        for (series, instrument) in instruments.sorted(by: {
-            ($0.key.name, $0.key.labels) < ($1.key.name, $1.key.labels)
-        }) {
-            if series.name != lastName {
-                text += "# TYPE \(series.name) \(type(of: instrument).kind)\n"
-                lastName = series.name
-            }
-            instrument.render(series.name, series.labels, into: &text)
+        for (name, series) in instruments.sorted(by: { $0.key < $1.key }) {
+            let series = series.sorted { $0.key < $1.key }
+            if let first = series.first { text += "# TYPE \(name) \(type(of: first.value).kind)\n" }
+            for (labels, instrument) in series { instrument.render(name, labels, into: &text) }
         }
         if dropped > 0 {
             text += "# TYPE freshet_metrics_dropped_series gauge\nfreshet_metrics_dropped_series \(dropped)\n"

@@ -5,7 +5,7 @@ import Yams
 struct Aliases {
     /// Why a document cannot be read.
     enum Problem: Error {
-        case tooMuch
+        case tooMuch(Place?)
         case unknown(String, Place?)
         case isKey(String, Place?)
     }
@@ -44,11 +44,12 @@ struct Aliases {
     mutating func follow(_ node: Node) throws(Problem) -> Node { try meaning(of: node, depth: 0).node }
 
     private mutating func meaning(of node: Node, depth: Int) throws(Problem) -> Meaning {
-        guard depth <= Self.greatestDepth else { throw .tooMuch }
+        let place = node.mark.map(Place.init)
+        guard depth <= Self.greatestDepth else { throw .tooMuch(place) }
         if let name = Self.alias(node) {
-            guard let meaning = meanings[name] else { throw .unknown(name, node.mark.map(Place.init)) }
+            guard let meaning = meanings[name] else { throw .unknown(name, place) }
             weight -= meaning.weight
-            guard weight >= 0, depth + meaning.depth <= Self.greatestDepth else { throw .tooMuch }
+            guard weight >= 0, depth + meaning.depth <= Self.greatestDepth else { throw .tooMuch(place) }
             return meaning
         }
         let meaning = try written(node, depth: depth)
@@ -60,11 +61,12 @@ struct Aliases {
         var own = 1
         if let scalar = node.scalar { own += scalar.string.utf8.count }
         weight -= own
-        guard weight >= 0 else { throw .tooMuch }
+        let place = node.mark.map(Place.init)
+        guard weight >= 0 else { throw .tooMuch(place) }
         var total = own
         var deepest = -1
         switch node {
-        case .alias: throw .tooMuch
+        case .alias: throw .tooMuch(place)
         case .scalar(let scalar):
             return Meaning(node: .scalar(Self.reveal(scalar)), weight: own, depth: 0)
         case .sequence(let sequence):

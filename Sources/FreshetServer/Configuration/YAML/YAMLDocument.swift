@@ -125,9 +125,9 @@ enum YAMLDocument {
 
     private static func report(_ problem: Aliases.Problem, in scope: ReadingScope) {
         switch problem {
-        case .tooMuch:
+        case .tooMuch(let place):
             scope.report(
-                nil,
+                place,
                 "the file has too much in it once its aliases are followed, or too deep values",
                 "write fewer aliases (*name), and nest no deeper than \(Aliases.greatestDepth)"
             )
@@ -148,8 +148,9 @@ enum YAMLDocument {
         case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
             YamlError.composer(_, let problem, let mark, _):
             scope.report(Place(mark), "no valid YAML: \(problem)", advice)
-        case YamlError.reader(let problem, _, _, _):
-            scope.report(nil, "no valid YAML: \(problem)", advice)
+        case YamlError.reader(let problem, let offset, _, let yaml):
+            let place = offset.map { Place(behind: String(yaml.prefix($0))) }
+            scope.report(place, "no valid YAML: \(problem)", advice)
         default:
             scope.report(nil, "no valid YAML", advice)
         }
