@@ -44,7 +44,7 @@ extension AirtableClient {
             )
         }
         do {
-            return try StoredJSON.decode(AirtablePage.self, from: body, inAnyUnicode: true)
+            return try AirtablePage(StoredJSON.decode(JSONValue.self, from: body, inAnyUnicode: true))
         } catch {
             throw PageFailure.final(
                 CacheError(.sourceFailed, "Airtable's answer for \(list.name) is cut off or no page", underlying: error)

@@ -28,9 +28,44 @@ public struct AirtableRecord: Sendable, Hashable, Decodable {
     }
 }
 
+extension AirtableRecord {
+    /// - Throws: `CacheError` with `invalidValue` for what is no record.
+    init(_ json: JSONValue) throws {
+        guard let id = json["id"]?.string, let fields = json["fields"]?.object else {
+            throw CacheError(.invalidValue, "a record has no id or no fields")
+        }
+        self.init(id: id, createdTime: try json.text("createdTime"), fields: fields)
+        switch json["commentCount"] {
+        case nil, .null?: break
+        case .integer(let count)?: commentCount = Int(count)
+        default: throw CacheError(.invalidValue, "the commentCount of \(id.printable(50)) is no integer")
+        }
+    }
+}
+
 /// One answer of list-records.
-struct AirtablePage: Decodable {
+struct AirtablePage {
     var records: [AirtableRecord]
     /// Where the next page begins; nil after the last.
     var offset: String?
+
+    /// - Throws: `CacheError` with `invalidValue` for what is no page.
+    init(_ json: JSONValue) throws {
+        guard let records = json["records"]?.array else {
+            throw CacheError(.invalidValue, "there is no list of records")
+        }
+        self.records = try records.map { try AirtableRecord($0) }
+        offset = try json.text("offset")
+    }
+}
+
+extension JSONValue {
+    /// - Returns: nil where there is none, or null.
+    fileprivate func text(_ name: String) throws -> String? {
+        switch self[name] {
+        case nil, .null?: nil
+        case .string(let text)?: text
+        default: throw CacheError(.invalidValue, "\(name) is no text")
+        }
+    }
 }

@@ -124,6 +124,28 @@ struct AirtableFailureTests {
         #expect(records.map(\.fields) == [["Inicial": "\u{FFFD}", "Nombre": "😀 Ana"]])
     }
 
+    @Test(
+        "What is almost a page is an error, and no last page",
+        arguments: [
+            #""offset":{"itr":"rec1"}"#, #""offset":7"#, #""records":{}"#, #""records":[{"id":"rec2"}]"#,
+            #""records":[{"id":"rec2","fields":{},"createdTime":5}]"#,
+            #""records":[{"id":"rec2","fields":{},"commentCount":1.5}]"#,
+        ]
+    )
+    func almostPage(_ member: String) async throws {
+        let body = ByteBuffer(string: "{\(member),\"records\":[{\"id\":\"rec1\",\"fields\":{}}]}")
+        let server = try await RawServer.start { _ in
+            RawServer.Answer("200 OK", "Content-Type: application/json", body: body, isLast: true)
+        }
+        let client = try AirtableClient(
+            token: "patSecret123",
+            endpoint: server.url,
+            limiters: BaseLimiters(spawner: JumpingSpawner())
+        )
+        let error = await cacheError { try await client.records(base: Airtable.base, table: Airtable.people) }
+        #expect(error?.code == .sourceFailed)
+    }
+
     @Test("Real refusals: base, table, view, column, formula")
     func realRefusals() async throws {
         try await Airtable.with { airtable in

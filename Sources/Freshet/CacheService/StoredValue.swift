@@ -7,7 +7,9 @@ extension CacheService {
     /// - Throws: `CacheError` with `invalidValue`, once it has been counted and logged.
     func decode<Value: Decodable>(_ bytes: ByteBuffer, as type: Value.Type) throws -> Value {
         do {
-            return try StoredJSON.decode(type, from: bytes)
+            // Zeros at the beginning are those of a binary value, not UTF-16's.
+            let isText = !bytes.readableBytesView.prefix(4).contains(0)
+            return try StoredJSON.decode(type, from: bytes, inAnyUnicode: isText)
         } catch {
             if Value.self == String.self,
                 let text = try? bytes.getUTF8ValidatedString(at: bytes.readerIndex, length: bytes.readableBytes),

@@ -18,7 +18,12 @@ extension JSONValue {
     public subscript(_ name: String) -> JSONValue? { object?[name] }
 }
 
+/// For values within other types, and for other coders; ``StoredJSON`` reads and writes a `JSONValue` itself, in one pass.
 extension JSONValue: Codable {
+    /// Coders call themselves for each level, and a thread's stack may be small.
+    private static let maxDepth = 100
+
+    /// - Throws: `DecodingError`; also for what is nested more than a hundred levels deep.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let value = try Self.ifOfType({ try container.decode(String.self) }) {
@@ -31,6 +36,14 @@ extension JSONValue: Codable {
             self = .number(value)
         } else if let value = try Self.ifOfType({ try container.decode(Bool.self) }) {
             self = .bool(value)
+        } else if decoder.codingPath.count > Self.maxDepth {
+            throw DecodingError.dataCorrupted(
+                DecodingError.Context(
+                    codingPath: decoder.codingPath,
+                    debugDescription: "Nested too deeply.",
+                    underlyingError: NestedTooDeeply()
+                )
+            )
         } else if let value = try Self.ifOfType({ try container.decode([String: JSONValue].self) }) {
             self = .object(value)
         } else {
@@ -40,6 +53,8 @@ extension JSONValue: Codable {
 
     /// A number that is out of range, or written as none is.
     struct UnreadableNumber: Error {}
+
+    struct NestedTooDeeply: Error {}
 
     private static func number(_ container: any SingleValueDecodingContainer) throws -> Double {
         do {
@@ -72,6 +87,7 @@ extension JSONValue: Codable {
         }
     }
 
+    /// - Throws: `EncodingError`; also for what is nested more than a hundred levels deep.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {
@@ -80,8 +96,18 @@ extension JSONValue: Codable {
         case .integer(let value): try container.encode(value)
         case .number(let value): try container.encode(value)
         case .string(let value): try container.encode(value)
-        case .array(let value): try container.encode(value)
-        case .object(let value): try container.encode(value)
+        case .array, .object:
+            guard encoder.codingPath.count <= Self.maxDepth else {
+                throw EncodingError.invalidValue(
+                    self,
+                    EncodingError.Context(
+                        codingPath: encoder.codingPath,
+                        debugDescription: "Nested too deeply.",
+                        underlyingError: NestedTooDeeply()
+                    )
+                )
+            }
+            if let object { try container.encode(object) } else { try container.encode(array) }
         }
     }
 }

@@ -49,6 +49,7 @@ import Testing
         let bench = try await CacheBench.ready()
         for (stored, read) in [
             ("{\"a\":1}", "{\"a\":1}"), ("12", "12"), ("not json", "not json"), ("\"json\"", "json"),
+            ("\u{FEFF}\"json\"", "json"), (#""cut\ud83d""#, "cut\u{FFFD}"), ("5\0", "5\0"),
         ] {
             _ = try await bench.memory.set("k", .init(string: stored), options: CacheOptions())
             #expect(try await bench.cache.get("k") == read)
@@ -57,6 +58,9 @@ import Testing
         }
         _ = try await bench.memory.set("k", .init(bytes: [0xFF, 0xFE]), options: CacheOptions())
         #expect(try await bench.cache.get("k", as: String.self) == nil)
+        // 53 as two bytes, not a 5 in UTF-16.
+        _ = try await bench.memory.set("k", .init(bytes: [0x35, 0]), options: CacheOptions())
+        #expect(try await bench.cache.get("k", as: Int.self) == nil)
     }
 
     @Test func conditionsAndExpiry() async throws {

@@ -38,14 +38,18 @@ struct StoredJSONTests {
     @Test(
         "what is no JSON is told in plain words",
         arguments: [
-            ("", "empty"), (" \n", "empty"), ("<html>", "malformed at $"), ("[1 2]", "malformed at $"),
+            ("", "empty"), (" \n", "empty"), ("<html>", "malformed at byte 1, in line 1"),
+            ("[1 2]", "malformed at byte 4, in line 1"), ("[1]\n,", "malformed at byte 5, in line 2"),
+            ("[1,\n]", "a comma before a closing bracket at byte 5, in line 2"),
             ("[1", "it ends too soon, after 2 bytes, in line 1"),
             ("{\"a\":\n[],\n\"b]", "it ends too soon, after 13 bytes, in line 3"),
             ("\"a\\\"", "it ends too soon, after 4 bytes, in line 1"),
-            (#"["\ud800"]"#, "malformed at $"),
+            (#"["\ud800"]"#, "malformed at byte 3, in line 1"),
+            ("tru", "it ends too soon, after 3 bytes, in line 1"),
+            (#""\u12"#, "it ends too soon, after 5 bytes, in line 1"),
+            (#""\u12""#, "malformed at byte 2, in line 1"), (#"{"a":"C:\x"}"#, "malformed at byte 9, in line 1"),
             (nested("[", "]"), "nested too deeply"), (nested(#"{"[\"":"#, "}"), "nested too deeply"),
-            ("1e400", "a number out of range or malformed at $"),
-            (#"{"a":[1,-1e400]}"#, "a number out of range or malformed at $.a[1]"),
+            ("1e400", "a number out of range at $"), (#"{"a":[1,-1e400]}"#, "a number out of range at $.a[1]"),
         ] as [(String, String)]
     )
     func plainWords(text: String, words: String) {
@@ -65,6 +69,19 @@ struct StoredJSONTests {
         #expect(throws: CacheError.self) { try StoredJSON.decode(String.self, from: bytes) }
         let broken = ByteBuffer(string: "[\(text)")
         #expect(throws: CacheError.self) { try StoredJSON.decode([String].self, from: broken, inAnyUnicode: true) }
+    }
+
+    @Test("names of members cannot govern the log, nor fill it")
+    func names() throws {
+        let names = ["a\nforged", String(repeating: "x", count: 10_000)]
+        for name in names {
+            let bytes = try StoredJSON.encode([name: "text"])
+            let message = try #require(Self.says(bytes, [String: Int].self))
+            #expect(message.count < 200 && !message.contains("\n"))
+        }
+        let deep = "\(String(repeating: #"{"a":"#, count: 300))1e400\(String(repeating: "}", count: 300))"
+        let path = "$…\(String(repeating: ".a", count: 10))"
+        #expect(Self.says(ByteBuffer(string: deep)) == "the bytes are no JSON: a number out of range at \(path)")
     }
 
     @Test("another encoding is told")
@@ -95,6 +112,48 @@ struct StoredJSONTests {
         for bytes in [ByteBuffer(bytes: data), ByteBuffer(bytes: [0xEF, 0xBB, 0xBF] + "[1]".utf8)] {
             #expect(throws: CacheError.self) { try StoredJSON.decode(JSONValue.self, from: bytes) }
             _ = try StoredJSON.decode(JSONValue.self, from: bytes, inAnyUnicode: true)
+        }
+    }
+
+    @Test("UTF-16 that is cut off is none", arguments: [[0x31, 0, 0x31], [0xFF, 0xFE, 0x31, 0, 0x32]] as [[UInt8]])
+    func cutOff(bytes: [UInt8]) {
+        #expect(throws: CacheError.self) {
+            try StoredJSON.decode(JSONValue.self, from: ByteBuffer(bytes: bytes), inAnyUnicode: true)
+        }
+    }
+
+    @Test("a name of many marks, which would take long to hash, is refused")
+    func marks() throws {
+        func text(_ count: Int) -> ByteBuffer {
+            ByteBuffer(string: #"{"a\#(String(repeating: "\u{301}\u{316}", count: count))":1}"#)
+        }
+        _ = try StoredJSON.decode(JSONValue.self, from: text(50))
+        _ = try StoredJSON.decode([String: Int].self, from: text(50))
+        let words = "a name with more than 100 marks in a row at byte"
+        #expect(Self.says(text(100_000))?.contains(words) == true)
+        #expect(Self.says(text(100_000), [String: Int].self)?.contains(words) == true)
+    }
+
+    @Test("what cannot be read is not written")
+    func notNumbers() {
+        struct Price: Codable {
+            var amount: Decimal
+        }
+        let notNumber = JSONValue.object(["a": [1, .number(.infinity)]])
+        let deep = (0..<513).reduce(JSONValue.null) { value, _ in .array([value]) }
+        #expect(Self.cannotEncode(Price(amount: .nan))?.contains("a Decimal that is no number?") == true)
+        #expect(Self.cannotEncode(notNumber) == "a JSONValue has no JSON form: no valid JSON value at $.a[1]")
+        let marked = JSONValue.object(["a\(String(repeating: "\u{301}", count: 101))": 1])
+        #expect(Self.cannotEncode(marked)?.contains("more than 100 marks in a row at $.") == true)
+        #expect(Self.cannotEncode(deep) == "a JSONValue has no JSON form: nested too deeply")
+    }
+
+    private static func cannotEncode(_ value: some Encodable) -> String? {
+        do {
+            _ = try StoredJSON.encode(value)
+            return nil
+        } catch {
+            return (error as? CacheError)?.message
         }
     }
 

@@ -1,3 +1,4 @@
+import Freshet
 import NIOCore
 import RESP
 

@@ -1,3 +1,4 @@
+import Freshet
 import NIOCore
 
 /// Steps through the bytes of a JSON text.
