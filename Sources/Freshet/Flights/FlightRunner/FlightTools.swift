@@ -168,12 +168,9 @@ final class FlightTools: Sendable {
         let code = (error as? CacheError)?.code ?? .storeUnavailable
         let now = spawner.now()
         guard let silenced = storeErrors.withLockedValue({ $0.admit(operation, code, at: now) }) else { return }
-        logger.error(
-            "the store failed; fields go on without it",
-            metadata: [
-                "cache.operation": "\(operation)", "error": "\(error)", "error.silenced": "\(silenced)",
-            ]
-        )
+        var metadata: Logger.Metadata = ["cache.operation": "\(operation)", "error": "\(error)"]
+        if silenced > 0 { metadata["cache.silenced"] = "\(silenced)" }
+        logger.error("the store failed; fields go on without it", metadata: metadata)
     }
 
     func noteForcedLoad(of field: AnyField, in flight: FlightID) {
