@@ -185,7 +185,7 @@ extension SharedLoads {
         let lineage = LoadLineage.current
         let parent = lineage[lineageOwner].flight
         let start: Result<FlightTable<Waiter>.Start?, CacheError> = state.withLockedValue { state in
-            guard !state.isClosed else { return .failure(Self.isShutDown) }
+            guard !state.isClosed else { return .failure(Self.shutDownError) }
             switch state.table.join(key, want: want, seat: (seat, waiter, parent), at: spawner.now()).joined {
             case .joined:
                 return .success(nil)
@@ -247,12 +247,12 @@ extension SharedLoads {
         }
         let (seats, starts) = state.withLockedValue { state in
             state.flights[start.id] = nil
-            if state.isClosed, case .failure = outcome { outcome = .failure(Self.isShutDown) }
+            if state.isClosed, case .failure = outcome { outcome = .failure(Self.shutDownError) }
             return state.table.land(start.id, at: spawner.now())
         }
         for seat in seats { seat.waiter.resume(returning: outcome) }
         self.start(starts)
     }
 
-    private static var isShutDown: CacheError { CacheError(.shuttingDown, "the cache service has been shut down") }
+    private static var shutDownError: CacheError { CacheError(.shuttingDown, "the cache service has been shut down") }
 }

@@ -50,9 +50,9 @@ extension Spawner {
         orElse fallback: @escaping @Sendable () -> Void = {}
     ) -> SpawnedTask {
         spawn {
-            let isLate = CacheError(.shuttingDown, "tasks go on")
+            let tooLate = CacheError(.shuttingDown, "tasks go on")
             do {
-                try await withDeadline(end - self.now(), on: self, orThrow: isLate, operation)
+                try await withDeadline(end - self.now(), on: self, orThrow: tooLate, operation)
             } catch {
                 fallback()
             }

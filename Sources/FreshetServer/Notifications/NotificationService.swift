@@ -81,8 +81,8 @@ public final class NotificationService: CoreService {
         }
         correction?.task.cancel()
         guard let sending else { return }
-        let isLate = CacheError(.shuttingDown, "notices are left")
-        if (try? await withDeadline(Self.farewell, on: spawner, orThrow: isLate) { await sending.wait() }) == nil {
+        let tooLate = CacheError(.shuttingDown, "notices are left")
+        if (try? await withDeadline(Self.farewell, on: spawner, orThrow: tooLate) { await sending.wait() }) == nil {
             logger.warning("notifications are left unsent", metadata: ["webhook.host": "\(webhook.host)"])
             sending.cancel()
             await sending.wait()

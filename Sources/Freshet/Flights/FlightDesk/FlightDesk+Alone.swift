@@ -11,7 +11,7 @@ extension FlightDesk {
             state.lone[state.lastSeat] = Lone()
             return state.lastSeat
         }
-        guard let id else { throw Self.isShutDown }
+        guard let id else { throw Self.shutDownError }
         defer { state.withLockedValue { $0.lone[id] = nil } }
         let lineage = LoadLineage.current
         let result: Result<Value, any Error> = await withTaskCancellationHandler {
@@ -40,7 +40,7 @@ extension FlightDesk {
         do {
             return try result.get()
         } catch is CancellationError where !Task.isCancelled {
-            throw Self.isShutDown
+            throw Self.shutDownError
         }
     }
 }

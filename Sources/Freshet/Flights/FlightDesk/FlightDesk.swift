@@ -248,7 +248,7 @@ final class FlightDesk: Sendable {
         run(starts)
     }
 
-    static var isShutDown: CacheError { CacheError(.shuttingDown, "the field cache has been shut down") }
+    static var shutDownError: CacheError { CacheError(.shuttingDown, "the field cache has been shut down") }
 }
 
 extension FlightDesk {
@@ -297,7 +297,7 @@ extension FlightDesk {
             if isInLoad { hurry(id) }
             perform(meanwhile, in: id)
         case .circular: throw .circular(field)
-        case nil: throw Self.isShutDown
+        case nil: throw Self.shutDownError
         }
         return false
     }
