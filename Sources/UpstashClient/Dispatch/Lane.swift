@@ -19,13 +19,11 @@ final class Lane {
     private var line: WaitingLine
     private var deadlines = Deadlines()
     private var syncToken = SyncToken()
-    private var requestCount = 0
     private var underWay: [WaitingLine.Ticket: HTTPClient.Task<Exchange.Reply>] = [:]
     /// Those that are to be sent again.
     private var pauses: [WaitingLine.Ticket: (jobs: [Job], timer: Scheduled<Void>)] = [:]
-    /// Whether a request of commands is under way that the next one waits for.
-    private var isTaken = false
-    private var turn: UInt64 = 0
+    /// The request of commands that the next one waits for.
+    private var holder: WaitingLine.Ticket?
 
     init(
         configuration: UpstashClient.Configuration,
@@ -85,8 +83,8 @@ final class Lane {
     // MARK: Requests
 
     private func send() {
-        while requestCount < max(1, configuration.maxConcurrentRequests) {
-            let next = line.next(sharing: !isTaken)
+        while underWay.count < max(1, configuration.maxConcurrentRequests) {
+            let next = line.next(sharing: holder == nil)
             guard !next.isEmpty else {
                 // Others on this event loop have their turn first.
                 if line.hasMore { eventLoop.execute { [self] in send() } }
@@ -114,9 +112,8 @@ final class Lane {
         }
         let count = pieces.reduce(0) { $0 + $1.commands.count }
         let exchange = Exchange(maxBytes: configuration.maxResponseBytes, commandCount: count)
-        requestCount += 1
         let ticket = line.depart(batch)
-        let ownTurn = takeTurn(batch)
+        takeTurn(ticket, batch)
         let task = httpClient.execute(
             request: request,
             delegate: exchange,
@@ -125,10 +122,9 @@ final class Lane {
         )
         underWay[ticket] = task
         task.futureResult.assumeIsolated().whenComplete { [self] result in
-            requestCount -= 1
             underWay[ticket] = nil
             line.arrive(ticket)
-            endTurn(ownTurn)
+            if holder == ticket { holder = nil }
             if let token = exchange.syncToken {
                 syncToken.receive(token, by: number, isWrite: !pieces.allSatisfy(\.isReadOnly))
             }
@@ -145,22 +141,15 @@ final class Lane {
         }
     }
 
-    /// - Returns: the turn, if the batch needs one.
-    private func takeTurn(_ batch: [Job]) -> UInt64? {
-        guard batch.first?.sharesRequest == true else { return nil }
-        isTaken = true
-        turn += 1
-        let ownTurn = turn
+    /// Commands have the next request of commands wait for theirs, but not for long.
+    private func takeTurn(_ ticket: WaitingLine.Ticket, _ batch: [Job]) {
+        guard batch.first?.sharesRequest == true else { return }
+        holder = ticket
         eventLoop.scheduleTask(in: TimeAmount(clamping: configuration.overlapAfter)) { [self] in
-            guard turn == ownTurn, isTaken else { return }
-            endTurn(ownTurn)
+            guard holder == ticket else { return }
+            holder = nil
             send()
         }
-        return ownTurn
-    }
-
-    private func endTurn(_ ownTurn: UInt64?) {
-        if turn == ownTurn { isTaken = false }
     }
 
     // MARK: Results
