@@ -79,6 +79,22 @@ extension RedisClientError {
     }
 }
 
+extension RedisClientError {
+    /// Whether the next attempt will most likely fail as well, so that nobody should wait for it.
+    var isLasting: Bool {
+        switch code {
+        case .authenticationFailed, .databaseRefused, .tlsFailed: true
+        default: false
+        }
+    }
+
+    /// What a server that a script keeps busy answers to commands, and here to what comes before them.
+    var busy: RESPError? {
+        guard let error = underlying as? RESPError, error.code == .busy else { return nil }
+        return error
+    }
+}
+
 extension RedisClientError: CustomStringConvertible {
     /// Code, message and cause. Holds neither credentials nor arguments of commands.
     public var description: String {
