@@ -6,17 +6,9 @@ import Synchronization
 
 /// Making the connection, losing it, making it again.
 extension RedisNode {
-    var isConnected: Bool {
-        state.withLockedValue {
-            if case .ready = $0.phase { true } else { false }
-        }
-    }
+    var isConnected: Bool { state.withLockedValue { $0.phase.isReady } }
 
-    var isConnecting: Bool {
-        state.withLockedValue {
-            if case .connecting = $0.phase { true } else { false }
-        }
-    }
+    var isConnecting: Bool { state.withLockedValue { $0.phase.isConnecting } }
 
     /// Whether the next connection is being made, or there would be one if the server had taken the credentials.
     var isSought: Bool {
@@ -33,11 +25,7 @@ extension RedisNode {
     var isLeft: Bool { state.withLockedValue { $0.ending }?.code == RedisClientError.serverLeft.code }
 
     /// Whether another connection is made as soon as this one has ended.
-    var isLeaving: Bool {
-        state.withLockedValue {
-            if case .leaving = $0.phase { true } else { false }
-        }
-    }
+    var isLeaving: Bool { state.withLockedValue { $0.phase.isLeaving } }
 
     /// Whether the last connection was lost, the last attempt failed or this one takes too long, and there is nothing
     /// better yet.

@@ -55,9 +55,7 @@ extension RedisNode {
     /// Sees whether the address leads to another server by now, for what became of another connection to it. One look
     /// follows the other until that is known, or there is no connection to doubt.
     func recheckServer(_ reason: ServerDoubt.Reason) {
-        let isLost = state.withLockedValue { state in
-            if case .waitingToReconnect = state.phase { true } else { false }
-        }
+        let isLost = state.withLockedValue { $0.phase.isWaitingToReconnect }
         link.withLockedValue { link in
             if case .loss = reason, isLost { link.lost = nil }
             link.doubt.add(reason)

@@ -21,6 +21,11 @@ struct SubmissionState {
             case .idle, .connecting, .waitingToReconnect, .closed: nil
             }
         }
+
+        var isReady: Bool { if case .ready = self { true } else { false } }
+        var isConnecting: Bool { if case .connecting = self { true } else { false } }
+        var isLeaving: Bool { if case .leaving = self { true } else { false } }
+        var isWaitingToReconnect: Bool { if case .waitingToReconnect = self { true } else { false } }
     }
 
     /// What the caller must do after it let go of the lock.

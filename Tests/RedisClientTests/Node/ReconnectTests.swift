@@ -44,10 +44,7 @@ import Testing
         #expect(!node.isFailing)
         proxy.faults.swallowsRequests = true
         proxy.cut()
-        let isTrying = await eventually {
-            node.state.withLockedValue { if case .connecting = $0.phase { true } else { false } }
-        }
-        #expect(isTrying)
+        #expect(await eventually { node.isConnecting })
         #expect(node.isFailing)
         proxy.faults = .init()
         proxy.cut()
