@@ -194,15 +194,11 @@ final class ClusterRouter: NodeRouter {
         let failure =
             findings.answers > 0
             ? RedisClientError(.connectFailed, "The cluster has no slots assigned.") : findings.failure
-        let (isReport, isClosed) = state.withLockedValue { state in
+        let (isNews, isClosed) = state.withLockedValue { state in
             state.lastFailure = failure
             return (state.reports.take(failure), state.isClosed)
         }
-        logger.log(
-            level: isReport ? .info : .debug,
-            "The cluster's nodes are not known.",
-            metadata: metadata(failure)
-        )
+        logger.report("The cluster's nodes are not known.", failure, of: configuration, isNews: isNews)
         return isClosed
     }
 
@@ -289,9 +285,5 @@ final class ClusterRouter: NodeRouter {
         }
         refresher.close()
         return nodes
-    }
-
-    private func metadata(_ error: RedisClientError) -> Logger.Metadata {
-        ["redis.server": "\(configuration)", "error": "\(error)"]
     }
 }

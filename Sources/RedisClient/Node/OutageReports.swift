@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOPosix
 import RESP
@@ -18,6 +19,22 @@ struct OutageReports {
 
     /// The outage is over: in the next one every reason is news.
     mutating func end() { said = [] }
+}
+
+extension Logger {
+    /// - Parameter isNews: whether to say it aloud, as ``OutageReports`` has decided.
+    func report(
+        _ message: Message,
+        _ error: RedisClientError,
+        of configuration: RedisClient.Configuration,
+        isNews: Bool
+    ) {
+        log(
+            level: isNews ? .info : .debug,
+            message,
+            metadata: ["redis.server": "\(configuration)", "error": "\(error)"]
+        )
+    }
 }
 
 extension RedisClientError {

@@ -180,12 +180,8 @@ extension RedisNode {
         guard isWanted else { return }
         for waiter in hopeless { if let busy { waiter.refuse(busy) } else { waiter.fail(failure) } }
         for waiter in link.withLockedValue({ $0.takeConnectWaiters() }) { waiter.resume(throwing: failure) }
-        let isReport = link.withLockedValue { $0.reports.take(failure) }
-        logger.log(
-            level: isReport ? .info : .debug,
-            "No connection to the Redis server.",
-            metadata: metadata(failure)
-        )
+        let isNews = link.withLockedValue { $0.reports.take(failure) }
+        logger.report("No connection to the Redis server.", failure, of: configuration, isNews: isNews)
         if isRenewed { reconnectLater() }
         watch(.failed)
     }
@@ -244,15 +240,11 @@ extension RedisNode {
             for waiter in link.withLockedValue({ $0.takeCloseWaiters() }) { waiter.resume() }
             return unwritten
         }
-        let isReport = link.withLockedValue { link in
+        let isNews = link.withLockedValue { link in
             if hasAnswered { link.reports.end() }
             return link.reports.take(error)
         }
-        logger.log(
-            level: isReport ? .info : .debug,
-            "The connection to the Redis server was lost.",
-            metadata: metadata(error)
-        )
+        logger.report("The connection to the Redis server was lost.", error, of: configuration, isNews: isNews)
         if case .leaving = before {
             attempt()
         } else if isRenewed {
@@ -273,9 +265,5 @@ extension RedisNode {
 
     private var metadata: Logger.Metadata {
         ["redis.server": "\(configuration)"]
-    }
-
-    private func metadata(_ error: RedisClientError) -> Logger.Metadata {
-        ["redis.server": "\(configuration)", "error": "\(error)"]
     }
 }

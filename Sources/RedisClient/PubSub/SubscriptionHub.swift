@@ -232,11 +232,7 @@ final class SubscriptionHub {
     }
 
     private func report(_ error: RedisClientError, _ message: Logger.Message) {
-        logger.log(
-            level: reports.take(error) ? .info : .debug,
-            message,
-            metadata: ["redis.server": "\(configuration)", "error": "\(error)"]
-        )
+        logger.report(message, error, of: configuration, isNews: reports.take(error))
     }
 
     // MARK: What comes over it
