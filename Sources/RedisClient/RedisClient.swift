@@ -96,7 +96,7 @@ public final class RedisClient: CommandExecutor, ChannelSubscriber, Sendable {
         taskExecutor = EventLoopTaskExecutor(eventLoop)
         if let router {
             backend = .several(RoutedExecutor(router: router, eventLoop: eventLoop))
-            router.onChange { [weak subscriber] isGap in subscriber?.recheckPlace(isGap: isGap) }
+            router.change.set { [weak subscriber] isGap in subscriber?.recheckPlace(isGap: isGap) }
         } else {
             // All connections are to follow where the first of them finds another server.
             let node = RedisNode(

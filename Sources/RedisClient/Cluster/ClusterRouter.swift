@@ -11,8 +11,8 @@ final class ClusterRouter: NodeRouter {
     private let logger: Logger
     private let state = NIOLockedValueBox(ClusterState())
     private let refresher: TopologyRefresher
-    private let changeActions = NIOLockedValueBox<[@Sendable (Bool) -> Void]>([])
     let observers = ConnectionObservers()
+    let change = ChangeNotice()
     let invalidations = InvalidationBroadcast()
 
     /// A replica that is not ready to answer is not asked for so long.
@@ -174,10 +174,6 @@ final class ClusterRouter: NodeRouter {
         refresher.request()
     }
 
-    func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void) {
-        changeActions.withLockedValue { $0.append(action) }
-    }
-
     /// Asks nodes until one knows the cluster.
     private func look() async -> Bool {
         let candidates = state.withLockedValue { state in
@@ -229,7 +225,7 @@ final class ClusterRouter: NodeRouter {
         }
         if change.isNew {
             logger.debug("The cluster's slots are known.", metadata: ["redis.cluster.primaries": "\(map.shards.count)"])
-            for action in changeActions.withLockedValue({ $0 }) { action(change.hasLostPrimary) }
+            self.change.tell(isGap: change.hasLostPrimary)
         }
         return state.withLockedValue { state in
             state.isClosed || map.shards.allSatisfy { state.nodes[$0.primary]?.isFailing != true }

@@ -47,13 +47,10 @@ protocol NodeRouter: AnyObject, Sendable {
     /// The servers that are known, sentinels not among them.
     var servers: [RedisNode] { get }
     var observers: ConnectionObservers { get }
+    var change: ChangeNotice { get }
     /// Of all servers together.
     var invalidations: InvalidationBroadcast { get }
     var subscriptionPlace: SubscriptionPlace { get }
-
-    /// - Parameter action: called when the place for subscriptions may be another, and with `true` when a primary is
-    ///   one no longer: what it published last may not have come.
-    func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void)
 
     func connect(until deadline: NIODeadline) async throws
 

@@ -24,8 +24,8 @@ final class SentinelRouter: NodeRouter {
     private let state: NIOLockedValueBox<State>
     private let refresher: TopologyRefresher
     private let alarm: FailoverAlarm
-    private let changeActions = NIOLockedValueBox<[@Sendable (Bool) -> Void]>([])
     let observers = ConnectionObservers()
+    let change = ChangeNotice()
     let invalidations = InvalidationBroadcast()
 
     /// Once most sentinels have answered, the others have so long.
@@ -117,10 +117,6 @@ final class SentinelRouter: NodeRouter {
 
     func suspect(_ node: RedisNode) {
         refresher.request()
-    }
-
-    func onChange(_ action: @escaping @Sendable (_ isGap: Bool) -> Void) {
-        changeActions.withLockedValue { $0.append(action) }
     }
 
     /// Asks all sentinels that can be reached.
@@ -253,7 +249,7 @@ final class SentinelRouter: NodeRouter {
         // What waits for it goes to the new one; what is on its connection is answered or fails.
         old?.abandon(because: .serverLeft)
         refresher.announce()
-        for action in changeActions.withLockedValue({ $0 }) { action(old != nil) }
+        self.change.tell(isGap: old != nil)
     }
 
     private func linkChanged(_ event: LinkEvent) {
@@ -266,7 +262,7 @@ final class SentinelRouter: NodeRouter {
         case .ended:
             observers.notify(.disconnected)
         case .leaving:
-            for action in changeActions.withLockedValue({ $0 }) { action(true) }
+            change.tell(isGap: true)
         case .failed, .late:
             refresher.request()
         }

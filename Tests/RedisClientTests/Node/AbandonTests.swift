@@ -34,9 +34,9 @@ import Testing
         let isConnected = true
         var servers: [RedisNode] { nodes }
         let observers = ConnectionObservers()
+        let change = ChangeNotice()
         let invalidations = InvalidationBroadcast()
         var subscriptionPlace: SubscriptionPlace { SubscriptionPlace(nodes[0].configuration) }
-        func onChange(_ action: @escaping @Sendable (Bool) -> Void) {}
         func connect(until deadline: NIODeadline) async throws {}
         func takeNodes() -> [RedisNode] { nodes }
     }
