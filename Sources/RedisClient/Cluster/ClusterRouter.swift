@@ -118,14 +118,10 @@ final class ClusterRouter: NodeRouter {
     private var isKnown: Bool { state.withLockedValue { $0.map != nil } }
 
     func discover(until deadline: NIODeadline) async throws(RedisClientError) {
-        await refresher.look(until: deadline) { self.isKnown }
-        let (isKnown, isClosed, failure) = state.withLockedValue { ($0.map != nil, $0.isClosed, $0.lastFailure) }
-        if isKnown { return }
-        if isClosed { throw RedisClientError.clientClosed }
-        if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
-        if let failure, failure.isLasting { throw failure }
-        if NIODeadline.now() >= deadline {
-            throw RedisClientError(.timedOut, "No node of the cluster answered in time.", underlying: failure)
+        try await refresher.discover(until: deadline, orThrow: "No node of the cluster answered in time.") {
+            self.state.withLockedValue {
+                (isKnown: $0.map != nil, isClosed: $0.isClosed, failure: $0.lastFailure)
+            }
         }
     }
 

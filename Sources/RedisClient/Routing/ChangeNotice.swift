@@ -7,5 +7,5 @@ final class ChangeNotice: Sendable {
     /// - Parameter action: told whether a primary is one no longer: what it published last may not have come.
     func set(_ action: @escaping @Sendable (_ isGap: Bool) -> Void) { self.action.withLockedValue { $0 = action } }
 
-    func tell(isGap: Bool) { action.withLockedValue { $0 }?(isGap) }
+    func tell(isGap: Bool) { action.withLockedValue({ $0 })?(isGap) }
 }

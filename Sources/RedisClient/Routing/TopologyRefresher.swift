@@ -99,6 +99,23 @@ final class TopologyRefresher: Sendable {
         }
     }
 
+    /// Returns when a look has ended, or something is known.
+    ///
+    /// - Throws: `RedisClientError` where waiting is of no use; at the deadline, with a message.
+    func discover(
+        until deadline: NIODeadline,
+        orThrow message: String,
+        _ knowledge: @Sendable () -> (isKnown: Bool, isClosed: Bool, failure: RedisClientError?)
+    ) async throws(RedisClientError) {
+        await look(until: deadline) { knowledge().isKnown }
+        let (isKnown, isClosed, failure) = knowledge()
+        if isKnown { return }
+        if isClosed { throw RedisClientError.clientClosed }
+        if Task.isCancelled { throw RedisNode.cancelled(mayHaveExecuted: false) }
+        if let failure, failure.isLasting { throw failure }
+        if NIODeadline.now() >= deadline { throw RedisClientError(.timedOut, message, underlying: failure) }
+    }
+
     private var isClosed: Bool { state.withLockedValue { $0.isClosed } }
 
     private var rounds: Int { state.withLockedValue { $0.rounds } }
