@@ -41,11 +41,12 @@ final class GapCheck: Sendable {
     }
 
     private func replaceTask(with next: SpawnedTask?) {
-        state.withLockedValue { state in
-            state.task?.cancel()
-            state.task = next
-            if state.isClosed { next?.cancel() }
+        let ended: [SpawnedTask?] = state.withLockedValue { state in
+            defer { state.task = next }
+            return [state.task, state.isClosed ? next : nil]
         }
+        // Under no lock: handlers of a store may run in it.
+        for task in ended { task?.cancel() }
     }
 
     private func run(since live: MonotonicInstant) async {
