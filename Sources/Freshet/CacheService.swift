@@ -89,7 +89,7 @@ public final class CacheService: CoreService {
             return true
         }
         guard try isReady(), isFirst else { return }
-        logger.info("Cache service is ready")
+        logger.info("cache service is ready")
     }
 
     /// - Throws: `shuttingDown` once it is shut down.
@@ -125,7 +125,7 @@ public final class CacheService: CoreService {
     public func shutdown() async throws {
         phase.withLockedValue { $0 = .shutDown }
         await loads.close(by: spawner.now() + Self.shutdownTime) { [logger] in
-            logger.warning("A load does not end; the shutdown goes on without it")
+            logger.warning("a load does not end; the shutdown goes on without it")
         }
     }
 
@@ -164,7 +164,7 @@ extension CacheService {
     /// Counts and logs a value that does not decode.
     func noteUndecodable(_ error: any Error) {
         undecodable.increment()
-        logger.debug("Cached value does not decode and is a miss", metadata: ["error": "\(error)"])
+        logger.debug("cached value does not decode and is a miss", metadata: ["error": "\(error)"])
     }
 
     /// Logs a failure that its caller is not told of, unless the like has been logged lately.
@@ -173,7 +173,7 @@ extension CacheService {
         guard let silenced = failures.withLockedValue({ $0.admit(operation, error.code, at: now) }) else { return }
         var metadata: Logger.Metadata = ["cache.operation": "\(operation)", "error": "\(error)"]
         if silenced > 0 { metadata["cache.silenced"] = "\(silenced)" }
-        logger.error("Cache operation failed", metadata: metadata)
+        logger.error("cache operation failed", metadata: metadata)
     }
 }
 

@@ -22,8 +22,8 @@ struct BuildApplicationTests {
         func services(_ message: String) -> [String?] {
             logs.entries.filter { $0.message == message }.map { $0.metadata["service.key"] }
         }
-        #expect(services("Service started") == ["store", "cache"])
-        #expect(services("Service shut down") == ["cache", "store"])
+        #expect(services("service started") == ["store", "cache"])
+        #expect(services("service shut down") == ["cache", "store"])
         #expect(try server.command("INFO commandstats").contains("cmdstat_hello"))
         let isGone = try await eventually { try !server.command("CLIENT LIST").contains(" name=freshet ") }
         #expect(isGone)

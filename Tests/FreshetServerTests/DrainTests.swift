@@ -34,7 +34,7 @@ struct DrainTests {
         #expect(refusal["Access-Control-Allow-Origin"] == "*")
         #expect(refusal.body.contains("\"error\":\"Shutting down\""))
         try await running
-        #expect(logs.entries.contains { $0.level == .warning && $0.message.hasPrefix("The time to drain was over") })
+        #expect(logs.entries.contains { $0.level == .warning && $0.message.hasPrefix("the time to drain was over") })
     }
 
     @Test("nor is a client waited for any longer that never reads its answer")

@@ -195,7 +195,7 @@ extension ServiceRegistry {
                 try await service.initialize()
                 return service
             }
-            logger.info("Service started", metadata: ["service.key": "\(start.key)"])
+            logger.info("service started", metadata: ["service.key": "\(start.key)"])
             outcome = .success(service)
         } catch is CancellationError {
             outcome = .failure(CacheError(.configuration, "the start of service '\(start.key)' gave up by itself"))
@@ -246,7 +246,7 @@ extension ServiceRegistry {
                 case .stop(let key, let service):
                     do {
                         try await service.shutdown()
-                        logger.info("Service shut down", metadata: ["service.key": "\(key)"])
+                        logger.info("service shut down", metadata: ["service.key": "\(key)"])
                     } catch {
                         let failure: ShutdownFailure = (key, error)
                         let isFirst = first.withLockedValue { first in
@@ -264,7 +264,7 @@ extension ServiceRegistry {
 
     private func log(_ failure: ShutdownFailure) {
         logger.error(
-            "Service did not shut down",
+            "service did not shut down",
             metadata: ["service.key": "\(failure.key)", "error": "\(failure.error)"]
         )
     }

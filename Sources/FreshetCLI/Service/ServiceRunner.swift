@@ -51,7 +51,7 @@ enum ServiceRunner {
     /// Says what is allowed but probably not meant.
     static func warn(of configuration: Configuration, _ logger: Logger) {
         for warning in configuration.warnings {
-            logger.warning("Doubtful configuration", metadata: ["configuration.problem": "\(warning)"])
+            logger.warning("doubtful configuration", metadata: ["configuration.problem": "\(warning)"])
         }
         if configuration.store.isFallback {
             logger.warning(

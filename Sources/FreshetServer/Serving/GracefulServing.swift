@@ -71,7 +71,7 @@ package enum GracefulServing {
         } catch is CancellationError where state.drainingSince != nil {}
         guard let since = state.drainingSince else { return try Task.checkCancellation() }
         if since.duration(to: .now) >= drainTime {
-            logger.warning("The time to drain was over before everything had ended; the rest was given up")
+            logger.warning("the time to drain was over before everything had ended; the rest was given up")
         }
     }
 }

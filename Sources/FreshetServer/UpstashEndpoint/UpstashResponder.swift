@@ -91,7 +91,7 @@ struct UpstashResponder: HTTPResponder {
 
     private func refusal(of error: any Error, _ logger: Logger) -> UpstashRefusal {
         if let refusal = error as? UpstashRefusal { return refusal }
-        logger.error("A request failed", metadata: ["error": "\(error)"])
+        logger.error("a request failed", metadata: ["error": "\(error)"])
         return UpstashRefusal(.internalServerError, "ERR internal error")
     }
 
@@ -113,7 +113,7 @@ struct UpstashResponder: HTTPResponder {
             }
         } catch let error where !(error is UpstashRefusal) {
             // Its client went away, or sent what is no body; nothing is wrong here.
-            logger.debug("A request broke off", metadata: ["error": "\(error)"])
+            logger.debug("a request broke off", metadata: ["error": "\(error)"])
             throw UpstashRefusal.brokenOff
         }
         return collected

@@ -62,7 +62,7 @@ import Testing
         for _ in 0..<100 { _ = try await bench.cache.set("customer", "sensitive") }
         _ = try await bench.cache.del("customer")
         let errors = bench.logs.entries.filter { $0.level == .error }
-        #expect(errors.map(\.message) == ["Cache operation failed", "Cache operation failed"])
+        #expect(errors.map(\.message) == ["cache operation failed", "cache operation failed"])
         #expect(errors.first?.metadata == ["cache.operation": "set", "error": "storeRejected: no room"])
         #expect(errors.last?.metadata["cache.operation"] == "del")
         #expect(!bench.logs.entries.contains { $0.text.contains("sensitive") })

@@ -129,7 +129,7 @@ import Testing
         await bench.spawner.advance(by: .milliseconds(250))
         try await start.value
         #expect(try await bench.cache.set("a", 1) == .stored)
-        #expect(bench.logs.entries.map(\.message) == ["Cache service is ready"])
+        #expect(bench.logs.entries.map(\.message) == ["cache service is ready"])
     }
 
     @Test func aSecondAttemptMaySucceed() async throws {
