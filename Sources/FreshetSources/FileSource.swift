@@ -68,8 +68,8 @@ public struct FileSource: FieldSource {
     }
 
     private struct Contents {
-        var bytes: ByteBuffer
-        var etag: String?
+        let bytes: ByteBuffer
+        let etag: String?
     }
 
     /// - Returns: nil if the file has that tag.
@@ -86,11 +86,11 @@ public struct FileSource: FieldSource {
     }
 
     private struct Stamp: Hashable {
-        var device: UInt64
-        var file: UInt64
-        var size: Int
+        let device: UInt64
+        let file: UInt64
+        let size: Int
         /// Since 1970.
-        var changed: Duration
+        let changed: Duration
 
         var etag: String {
             let parts = [device, file, UInt64(size), UInt64(bitPattern: changed.clampedNanoseconds)]

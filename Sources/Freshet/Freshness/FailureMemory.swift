@@ -5,9 +5,9 @@
 /// What makes it forget returns what it forgets: errors have destructors, which must not run under a lock.
 struct FailureMemory {
     struct Failure {
-        var error: CacheError
-        var count: Int
-        var until: MonotonicInstant
+        let error: CacheError
+        let count: Int
+        let until: MonotonicInstant
         /// When the last of this process's own loads failed.
         var failedAt: MonotonicInstant?
         /// Whether the store remembers it too, which then decides when it is forgotten.

@@ -7,7 +7,7 @@ import BoundedCache
 struct KeyMemory<Value: Sendable>: Sendable {
     private struct Memory: Sendable {
         var value: Value
-        var end: MonotonicInstant
+        let end: MonotonicInstant
     }
 
     let capacity: Int

@@ -171,7 +171,7 @@ struct RegistryState {
     /// - Parameters:
     ///   - call: whose services, but for those that others' depend on; nil for all.
     ///   - parent: the service that has made the call.
-    mutating func nextToStop(_ call: CallID?, of parent: ServiceKey? = nil) -> StopStep? {
+    mutating func nextToStop(_ call: CallID?, of parent: ServiceKey?) -> StopStep? {
         let kept = call.map { needed(beside: $0, of: parent) } ?? []
         for key in registeredKeys {
             guard let slot = slots[key], call == nil || slot.call == call, !kept.contains(key) else { continue }

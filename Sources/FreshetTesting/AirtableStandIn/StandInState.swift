@@ -17,9 +17,9 @@ struct StandInState: Sendable {
 
     /// An iterator: the order of the records as it was at the first page.
     struct FrozenList: Sendable {
-        var table: String
-        var order: [String]
-        var lastUsed: MonotonicInstant
+        let table: String
+        let order: [String]
+        let lastUsed: MonotonicInstant
     }
 
     init(bases: [AirtableStandIn.Base], token: String, configuration: AirtableStandIn.Configuration) {

@@ -6,14 +6,14 @@ struct SlotMap: Equatable {
 
     /// A primary and its replicas.
     struct Shard: Hashable {
-        var primary: Address
+        let primary: Address
         var replicas: [Address] = []
     }
 
     /// A part of what a node answers: consecutive slots and who has them.
     struct Assignment: Equatable {
-        var slots: ClosedRange<Int>
-        var shard: Shard
+        let slots: ClosedRange<Int>
+        let shard: Shard
     }
 
     private(set) var shards: [Shard] = []

@@ -4,7 +4,7 @@ import RESP
 /// Commands that wait for a connection, in their order. Bounded in number and bytes.
 struct OfflineQueue {
     struct Entry {
-        var waiter: Waiter
+        let waiter: Waiter
         /// None where the caller sends them elsewhere once there is a connection.
         var commands: [RESPCommand] = []
         let byteCount: Int

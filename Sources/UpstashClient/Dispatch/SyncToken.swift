@@ -5,11 +5,11 @@
 /// alike it is the one that was sent later, although the service may have run them the other way round.
 struct SyncToken {
     private struct Known {
-        var value: String
-        var number: UInt64
-        var isOfWrite: Bool
+        let value: String
+        let number: UInt64
+        let isOfWrite: Bool
         /// Requests up to this one were sent before the token was known.
-        var sentBefore: UInt64
+        let sentBefore: UInt64
     }
 
     private var known: Known?

@@ -8,9 +8,9 @@ final class L1: Sendable {
     let spawner: any Spawner
     let metrics: L1Metrics
 
-    init(maxBytes: Int, spawner: any Spawner, metrics factory: any MetricsFactory = MetricsSystem.factory) {
+    init(maxBytes: Int, spawner: any Spawner) {
         self.spawner = spawner
-        let metrics = L1Metrics(factory)
+        let metrics = L1Metrics(MetricsSystem.factory)
         self.metrics = metrics
         entries = BoundedCache(
             .init(

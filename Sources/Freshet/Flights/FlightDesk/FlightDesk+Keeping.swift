@@ -10,7 +10,7 @@ extension FlightDesk {
     func keep(
         _ id: FlightID,
         of generation: Generation?,
-        checkedAt instant: MonotonicInstant = .distantFuture,
+        checkedAt instant: MonotonicInstant,
         _ change: (inout L1Change) -> Void
     ) -> Bool {
         changing { state, l1 in

@@ -14,10 +14,10 @@ typealias SeatID = UInt64
 /// in turn, when that begins, those whose loads have begun before.
 struct FlightTable<Waiter: Sendable>: Sendable {
     struct Seat: Sendable {
-        var want: FlightWant
-        var waiter: Waiter
+        let want: FlightWant
+        let waiter: Waiter
         /// The flight whose load waits here.
-        var parent: FlightID?
+        let parent: FlightID?
     }
 
     enum Joined: Sendable, Equatable {
@@ -33,8 +33,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
 
     /// A flight to be run now.
     struct Start: Sendable, Equatable {
-        var id: FlightID
-        var purpose: FlightPurpose
+        let id: FlightID
+        let purpose: FlightPurpose
     }
 
     /// What is to be done when flights have been overtaken.

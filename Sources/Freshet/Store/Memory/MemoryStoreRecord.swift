@@ -43,18 +43,18 @@ struct MemoryStoreRecord: Sendable {
     }
 
     struct HeldLease: Sendable {
-        var token: String
-        var start: MonotonicInstant
-        var until: MonotonicInstant
+        let token: String
+        let start: MonotonicInstant
+        let until: MonotonicInstant
 
         var holder: String? { token.lastIndex(of: "/").map { String(token[..<$0]) } }
     }
 
     struct ForcedLoad: Sendable {
-        var token: String
-        var start: MonotonicInstant
+        let token: String
+        let start: MonotonicInstant
         /// How long it was said to be remembered.
-        var until: MonotonicInstant
+        let until: MonotonicInstant
     }
 
     struct Schedule: Sendable {
@@ -67,10 +67,10 @@ struct MemoryStoreRecord: Sendable {
     }
 
     struct Failure: Sendable {
-        var count: Int
-        var code: String
-        var message: String
-        var until: MonotonicInstant
+        let count: Int
+        let code: String
+        let message: String
+        let until: MonotonicInstant
     }
 
     var plain: Plain?
