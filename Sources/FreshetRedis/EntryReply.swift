@@ -7,7 +7,7 @@ struct EntryReply {
     /// `settle` where the reader has to ask again, by the script of that name.
     let kind: String
     let bytes: ByteBuffer?
-    /// Of a value without its bytes.
+    /// Bytes of a value that was left out.
     private let size: Int?
     /// Everything but the content.
     private(set) var snapshot = EntrySnapshot(content: .gone)

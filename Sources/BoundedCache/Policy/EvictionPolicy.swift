@@ -30,7 +30,7 @@ struct EvictionPolicy: ~Copyable {
         static let smallReach = 0.1 * ghostsPerEntry
         /// How much older than the main queue's last victim a ghost may be to speak for that queue.
         static let mainReach = 2.0
-        /// Of the small queue's length.
+        /// How close to each other uses count once, as a share of the small queue's length.
         static let window = 0.3
         static let ghostsPerEntry = 2.0
         /// How much younger than the main queue's last victim a ghost must be.

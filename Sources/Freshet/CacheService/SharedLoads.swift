@@ -27,7 +27,7 @@ package final class SharedLoads: Sendable {
     private struct Departure {
         let key: String
         let run: Run
-        /// Of whoever opened the flight, and waits for it.
+        /// The loads that whoever opened the flight runs inside of.
         let lineage: LoadLineage
         var task: SpawnedTask?
         var isAbandoned = false

@@ -37,7 +37,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var bodyBytes = 0
     /// Whether its sender waits for leave to send the last request's body.
     private var isExpecting = false
-    /// Of the page that the last request came from, where refusals tell it.
+    /// `Origin` of the last request, where refusals answer it.
     private var origin: String?
     /// Whether the last request that came has a body that is too large, and what comes after it is dropped. It is told
     /// behind the answers to those before it.
@@ -50,7 +50,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     private var isEnding = false
     /// Whether this side is closed, and the rest of a body is let come, to be dropped.
     private var isLingering = false
-    /// Of what cannot be read as a request.
+    /// The answer to what cannot be read as a request.
     private var refusalOfHead: ServerLimits.Refusal?
     private var timer: Scheduled<Void>?
 

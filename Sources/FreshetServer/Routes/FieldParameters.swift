@@ -9,9 +9,9 @@ struct FieldParameters: Equatable {
 
     var forceRefresh = false
     var maxAge: Duration?
-    /// Of a refresh: whether to remove the old value first.
+    /// `purge` of a refresh: whether to remove the old value first.
     var purges = false
-    /// Of a removal: whether to expire only.
+    /// `soft` of a removal: whether to expire only.
     var isSoft = false
 
     /// - Throws: ``CacheError`` with `invalidArgument`.

@@ -5,7 +5,7 @@ import Synchronization
 final class PipelinePieces: Sendable {
     private static let bytes = 1 << 20
     private static let largest = 512
-    /// Of a pipeline of which nothing is known yet.
+    /// Commands in the first piece of a pipeline, at most.
     private static let largestFirst = 128
     /// By how much they grow at most.
     private static let growth = 16

@@ -10,7 +10,7 @@ struct HTTPValidator: Hashable {
 
     let kind: Kind
     let value: String
-    /// Of the URL that gave it.
+    /// Fingerprint of the URL that gave it.
     private let fingerprint: String
 
     /// Servers refuse heads that are too long, so that a longer one would break every request to come.

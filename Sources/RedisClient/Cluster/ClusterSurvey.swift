@@ -7,7 +7,7 @@ struct ClusterSurvey: Sendable {
     typealias Address = RedisClient.Configuration.Address
 
     struct Findings {
-        /// Of those that were told, the map with the most slots.
+        /// The map with the most slots so far.
         private(set) var map: SlotMap?
         private(set) var answers = 0
         /// Why one of the nodes gave no answer.
@@ -58,7 +58,7 @@ struct ClusterSurvey: Sendable {
     let ask: @Sendable (Address) async throws -> SlotMap
 
     static let maxAskedAtOnce = 6
-    /// Of nodes that know only a part of the cluster so many are asked.
+    /// So many nodes are asked that know only a part of the cluster.
     private static let maxPartialAnswers = 3
 
     /// - Parameter candidates: in their order.

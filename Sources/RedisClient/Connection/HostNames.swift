@@ -19,7 +19,7 @@ final class HostNames: Sendable {
     private struct Lookup {
         var promises: [UInt64: EventLoopPromise<[SocketAddress]>] = [:]
         let began = NIODeadline.now()
-        /// Of the attempts, the shortest.
+        /// The shortest limit of the attempts.
         var limit: TimeAmount
     }
 

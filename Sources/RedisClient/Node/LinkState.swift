@@ -19,10 +19,10 @@ enum LinkEvent: Sendable {
 /// What the making and ending of connections has to remember.
 struct LinkState {
     var backoff: Backoff
-    /// Of connections that are made anew though they are not broken, and of asking whether they should be.
+    /// How often connections are made anew that are not broken, and how often it is asked whether they should be.
     var renewals: Pace
     var questions: Pace
-    /// Of there being no connection.
+    /// Which failures have been logged.
     var reports = OutageReports()
     /// Names the attempt under way or planned; what belongs to an older one is ignored.
     var attempt = 0

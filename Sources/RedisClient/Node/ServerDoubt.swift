@@ -21,9 +21,9 @@ struct ServerDoubt {
     }
 
     struct Answers {
-        /// Of the server that the address leads to.
+        /// The server that the address leads to now.
         let found: Identity
-        /// Of that of the shared connection.
+        /// The server of the shared connection.
         let own: Identity
     }
 
@@ -37,7 +37,8 @@ struct ServerDoubt {
     private var isTold = true
     private var pausesAfterLoss: Backoff
     private var pausesAfterStart = Backoff(.seconds(1)...Duration.seconds(60))
-    /// Of leaving a server though no connection was lost: an address of several servers leads to another each time.
+    /// Limits how often the server is left though no connection was lost: an address of several servers leads to another
+    /// each time.
     private var moves = Pace(.seconds(1)...Duration.seconds(3600))
 
     init(pauses: ClosedRange<Duration>) {

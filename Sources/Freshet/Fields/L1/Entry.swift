@@ -7,7 +7,7 @@ final class Entry: Sendable {
     let payload: Payload?
     /// That the key had when this was last held against the store; nil where the store has not been given it.
     let generation: Generation?
-    /// Of the lease, where this process has loaded and stored it.
+    /// The mark of the lease under which this process loaded and stored it.
     let leaseMark: String?
     /// Where the store does not hold it: what it showed when the load began, unless it was away.
     let basis: LoadBasis?

@@ -6,7 +6,7 @@ struct LoadBasis: Sendable {
     /// nil where the key had none.
     let generation: Generation?
     let seenAt: MonotonicInstant
-    /// Of the value that it held, fresh or stale.
+    /// Digest of the value that the store held, fresh or stale.
     let digest: String?
     /// Whether it gave leave to load, and then did not take what was loaded.
     var isLeased = false

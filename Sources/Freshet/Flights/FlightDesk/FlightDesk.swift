@@ -24,7 +24,7 @@ final class FlightDesk: Sendable {
 
     struct Run {
         let field: AnyField
-        /// Of whoever opened the flight, and waits for it.
+        /// The loads that whoever opened the flight runs inside of.
         let lineage: LoadLineage
         /// Until its turn comes, what waits for the soft deadline.
         var task: SpawnedTask?

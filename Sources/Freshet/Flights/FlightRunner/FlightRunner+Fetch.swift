@@ -5,7 +5,7 @@ extension FlightRunner {
     private struct Load {
         let lease: Lease?
         let known: Entry?
-        /// Of what is known.
+        /// How fresh `known` was when the load began.
         let freshness: Freshness
         let basis: LoadBasis?
         let failures: Int

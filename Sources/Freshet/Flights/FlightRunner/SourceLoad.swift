@@ -13,7 +13,7 @@ struct SourceLoad: Sendable {
     let flight: FlightID?
     /// nil for a load inside another one, which has its place already.
     let place: LoadPermit?
-    /// Of the lone loads that it is, or is inside of.
+    /// The keys of this lone load and of those it runs inside of; empty in a flight.
     var loneKeys: Set<ExactKey> = []
 
     /// - Throws: ``CacheError`` that may be shown and remembered; `CancellationError` if this task was cancelled.

@@ -5,7 +5,7 @@ struct FlightNews: Sendable {
 
     /// Whether the load has begun.
     private(set) var hasBegun = false
-    /// Of the lease under which it has begun; nil where it has begun without one.
+    /// The generation of the lease it began under; nil without a lease.
     private var generation: Generation?
     /// The generations that other processes have told of since the flight was opened, as far as they still say anything.
     private var told: [Generation] = []

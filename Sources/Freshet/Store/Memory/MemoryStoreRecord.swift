@@ -60,7 +60,7 @@ struct MemoryStoreRecord: Sendable {
     struct Schedule: Sendable {
         /// The last slot that has had its load or is having it, since 1970; nil if that load came to nothing.
         var slot: Duration?
-        /// Of that load's lease.
+        /// Token of that load's lease.
         var token: String?
         var lastRead: MonotonicInstant
         var until: MonotonicInstant

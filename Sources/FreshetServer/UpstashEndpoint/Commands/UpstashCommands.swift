@@ -6,13 +6,13 @@ struct UpstashCommands: Sendable {
     /// No command is longer.
     let maxBytes: Int
     private(set) var all: [RESPCommand] = []
-    /// Of the last one.
+    /// The last name that was looked up.
     private var last: (name: String, traits: UpstashCommandTraits)?
     /// What is known of some of them.
     private(set) var traitsOfAny: UpstashCommandTraits = []
     /// What is known of every one.
     private(set) var traitsOfAll = UpstashCommandTraits.every
-    /// Of those that cannot be commands, by their places.
+    /// Why entries are no commands, by their places.
     private(set) var refusals: [Int: UpstashRefusal] = [:]
 
     /// - Parameter textBytes: of the text in which all came; each that is not UTF-8 is read as a U+FFFD of three.

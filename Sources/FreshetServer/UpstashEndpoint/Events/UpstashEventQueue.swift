@@ -6,7 +6,7 @@ import NIOCore
 final class UpstashEventQueue: Sendable {
     private struct State {
         var events = CircularBuffer<UpstashEventRoom.Event>()
-        /// Of the events.
+        /// Bytes of `events`.
         var bytes = 0
         var hasEnded = false
     }

@@ -12,7 +12,7 @@ struct PipelineOrder {
 
     private var strongest: Access?
     private var slots: [Int: Access] = [:]
-    /// Of those that speak of all keys.
+    /// The strongest access of those that speak of all keys.
     private var wide: Access?
     private var hasMessage = false
 

@@ -14,9 +14,9 @@ struct PipelineWork: Sendable {
 
     let parts: [PipelinePlan.Part]
     let tracking: Tracking
-    /// Of each part, the last reply.
+    /// The last reply to each part.
     private(set) var replies: [RESPValue]
-    /// Of each part, where a server said it belongs.
+    /// Where a server said that each part belongs.
     private(set) var targets: [Redirect?]
     private(set) var rounds = 0
     /// Redirections of this round.
