@@ -5,9 +5,9 @@ extension CacheService {
     ///
     /// Whoever asks for the key while it is loaded waits for that load, and gets its value or its error; while it is
     /// refreshed, what is stored. A caller that is cancelled frees itself alone; the load is cancelled when nobody waits any
-    /// more. Two loads of a key run at most, such as do not heed that among them. A load runs in a task of its own, without
-    /// the task-local values of its callers; `ttl` and `deadline` are those of the caller that began it. If the store fails,
-    /// the value is loaded and given all the same.
+    /// more. At most two loads of a key run at once, those included that go on although they were cancelled. A load runs in a
+    /// task of its own, without the task-local values of its callers; `ttl` and `deadline` are those of the caller that began
+    /// it. If the store fails, the value is loaded and given all the same.
     ///
     /// - Parameters:
     ///   - ttl: how long the value is kept; at least a millisecond.

@@ -130,7 +130,8 @@ extension CacheService {
 
     /// The fields of a hash, without those that do not decode; empty if there is none or the store fails.
     ///
-    /// Of fields whose names are canonically equivalent, which `String` takes for one, it has any one.
+    /// Names that differ only in Unicode form (é as one scalar or two) are one key of the dictionary; whose value it has is
+    /// not defined.
     public func hgetall<Value: Decodable & Sendable>(
         _ key: String,
         as type: Value.Type = Value.self

@@ -5,6 +5,7 @@ import NIOCore
 public struct StrictCache: Sendable {
     let service: CacheService
 
+    /// As ``CacheService/get(_:as:)``: the value; nil if there is none.
     public func get<Value: Decodable & Sendable>(
         _ key: String,
         as type: Value.Type = Value.self
@@ -12,6 +13,7 @@ public struct StrictCache: Sendable {
         try await bytes(key).map { try service.decode($0, as: type) }
     }
 
+    /// As ``CacheService/mget(_:as:)``: the values, in the order of their keys.
     public func mget<Value: Decodable & Sendable>(
         _ keys: [String],
         as type: Value.Type = Value.self
@@ -32,6 +34,7 @@ public struct StrictCache: Sendable {
         }
     }
 
+    /// As ``CacheService/set(_:_:ex:px:nx:xx:keepTTL:)``: `stored` or `refused`.
     @discardableResult
     public func set(
         _ key: String,
@@ -45,31 +48,40 @@ public struct StrictCache: Sendable {
         try await set(key, value, options: CacheOptions(ex: ex, px: px, nx: nx, xx: xx, keepTTL: keepTTL))
     }
 
+    /// Deletes keys: how many of them there were.
     @discardableResult
     public func del(_ keys: String...) async throws -> Int { try await del(keys) }
 
+    /// Deletes keys: how many of them there were.
     @discardableResult
     public func del(_ keys: [String]) async throws -> Int {
         try await write(keys) { keys.isEmpty ? 0 : try await $0.del(keys) }
     }
 
+    /// As ``CacheService/exists(_:)``: whether there is such a key.
     public func exists(_ key: String) async throws -> Bool { try await readable([key]).exists([key]) > 0 }
 
+    /// As ``CacheService/incr(_:by:)``: the sum.
+    ///
+    /// - Throws: `storeRejected`, too, where the value is no integer, or the sum does not fit 64 bits.
     @discardableResult
     public func incr(_ key: String, by amount: Int = 1) async throws -> Int {
         Int(clamping: try await write([key]) { try await $0.incr(key, by: Int64(amount)) })
     }
 
+    /// As ``CacheService/expire(_:seconds:)``: whether there is such a key; a time that is not positive deletes it.
     @discardableResult
     public func expire(_ key: String, seconds: Int) async throws -> Bool {
         try await expire(key, after: .seconds(seconds))
     }
 
+    /// As ``CacheService/expire(_:after:)``: whether there is such a key; a time that is not positive deletes it.
     @discardableResult
     public func expire(_ key: String, after time: Duration) async throws -> Bool {
         try await write([key]) { try await $0.expire(key, after: time) }
     }
 
+    /// As ``CacheService/ttl(_:)``: seconds; -1 if it does not expire, -2 if there is no such key.
     public func ttl(_ key: String) async throws -> Int {
         switch try await readable([key]).ttl(key) {
         case .missing: -2
@@ -78,6 +90,7 @@ public struct StrictCache: Sendable {
         }
     }
 
+    /// As ``CacheService/hget(_:_:as:)``: the value of a hash's field; nil if there is none.
     public func hget<Value: Decodable & Sendable>(
         _ key: String,
         _ field: String,
@@ -86,11 +99,13 @@ public struct StrictCache: Sendable {
         try await bytes(key, field).map { try service.decode($0, as: type) }
     }
 
+    /// As ``CacheService/hset(_:_:_:)``: 1 if the field is new, else 0.
     @discardableResult
     public func hset(_ key: String, _ field: String, _ value: some Encodable & Sendable) async throws -> Int {
         try await hset(key, [field: value])
     }
 
+    /// As ``CacheService/hset(_:_:)``: how many of the fields are new.
     @discardableResult
     public func hset(_ key: String, _ fields: [String: some Encodable & Sendable]) async throws -> Int {
         try await write([key]) { store in
@@ -99,6 +114,7 @@ public struct StrictCache: Sendable {
         }
     }
 
+    /// As ``CacheService/hgetall(_:as:)``: the fields of a hash; empty if there is none.
     public func hgetall<Value: Decodable & Sendable>(
         _ key: String,
         as type: Value.Type = Value.self
@@ -106,9 +122,11 @@ public struct StrictCache: Sendable {
         try await allBytes(key).mapValues { try service.decode($0, as: type) }
     }
 
+    /// Deletes fields of a hash, which goes with its last one: how many of them there were.
     @discardableResult
     public func hdel(_ key: String, _ fields: String...) async throws -> Int { try await hdel(key, fields) }
 
+    /// Deletes fields of a hash, which goes with its last one: how many of them there were.
     @discardableResult
     public func hdel(_ key: String, _ fields: [String]) async throws -> Int {
         try await write([key]) { fields.isEmpty ? 0 : try await $0.hdel(key, fields) }

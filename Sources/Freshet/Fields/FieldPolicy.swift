@@ -18,8 +18,7 @@ public struct FieldPolicy: Sendable, Hashable {
     public var errorBackoff: Duration = .seconds(1)
     /// By what part of it, from 0 to 1, a value's freshness is shortened at random, so that many do not end at once.
     public var jitter: Double = 0
-    /// When readers get what there is while the load goes on; nil lets them wait for it. Matters only where there is
-    /// something to be served if the source fails.
+    /// How long readers wait for a load before they get what is kept beside it, if anything is; nil: until the load ends.
     public var softDeadline: Duration?
     /// Whether a load goes on when nobody waits for it any more, unless an invalidation has overtaken it.
     public var backgroundCompletion = false
@@ -34,8 +33,8 @@ public struct FieldPolicy: Sendable, Hashable {
     /// When the value is loaded again though it is fresh, once over all processes; nil waits for readers. Needs
     /// ``FieldCache/run()``, and the field in that cache's catalogue. Shorter than ``ttl``, readers never find it stale.
     public var refreshEvery: RefreshSchedule?
-    /// How long after the last read, in any process, that goes on, a second at least; the next read takes it up again.
-    /// Zero: always.
+    /// Scheduled refresh pauses when nobody, in any process, has read for so long; the next read takes it up again. At
+    /// least a second; zero: never.
     public var idleAfter: Duration = .seconds(24 * 3600)
     /// `max-age` of HTTP answers; zero says `no-cache`, which makes clients revalidate.
     public var httpMaxAge: Duration = .zero

@@ -43,10 +43,10 @@ public enum StoredJSON {
         }
     }
 
-    /// Of members of an object that have the same name the first counts.
+    /// Of members with the same name the first counts.
     ///
-    /// - Parameter inAnyUnicode: whether it may be UTF-16 or UTF-32, begin with a byte order mark, or have halves of
-    ///   surrogate pairs, which are read as U+FFFD, as what is not served as it came may.
+    /// - Parameter inAnyUnicode: also take UTF-16, UTF-32, a byte order mark, and halves of surrogate pairs, which become
+    ///   U+FFFD.
     /// - Throws: `CacheError` with `invalidValue`; its message names the type and the path in the document, never the
     ///   value.
     public static func decode<Value: Decodable>(

@@ -44,7 +44,8 @@ public protocol KeyValueStore: Sendable {
     /// - Returns: how many of the fields are new.
     func hset(_ key: String, _ fields: [String: ByteBuffer]) async throws -> Int
 
-    /// Of fields whose names are canonically equivalent, which `String` takes for one, the answer has any one.
+    /// Names that differ only in Unicode form (é as one scalar or two) are one key of the dictionary; whose value it has is
+    /// not defined.
     func hgetall(_ key: String) async throws -> [String: ByteBuffer]
 
     /// - Returns: how many of the fields there were. The key goes with its last field.

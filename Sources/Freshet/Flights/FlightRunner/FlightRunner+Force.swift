@@ -16,7 +16,7 @@ extension FlightRunner {
                 outcome = try await lease(.force(invalidation, cooldown: cooldown))
             } catch {
                 try Self.rethrowCancellation(error)
-                // Who has waited for a place may hold what has gone since.
+                // While it waited for a place, what it held may have been dropped.
                 held = withoutStored(place == nil ? held : tools.l1.entry(field.key), after: error)
                 let outcome = try await forceWithoutLease(after: error, invalidation, held: held, in: &place)
                 guard let outcome else { continue }
