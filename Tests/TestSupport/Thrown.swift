@@ -12,3 +12,13 @@ public func thrown<Failure: Error>(
         return error
     }
 }
+
+/// Runs something and gives the error that it ended with, if it did.
+public func errorOf(_ body: () async throws -> some Any) async -> (any Error)? {
+    do {
+        _ = try await body()
+        return nil
+    } catch {
+        return error
+    }
+}

@@ -8,99 +8,6 @@ import Testing
 
 @testable import Freshet
 
-/// One field on one or more nodes that share a memory store, under a clock that the test moves.
-struct Fleet {
-    let spawner: TestSpawner
-    let store: MemoryStore
-    let source: ControlledSource<String>
-    let field: Field<String>
-
-    init(
-        spawner: TestSpawner = TestSpawner(),
-        source: ControlledSource<String> = ControlledSource(),
-        ttl: Duration = .seconds(60),
-        _ change: (inout FieldPolicy) -> Void = { _ in }
-    ) {
-        var policy = FieldPolicy(ttl: ttl)
-        change(&policy)
-        self.spawner = spawner
-        store = MemoryStore(spawner: spawner)
-        self.source = source
-        field = Field("agents", key: "agents_list", policy: policy, load: source.load)
-    }
-
-    /// Somebody who waits behind two loads whose readers have left, and which heed no cancellation.
-    func readerBehindTwo(on node: FieldCache) async throws -> Task<String, any Error> {
-        let first = source.loads + 1
-        for number in first...first + 1 {
-            let reader = spawner.task { try await node.value(of: field) }
-            try await source.waitForLoads(number)
-            reader.cancel()
-            #expect(await errorOf { try await reader.value } is CancellationError)
-            await spawner.settle()
-        }
-        let reader = spawner.task { try await node.value(of: field) }
-        try await waitUntil("the third reader") { node.waiters(of: field.erased) == 1 }
-        return reader
-    }
-
-    func node(
-        _ store: (any CacheStore)? = nil,
-        name: String = "",
-        l1Recheck: Duration = .seconds(2),
-        logger: Logger = Logger(label: "test")
-    ) async throws -> FieldCache {
-        var configuration = FieldCache.Configuration()
-        configuration.nodeName = name
-        configuration.l1Recheck = l1Recheck
-        let cache = CacheService(store: store ?? self.store, spawner: spawner, logger: Logger(label: "test"))
-        try await cache.initialize()
-        return FieldCache(
-            cache: cache,
-            catalog: try FieldCatalog([field]),
-            configuration: configuration,
-            spawner: spawner,
-            logger: logger
-        )
-    }
-
-    /// A node, and the way to the store that it alone has.
-    func faultyNode() async throws -> (FieldCache, FaultyStore) {
-        let faulty = FaultyStore(store, spawner: spawner)
-        return (try await node(faulty), faulty)
-    }
-
-    /// Another program writes a value.
-    func write(_ value: String) async throws {
-        _ = try await store.set("agents_list", ByteBuffer(string: "\"\(value)\""), options: CacheOptions())
-    }
-
-    /// Another program puts a hash in the place of the value.
-    func writeHash() async throws {
-        _ = try await store.del(["agents_list"])
-        _ = try await store.hset("agents_list", ["a": ByteBuffer(string: "b")])
-    }
-
-    /// Has a node load a value, and waits until it has.
-    func load(_ value: String, on node: FieldCache) async throws {
-        let number = source.loads + 1
-        let reader = spawner.task { try await node.read(field) }
-        try await source.waitForLoads(number)
-        source.end(number, value: value)
-        #expect(try await reader.value.value == value)
-    }
-
-    /// Has a node make a load, by number, whose value is not to be kept.
-    func loadUncacheable(_ number: Int, on node: FieldCache) async throws {
-        var details = LoadDetails()
-        details.isCacheable = false
-        let reader = spawner.task { try await node.value(of: field) }
-        try await source.waitForLoads(number)
-        source.end(number, .success(.value("v\(number)", details)))
-        #expect(try await reader.value == "v\(number)")
-    }
-}
-
 @Suite("Field cache")
 struct FieldCacheTests {
     @Test("fields whose keys are spelled alike to the eye only have nothing in common")
@@ -451,52 +358,9 @@ struct FieldCacheTests {
         let other = Field("other", key: "agents_list", ttl: .seconds(60)) { JSONValue.null }
         #expect(try await node.value(of: other) == .string("text"))
     }
-
-    @Test(
-        "shutting down cancels loads, answers who waits, and refuses who comes; a cancelled caller waits too",
-        arguments: [true, false]
-    )
-    func shutdown(isCancelled: Bool) async throws {
-        let fleet = Fleet()
-        let logs = RecordedLogs()
-        let node = try await fleet.node(logger: logs.logger)
-        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
-        try await fleet.source.waitForLoads(1)
-        let hasEnded = NIOLockedValueBox(false)
-        let end = fleet.spawner.task {
-            if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
-            await node.shutdown()
-            hasEnded.withLockedValue { $0 = true }
-        }
-        try await waitUntil("the load's cancellation") { fleet.source.cancelled == [1] }
-        try await waitUntil("the timers of shutdown and load") { fleet.spawner.sleepers == 2 }
-        #expect(!hasEnded.withLockedValue { $0 })
-        fleet.source.end(1, value: "late")
-        try await end.value
-        #expect(!logs.entries.contains { $0.level >= .warning })
-        for error in [
-            await errorOf { try await reader.value }, await errorOf { try await node.value(of: fleet.field) },
-        ] {
-            #expect((error as? CacheError)?.code == .shuttingDown)
-        }
-        #expect(fleet.spawner.runningTasks == 0)
-    }
 }
 
 extension FieldCacheTests {
-    @Test("shutting down answers also who waits behind fetchers that heed no cancellation")
-    func shutdownBehindFetchers() async throws {
-        let fleet = Fleet()
-        let node = try await fleet.node()
-        let reader = try await fleet.readerBehindTwo(on: node)
-        let end = fleet.spawner.task { await node.shutdown() }
-        let error = await errorOf { try await reader.value } as? CacheError
-        #expect(error?.code == .shuttingDown)
-        for number in 1...2 { fleet.source.end(number, value: "late") }
-        try await end.value
-        #expect(fleet.spawner.runningTasks == 0)
-    }
-
     @Test("C10: without an initialised cache service nothing is read, refreshed or invalidated")
     func notInitialized() async throws {
         let fleet = Fleet()
@@ -529,81 +393,6 @@ extension FieldCacheTests {
         }
     }
 
-    @Test("an older value of the same generation replaces no newer one")
-    func latest() throws {
-        let field = Field("f", ttl: .seconds(60)) { "x" }.erased
-        func entry(_ text: String, loadedAt seconds: Int64, _ generation: String = "g") throws -> Entry {
-            let askedAt = MonotonicInstant(nanoseconds: seconds * 1_000_000_000)
-            let snapshot = EntrySnapshot(
-                content: .value(ByteBuffer(string: "\"\(text)\"")),
-                generation: Generation(generation),
-                freshFor: .seconds(60)
-            )
-            return try #require(try Entry.from(snapshot, of: field, held: nil, askedAt: askedAt))
-        }
-        let held = try entry("v2", loadedAt: 20)
-        #expect(held.replaces(try entry("v1", loadedAt: 10)))
-        #expect(!held.replaces(try entry("v3", loadedAt: 30)))
-        #expect(!held.replaces(try entry("v1", loadedAt: 10, "other")))
-        #expect(!held.replaces(try entry("v2", loadedAt: 10)), "the same, checked anew")
-    }
-
-    @Test("the store's stale value gives way to what was loaded since, if it is older however long its answer took")
-    func successor() throws {
-        func at(_ seconds: Double) -> MonotonicInstant { MonotonicInstant(nanoseconds: 0) + .seconds(seconds) }
-        func json(_ text: String) -> ByteBuffer { ByteBuffer(string: "\"\(text)\"") }
-        let snapshot = EntrySnapshot(content: .value(json("v1")), age: .seconds(5), staleFor: .seconds(60))
-        let field = Field("f", ttl: .seconds(60)) { "x" }.erased
-        let stored = try #require(try Entry.from(snapshot, of: field, held: nil, askedAt: at(14)))
-        let own = Entry(
-            payload: Payload(bytes: json("v2"), digest: json("v2").sha1),
-            generation: nil,
-            sourceETag: nil,
-            loadedAt: at(11),
-            freshUntil: at(71),
-            staleUntil: at(71),
-            checkedAt: at(10),
-            begunAt: at(10)
-        )
-        #expect(own.successor(of: stored, in: Generation("g"), askedAt: at(14), now: at(14.9)) != nil)
-        #expect(own.successor(of: stored, in: Generation("g"), askedAt: at(14), now: at(15)) == nil)
-    }
-
-    @Test("an invalidation that cannot be sent once the shutdown has begun is an error, and what is lost is counted")
-    func invalidationAfterShutdown() async throws {
-        let fleet = Fleet()
-        let store = FaultyStore(fleet.store)
-        let logs = RecordedLogs()
-        let node = try await fleet.node(store, logger: logs.logger)
-        store.inject(.fail(CacheError(.storeUnavailable, "away")))
-        #expect(try await node.remove(fleet.field) == .queued)
-        let clock = fleet.runClock()
-        await node.shutdown()
-        #expect(logs.entries.contains { $0.metadata["invalidations.lost"] == "1" })
-        let error = await errorOf { try await node.remove(fleet.field) } as? CacheError
-        #expect(error?.code == .shuttingDown)
-        clock.cancel()
-    }
-
-    @Test("what the store could not be told of while the shutdown waits for a fetcher, it is told of after that")
-    func invalidationDuringShutdown() async throws {
-        let fleet = Fleet()
-        let store = FaultyStore(fleet.store)
-        let node = try await fleet.node(store)
-        let reader = fleet.spawner.task { try await node.value(of: fleet.field) }
-        try await fleet.source.waitForLoads(1)
-        let shutdown = fleet.spawner.task { await node.shutdown() }
-        await fleet.spawner.settle()
-        store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.invalidate])
-        let error = await errorOf { try await node.remove(fleet.field) } as? CacheError
-        #expect(error?.code == .shuttingDown)
-        store.recover()
-        fleet.source.end(1, value: "v1")
-        try await shutdown.value
-        #expect(store.calls(of: .invalidate) == 2)
-        _ = await errorOf { try await reader.value }
-    }
-
     @Test("once a load for one caller alone has failed, those who come share one")
     func afterFailureAlone() async throws {
         let fleet = Fleet()
@@ -620,32 +409,5 @@ extension FieldCacheTests {
         try #require(fleet.source.loads == 3)
         fleet.source.end(3, value: "v3")
         for reader in readers { #expect(try await reader.value == "v3") }
-    }
-
-    @Test("shutting down cancels a load for one caller alone, and refuses the next")
-    func shutdownOfLoneLoads() async throws {
-        let fleet = Fleet()
-        let node = try await fleet.node()
-        try await fleet.loadUncacheable(1, on: node)
-        let lone = fleet.spawner.task { try await node.value(of: fleet.field) }
-        try await fleet.source.waitForLoads(2)
-        #expect(node.waiters(of: fleet.field.erased) == 0)
-        let end = fleet.spawner.task { await node.shutdown() }
-        try await waitUntil("the load's cancellation") { fleet.source.cancelled == [2] }
-        #expect((await errorOf { try await lone.value } as? CacheError)?.code == .shuttingDown)
-        #expect((await errorOf { try await node.value(of: fleet.field) } as? CacheError)?.code == .shuttingDown)
-        #expect(fleet.source.loads == 2)
-        fleet.source.end(2, value: "late")
-        try await end.value
-        #expect(fleet.spawner.runningTasks == 0)
-    }
-}
-
-func errorOf<Value>(_ operation: () async throws -> Value) async -> (any Error)? {
-    do {
-        _ = try await operation()
-        return nil
-    } catch {
-        return error
     }
 }

@@ -1,5 +1,6 @@
 import FreshetTesting
 import Logging
+import TestSupport
 import Testing
 
 @testable import Freshet

@@ -2,6 +2,7 @@ import Foundation
 import FreshetTesting
 import Logging
 import NIOConcurrencyHelpers
+import TestSupport
 import Testing
 
 @testable import Freshet

@@ -1,5 +1,6 @@
 import FreshetTesting
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Freshet
