@@ -25,7 +25,7 @@ struct Check: AsyncParsableCommand {
         let file = options.file(environment)
         do {
             let configuration = try load(environment)
-            var findings = SourceFindings()
+            var findings = TableFindings()
             if !offline {
                 findings = await configuration.inspectTables(
                     origin: file,
@@ -53,7 +53,7 @@ struct Check: AsyncParsableCommand {
         return try options.load(environment)
     }
 
-    private func report(_ configuration: Configuration, _ findings: SourceFindings, _ file: String) throws {
+    private func report(_ configuration: Configuration, _ findings: TableFindings, _ file: String) throws {
         let warnings = configuration.warnings + findings.warnings
         if output.json {
             try Output.json(

@@ -11,10 +11,10 @@ extension Configuration {
     /// has half of what Airtable allows meanwhile, and all of it afterwards.
     ///
     /// - Parameter origin: the file the fields are of.
-    package func inspectTables(origin: String, logger: Logger) async -> SourceFindings {
+    package func inspectTables(origin: String, logger: Logger) async -> TableFindings {
         let limiters = BaseLimiters(interval: .milliseconds(430))
         guard let client = try? SourceFactory(configuration: self, limiters: limiters, logger: logger).airtable else {
-            return SourceFindings()
+            return TableFindings()
         }
         var inspector = TableInspector(client: client, origin: origin)
         for field in fields { await inspector.inspect(field) }
@@ -24,7 +24,7 @@ extension Configuration {
 }
 
 /// What the sources of fields are like.
-package struct SourceFindings: Sendable {
+package struct TableFindings: Sendable {
     /// What fails until somebody corrects it.
     package var problems: [ConfigurationProblem] = []
     /// What readers may not expect, and what could not be looked at for now.
@@ -45,7 +45,7 @@ private struct TableInspector {
 
     let client: AirtableClient
     let origin: String
-    private(set) var findings = SourceFindings()
+    private(set) var findings = TableFindings()
     private var inspections: [SourceSettings: Result<AirtableSource.Inspection, any Error>] = [:]
     private var haveIDColumn: [Table: Bool] = [:]
 
