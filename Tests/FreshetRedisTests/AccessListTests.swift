@@ -26,10 +26,7 @@ struct AccessListTests {
     private func useAll(of store: RedisStore, _ key: String, besides server: RedisServer) async throws {
         func lease(_ purpose: LeaseRequest.Purpose = .renew) async throws -> Lease {
             let request = LeaseRequest(purpose: purpose, holdFor: Self.long, freshFor: Self.long)
-            guard case .granted(let lease, _) = try await store.leaseEntry(key, request) else {
-                throw CacheError(.storeRejected, "no lease")
-            }
-            return lease
+            return try await store.grantedLease(key, request)
         }
         func fill(_ content: EntryFill.Content) async throws {
             let lease = try await lease()
@@ -138,10 +135,7 @@ struct AccessListTests {
         let other = RedisStore(RedisFixture.client(port: server.port))
         func lease(_ key: String, _ store: RedisStore) async throws -> Lease {
             let request = LeaseRequest(purpose: .read, holdFor: Self.long, freshFor: Self.long)
-            guard case .granted(let lease, _) = try await store.leaseEntry(key, request) else {
-                throw CacheError(.storeRejected, "no lease")
-            }
-            return lease
+            return try await store.grantedLease(key, request)
         }
         let bytes = ByteBuffer(string: "[1]")
         let fill = EntryFill(content: .value(bytes, digest: bytes.sha1), freshFor: Self.long)

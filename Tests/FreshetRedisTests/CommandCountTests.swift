@@ -25,10 +25,7 @@ struct CommandCountTests {
 
         func lease(_ key: String, _ purpose: LeaseRequest.Purpose = .renew) async throws -> Lease {
             let request = LeaseRequest(purpose: purpose, holdFor: Self.long, freshFor: Self.long)
-            guard case .granted(let lease, _) = try await store.leaseEntry(key, request) else {
-                throw CacheError(.storeRejected, "no lease")
-            }
-            return lease
+            return try await store.grantedLease(key, request)
         }
 
         func fill(_ key: String, _ lease: Lease, _ text: String, staleFor: Duration = .zero) async throws {

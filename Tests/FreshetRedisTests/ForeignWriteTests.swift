@@ -147,7 +147,7 @@ struct ForeignWriteTests {
         var invalidations = client.invalidations.makeAsyncIterator()
         let store = RedisStore(client, tracked: client.tracked)
         let request = LeaseRequest(purpose: .read, holdFor: .seconds(60), freshFor: .seconds(60))
-        guard case .granted(let lease, _) = try await store.leaseEntry("key", request) else { return }
+        let lease = try await store.grantedLease("key", request)
         let bytes = ByteBuffer(string: "1")
         let fill = EntryFill(content: .value(bytes, digest: bytes.sha1), freshFor: .seconds(60))
         #expect(try await store.fillEntry("key", lease, with: fill) == .stored(lease.generation))

@@ -17,9 +17,7 @@ import Testing
         staleFor: Duration = .zero
     ) async throws -> Lease {
         let request = LeaseRequest(purpose: .renew, holdFor: long, freshFor: long)
-        guard case .granted(let lease, _) = try await store.leaseEntry(key, request) else {
-            throw CacheError(.storeRejected, "no lease")
-        }
+        let lease = try await store.grantedLease(key, request)
         let bytes = ByteBuffer(string: text)
         let fill = EntryFill(content: .value(bytes, digest: bytes.sha1), freshFor: long, staleFor: staleFor)
         #expect(try await store.fillEntry(key, lease, with: fill) == .stored(lease.generation))

@@ -78,7 +78,7 @@ import Testing
 
     @Test func aWrongTypeIsAnErrorThatNamesBoth() async throws {
         try register("a")
-        let failure = await failure { _ = try await registry.service("a", as: OtherService.self) }
+        let failure = try await thrown(CacheError.self) { _ = try await registry.service("a", as: OtherService.self) }
         #expect(failure?.code == .configuration)
         #expect(failure?.message == "service 'a' is a RecordingService, not a OtherService")
     }
@@ -100,7 +100,7 @@ import Testing
             { _ = try await registry.service("a", as: RecordingService.self) },
             { try await registry.initializeCoreServices(["a"]) },
         ] {
-            let failure = await failure(operation)
+            let failure = try await thrown(CacheError.self, by: operation)
             #expect(failure?.code == .configuration)
             #expect(failure?.message == "no service 'c' is registered: a → b → c")
         }
@@ -112,10 +112,12 @@ import Testing
         try register("a", dependsOn: ["b"])
         try register("b", dependsOn: ["a"])
         try register("self", dependsOn: ["self"])
-        let circle = await failure { try await registry.initializeCoreServices(["x"]) }
+        let circle = try await thrown(CacheError.self) { try await registry.initializeCoreServices(["x"]) }
         #expect(circle?.code == .configuration)
         #expect(circle?.message == "services depend on each other in a circle: a → b → a")
-        let own = await failure { _ = try await registry.service("self", as: RecordingService.self) }
+        let own = try await thrown(CacheError.self) {
+            _ = try await registry.service("self", as: RecordingService.self)
+        }
         #expect(own?.message == "services depend on each other in a circle: self → self")
         #expect(journal.events.isEmpty)
     }
@@ -128,9 +130,9 @@ import Testing
             }
         }
         let registry = registry
-        async let left = failure { _ = try await registry.service("a", as: RecordingService.self) }
-        async let right = failure { _ = try await registry.service("b", as: RecordingService.self) }
-        for failure in await [left, right] {
+        async let left = thrown(CacheError.self) { _ = try await registry.service("a", as: RecordingService.self) }
+        async let right = thrown(CacheError.self) { _ = try await registry.service("b", as: RecordingService.self) }
+        for failure in try await [left, right] {
             #expect(failure?.code == .configuration)
             #expect(failure?.message.contains("in a circle: ") == true)
         }
@@ -205,10 +207,5 @@ import Testing
         try registry.register(key, dependsOn: dependencies) { [journal] _ in
             RecordingService(name: key.description, journal: journal, start: start)
         }
-    }
-
-    private func failure(_ operation: () async throws -> Void) async -> CacheError? {
-        do { try await operation() } catch { return error as? CacheError }
-        return nil
     }
 }

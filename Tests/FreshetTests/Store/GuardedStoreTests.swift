@@ -3,6 +3,7 @@ import FreshetTesting
 import Metrics
 import MetricsTestKit
 import NIOCore
+import TestSupport
 import Testing
 
 @Suite struct GuardedStoreTests {
@@ -20,10 +21,10 @@ import Testing
 
     @Test func aCallThatHangsEndsAtTheDeadline() async throws {
         faulty.inject(.hang)
-        async let failure = failure { _ = try await store.get("a") }
+        async let failure = thrown(CacheError.self) { _ = try await store.get("a") }
         try await spawner.waitForSleepers(1)
         await spawner.advance(by: .milliseconds(500))
-        #expect(await failure?.code == .storeTimedOut)
+        #expect(try await failure?.code == .storeTimedOut)
         #expect(metrics.counterTotal(label: "freshet_store_errors_total", dimensions: [("operation", "get")]) == 1)
         faulty.recover()
         await spawner.settle()
@@ -32,7 +33,7 @@ import Testing
 
     @Test func aForeignErrorIsUnavailability() async throws {
         faulty.inject(.fail(ConnectionReset()))
-        let failure = try #require(await failure { _ = try await store.get("a") })
+        let failure = try #require(try await thrown(CacheError.self) { _ = try await store.get("a") })
         #expect(failure.code == .storeUnavailable)
         #expect(failure.underlying is ConnectionReset)
     }
@@ -42,10 +43,10 @@ import Testing
         faulty.inject(.fail(CacheError(code, "down")))
         for _ in 0..<5 {
             #expect(store.isAvailable)
-            #expect(await failure { _ = try await store.get("a") }?.code == code)
+            #expect(try await thrown(CacheError.self) { _ = try await store.get("a") }?.code == code)
         }
         #expect(!store.isAvailable)
-        let refusal = try #require(await failure { _ = try await store.hgetall("a") })
+        let refusal = try #require(try await thrown(CacheError.self) { _ = try await store.hgetall("a") })
         #expect(refusal.code == .storeUnavailable)
         #expect(refusal.retryAfter == .seconds(1))
         #expect(faulty.calls(of: .hgetall) == 0)
@@ -53,13 +54,13 @@ import Testing
 
     @Test func oneProbeClosesTheBreaker() async throws {
         faulty.inject(.fail(ConnectionReset()))
-        for _ in 0..<5 { _ = await failure { try await store.ping() } }
+        for _ in 0..<5 { _ = try await thrown(CacheError.self) { try await store.ping() } }
         faulty.recover()
         faulty.inject(.hang, into: [.get])
         await spawner.advance(by: .seconds(1))
         let probe = spawner.task { try await store.get("a") }
         try await spawner.waitForSleepers(1)
-        #expect(await failure { try await store.ping() }?.code == .storeUnavailable)
+        #expect(try await thrown(CacheError.self) { try await store.ping() }?.code == .storeUnavailable)
         faulty.recover()
         #expect(try await probe.value == nil)
         #expect(store.isAvailable)
@@ -68,7 +69,7 @@ import Testing
 
     @Test func aProbeThatIsGivenUpLeavesItsPlaceToTheNext() async throws {
         faulty.inject(.fail(ConnectionReset()))
-        for _ in 0..<5 { _ = await failure { try await store.ping() } }
+        for _ in 0..<5 { _ = try await thrown(CacheError.self) { try await store.ping() } }
         faulty.inject(.hang)
         await spawner.advance(by: .seconds(1))
         let probe = spawner.task { try await store.get("a") }
@@ -83,7 +84,7 @@ import Testing
     @Test(arguments: [CacheError.Code.storeRejected, .invalidArgument, .overloaded])
     func errorsOfAStoreThatIsWellDoNotOpenIt(code: CacheError.Code) async throws {
         faulty.inject(.fail(CacheError(code, "no")))
-        for _ in 0..<20 { #expect(await failure { _ = try await store.get("a") }?.code == code) }
+        for _ in 0..<20 { #expect(try await thrown(CacheError.self) { _ = try await store.get("a") }?.code == code) }
         #expect(store.isAvailable)
         #expect(metrics.counterTotal(label: "freshet_store_errors_total", dimensions: [("operation", "get")]) == 20)
     }
@@ -104,14 +105,18 @@ import Testing
 
     @Test func aDriverThatCancelsByItselfHasFailed() async throws {
         faulty.inject(.fail(CancellationError()))
-        for _ in 0..<5 { #expect(await failure { _ = try await store.get("a") }?.code == .storeUnavailable) }
+        for _ in 0..<5 {
+            #expect(try await thrown(CacheError.self) { _ = try await store.get("a") }?.code == .storeUnavailable)
+        }
         #expect(!store.isAvailable)
     }
 
     @Test func aLocalStoreIsCalledDirectly() async throws {
         let store = GuardedStore(MemoryStore(spawner: spawner), spawner: spawner, metrics: metrics)
         for _ in 0..<10 {
-            let failure = await failure { _ = try await store.set("a", .init(string: "x"), options: .init()) }
+            let failure = try await thrown(CacheError.self) {
+                _ = try await store.set("a", .init(string: "x"), options: .init())
+            }
             #expect(failure == nil)
         }
         #expect(spawner.startedTasks == 0)
@@ -130,10 +135,12 @@ import Testing
 
     @Test func entryOperationsAreGuardedToo() async throws {
         faulty.inject(.hang)
-        async let failure = failure { _ = try await store.readEntry("a", EntryRead(freshFor: .seconds(1))) }
+        async let failure = thrown(CacheError.self) {
+            _ = try await store.readEntry("a", EntryRead(freshFor: .seconds(1)))
+        }
         try await spawner.waitForSleepers(1)
         await spawner.advance(by: .milliseconds(500))
-        #expect(await failure?.code == .storeTimedOut)
+        #expect(try await failure?.code == .storeTimedOut)
         faulty.recover()
         try await store.invalidateEntry("a", .remove)
         let request = LeaseRequest(purpose: .read, holdFor: .seconds(60), freshFor: .seconds(1))
@@ -142,10 +149,5 @@ import Testing
             return
         }
         try await store.releaseEntry("a", token: lease.token)
-    }
-
-    private func failure(_ operation: () async throws -> Void) async -> CacheError? {
-        do { try await operation() } catch { return error as? CacheError }
-        return nil
     }
 }
