@@ -304,7 +304,7 @@ struct CommandLineTests {
         #expect(run.errors == "freshet:  [31mX: a  b\n")
     }
 
-    @Test("nor can its answers")
+    @Test("a service's answers cannot govern the terminal")
     func governedTerminals() async throws {
         let state =
             #"{"freshness":"\u001b[2J","age":1e300,"ttl":-1e300,"isLoading":false,"isIdle":false,"failure":"\u009b1m"}"#

@@ -110,7 +110,7 @@ struct ForeignWriteTests {
         try await check("redis://127.0.0.1:\(server.port)")
     }
 
-    @Test("also by a cluster")
+    @Test("foreign writes are told of by a cluster, too")
     func cluster() async throws {
         let cluster = try await RedisCluster.start(replicas: 0)
         try await check("redis+cluster://127.0.0.1:\(cluster.servers[0].port)")
@@ -127,7 +127,7 @@ struct ForeignWriteTests {
         await node.end()
     }
 
-    @Test("so does one that tracks nothing", arguments: ["-client|tracking", "-client|caching"])
+    @Test("a server that tracks nothing serves fields", arguments: ["-client|tracking", "-client|caching"])
     func refused(right: String) async throws {
         let server = try await RedisServer.start()
         try server.command("ACL SETUSER app on >secret ~* &* +@all \(right)")

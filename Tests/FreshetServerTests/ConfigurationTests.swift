@@ -384,7 +384,7 @@ struct ConfigurationTests {
         #expect(problems.first?.contains("s3cret") == false)
     }
 
-    @Test("nor does a default in a mapping with braces, which is no fault of the YAML")
+    @Test("a default in a mapping with braces is told as such, and as no fault of the YAML")
     func defaultInBraces() {
         let problems = Self.problems("server: { readToken: ${TOKEN:-s3cret}, port: 1 }")
         #expect(problems.count == 1)

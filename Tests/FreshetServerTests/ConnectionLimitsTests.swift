@@ -88,7 +88,7 @@ struct ConnectionLimitsTests {
         Self.expectEnd(of: channel, after: .seconds(30))
     }
 
-    @Test("so is one whose request was answered before its end")
+    @Test("a client whose request was answered before its end is cut off when it sends no more")
     func silenceAfterEarlyAnswer() throws {
         let channel = try Self.channel()
         try channel.writeInbound(Self.head(length: "5"))
@@ -510,7 +510,7 @@ struct ConnectionLimitsTests {
         #expect(!channel.isActive)
     }
 
-    @Test("nor is one whose answer is made and waits to be read, however little of it", arguments: [true, false])
+    @Test("a client whose answer waits to be read is not cut off, however little of it", arguments: [true, false])
     func slowBehindEnd(isLong: Bool) throws {
         var unread = 500
         let channel = try Self.channel { _ in unread }

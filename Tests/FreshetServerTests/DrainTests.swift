@@ -37,7 +37,7 @@ struct DrainTests {
         #expect(logs.entries.contains { $0.level == .warning && $0.message.hasPrefix("the time to drain was over") })
     }
 
-    @Test("nor is a client waited for any longer that never reads its answer")
+    @Test("a client that never reads its answer is not waited for beyond the drain")
     func unread() async throws {
         // More than the system takes for a connection.
         let json = "\"\(String(repeating: "x", count: 24 << 20))\""

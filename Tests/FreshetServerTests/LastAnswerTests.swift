@@ -107,7 +107,7 @@ struct LastAnswerTests {
     }
 
     @Test(
-        "so does the answer to a request that asks for it, or whose body cannot be read",
+        "the answer to a request that asks for the end, or whose body cannot be read, ends the connection",
         arguments: [
             "GET / HTTP/1.1\r\nHost: a\r\nConnection: TE, Close\r\n\r\n",
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",

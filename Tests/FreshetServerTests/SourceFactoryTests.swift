@@ -64,7 +64,7 @@ struct SourceFactoryTests {
         #expect(source.requests.map { $0.contains("if-modified-since") } == [false, true, false])
     }
 
-    @Test("so does a changed variable")
+    @Test("a changed variable takes effect at the next load")
     func changedVariable() async throws {
         let source = try await Self.source()
         let settings = "source: { http: { url: '\(source.url)/${CITY}' } }"

@@ -45,7 +45,7 @@ import Testing
         await client.close()
     }
 
-    @Test("so may what is overdue")
+    @Test("what is overdue while it waits for a connection may still be sent")
     func tellsWhatMayStillBeSentLate() async throws {
         // On a busy machine it may take some time until a connection is asked for.
         for timeout in [30, 300, 3000, 30_000] {

@@ -246,7 +246,10 @@ import UpstashClient
         case cancelledRead, cancelledWrite, overdueWrite
     }
 
-    @Test("nor does it after it was sent, whatever it shares its request with", arguments: Departure.allCases)
+    @Test(
+        "a command that ends after it was sent keeps nobody waiting, whatever it shares its request with",
+        arguments: Departure.allCases
+    )
     func waitsForNobodyWhoLeftLater(departure: Departure) async throws {
         let gate = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)
         let standIn = try await StandIn.start { request, count in

@@ -287,7 +287,7 @@ struct LoadLimitTests {
         _ = try await endless.value
     }
 
-    @Test("C3: nor does it wait once more, however late it came, where the store is away")
+    @Test("C3: a reader who comes late to a load that gets no place waits for none again where the store is away")
     func lateWithoutStore() async throws {
         let source = ControlledSource<String> { _ in .success(.value("old")) }
         let other = field("other", source, hardDeadline: .seconds(30), staleIfError: .seconds(600))
@@ -430,7 +430,7 @@ struct LoadLimitTests {
         #expect(try await late.value == "forced")
     }
 
-    @Test("nor is who comes while the store is asked answered by a forced load that began too early for him")
+    @Test("a forced refresh that comes while the store is asked is not answered by a forced load that began too early")
     func forcedWhileAsking() async throws {
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
         let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
@@ -477,7 +477,7 @@ struct LoadLimitTests {
     }
 
     @Test(
-        "C1: nor is anything older fresh for those who wait in a flight whose load has yet to begin",
+        "C1: nothing older than a forced load is fresh for those who wait in a flight whose load has yet to begin",
         arguments: [StoreOperation.allCases, [.lease, .fill, .invalidate]],
         [Invalidation.expire, .remove]
     )
@@ -538,7 +538,7 @@ struct LoadLimitTests {
         for task in [forced, reader] { await #expect(throws: CacheError.self) { try await task.value } }
     }
 
-    @Test("C1: nor does it while that asks for its lease")
+    @Test("C1: what a purge has dropped does not come back with a forced refresh that asks for its lease")
     func purgedBesideAsking() async throws {
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
         let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
@@ -565,7 +565,7 @@ struct LoadLimitTests {
         await node.shutdown()
     }
 
-    @Test("C1: nor what the store had said before")
+    @Test("C1: what the store had said before a forced load began is not fresh after it")
     func forcedBesideAsking() async throws {
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
         let (node, elsewhere) = (try await node(limit: 1, store: store), try await self.node(limit: 1))
@@ -795,7 +795,7 @@ struct LoadLimitTests {
         }
     }
 
-    @Test("nor if it does so by way of another field cache")
+    @Test("a load that reads another field by way of another field cache is not held up")
     func nestedOverCaches() async throws {
         let (node, other) = (try await node(limit: 1), try await self.node(limit: 1))
         let inner = Field<String>("inner", ttl: .milliseconds(1)) { "inner" }
@@ -814,7 +814,7 @@ struct LoadLimitTests {
         }
     }
 
-    @Test("nor by loads of that field which it has to let end first")
+    @Test("a load that reads another field is not held up by loads of that field that have to end first")
     func nestedBehindOthers() async throws {
         let node = try await node(limit: 1)
         let (gate, source) = (ControlledSource<String>(), ControlledSource<String>())
@@ -840,7 +840,9 @@ struct LoadLimitTests {
         clock.cancel()
     }
 
-    @Test("nor by one that begins later, which waits for the place without the lease")
+    @Test(
+        "a load that reads another field is not held up by a later load of it, which waits for the place without the lease"
+    )
     func nestedBehindLater() async throws {
         let (node, elsewhere) = (try await node(limit: 1), try await self.node(limit: 1))
         let source = ControlledSource<String>()

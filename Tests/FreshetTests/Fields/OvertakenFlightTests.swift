@@ -85,7 +85,7 @@ struct OvertakenFlightTests {
     }
 
     @Test(
-        "C1: nor do they get what has been replaced since the store confirmed it, by another node or program",
+        "C1: readers in the queue do not get what another node or program has replaced since the store confirmed it",
         arguments: [false, true]
     )
     func replacedWhileQueued(isForeign: Bool) async throws {
@@ -116,7 +116,9 @@ struct OvertakenFlightTests {
         #expect(fleet.source.loads == (isForeign ? 3 : 4))
     }
 
-    @Test("C1: nor at the soft deadline what was removed elsewhere and is believed; but what there is in their turn")
+    @Test(
+        "C1: at the soft deadline readers in the queue get nothing that was removed elsewhere; in their turn, what there is"
+    )
     func removedWhileQueued() async throws {
         let fleet = Fleet {
             $0.staleIfError = .seconds(60)
@@ -185,7 +187,7 @@ struct OvertakenFlightTests {
         if let forced { #expect(try await forced.value == "new") }
     }
 
-    @Test("C5: it is that of the first who waited for a turn, not one that begins with it")
+    @Test("C5: the soft deadline is that of the first who waited for a turn, not one that begins with it")
     func softDeadlineSinceQueued() async throws {
         let fleet = Fleet {
             $0.staleIfError = .seconds(60)
