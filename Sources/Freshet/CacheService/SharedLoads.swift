@@ -184,7 +184,7 @@ extension SharedLoads {
     private func sit(_ seat: SeatID, _ waiter: Waiter, _ key: String, _ want: FlightWant, _ run: @escaping Run) {
         let lineage = LoadLineage.current
         let parent = lineage[lineageOwner].flight
-        let start: Result<FlightTable<Waiter>.Start?, CacheError> = state.withLockedValue { state in
+        let start: Result<FlightStart?, CacheError> = state.withLockedValue { state in
             guard !state.isClosed else { return .failure(Self.shutDownError) }
             switch state.table.join(key, want: want, seat: (seat, waiter, parent), at: spawner.now()).joined {
             case .joined:
@@ -225,7 +225,7 @@ extension SharedLoads {
         withExtendedLifetime(gone) {}
     }
 
-    private func start(_ starts: [FlightTable<Waiter>.Start]) {
+    private func start(_ starts: [FlightStart]) {
         for start in starts {
             guard let departure = state.withLockedValue({ $0.flights[start.id] }) else { continue }
             let task = spawner.spawn { await self.fly(start, departure) }
@@ -237,7 +237,7 @@ extension SharedLoads {
         }
     }
 
-    private func fly(_ start: FlightTable<Waiter>.Start, _ departure: Departure) async {
+    private func fly(_ start: FlightStart, _ departure: Departure) async {
         var outcome: Outcome
         do {
             let flight = Flight(owner: self, id: start.id, key: departure.key, lineage: departure.lineage)

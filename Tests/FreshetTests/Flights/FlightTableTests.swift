@@ -15,7 +15,7 @@ struct FlightTableTests {
         key: String = "k",
         parent: FlightID? = nil,
         at now: Int64 = 0
-    ) -> Table.Joined {
+    ) -> JoinedFlight {
         seats += 1
         return table.join(key, want: want, seat: (seats, "w\(seats)", parent), at: at(now)).joined
     }
@@ -68,7 +68,7 @@ struct FlightTableTests {
     mutating func overtaken() {
         #expect(join() == .opened(1, .read))
         #expect(table.isCurrent(1))
-        #expect(table.invalidate("k", at: at(0)) == Table.Turn())
+        #expect(table.invalidate("k", at: at(0)) == FlightTurn())
         #expect(!table.isCurrent(1))
         #expect(join() == .opened(2, .read))
         #expect(table.isCurrent(2))
@@ -86,7 +86,7 @@ struct FlightTableTests {
         #expect(table.isCurrent(3) && table.isCurrent(aside))
         for id in [FlightID(3), aside] { _ = table.begin(id, under: Generation("g"), at: at(1)) }
         let (waiting, turn) = table.beginForced(1, at: at(2))
-        #expect(waiting.isEmpty && turn == Table.Turn(abandoned: [aside]))
+        #expect(waiting.isEmpty && turn == FlightTurn(abandoned: [aside]))
         #expect(!table.isCurrent(3) && !table.isCurrent(aside))
         #expect(join() == .queued(4), "two run")
         #expect(table.land(1, at: at(3)).starts == [.init(id: 4, purpose: .read)])
@@ -100,7 +100,7 @@ struct FlightTableTests {
         _ = table.begin(2, under: Generation("g"), at: at(1))
         #expect(join(force(since: 2), at: 3) == .queued(3))
         let (waiting, turn) = table.beginForced(1, at: at(4))
-        #expect(waiting == [3] && turn == Table.Turn())
+        #expect(waiting == [3] && turn == FlightTurn())
         #expect(!table.isCurrent(2))
         #expect(table.land(2, at: at(5)).starts == [.init(id: 3, purpose: .force(.expire))])
     }
@@ -145,11 +145,11 @@ struct FlightTableTests {
         #expect(table.tell("k", Generation("h"), isInvalidation: true, at: at(0)).abandoned == [2])
         #expect(open() == 3)
         _ = table.tell("k", Generation("i"), isInvalidation: true, at: at(0))
-        #expect(table.begin(3, under: Generation("i"), at: at(0)) == Table.Turn())
+        #expect(table.begin(3, under: Generation("i"), at: at(0)) == FlightTurn())
         let (joined, abandoned) = table.join("k", want: force(), seat: (1, "w1", nil), at: at(0))
         #expect(joined == .opened(4, .force(.expire)) && abandoned == [3])
         _ = table.begin(4, under: Generation("j"), at: at(0))
-        #expect(table.invalidate("k", at: at(0)) == Table.Turn())
+        #expect(table.invalidate("k", at: at(0)) == FlightTurn())
         #expect(open() == 5)
         #expect(table.waiters(of: "k") == 1)
     }
@@ -157,7 +157,7 @@ struct FlightTableTests {
     @Test("C3: an overtaken flight is abandoned when its last waiter leaves, though it was to go on")
     mutating func overtakenAndLeft() {
         _ = table.join("k", want: .read, seat: (1, "w1", nil), goesOn: true, at: at(0))
-        #expect(table.invalidate("k", at: at(0)) == Table.Turn())
+        #expect(table.invalidate("k", at: at(0)) == FlightTurn())
         #expect(table.leave(1, at: at(0))?.abandoned == 1)
         _ = table.join("k", want: .read, seat: (2, "w2", nil), goesOn: true, at: at(0))
         #expect(table.leave(2, at: at(0))?.abandoned == nil)
@@ -194,7 +194,7 @@ struct FlightTableTests {
         }
         #expect(join() == .queued(3))
         #expect(table.isReadInQueue(3) && table.mayKeep(3, of: Generation("g")))
-        #expect(table.tell("k", Generation("h"), isInvalidation: true, at: at(0)) == Table.Turn())
+        #expect(table.tell("k", Generation("h"), isInvalidation: true, at: at(0)) == FlightTurn())
         #expect(!table.mayKeep(3, of: Generation("g")) && table.mayKeep(3, of: Generation("h")))
         _ = table.land(1, at: at(0))
         #expect(table.isCurrent(3) && !table.isReadInQueue(3))

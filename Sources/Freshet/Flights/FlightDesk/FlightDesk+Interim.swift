@@ -137,7 +137,7 @@ extension FlightDesk {
     enum Meanwhile {
         case wait
         /// Whoever is answered may have been the last whom a flight that was overtaken ran for.
-        case answer([Waiter], FlightAnswer, FlightTable<Waiter>.Turn)
+        case answer([Waiter], FlightAnswer, FlightTurn)
         /// Ask the store first: this has not been checked for too long, or another process has changed the key since.
         case check(AnyField, FlightAnswer)
     }

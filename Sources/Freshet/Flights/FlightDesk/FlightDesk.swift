@@ -134,7 +134,7 @@ final class FlightDesk: Sendable {
 
     /// Overtakes the flights of a field, and changes what is held under the same lock, so that no flight comes between.
     func invalidate(_ field: AnyField, _ change: (inout L1Change) -> Void) {
-        typealias Invalidated = (old: InterimAnswer?, turn: FlightTable<Waiter>.Turn)
+        typealias Invalidated = (old: InterimAnswer?, turn: FlightTurn)
         let invalidated = changing(then: { carryOut($0.turn) }) { state, l1 -> Invalidated in
             change(&l1)
             let old = lendHeldAnew(of: field.key, &state)
@@ -181,7 +181,7 @@ final class FlightDesk: Sendable {
     /// The forced load of a flight is about to begin, under a lease of the generation or without one: what there is from
     /// before is no longer fresh, whoever brought it while the flight waited.
     func beginForced(_ id: FlightID, of field: AnyField, _ invalidation: Invalidation, under generation: Generation?) {
-        typealias Begun = (old: [InterimAnswer], turn: FlightTable<Waiter>.Turn)
+        typealias Begun = (old: [InterimAnswer], turn: FlightTurn)
         let begun = changing(then: { carryOut($0.turn) }) { state, l1 -> Begun in
             let now = spawner.now()
             if invalidation == .remove || l1.peek(field.key).map({ now < $0.freshUntil }) ?? false {
@@ -261,7 +261,7 @@ extension FlightDesk {
         let lineage = seat == nil ? LoadLineage() : LoadLineage.current
         var meanwhile = Meanwhile.wait
         var abandoned: [FlightID] = []
-        let joined: FlightTable<Waiter>.Joined? = state.withLockedValue { state in
+        let joined: JoinedFlight? = state.withLockedValue { state in
             guard !state.isClosed else { return nil }
             let (joined, overtaken) = state.table.join(
                 field.key,
@@ -322,7 +322,7 @@ extension FlightDesk {
         withExtendedLifetime(gone) {}
     }
 
-    func carryOut(_ turn: FlightTable<Waiter>.Turn) {
+    func carryOut(_ turn: FlightTurn) {
         let gone = giveUp(turn.abandoned)
         run(turn.starts)
         withExtendedLifetime(gone) {}
@@ -347,7 +347,7 @@ extension FlightDesk {
         return gone
     }
 
-    private func run(_ starts: [FlightTable<Waiter>.Start]) {
+    private func run(_ starts: [FlightStart]) {
         for start in starts {
             let run: Run? = state.withLockedValue { state in
                 defer { state.runs[start.id]?.takeTurn() }

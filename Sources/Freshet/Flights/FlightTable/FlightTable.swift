@@ -20,36 +20,6 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         let parent: FlightID?
     }
 
-    enum Joined: Sendable, Equatable {
-        /// The flight is there. `isCooldown`: a forced load that was asked for already answers this forced refresh.
-        case joined(FlightID, isCooldown: Bool)
-        /// The flight is new: run it.
-        case opened(FlightID, FlightPurpose)
-        /// The flight is new and runs later.
-        case queued(FlightID)
-        /// The load that asks is the one asked for, directly or around a circle.
-        case circular
-    }
-
-    /// A flight to be run now.
-    struct Start: Sendable, Equatable {
-        let id: FlightID
-        let purpose: FlightPurpose
-    }
-
-    /// What is to be done when flights have been overtaken.
-    struct Turn: Sendable, Equatable {
-        /// Nobody waits for them, and nothing that they bring is kept: cancel them.
-        var abandoned: [FlightID] = []
-        /// They run now.
-        var starts: [Start] = []
-
-        static func += (turn: inout Turn, next: Turn) {
-            turn.abandoned += next.abandoned
-            turn.starts += next.starts
-        }
-    }
-
     private struct Flight: Sendable {
         let key: String
         var purpose: FlightPurpose
@@ -106,7 +76,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         seat: (id: SeatID, waiter: Waiter, parent: FlightID?)?,
         goesOn: Bool = false,
         at now: MonotonicInstant
-    ) -> (joined: Joined, abandoned: [FlightID]) {
+    ) -> (joined: JoinedFlight, abandoned: [FlightID]) {
         let found = find(key, want)
         let parent = seat?.parent.flatMap { flights[$0] == nil ? nil : $0 }
         if let parent, (found.map { [$0.id] } ?? blockers(key)).contains(where: { waits($0, for: parent) }) {
@@ -137,7 +107,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     mutating func leave(
         _ seat: SeatID,
         at now: MonotonicInstant
-    ) -> (waiter: Waiter, abandoned: FlightID?, starts: [Start])? {
+    ) -> (waiter: Waiter, abandoned: FlightID?, starts: [FlightStart])? {
         guard let id = flightOfSeat.removeValue(forKey: seat), let left = flights[id]?.seats.removeValue(forKey: seat)
         else { return nil }
         unlink(left, from: id)
@@ -160,8 +130,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         loadedAt instant: MonotonicInstant,
         isFresh: Bool,
         at now: MonotonicInstant
-    ) -> (waiters: [Waiter], turn: Turn) {
-        guard let flight = flights[id] else { return ([], Turn()) }
+    ) -> (waiters: [Waiter], turn: FlightTurn) {
+        guard let flight = flights[id] else { return ([], FlightTurn()) }
         let readers = flight.seats.filter { $0.value.want.accepts(loadedAt: instant, isFresh: isFresh) }
         for (seatID, seat) in readers {
             flights[id]?.seats[seatID] = nil
@@ -169,7 +139,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
             unlink(seat, from: id)
         }
         if !readers.isEmpty { flights[id]?.isBackground = true }
-        let turn = readers.isEmpty || !isOvertaken(id) ? Turn() : overtake(id, of: flight.key, at: now)
+        let turn = readers.isEmpty || !isOvertaken(id) ? FlightTurn() : overtake(id, of: flight.key, at: now)
         return (readers.map(\.value.waiter), turn)
     }
 
@@ -211,7 +181,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// Ends a flight.
     ///
     /// - Returns: those who still wait, with what they want, and flights that may run now.
-    mutating func land(_ id: FlightID, at now: MonotonicInstant) -> (seats: [Seat], starts: [Start]) {
+    mutating func land(_ id: FlightID, at now: MonotonicInstant) -> (seats: [Seat], starts: [FlightStart]) {
         guard let flight = flights.removeValue(forKey: id) else { return ([], []) }
         for (seatID, seat) in flight.seats {
             flightOfSeat[seatID] = nil
@@ -234,11 +204,28 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// The flight's fetcher has ended, or its time is over.
     ///
     /// - Returns: flights that may run now.
-    mutating func endFetch(_ id: FlightID, at now: MonotonicInstant) -> [Start] {
+    mutating func endFetch(_ id: FlightID, at now: MonotonicInstant) -> [FlightStart] {
         guard let key = fetching.removeValue(forKey: id) else { return [] }
         if let flight = flights[id], !flight.seats.isEmpty || !isOvertaken(id) { return [] }
         stopRunning(id, of: key)
         return startQueued(key, at: now)
+    }
+
+    /// Whether a fetcher of the key goes on that was begun on schedule.
+    func isFetchingAside(_ key: String) -> Bool {
+        fetching.contains { $0.value == key && slots[key]?.running.contains($0.key) != true }
+    }
+
+    /// No fetcher counts any more.
+    ///
+    /// - Returns: flights that may run now.
+    mutating func forgetFetches(at now: MonotonicInstant) -> [FlightStart] {
+        let forgotten = fetching
+        fetching = [:]
+        return forgotten.flatMap { id, key in
+            if flights[id] == nil { slots[key]?.running.remove(id) }
+            return startQueued(key, at: now)
+        }
     }
 
     /// The flights of the key that readers wait in, overtaken or not.
@@ -310,21 +297,21 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// The flight's load begins. Whoever invalidated the key after the lease was granted has overtaken it.
     ///
     /// - Parameter generation: of the lease; nil where it begins without one, since the store is away.
-    mutating func begin(_ id: FlightID, under generation: Generation?, at now: MonotonicInstant) -> Turn {
+    mutating func begin(_ id: FlightID, under generation: Generation?, at now: MonotonicInstant) -> FlightTurn {
         guard let key = flights[id]?.key, let isOvertaken = flights[id]?.news.begin(under: generation)
-        else { return Turn() }
-        return isOvertaken && isCurrent(id) ? overtake(id, of: key, at: now) : Turn()
+        else { return FlightTurn() }
+        return isOvertaken && isCurrent(id) ? overtake(id, of: key, at: now) : FlightTurn()
     }
 
     /// A forced load begins: it overtakes those that have begun before, though its own flight may have been overtaken
     /// while it waited.
     ///
     /// - Returns: those that have yet to begin, which must ask the store again, and what is to be done about the others.
-    mutating func beginForced(_ id: FlightID, at now: MonotonicInstant) -> (waiting: [FlightID], turn: Turn) {
-        guard let key = flights[id]?.key, let slot = slots[key] else { return ([], Turn()) }
+    mutating func beginForced(_ id: FlightID, at now: MonotonicInstant) -> (waiting: [FlightID], turn: FlightTurn) {
+        guard let key = flights[id]?.key, let slot = slots[key] else { return ([], FlightTurn()) }
         flights[id]?.begunAt = now
         var waiting: [FlightID] = []
-        var turn = Turn()
+        var turn = FlightTurn()
         for other in slot.running.union(slot.asides).union(slot.upToDate) where other != id {
             if flights[other]?.news.hasBegun ?? true {
                 turn += overtake(other, of: key, at: now)
@@ -343,9 +330,9 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         _ generation: Generation,
         isInvalidation: Bool,
         at now: MonotonicInstant
-    ) -> Turn {
-        guard let slot = slots[key] else { return Turn() }
-        var turn = Turn()
+    ) -> FlightTurn {
+        guard let slot = slots[key] else { return FlightTurn() }
+        var turn = FlightTurn()
         // Those that have been overtaken hear of it, too: their readers get what that has left.
         for id in slot.running.union(slot.asides).union(slot.upToDate) {
             let isOvertaken = flights[id]?.news.tell(generation, isInvalidation: isInvalidation) ?? false
@@ -364,9 +351,9 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     mutating func tellEverythingWritten() { for id in flights.keys { flights[id]?.news.tellWritten() } }
 
     /// Overtakes the flights of a key.
-    mutating func invalidate(_ key: String, at now: MonotonicInstant) -> Turn {
+    mutating func invalidate(_ key: String, at now: MonotonicInstant) -> FlightTurn {
         let abandoned = overtakeAll(key)
-        return Turn(abandoned: abandoned, starts: startQueued(key, at: now))
+        return FlightTurn(abandoned: abandoned, starts: startQueued(key, at: now))
     }
 
     /// A flight has loaded without a lease, so that nothing kept a load on schedule from running beside it. What that one
@@ -432,7 +419,7 @@ extension FlightTable {
         _ found: Found?,
         at now: MonotonicInstant,
         _ abandoned: inout [FlightID]
-    ) -> (FlightID, Joined) {
+    ) -> (FlightID, JoinedFlight) {
         guard case .force(let invalidation, _) = want else {
             return found.map { ($0.id, .joined($0.id, isCooldown: false)) } ?? open(key, .read, at: now)
         }
@@ -447,13 +434,14 @@ extension FlightTable {
     private func isForced(_ id: FlightID?) -> Bool { id.flatMap { flights[$0]?.purpose.isForced } ?? false }
 
     /// Makes a forced flight of the one that waits.
-    private mutating func harden(_ id: FlightID, _ invalidation: Invalidation) -> (FlightID, Joined) {
+    private mutating func harden(_ id: FlightID, _ invalidation: Invalidation) -> (FlightID, JoinedFlight) {
         if flights[id]?.purpose != .force(.remove) { flights[id]?.purpose = .force(invalidation) }
         return (id, .joined(id, isCooldown: false))
     }
 
-    private mutating func open(_ key: String, _ purpose: FlightPurpose, at now: MonotonicInstant) -> (FlightID, Joined)
-    {
+    private mutating func open(_ key: String, _ purpose: FlightPurpose, at now: MonotonicInstant) -> (
+        FlightID, JoinedFlight
+    ) {
         guard (slots[key]?.running.count ?? 0) < Self.mostRunning else { return enqueue(key, purpose, at: now) }
         let id = add(key, purpose, at: now)
         makeCurrent(id)
@@ -461,7 +449,7 @@ extension FlightTable {
     }
 
     private mutating func enqueue(_ key: String, _ purpose: FlightPurpose, at now: MonotonicInstant) -> (
-        FlightID, Joined
+        FlightID, JoinedFlight
     ) {
         let id = add(key, purpose, at: now)
         slots[key, default: Slot()].queued = id
@@ -490,10 +478,10 @@ extension FlightTable {
         if slots[key]?.aside == id { slots[key]?.aside = nil }
     }
 
-    private mutating func overtake(_ id: FlightID, of key: String, at now: MonotonicInstant) -> Turn {
+    private mutating func overtake(_ id: FlightID, of key: String, at now: MonotonicInstant) -> FlightTurn {
         retire(id, of: key)
         let abandoned = abandon(id, of: key) ? [id] : []
-        return Turn(abandoned: abandoned, starts: startQueued(key, at: now))
+        return FlightTurn(abandoned: abandoned, starts: startQueued(key, at: now))
     }
 
     /// - Returns: those that are abandoned for it.
@@ -520,28 +508,11 @@ extension FlightTable {
         return true
     }
 
-    /// Whether a fetcher of the key goes on that was begun on schedule.
-    func isFetchingAside(_ key: String) -> Bool {
-        fetching.contains { $0.value == key && slots[key]?.running.contains($0.key) != true }
-    }
-
-    /// No fetcher counts any more.
-    ///
-    /// - Returns: flights that may run now.
-    mutating func forgetFetches(at now: MonotonicInstant) -> [Start] {
-        let forgotten = fetching
-        fetching = [:]
-        return forgotten.flatMap { id, key in
-            if flights[id] == nil { slots[key]?.running.remove(id) }
-            return startQueued(key, at: now)
-        }
-    }
-
     private mutating func stopRunning(_ id: FlightID, of key: String) {
         if fetching[id] == nil { slots[key]?.running.remove(id) }
     }
 
-    private mutating func startQueued(_ key: String, at now: MonotonicInstant) -> [Start] {
+    private mutating func startQueued(_ key: String, at now: MonotonicInstant) -> [FlightStart] {
         guard let slot = slots[key] else { return [] }
         if let id = slot.queued, slot.current == nil, slot.running.count < Self.mostRunning, let flight = flights[id] {
             slots[key]?.queued = nil
@@ -549,7 +520,7 @@ extension FlightTable {
             let begunAt = initialBegin(of: flight.purpose, at: now)
             flights[id]?.begunAt = begunAt
             makeCurrent(id)
-            return [Start(id: id, purpose: flight.purpose)]
+            return [FlightStart(id: id, purpose: flight.purpose)]
         }
         if slot.current == nil, slot.queued == nil, slot.asides.isEmpty, slot.running.isEmpty { slots[key] = nil }
         return []
