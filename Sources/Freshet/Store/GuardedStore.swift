@@ -2,7 +2,7 @@ package import Metrics
 import NIOConcurrencyHelpers
 
 /// Keeps a store's troubles from its callers: every call has a deadline and goes through a circuit breaker, every error
-/// is a ``CacheError`` and is counted.
+/// is a ``CacheError`` and is counted. The operations themselves: ``ForwardingStore``.
 ///
 /// Only a store that cannot be reached or does not answer opens the breaker. A store that answers with an error is
 /// well; a call whose caller gave up says nothing of it. A store that is local is called directly.

@@ -3,8 +3,10 @@ import NIOConcurrencyHelpers
 /// Where readers wait for flights, and where flights are started, overtaken and landed: ``FlightTable`` with a lock,
 /// continuations and tasks.
 final class FlightDesk: Sendable {
+    /// Runs a flight: ``FlightRunner/run(_:)``, by way of ``FieldCache``.
     typealias Runner = @Sendable (FlightDesk, AnyField, FlightID, FlightPurpose) async -> Void
-    /// Checks what readers get while a flight loads, and hands the result to ``checkedInterim(_:_:_:of:)``.
+    /// Checks what readers get while a flight loads, and hands the result to ``checkedInterim(_:_:_:of:)``:
+    /// ``FlightRunner/checkInterim(_:)``.
     typealias Checker = @Sendable (FlightDesk, AnyField, FlightID, FlightAnswer) async -> Void
     typealias Waiter = UnsafeContinuation<FlightOutcome, Never>
 
