@@ -45,11 +45,14 @@ extension RedisClient {
         /// `PING` is sent before; it has ``commandTimeout``, but at least a second, to be answered. Where that is more
         /// than half the interval, the connection is kept longer. A `PING` is sent once an interval in any case: where
         /// its answer is that of another command, replies have come to the wrong callers, and the connection is closed.
+        /// Zero turns that off: a server that is gone is then noticed only where a reply is overdue, by subscriptions
+        /// as late as the system does, after hours.
         public var keepAliveInterval = Duration.seconds(15)
-        /// How often a cluster's nodes or the sentinels are asked for changes that nothing else told of.
+        /// How often a cluster's nodes or the sentinels are asked for changes that nothing else told of. Zero:
+        /// only where there is a reason.
         public var topologyInterval = Duration.seconds(30)
         /// Time between attempts to connect, and between connections made anew since their server refuses writes: doubles
-        /// from the lower bound to the upper, less up to half at random.
+        /// from the lower bound to the upper, less up to half at random. Less than a millisecond counts as one.
         public var reconnectBackoff = Duration.milliseconds(20)...Duration.seconds(2)
 
         /// Commands that may be on the connection. More are refused as ``RedisClientError/Code/overloaded``, except a

@@ -76,6 +76,31 @@ import Testing
         #expect(try await events.next() == .resubscribed)
     }
 
+    @Test(arguments: [Duration.zero, .seconds(-1)]) func whatIsNotKeptAliveIsNotAsked(interval: Duration) async throws {
+        let pings = NIOLockedValueBox(0)
+        let server = try await ScriptedServer.start(answersPing: false) { words in
+            if words[0] == "SUBSCRIBE" { return ">3\r\n+subscribe\r\n+\(words[1])\r\n:1\r\n" }
+            pings.withLockedValue { $0 += 1 }
+            return "+PONG\r\n"
+        }
+        let client = RedisClient(port: server.port) { $0.keepAliveInterval = interval }
+        let subscription = try await client.subscribe(to: ["news"])
+        try await client.connect()
+        #expect(await !eventually(within: .milliseconds(200)) { pings.withLockedValue { $0 } > 0 })
+        withExtendedLifetime(subscription) {}
+    }
+
+    @Test func whatIsNotKeptAliveIsGivenUpWhereAReplyIsOverdue() async throws {
+        let server = try await ScriptedServer.start(answersPing: false) { _ in "" }
+        let client = RedisClient(port: server.port) {
+            $0.commandTimeout = .milliseconds(50)
+            $0.keepAliveInterval = .zero
+        }
+        #expect(await eventually { (try? await client.connect()) != nil })
+        #expect(try await clientError { try await client.execute(RESPCommand("GET", "a")) }?.code == .timedOut)
+        #expect(await eventually { server.acceptedCount > 1 })
+    }
+
     /// The deadline passes before, while or after the caller begins to wait.
     @Test func aConnectionIsWaitedForNoLongerThanAsked() async throws {
         let server = try await ScriptedServer.start(greets: false) { _ in "" }

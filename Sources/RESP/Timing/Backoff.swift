@@ -9,7 +9,7 @@ package struct Backoff: Sendable {
     package init(_ bounds: ClosedRange<Duration>) {
         // Zero would stay zero, however often it is doubled.
         shortest = max(TimeAmount(clamping: bounds.lowerBound), .milliseconds(1))
-        longest = TimeAmount(clamping: bounds.upperBound)
+        longest = max(TimeAmount(clamping: bounds.upperBound), shortest)
     }
 
     package mutating func succeeded() {

@@ -28,7 +28,7 @@ final class CommandStream: ConnectionReceiver {
         self.connection = connection
         self.eventLoop = eventLoop
         liveness = Liveness(
-            interval: TimeAmount(clamping: node.configuration.keepAliveInterval),
+            interval: node.configuration.longestSilence,
             patience: node.configuration.patience,
             now: .now()
         )

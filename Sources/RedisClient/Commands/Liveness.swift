@@ -83,6 +83,11 @@ struct Liveness {
 }
 
 extension RedisClient.Configuration {
+    /// Time a server may be silent.
+    var longestSilence: TimeAmount {
+        TimeAmount(clamping: keepAliveInterval > .zero ? keepAliveInterval : .seconds(Int.max))
+    }
+
     /// Time a server has to show that it is there.
     var patience: TimeAmount { TimeAmount(clamping: max(commandTimeout, .seconds(1))) }
 }

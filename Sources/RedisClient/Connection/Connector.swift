@@ -86,8 +86,9 @@ struct Connector: Sendable {
         let options = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
         #if os(Linux)
+        guard configuration.keepAliveInterval > .zero else { return options }
         // A peer that vanished acknowledges nothing; without this the kernel tries for a quarter of an hour.
-        let patience = Int32(clamping: TimeAmount(clamping: configuration.keepAliveInterval).nanoseconds / 1_000_000)
+        let patience = Int32(clamping: configuration.longestSilence.nanoseconds / 1_000_000)
         // The same goes for a connection on which nothing is sent because the server blocks.
         let pause = ChannelOptions.Types.SocketOption.Value(min(max(1, patience / 3000), mostKeepAliveSeconds))
         return options.channelOption(.tcpOption(.init(rawValue: TCP_USER_TIMEOUT)), value: .init(patience))

@@ -33,7 +33,7 @@ final class SubscriptionStream: ConnectionReceiver {
         self.connection = connection
         self.eventLoop = eventLoop
         liveness = Liveness(
-            interval: TimeAmount(clamping: configuration.keepAliveInterval),
+            interval: configuration.longestSilence,
             patience: configuration.patience,
             now: .now()
         )

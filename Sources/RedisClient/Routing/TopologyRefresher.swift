@@ -38,7 +38,9 @@ final class TopologyRefresher: Sendable {
     private let looked: WaitList
     private let wanted: WaitList
 
-    /// - Parameter pauses: after looks, growing as long as one follows the other.
+    /// - Parameters:
+    ///   - interval: zero for no looks by the clock.
+    ///   - pauses: after looks, growing as long as one follows the other.
     init(
         eventLoop: any EventLoop,
         interval: Duration,
@@ -137,8 +139,13 @@ final class TopologyRefresher: Sendable {
         wanted.open()
     }
 
-    private func startTimer() -> RepeatedTask {
-        eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in self?.request() }
+    private func startTimer() -> RepeatedTask? {
+        if interval == .zero { return nil }
+        // An event loop on which something is always due comes to nothing else.
+        let interval = max(interval, .milliseconds(1))
+        return eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in
+            self?.request()
+        }
     }
 
     private func run() async {

@@ -54,6 +54,43 @@ import Testing
         refresher.close()
     }
 
+    /// The event loop gets to its sockets in between.
+    @Test func anIntervalOfNextToNothingIsAMillisecond() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let refresher = TopologyRefresher(
+            eventLoop: group.next(),
+            interval: .nanoseconds(1),
+            pauses: .milliseconds(1)...Duration.milliseconds(1)
+        )
+        refresher.use { true }
+        await refresher.look(until: .now() + .seconds(60)) { false }
+        let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let client = try await ClientBootstrap(group: group).connect(to: #require(server.localAddress)).get()
+        try await client.close()
+        try await server.close()
+        refresher.close()
+        try await group.shutdownGracefully()
+    }
+
+    @Test(arguments: [Duration.zero, .seconds(-1)]) func anIntervalOfNothingIsNoClock(interval: Duration) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let refresher = TopologyRefresher(
+            eventLoop: group.next(),
+            interval: interval,
+            pauses: .milliseconds(1)...Duration.milliseconds(1)
+        )
+        let looks = NIOLockedValueBox(0)
+        refresher.use {
+            looks.withLockedValue { $0 += 1 }
+            return true
+        }
+        await refresher.look(until: .now() + .seconds(60)) { false }
+        #expect(await !eventually(within: .milliseconds(100)) { looks.withLockedValue { $0 } > 1 })
+        refresher.close()
+        try await group.shutdownGracefully()
+    }
+
     /// Behind its end the event loop may be gone.
     @Test func nothingWaitsForALookBehindItsEnd() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
