@@ -33,10 +33,12 @@ extension RESPValue {
         }
     }
 
-    /// The number of an integer reply, or of a string that holds nothing but a decimal integer; 1 or 0 for a boolean.
+    /// The number of an integer reply, of a double that is whole, or of a string that holds nothing but a decimal
+    /// integer; 1 or 0 for a boolean.
     public var integer: Int? {
         switch self {
         case .integer(let value): value
+        case .double(let value): Int(exactly: value)
         case .boolean(let value): value ? 1 : 0
         default: string.flatMap { Int($0) }
         }
@@ -70,15 +72,22 @@ extension RESPValue {
         }
     }
 
-    /// The pairs of a RESP3 map, or of the flat array of alternating keys and values that RESP2 sends in its place.
+    /// The pairs of a RESP3 map, or of the array that RESP2 sends in its place: a flat one of alternating keys and
+    /// values, or one of arrays of two (`XREAD`). RESP3 has such arrays too, where RESP2 has flat ones
+    /// (`ZRANGE … WITHSCORES`).
     ///
-    /// `nil` for everything else, and for an array of odd length.
+    /// `nil` for everything else, as for an array of odd length, or with arrays in the place of keys.
     public var pairs: [Pair]? {
         switch self {
         case .map(let pairs):
             return pairs
-        case .array(let values) where values.count.isMultiple(of: 2):
-            return stride(from: 0, to: values.count, by: 2).map { Pair(key: values[$0], value: values[$0 + 1]) }
+        case .array(let values):
+            let isNested = values.allSatisfy { if case .array(let pair) = $0 { pair.count == 2 } else { false } }
+            let flat = isNested ? values.flatMap { $0.array ?? [] } : values
+            guard flat.count.isMultiple(of: 2) else { return nil }
+            let pairs = stride(from: 0, to: flat.count, by: 2).map { Pair(key: flat[$0], value: flat[$0 + 1]) }
+            // No key is an array.
+            return pairs.contains { $0.key.array != nil } ? nil : pairs
         default:
             return nil
         }

@@ -10,6 +10,8 @@ import Testing
         #expect(RESPValue.integer(2).double == 2)
         #expect(RESPValue.bulk("42").integer == 42)
         #expect(RESPValue.bulk(" 42").integer == nil)
+        #expect(RESPValue.double(42).integer == 42)
+        #expect([1.5, 1e300, .nan, .infinity].allSatisfy { RESPValue.double($0).integer == nil })
         #expect(RESPValue.integer(1).boolean == true)
         #expect(RESPValue.boolean(false).boolean == false)
         #expect(RESPValue.integer(2).boolean == nil)
@@ -19,6 +21,15 @@ import Testing
         #expect(RESPValue.array([.bulk("a"), .bulk("b")]).pairs == pairs)
         #expect(RESPValue.array([]).pairs == [])
         #expect(RESPValue.array([.bulk("a")]).pairs == nil)
+        // As ZRANGE … WITHSCORES has them in RESP3, and XREAD in RESP2.
+        #expect(RESPValue.array([.array([.bulk("a"), .bulk("b")])]).pairs == pairs)
+        let nested = [pairs[0], RESPValue.Pair(key: .bulk("c"), value: .double(2))]
+        let arrays = nested.map { RESPValue.array([$0.key, $0.value]) }
+        #expect(RESPValue.array(arrays).pairs == nested)
+        #expect(RESPValue.array([.array([.bulk("1"), .bulk("2")]), .null]).pairs == nil)
+        // A list as a value does not make it one of pairs.
+        let list = RESPValue.array([.bulk("x"), .bulk("y")])
+        #expect(RESPValue.array([.bulk("a"), list]).pairs == [.init(key: .bulk("a"), value: list)])
         #expect(RESPValue.null.pairs == nil)
         #expect(RESPValue.null.isNull)
     }
