@@ -125,6 +125,64 @@ import Testing
         #expect(error?.mayHaveExecuted == false)
     }
 
+    /// Everybody's commands would be queued from then on, whether whoever sent it still waits or not.
+    @Test(arguments: [true, false]) func aTransactionThatIsNotEndedEndsTheConnection(isAwaited: Bool) async throws {
+        let isQueueing = NIOLockedValueBox(false)
+        let refusal = "-NOPERM no permission to run 'exec'\r\n"
+        let server = try await ScriptedServer.start(greets: false, answersPing: false) { words in
+            switch words[0] {
+            case "HELLO", "MULTI": isQueueing.withLockedValue { $0 = words[0] == "MULTI" }
+            case "EXEC": return isAwaited ? refusal : ""
+            // It is asked where a reply is overdue.
+            case "PING": return refusal + "+PONG\r\n"
+            default: break
+            }
+            return isQueueing.withLockedValue { $0 } && words[0] != "MULTI" ? "+QUEUED\r\n" : "+OK\r\n"
+        }
+        let client = RedisClient(port: server.port)
+        try await client.connect()
+        let pipeline = [RESPCommand("MULTI"), RESPCommand("GET", "a"), RESPCommand("EXEC")]
+        if isAwaited {
+            let replies = try await client.execute(pipeline: pipeline)
+            #expect(replies.last?.error?.code == .noPermission)
+        } else {
+            let error = try await clientError {
+                try await client.execute(pipeline: pipeline, timeout: .milliseconds(50))
+            }
+            #expect(error?.code == .timedOut)
+        }
+        #expect(await eventually { server.acceptedCount == 2 })
+        #expect(try await client.execute(RESPCommand("GET", "a")).string == "OK")
+    }
+
+    /// What a server refuses that has begun none, or has dropped it, leaves no trace.
+    @Test(arguments: [("-NOPERM MULTI", "-ERR EXEC without MULTI"), ("+OK", "-EXECABORT"), ("+OK", "-MOVED 1 :2")])
+    func aTransactionThatHasEndedLeavesTheConnectionAlone(begin: String, end: String) async throws {
+        let server = try await ScriptedServer.start { words in
+            switch words[0] {
+            case "MULTI": "\(begin)\r\n"
+            case "EXEC": "\(end)\r\n"
+            default: "+OK\r\n"
+            }
+        }
+        let client = RedisClient(port: server.port)
+        let pipeline = [RESPCommand("MULTI"), RESPCommand("GET", "a"), RESPCommand("EXEC")]
+        #expect(try await client.execute(pipeline: pipeline).last?.error != nil)
+        #expect(try await client.execute(RESPCommand("GET", "a")).string == "OK")
+        #expect(server.acceptedCount == 1)
+    }
+
+    @Test(arguments: [["MULTI", "EXEC x"], ["MULTI x", "EXEC"]])
+    func whatAServerMayRefuseToEndIsNoTransaction(lines: [String]) async throws {
+        let server = try await ScriptedServer.start { _ in "+OK\r\n" }
+        let client = RedisClient(port: server.port)
+        let pipeline = lines.map { line in
+            let words = line.split(separator: " ").map(String.init)
+            return RESPCommand(words[0], arguments: Array(words.dropFirst()))
+        }
+        #expect(try await clientError { try await client.execute(pipeline: pipeline) }?.code == .unsupportedCommand)
+    }
+
     @Test func whatTheServerDoesNotTrackIsNotAnswered() async throws {
         let server = try await ScriptedServer.start { $0[0] == "CLIENT" ? "-NOPERM no caching\r\n" : "+value\r\n" }
         let client = RedisClient(port: server.port) { $0.clientSideCaching = true }

@@ -76,13 +76,15 @@ final class CommandStream: ConnectionReceiver {
         if receipt.hasAnswer { hasAnswered = true }
         if receipt.hasProbe { liveness.probeAnswered() }
         if receipt.isUnexpected {
-            let error = RedisClientError(
-                .protocolViolation,
-                "The server sent a reply that belongs to no command.",
-                mayHaveExecuted: true
-            )
-            connection.close(error)
+            close(.protocolViolation, "The server sent a reply that belongs to no command.")
+        } else if receipt.isStuck {
+            // It would only queue what others send.
+            close(.connectionLost, "The server refused to end a transaction.")
         }
+    }
+
+    private func close(_ code: RedisClientError.Code, _ message: String) {
+        connection.close(RedisClientError(code, message, mayHaveExecuted: true))
     }
 
     func readCompleted() {

@@ -8,6 +8,8 @@ struct ReplyQueue {
     private var collected: [RESPValue] = []
     /// How many replies the first waiter has had.
     private var repliesToFirst = 0
+    /// Whether the server has begun the first waiter's transaction.
+    private var isQueueing = false
     /// Whether no deadline is earlier than one before it.
     private var isOrderedByDeadline = true
     private var latestDeadline = NIODeadline.distantPast
@@ -41,6 +43,8 @@ struct ReplyQueue {
         var hasProbe = false
         /// Whether there was a reply that nobody waits for, or another than a question has; nothing is taken after it.
         var isUnexpected = false
+        /// Whether the server may not have ended a transaction that it refuses; nothing is taken after it.
+        var isStuck = false
     }
 
     /// Hands replies to those who wait for them, in order.
@@ -82,8 +86,15 @@ struct ReplyQueue {
             }
             repliesToFirst += 1
             let isLast = repliesToFirst == first.replies
+            if first.isTransaction {
+                if repliesToFirst == 1 { isQueueing = value.error == nil }
+                if isLast, isQueueing, let error = value.error {
+                    receipt.isStuck = !SharedConnectionRules.endsTransaction(error)
+                }
+            }
             if isLast { removeFirst() }
             answer(first, consume value, isLast: isLast)
+            if receipt.isStuck { break }
         }
         return receipt
     }

@@ -55,7 +55,15 @@ enum SharedConnectionRules {
 
     static func isTransaction(_ pipeline: [RESPCommand]) -> Bool {
         guard pipeline.count > 1, let first = pipeline.first, let last = pipeline.last else { return false }
+        // Servers may refuse those that have arguments, and go on queueing.
         return CommandKind(named: first.name) == .multi && CommandKind(named: last.name) == .exec
+            && first.argumentCount == 0 && last.argumentCount == 0
+    }
+
+    /// Whether the server has dropped the transaction whose `EXEC` it refuses. It may have kept it before Redis 6.0.6, or
+    /// where it knows no `EXEC`.
+    static func endsTransaction(_ refusal: RESPError) -> Bool {
+        [.executionAborted, .moved, .ask, .tryAgain, .clusterDown, .crossSlot].contains(refusal.code)
     }
 
     private static let changesOfClients = ["CAPA", "IMPORT-SOURCE", "NO-TOUCH", "REPLY", "TRACKING"]

@@ -21,6 +21,8 @@ struct Waiter {
     var replies = 1
     /// Whether the server may be silent for as long as it likes.
     var mayBlock = false
+    /// Whether it is for commands from `MULTI` to `EXEC` on a connection that is shared.
+    var isTransaction = false
     /// Whether another server would do as well.
     var mayMove = false
     /// Whether a server may find what is sent too large, and if it says so, that it does.

@@ -98,6 +98,8 @@ struct SubmissionState {
 
     /// - Parameter encoded: the same commands.
     mutating func submit(_ commands: [RESPCommand], encoded: RESPEncoder, _ waiter: Waiter) -> Action {
+        var waiter = waiter
+        waiter.isTransaction = sequence == nil && SharedConnectionRules.isTransaction(commands)
         guard case .ready = phase else {
             return queue(.init(waiter: waiter, commands: commands, byteCount: encoded.byteCount))
         }
