@@ -220,8 +220,20 @@ final class SentinelRouter: NodeRouter {
             isAnswered = true
             return .success(try SentinelView.Answer(replies, from: address))
         } catch {
+            let error = Self.naming(address, error)
             return .failure(Failure(error: error, weight: FailureWeight(error, isAnswered: isAnswered)))
         }
+    }
+
+    /// Sentinels have credentials of their own; what a connection says does not tell whose it misses.
+    private static func naming(_ address: Address, _ error: any Error) -> any Error {
+        guard let error = error as? RedisClientError, error.code == .authenticationFailed else { return error }
+        return RedisClientError(
+            error.code,
+            "\(error.message) That is the sentinel \(address); in a URL its user and password are sentinelUser and "
+                + "sentinelPassword.",
+            underlying: error.underlying
+        )
     }
 
     /// Changes the view, and with it the primary if that is another now.

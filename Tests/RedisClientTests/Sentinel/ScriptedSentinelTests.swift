@@ -240,7 +240,18 @@ import Testing
         let strict = try await ScriptedServer.start(greets: false) { _ in "-WRONGPASS invalid pair\r\n" }
         let other = try await ScriptedServer.start(greets: false) { _ in "HTTP/1.1 400 Bad Request\r\n" }
         let client = client([other.port, strict.port])
-        #expect(try await clientError { try await client.connect() }?.code == .authenticationFailed)
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.code == .authenticationFailed)
+        #expect(error?.hint?.contains("the sentinel 127.0.0.1:\(strict.port)") == true)
+    }
+
+    /// Whose password is missing.
+    @Test(.timeLimit(.minutes(1))) func whatAServerRefusesIsNotSaidOfASentinel() async throws {
+        let primary = try await ScriptedServer.start(greets: false) { _ in "-NOAUTH Authentication required.\r\n" }
+        let sentinel = try await ScriptedSentinel.start { primary.port }
+        let error = try await clientError { try await sentinel.client().connect() }
+        #expect(error?.code == .authenticationFailed)
+        #expect(error?.hint?.contains("sentinel") == false)
     }
 
     /// It may answer the next time, as one that is away does not.
