@@ -35,7 +35,9 @@ struct Connector: Sendable {
             return ready.futureResult.map { _ in handler }
         }
         let limit = TimeAmount(clamping: configuration.connectTimeout)
-        let bootstrap = bootstrap(on: eventLoop, limit: limit).channelInitializer { socket in
+        let addresses = addresses(eventLoop, limit)
+        ready.futureResult.whenFailure { _ in addresses?.cancelQueries() }
+        let bootstrap = bootstrap(on: eventLoop, addresses, limit: limit).channelInitializer { socket in
             // The handler does not know of one that has no answer yet.
             ready.futureResult.whenFailure { _ in socket.close(promise: nil) }
             return eventLoop.makeSucceededVoidFuture()
@@ -73,9 +75,13 @@ struct Connector: Sendable {
         return ready.futureResult.map { _ in handler }
     }
 
-    private func bootstrap(on eventLoop: any EventLoop, limit: TimeAmount) -> ClientBootstrap {
+    private func bootstrap(
+        on eventLoop: any EventLoop,
+        _ addresses: HostAddresses?,
+        limit: TimeAmount
+    ) -> ClientBootstrap {
         let bootstrap = ClientBootstrap(group: eventLoop)
-            .resolver(resolver(eventLoop, limit))
+            .resolver(addresses)
             .connectTimeout(limit)
             .channelOption(
                 .recvAllocator,
@@ -99,7 +105,7 @@ struct Connector: Sendable {
         #endif
     }
 
-    private func resolver(_ eventLoop: any EventLoop, _ limit: TimeAmount) -> (any Resolver & Sendable)? {
+    private func addresses(_ eventLoop: any EventLoop, _ limit: TimeAmount) -> HostAddresses? {
         HostAddresses(numeric: configuration.address, eventLoop)
             ?? HostAddresses(named: configuration.address, within: limit, eventLoop, names)
     }

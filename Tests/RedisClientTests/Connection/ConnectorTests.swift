@@ -98,6 +98,36 @@ import Testing
         #expect(lookups.withLockedValue { $0 } == 1)
     }
 
+    /// Behind a client's end its event loops may be gone.
+    @Test func theEndOfAnAttemptEndsItsLookup() async throws {
+        final class Attempt {
+            weak var connection: ConnectionHandler?
+        }
+        let isFound = DispatchSemaphore(value: 0)
+        defer { isFound.signal() }
+        var configuration = RedisClient.Configuration(host: "redis.test")
+        configuration.connectTimeout = .seconds(3600)
+        let connector = Connector(
+            configuration: configuration,
+            names: HostNames { _ in
+                isFound.wait()
+                return []
+            }
+        )
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        let attempt = try await eventLoop.submit {
+            let attempt = Attempt()
+            _ = connector.connect(on: eventLoop) { connection in
+                attempt.connection = connection.value
+            }
+            attempt.connection?.close(.clientClosed)
+            return NIOLoopBound(attempt, eventLoop: eventLoop)
+        }.get()
+        // What waits for the addresses has it.
+        let isOver = try await eventually { try await eventLoop.submit { attempt.value.connection == nil }.get() }
+        #expect(isOver)
+    }
+
     /// The attempt may have no time left to come to something, and each that follows would take as long for the name.
     @Test(arguments: [(TimeAmount.nanoseconds(1), 1), (.hours(1), 2)])
     func whatTookMuchOfAnAttemptIsKept(limit: TimeAmount, count: Int) async throws {
