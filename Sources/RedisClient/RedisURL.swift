@@ -26,6 +26,7 @@ extension RedisClient.Configuration {
         guard components.fragment == nil else {
             throw Self.invalid("It has a fragment; a # in a password is written %23.")
         }
+        guard !components.path.utf8.contains(0), !(components.query ?? "").utf8.contains(0) else { throw Self.notAURL }
         let isSecure = ["rediss", "redis+clusters", "redis+sentinels"].contains(scheme)
         switch scheme {
         case "redis", "rediss":
@@ -41,6 +42,10 @@ extension RedisClient.Configuration {
                 throw Self.invalid("A cluster has database 0 only.")
             }
         case "redis+sentinel", "redis+sentinels":
+            // More likely it ends a password whose / is not encoded.
+            guard !components.percentEncodedPath.contains("@") else {
+                throw Self.invalid("Its path has a @; a / in the password is written %2F, a @ in the name %40.")
+            }
             let path = components.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
             guard let name = path.first, !name.isEmpty, path.count <= 2 else {
                 throw Self.invalid("It does not name the primary; write redis+sentinel://host:port,…/primary.")
@@ -52,7 +57,9 @@ extension RedisClient.Configuration {
             )
             database = try Self.database(path.count == 2 ? String(path.last ?? "") : "")
         case "unix":
-            guard components.host?.isEmpty ?? true, components.path.count > 1 else {
+            guard components.host?.isEmpty ?? true, components.port == nil, components.path.hasPrefix("/"),
+                components.path.count > 1
+            else {
                 throw Self.invalid("It has no absolute path; write unix:///path/to/socket.")
             }
             self.init(address: .unixSocket(path: components.path))
@@ -88,8 +95,8 @@ extension RedisClient.Configuration {
 
     private static func address(_ text: Substring, port standard: Int) throws -> Address {
         // URLs write IPv6 addresses in brackets.
-        guard let components = URLComponents(string: "redis://\(text)"), let host = components.host, !host.isEmpty,
-            components.user == nil, components.path.isEmpty
+        guard let components = URLComponents(string: "redis://\(text)"), let host = components.host,
+            !["", "[]"].contains(host), !host.utf8.contains(0), components.user == nil, components.path.isEmpty
         else { throw invalid("It has no host, or one that cannot be understood.") }
         // The components have none that is too large for an `Int`.
         let digits = text[(text.lastIndex(of: "]") ?? text.startIndex)...].drop { $0 != ":" }.dropFirst()
