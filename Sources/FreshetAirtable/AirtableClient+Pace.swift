@@ -22,9 +22,18 @@ extension AirtableClient {
 
     /// Where there is no turn to be had, that of this process will do.
     private func waitForTurn(_ base: String, of pace: any SharedPace) async throws {
-        while let turn = try await turn(base, of: pace) {
+        while true {
+            let (asked, allowance) = (limiters.spawner.now(), limiter.allowance(of: base))
+            guard let turn = try await turn(base, of: pace, allowance) else { return }
             switch turn {
-            case .after(let time): return try await wait(time)
+            case .after(let time):
+                do {
+                    try await wait(time)
+                } catch {
+                    limiter.missTurn(of: base)
+                    throw error
+                }
+                guard limiter.noteTurn(of: base, asked: asked, wait: time, allowance: allowance) else { return }
             case .closed(let time) where time > Self.shortPause:
                 return limiter.close(base, token: nil, for: min(time, limiters.closure), because: .rateLimit)
             case .closed(let time), .full(let time): try await wait(min(time, Self.shortPause))
@@ -48,12 +57,17 @@ extension AirtableClient {
     private static func paceName(_ base: String) -> String { "airtable:\(base.percentEncoded)" }
 
     /// - Returns: nil where the pace fails.
-    private func turn(_ base: String, of pace: any SharedPace) async throws -> SharedTurn? {
+    private func turn(
+        _ base: String,
+        of pace: any SharedPace,
+        _ allowance: Duration
+    ) async throws -> SharedTurn? {
         do {
-            let turn = try await pace.turn(Self.paceName(base), every: limiters.interval)
+            let turn = try await pace.turn(Self.paceName(base), every: limiters.interval + allowance)
             limiter.note(nil, of: base)
             return turn
         } catch {
+            limiter.missTurn(of: base)
             if Task.isCancelled { throw CancellationError() }
             report(error, base)
             return nil

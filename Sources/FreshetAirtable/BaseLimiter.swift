@@ -3,6 +3,7 @@ import NIOConcurrencyHelpers
 
 /// Paces the requests to the bases of an endpoint, for everybody who asks them.
 final class BaseLimiter: Sendable {
+    private let interval: Duration
     private let spawner: any Spawner
     private let state: NIOLockedValueBox<State>
 
@@ -14,9 +15,12 @@ final class BaseLimiter: Sendable {
         var lastID: LimiterState.ID = 0
         /// By base.
         var paceTroubles: [String: PaceTrouble] = [:]
+        /// Of the pace that processes share, by base.
+        var turnDelays: [String: TurnDelays] = [:]
     }
 
     init(interval: Duration, spawner: any Spawner) {
+        self.interval = interval
         self.spawner = spawner
         state = NIOLockedValueBox(State(limiter: LimiterState(interval: interval)))
     }
@@ -102,6 +106,30 @@ final class BaseLimiter: Sendable {
         }
     }
 
+    /// What to keep free behind the next turn of the pace that processes share.
+    func allowance(of base: String) -> Duration {
+        let now = spawner.now()
+        return state.withLockedValue { $0.turnDelays[base, default: TurnDelays(interval: interval)].allowance(at: now) }
+    }
+
+    /// A turn of the pace that processes share may have been given, and was not taken.
+    func missTurn(of base: String) { state.withLockedValue { $0.turnDelays[base]?.miss() } }
+
+    /// A turn of the pace that processes share has come.
+    ///
+    /// - Parameters:
+    ///   - asked: when it was asked for.
+    ///   - wait: what it was told to wait.
+    ///   - allowance: what was kept free behind it.
+    /// - Returns: whether to let it go, as `TurnDelays.note(_:after:allowance:at:)` has it.
+    func noteTurn(of base: String, asked: MonotonicInstant, wait: Duration, allowance: Duration) -> Bool {
+        let now = spawner.now()
+        return state.withLockedValue {
+            $0.turnDelays[base, default: TurnDelays(interval: interval)]
+                .note(now - asked - wait, after: wait, allowance: allowance, at: now)
+        }
+    }
+
     /// A page came.
     func answered(token: String) { state.withLockedValue { $0.limiter.answered(token: token) } }
 
@@ -150,13 +178,12 @@ final class BaseLimiter: Sendable {
     }
 
     private static func error(_ name: String, _ closure: LimiterState.Closure, for time: Duration) -> CacheError {
-        let seconds = (time.clampedMilliseconds + 999) / 1000
-        let pause = "nobody asks it for another \(seconds) s"
+        let pause = "nobody asks it for a while"
         return switch closure {
         case .rateLimitOfToken:
             CacheError(
                 .overloaded,
-                "bases had too many requests, one after the other; nobody asks any with their token for another \(seconds) s",
+                "bases had too many requests, one after the other; nobody asks any with their token for a while",
                 retryAfter: time
             )
         case .rateLimit: CacheError(.overloaded, "base \(name) had too many requests; \(pause)", retryAfter: time)

@@ -106,7 +106,21 @@ struct BaseLimiterTests {
         limiter.close("appA", token: "token", for: .seconds(30), because: .rateLimit)
         await spawner.settle()
         #expect(failure.withLockedValue { $0?.retryAfter } == .seconds(60))
-        #expect(failure.withLockedValue { $0?.message.contains("with their token for another 60 s") } == true)
+        #expect(failure.withLockedValue { $0?.message.contains("with their token for a while") } == true)
+    }
+
+    @Test(
+        "What a closure says, which is remembered meanwhile, does not grow old",
+        arguments: [LimiterState.Closure.rateLimit, .rateLimitOfToken, .quota]
+    )
+    func message(_ closure: LimiterState.Closure) async {
+        let limiter = limiter()
+        limiter.close("appA", token: nil, for: .seconds(30), because: closure)
+        let first = await cacheError { try await limiter.acquire("appA", token: "token") }
+        await spawner.advance(by: .seconds(20))
+        let second = await cacheError { try await limiter.acquire("appA", token: "token") }
+        #expect(first?.message == second?.message)
+        #expect(second?.retryAfter == .seconds(10))
     }
 
     @Test("An endpoint has one limiter, however many ask for it")

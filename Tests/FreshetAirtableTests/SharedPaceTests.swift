@@ -220,6 +220,69 @@ struct SharedPaceTests {
         }
     }
 
+    /// What processes that take turns at once come to over a store whose answers are late.
+    private func taken(
+        _ count: Int,
+        by processes: Int = 3,
+        late: @escaping @Sendable (_ call: Int) -> Duration
+    ) async throws -> (sent: [MonotonicInstant], calls: Int) {
+        let spawner = TestSpawner()
+        let pace = LatePace(spawner, late: late)
+        let sent = NIOLockedValueBox<[MonotonicInstant]>([])
+        let tasks = try (0..<processes).map { _ in
+            let client = try AirtableClient(token: "t", limiters: BaseLimiters(spawner: spawner), pace: pace)
+            return spawner.task {
+                for _ in 0..<count {
+                    try await client.waitForTurn(Airtable.base)
+                    sent.withLockedValue { $0.append(spawner.now()) }
+                }
+            }
+        }
+        await spawner.advance(by: .seconds(120))
+        for task in tasks {
+            task.cancel()
+            try await task.value
+        }
+        return (sent.withLockedValue { $0 }, pace.calls)
+    }
+
+    @Test(
+        "Processes that hear late of one turn in ten send no six requests within a second",
+        arguments: [2, 3],
+        [120, 300]
+    )
+    func lateAnswers(processes: Int, milliseconds: Int) async throws {
+        let (sent, _) = try await taken(180 / processes, by: processes) {
+            .milliseconds($0 % 10 == 9 ? milliseconds : 2)
+        }
+        try #require(sent.count == 180)
+        #expect(zip(sent, sent.dropFirst(5)).allSatisfy { $1 - $0 > .seconds(1) })
+        #expect(sent[179] - sent[0] < .seconds(45))
+    }
+
+    @Test("Where all answers take as long, no turn is lost, and one is there every 215 ms", arguments: [2, 100])
+    func steadyAnswers(milliseconds: Int) async throws {
+        let (sent, calls) = try await taken(60) { _ in .milliseconds(milliseconds) }
+        try #require(sent.count == 180)
+        #expect(calls == 180)
+        #expect(sent[179] - sent[60] < .milliseconds(119 * 216))
+    }
+
+    @Test("A process that is alone loses neither a turn nor the pace where answers come unevenly")
+    func unevenAnswersAlone() async throws {
+        let (sent, calls) = try await taken(60, by: 1) { .milliseconds(100 + $0 * 37 % 100) }
+        try #require(sent.count == 60)
+        #expect(calls == 60)
+        #expect(sent[59] - sent[0] < .milliseconds(59 * 215 + 100))
+    }
+
+    @Test("Where answers come later and later, five turns of a request are let go at most")
+    func laterAndLater() async throws {
+        let (sent, calls) = try await taken(12, by: 2) { .milliseconds($0 < 20 ? 2 : ($0 - 19) * 150) }
+        #expect(sent.count == 24)
+        #expect(calls == 20 + 4 * (1 + 5))
+    }
+
     @Test("AirtableService shares the pace of its cache's store, unless the client has another")
     func service() async throws {
         try await Airtable.with { airtable in
@@ -295,6 +358,39 @@ private final class ScriptedPace: SharedPace {
         state.withLockedValue { $0.closures.append("\(name) \(time.clampedMilliseconds)") }
         if let failure { throw failure }
     }
+}
+
+/// Gives turns as a store does, and tells of them late.
+private final class LatePace: SharedPace {
+    private struct State {
+        var next = MonotonicInstant.distantPast
+        var calls = 0
+    }
+
+    private let state = NIOLockedValueBox(State())
+    private let spawner: TestSpawner
+    private let late: @Sendable (_ call: Int) -> Duration
+
+    init(_ spawner: TestSpawner, late: @escaping @Sendable (_ call: Int) -> Duration) {
+        self.spawner = spawner
+        self.late = late
+    }
+
+    var calls: Int { state.withLockedValue { $0.calls } }
+
+    func turn(_ name: String, every interval: Duration) async throws -> SharedTurn {
+        let now = spawner.now()
+        let (call, turn) = state.withLockedValue { state in
+            let turn = max(now, state.next)
+            state.next = turn + interval
+            defer { state.calls += 1 }
+            return (state.calls, turn)
+        }
+        try await spawner.sleep(for: late(call))
+        return .after(turn - now)
+    }
+
+    func close(_ name: String, for time: Duration) async throws {}
 }
 
 /// A store outside the process, as it seems.
