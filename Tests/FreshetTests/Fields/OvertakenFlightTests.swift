@@ -154,7 +154,7 @@ struct OvertakenFlightTests {
         #expect(fleet.spawner.sleepers == 0)
     }
 
-    enum Act: CaseIterable { case expire, refresh, expireElsewhere, expireElsewhereTwice }
+    enum Act: CaseIterable { case expire, expireTwiceHeardOnce, refresh, expireElsewhere, expireElsewhereTwice }
 
     @Test("C5: the soft deadline of those who came before an invalidation is theirs after it", arguments: Act.allCases)
     func softDeadline(act: Act) async throws {
@@ -171,6 +171,9 @@ struct OvertakenFlightTests {
         var forced: Task<String, any Error>?
         switch act {
         case .expire: try await node.expire(fleet.field)
+        case .expireTwiceHeardOnce:
+            try await fleet.expire(on: node, telling: node)
+            try await node.expire(fleet.field)
         case .expireElsewhere: try await fleet.expire(on: elsewhere, telling: node)
         case .expireElsewhereTwice:
             for _ in 0..<2 { try await fleet.expire(on: elsewhere, telling: node) }
@@ -255,7 +258,62 @@ struct OvertakenFlightTests {
         fleet.source.end(2, value: "v2")
     }
 
-    enum Between: CaseIterable { case expire, expireElsewhere }
+    @Test("C1: while they wait for that message they get nothing the store has disproved, and ask it no more")
+    func notToldYet() async throws {
+        let fleet = Fleet {
+            $0.staleWhileRevalidate = .seconds(3600)
+            $0.staleIfError = .seconds(3600)
+        }
+        let (node, store) = try await fleet.faultyNode()
+        let elsewhere = try await fleet.node()
+        try await fleet.load(1, on: node)
+        await fleet.spawner.advance(by: .seconds(60))
+        store.inject(.hang, into: [.lease])
+        #expect(await fleet.promptRead(on: node)?.status == .stale)
+        try await fleet.expire(on: elsewhere, telling: node)
+        try await elsewhere.remove(fleet.field)
+        try await fleet.load(2, on: elsewhere)
+        var readers: [Task<FieldRead<String>, any Error>] = []
+        func wait() async throws {
+            readers.append(fleet.spawner.task { try await node.read(fleet.field) })
+            let count = readers.count
+            try await waitUntil("the reader") { node.waiters(of: fleet.field.erased) == count }
+            await fleet.spawner.settle()
+        }
+        let reads = store.calls(of: .read)
+        for _ in 0..<10 { try await wait() }
+        #expect(store.calls(of: .read) - reads <= 2)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.read])
+        try await wait()
+        store.recover()
+        for reader in readers { #expect(try await reader.value.value == "v2") }
+    }
+
+    @Test("messages ask the store nothing for a queue in which nobody waits")
+    func toldInVain() async throws {
+        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(3600) }
+        let (node, store) = try await fleet.faultyNode()
+        let elsewhere = try await fleet.node()
+        try await fleet.load(1, on: node)
+        await fleet.spawner.advance(by: .seconds(60))
+        var waiting: [Task<FieldRead<String>, any Error>] = []
+        for number in 2...3 {
+            waiting.append(fleet.spawner.task { try await node.read(fleet.field, maxAge: .zero) })
+            try await fleet.source.waitForLoads(number)
+            try await node.expire(fleet.field)
+        }
+        #expect(await fleet.promptRead(on: node)?.status == .stale)
+        let reads = store.calls(of: .read)
+        for _ in 0..<10 {
+            try await fleet.expire(on: elsewhere, telling: node)
+            await fleet.spawner.settle()
+        }
+        #expect(store.calls(of: .read) == reads)
+        for number in 2...3 { fleet.source.end(number, value: "v\(number)") }
+        for reader in waiting { _ = try await reader.value }
+    }
+
+    enum Between: CaseIterable { case expire, expireElsewhere, expireElsewhereUnheld }
 
     @Test(
         "C5: readers of a forced load get what is stale though it is expired while the lease is asked for",
@@ -268,7 +326,7 @@ struct OvertakenFlightTests {
             if isSoft { $0.softDeadline = .seconds(1) } else { $0.staleWhileRevalidate = .seconds(3600) }
         }
         let (node, store) = try await fleet.faultyNode()
-        try await fleet.load(1, on: node)
+        try await fleet.load(1, on: between == .expireElsewhereUnheld ? fleet.node() : node)
         store.inject(.delayAfterwards(.milliseconds(100)), into: [.lease])
         let leases = store.calls(of: .lease)
         let forced = fleet.spawner.task { try await node.refresh(fleet.field).value }
@@ -278,11 +336,11 @@ struct OvertakenFlightTests {
         switch between {
         case .expire: try await node.expire(fleet.field)
         // The message of one before it comes first, and that of the lease's own after its answer.
-        case .expireElsewhere: fleet.tellExpired(node, of: Generation("before"))
+        case .expireElsewhere, .expireElsewhereUnheld: fleet.tellExpired(node, of: Generation("before"))
         }
         await fleet.spawner.advance(by: .milliseconds(100))
         try await fleet.source.waitForLoads(2)
-        if between == .expireElsewhere { try await fleet.tellExpired(node) }
+        if between != .expire { try await fleet.tellExpired(node) }
         await fleet.spawner.advance(by: .seconds(1))
         try await waitUntil("the reader's answer") { node.waiters(of: fleet.field.erased) == 1 }
         let reading = try await reader.value

@@ -11,8 +11,9 @@ extension FlightDesk {
             pauses = wake(key, &state)
             if let queued = state.table.queued(of: key) { state.runs[queued]?.isDoubtful = true }
             let turn = state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
-            for id in state.table.shared(of: key) where state.runs[id]?.isDoubtful ?? false {
-                checks.append((id, meanwhile(in: id, .read, &state)))
+            for id in state.table.shared(of: key) where state.runs[id]?.awaitsMessage ?? false {
+                state.runs[id]?.awaitsMessage = false
+                if state.table.isAwaited(id) { checks.append((id, meanwhile(in: id, .read, &state))) }
             }
             return turn
         }

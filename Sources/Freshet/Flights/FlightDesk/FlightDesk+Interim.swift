@@ -68,8 +68,8 @@ extension FlightDesk {
     ///
     /// - Parameters:
     ///   - checked: what readers were to get. If that is another by now, or nothing, the answer is about none of theirs.
-    ///   - generation: of the answer. If a message has come since that tells of another, the store is asked once more,
-    ///     for what that has left.
+    ///   - generation: of the answer. If the last message told of another, the store is asked once more: at once, where that
+    ///     message has left something else, or when the next one comes.
     func checkedInterim(_ id: FlightID, _ checked: Entry, _ answer: FlightAnswer?, of generation: Generation?) {
         let (old, due): (InterimAnswer?, Meanwhile) = state.withLockedValue { state in
             state.runs[id]?.isChecking = false
@@ -78,11 +78,14 @@ extension FlightDesk {
             }
             guard let field = state.runs[id]?.field, let answer else { return (old, refuteInterim(id, &state)) }
             guard state.table.mayAnswer(id, of: generation) else {
-                guard let held = l1.peek(field.key) else { return (old, refuteInterim(id, &state)) }
-                state.runs[id]?.interim?.answer = FlightAnswer(entry: held, origin: .cached(.l1))
                 state.runs[id]?.isDoubtful = true
-                // The message that tells of the answer's may be on its way: the store is asked again when it has come.
-                return (old, held === checked ? .wait : meanwhile(in: id, .read, &state))
+                guard let held = l1.peek(field.key), held !== checked else {
+                    // The message that tells of the answer's may be on its way: the store is asked again when it has come.
+                    state.runs[id]?.awaitsMessage = true
+                    return (old, .wait)
+                }
+                state.runs[id]?.interim?.answer = FlightAnswer(entry: held, origin: .cached(.l1))
+                return (old, meanwhile(in: id, .read, &state))
             }
             state.runs[id]?.isDoubtful = false
             state.runs[id]?.interim?.answer = answer
@@ -154,7 +157,7 @@ extension FlightDesk {
         if isBelieved, trust.covers(answer.entry, at: now) {
             return takeReaders(id, with: answer, &state)
         }
-        guard !run.isChecking else { return .wait }
+        guard !run.isChecking, !run.awaitsMessage else { return .wait }
         state.runs[id]?.isChecking = true
         return .check(run.field, answer)
     }

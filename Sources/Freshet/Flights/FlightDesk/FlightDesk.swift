@@ -44,9 +44,11 @@ final class FlightDesk: Sendable {
         /// asked yet.
         var isDoubtful = false
         var isRefuted = false
+        /// Whether the store has answered with what no message has told of yet: it is not asked again before one comes.
+        var awaitsMessage = false
 
         /// Its turn has come: what readers were to get while it waited is none of its answers.
-        mutating func takeTurn() { (interim, isDoubtful, isRefuted) = (nil, false, false) }
+        mutating func takeTurn() { (interim, isDoubtful, isRefuted, awaitsMessage) = (nil, false, false, false) }
     }
 
     let state = NIOLockedValueBox(State())

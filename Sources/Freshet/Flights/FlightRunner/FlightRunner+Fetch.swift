@@ -162,11 +162,17 @@ extension FlightRunner {
             if let lease = load.lease { await giveUp(lease) }
             return
         }
-        guard let lease = load.lease else {
+        if let lease = load.lease {
+            await drop(under: lease)
+        } else {
             _ = try? await tools.backlog.send(.remove, of: field.key)
-            return
         }
+    }
+
+    private func drop(under lease: Lease) async {
         let result = await tools.spawner.outliving { try await tools.store.dropEntry(field.key, lease) }
+        // Others may have read it meanwhile.
+        desk.changeIfCurrent(id) { $0.drop(field.key) }
         guard case .failure(let error) = result else { return }
         tools.noteStoreError(error, .drop)
         if (error as? CacheError)?.isFinal != true { tools.backlog.keep(.remove, of: field.key) }

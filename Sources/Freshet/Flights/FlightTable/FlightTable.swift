@@ -270,8 +270,11 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// Whether those who wait in the flight may be answered with what the store says of a generation. They have come
     /// before whatever overtook it.
     func mayAnswer(_ id: FlightID, of generation: Generation?) -> Bool {
-        flights[id]?.news.allows(generation, checkedAt: .distantFuture) ?? false
+        isOvertaken(id) || flights[id]?.news.allows(generation, checkedAt: .distantFuture) ?? false
     }
+
+    /// Whether anybody waits in the flight.
+    func isAwaited(_ id: FlightID) -> Bool { !(flights[id]?.seats.isEmpty ?? true) }
 
     /// Whether another process has told of something stored since the store was asked last.
     func hasNews(_ id: FlightID) -> Bool { flights[id]?.news.hasAny ?? false }
@@ -333,10 +336,9 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     ) -> FlightTurn {
         guard let slot = slots[key] else { return FlightTurn() }
         var turn = FlightTurn()
-        // Those that have been overtaken hear of it, too: their readers get what that has left.
-        for id in slot.running.union(slot.asides).union(slot.upToDate) {
+        for id in slot.upToDate {
             let isOvertaken = flights[id]?.news.tell(generation, isInvalidation: isInvalidation) ?? false
-            if isOvertaken, slot.upToDate.contains(id) { turn += overtake(id, of: key, at: now) }
+            if isOvertaken { turn += overtake(id, of: key, at: now) }
         }
         return turn
     }

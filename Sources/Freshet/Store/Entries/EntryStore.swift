@@ -36,7 +36,7 @@ public protocol EntryStore: Sendable {
     /// ``invalidateEntry(_:_:)`` has it removed, unless another program has written it since.
     ///
     /// - Returns: whether it went; if the lease did not hold any more, nothing is done. A store that does not implement
-    ///   this removes in any case, be it a newer value.
+    ///   this removes in any case, be it a newer value, and does not pass `StoreContract`.
     @discardableResult
     func dropEntry(_ key: String, _ lease: Lease) async throws -> Bool
 
