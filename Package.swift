@@ -39,7 +39,7 @@ let package = Package(
         .target(name: "BoundedCache"),
         .target(name: "RESP", dependencies: [.nio("NIOCore"), .nio("NIOConcurrencyHelpers")]),
         .target(
-            name: "SourceHTTP",
+            name: "HTTPAsking",
             dependencies: [
                 .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"), .nioSSL, .httpCompression,
             ]
@@ -54,7 +54,7 @@ let package = Package(
         .target(
             name: "UpstashClient",
             dependencies: [
-                "RESP", "SourceHTTP", .asyncHTTPClient, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"),
+                "RESP", "HTTPAsking", .asyncHTTPClient, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"),
                 .nio("NIOHTTP1"), .logging,
             ]
         ),
@@ -74,14 +74,14 @@ let package = Package(
         .target(
             name: "FreshetAirtable",
             dependencies: [
-                "Freshet", "SourceHTTP", .asyncHTTPClient, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"),
+                "Freshet", "HTTPAsking", .asyncHTTPClient, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"),
                 .nio("NIOHTTP1"), .logging,
             ]
         ),
         .target(
             name: "FreshetSources",
             dependencies: [
-                "BoundedCache", "Freshet", "SourceHTTP", .asyncHTTPClient, .nio("NIOCore"),
+                "BoundedCache", "Freshet", "HTTPAsking", .asyncHTTPClient, .nio("NIOCore"),
                 .nio("NIOConcurrencyHelpers"), .nio("NIOPosix"), .nio("NIOHTTP1"),
             ]
         ),
@@ -97,7 +97,7 @@ let package = Package(
             name: "FreshetServer",
             dependencies: [
                 "CZlib", "Freshet", "FreshetAirtable", "FreshetRedis", "FreshetSources", "RESP", "RedisClient",
-                "SourceHTTP", "UpstashClient", .asyncHTTPClient, .hummingbird, .hummingbirdCore, .httpTypes,
+                "HTTPAsking", "UpstashClient", .asyncHTTPClient, .hummingbird, .hummingbirdCore, .httpTypes,
                 .nioHTTPTypes,
                 .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .nio("NIOPosix"), .lifecycle,
                 .unixSignals, .logging, .coreMetrics,
@@ -108,7 +108,7 @@ let package = Package(
         .executableTarget(
             name: "FreshetCLI",
             dependencies: [
-                "Freshet", "FreshetServer", "FreshetTesting", "RESP", "RedisClient", "SourceHTTP", "UpstashClient",
+                "Freshet", "FreshetServer", "FreshetTesting", "RESP", "RedisClient", "HTTPAsking", "UpstashClient",
                 .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"), .nioSSL, .lifecycle, .logging,
                 .metrics,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -172,7 +172,7 @@ let package = Package(
         .testTarget(
             name: "FreshetSourcesTests",
             dependencies: [
-                "BoundedCache", "Freshet", "FreshetSources", "SourceHTTP", "TestSupport", .asyncHTTPClient,
+                "BoundedCache", "Freshet", "FreshetSources", "HTTPAsking", "TestSupport", .asyncHTTPClient,
                 .hummingbird, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .logging,
             ],
             exclude: ["locale_order.js"]

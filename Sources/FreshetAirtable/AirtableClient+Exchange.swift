@@ -1,8 +1,8 @@
 import AsyncHTTPClient
 import Freshet
+import HTTPAsking
 import NIOCore
 import NIOHTTP1
-import SourceHTTP
 
 extension AirtableClient {
     /// One request and what came of it.
@@ -84,7 +84,7 @@ extension AirtableClient {
         var request = HTTPClientRequest(url: call.url)
         request.headers.add(name: "authorization", value: "Bearer \(token)")
         request.headers.add(name: "accept", value: "application/json")
-        if let coding = SourceHTTP.acceptEncoding(for: httpClient) {
+        if let coding = HTTPAsking.acceptEncoding(for: httpClient) {
             request.headers.add(name: "accept-encoding", value: coding)
         }
         request.headers.add(name: "user-agent", value: "freshet")
@@ -97,7 +97,7 @@ extension AirtableClient {
         // Without a logger: the client would tell it all that comes.
         let response = try await httpClient.execute(request, timeout: timeout)
         guard response.status == .ok else { return .refusal(response) }
-        let type = SourceHTTP.mediaType(response.headers)
+        let type = HTTPAsking.mediaType(response.headers)
         do {
             return .page(type: type, body: try await response.body.collect(upTo: configuration.maxPageSize))
         } catch is NIOTooManyBytesError {
@@ -106,11 +106,11 @@ extension AirtableClient {
     }
 
     private func transportFailure(_ error: any Error, _ list: AirtableList) -> PageFailure {
-        guard SourceHTTP.isTimeout(error) else {
+        guard HTTPAsking.isTimeout(error) else {
             return .transient(
                 CacheError(
                     .sourceFailed,
-                    "asking Airtable for \(list.name) failed: \(SourceHTTP.reason(error))",
+                    "asking Airtable for \(list.name) failed: \(HTTPAsking.reason(error))",
                     underlying: error
                 )
             )

@@ -1,8 +1,8 @@
 public import AsyncHTTPClient
 import Foundation
 public import Freshet
+import HTTPAsking
 public import Logging
-import SourceHTTP
 
 /// Lists the records of Airtable tables: all of them or an error, never a part.
 ///
@@ -67,7 +67,7 @@ public struct AirtableClient: Sendable {
         }
         var endpoint = endpoint
         while endpoint.hasSuffix("/") { endpoint.removeLast() }
-        guard let url = URL(string: endpoint), SourceHTTP.canAsk(url), url.path().isEmpty, url.query() == nil,
+        guard let url = URL(string: endpoint), HTTPAsking.canAsk(url), url.path().isEmpty, url.query() == nil,
             url.fragment() == nil
         else {
             throw CacheError(
@@ -78,7 +78,7 @@ public struct AirtableClient: Sendable {
         self.endpoint = endpoint
         self.token = token
         self.configuration = configuration
-        self.httpClient = httpClient ?? SourceHTTP.client
+        self.httpClient = httpClient ?? HTTPAsking.client
         self.limiters = limiters
         limiter = limiters.limiter(endpoint: endpoint)
         self.pace = pace

@@ -1,7 +1,7 @@
 import Foundation
 import Freshet
+import HTTPAsking
 import NIOCore
-import SourceHTTP
 
 /// The cause of an error that lasts until somebody corrects the token, the ids or the query.
 package struct AirtableMistake: Error {}

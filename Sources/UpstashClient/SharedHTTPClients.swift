@@ -1,6 +1,6 @@
 import AsyncHTTPClient
+import HTTPAsking
 import NIOCore
-import SourceHTTP
 
 /// The HTTP clients of this process for those who bring none; never shut down.
 enum SharedHTTPClients {
@@ -16,7 +16,7 @@ enum SharedHTTPClients {
     )
 
     static func configuration(connections: Int) -> HTTPClient.Configuration {
-        var configuration = SourceHTTP.configuration(connectTimeout: .seconds(5))
+        var configuration = HTTPAsking.configuration(connectTimeout: .seconds(5))
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
         return configuration
     }

@@ -1,9 +1,9 @@
 import AsyncHTTPClient
 import Foundation
 import Freshet
+import HTTPAsking
 import NIOCore
 import NIOHTTP1
-import SourceHTTP
 import Testing
 
 @testable import FreshetSources
@@ -23,9 +23,9 @@ struct HTTPPartsTests {
             ("Wed Nov 16 08:50:07 1994", .seconds(86_400)), ("Sun Nov 6", nil),
         ]
         for (text, expected) in samples {
-            #expect(SourceHTTP.retryAfter(["Retry-After": text], now: now) == expected, "\(text)")
+            #expect(HTTPAsking.retryAfter(["Retry-After": text], now: now) == expected, "\(text)")
         }
-        #expect(SourceHTTP.retryAfter([:], now: now) == nil)
+        #expect(HTTPAsking.retryAfter([:], now: now) == nil)
     }
 
     @Test(
@@ -36,7 +36,7 @@ struct HTTPPartsTests {
         ] as [(String?, String)]
     )
     func mediaType(header: String?, type: String) {
-        #expect(SourceHTTP.mediaType(header.map { ["Content-Type": $0] } ?? [:]) == type)
+        #expect(HTTPAsking.mediaType(header.map { ["Content-Type": $0] } ?? [:]) == type)
     }
 
     @Test("A connection that ended is told from one that could not be made, a timeout and a cancellation")
@@ -45,13 +45,13 @@ struct HTTPPartsTests {
             HTTPClientError.remoteConnectionClosed, ChannelError.ioOnClosedChannel,
             IOError(errnoCode: ECONNRESET, reason: "read"), IOError(errnoCode: EPIPE, reason: "write"),
         ]
-        for error in lost { #expect(SourceHTTP.isConnectionLost(error), "\(error)") }
+        for error in lost { #expect(HTTPAsking.isConnectionLost(error), "\(error)") }
         let others: [any Error] = [
             HTTPClientError.deadlineExceeded, HTTPClientError.connectTimeout, HTTPClientError.cancelled,
             HTTPClientError.getConnectionFromPoolTimeout, CancellationError(),
             IOError(errnoCode: ECONNREFUSED, reason: "connect"),
         ]
-        for error in others { #expect(!SourceHTTP.isConnectionLost(error), "\(error)") }
+        for error in others { #expect(!HTTPAsking.isConnectionLost(error), "\(error)") }
     }
 
     @Test("https does not redirect to http")
@@ -110,7 +110,7 @@ struct HTTPPartsTests {
     @Test("An international host is what it was before there was anything illegal behind it")
     func internationalHost() throws {
         let plain = try #require(URL(string: "https://münchen.example/")).absoluteString
-        #expect(SourceHTTP.url("https://münchen.example/ü%41")?.absoluteString == plain + "%C3%BC%41")
+        #expect(HTTPAsking.url("https://münchen.example/ü%41")?.absoluteString == plain + "%C3%BC%41")
     }
 
     @Test(

@@ -1,13 +1,13 @@
 import AsyncHTTPClient
 import Foundation
 import Freshet
+import HTTPAsking
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import RESP
 import RedisClient
-import SourceHTTP
 import UpstashClient
 
 /// Why a store, a connection or a file is of no use, in the system's words rather than a driver's.
@@ -23,7 +23,7 @@ enum Reason {
             (error.connectionErrors.first?.error ?? error.dnsAError ?? error.dnsAAAAError).map(text) ?? "cannot connect"
         case let error as SocketAddressError.UnknownHost: error.errorDescription
         case let error as HTTPClientError: error.shortDescription
-        case is HTTPParserError, is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: SourceHTTP.reason(error)
+        case is HTTPParserError, is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: HTTPAsking.reason(error)
         default: "\(error)"
         }
     }

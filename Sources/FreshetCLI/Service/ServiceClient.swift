@@ -2,9 +2,9 @@ import AsyncHTTPClient
 import Foundation
 import Freshet
 import FreshetServer
+import HTTPAsking
 import NIOCore
 import NIOHTTP1
-import SourceHTTP
 
 /// Talks to a running service.
 struct ServiceClient: Sendable {
@@ -32,7 +32,7 @@ struct ServiceClient: Sendable {
     /// Not the shared client: that goes on trying where nobody listens, and follows redirects.
     private static let http = HTTPClient(
         eventLoopGroupProvider: .singleton,
-        configuration: SourceHTTP.configuration(connectTimeout: .seconds(5))
+        configuration: HTTPAsking.configuration(connectTimeout: .seconds(5))
     )
 
     private let url: String
@@ -45,7 +45,7 @@ struct ServiceClient: Sendable {
         guard parsed?.user() == nil, parsed?.password() == nil else {
             throw Failure(.usage, "the URL holds a user or password; the token belongs in --token")
         }
-        guard let parsed, SourceHTTP.canAsk(parsed), parsed.query() == nil, parsed.fragment() == nil else {
+        guard let parsed, HTTPAsking.canAsk(parsed), parsed.query() == nil, parsed.fragment() == nil else {
             throw Failure(.usage, "the URL is none of a service; write http://host:port")
         }
         guard token.map(SecretText.canBeSent) ?? true else {
@@ -85,7 +85,7 @@ struct ServiceClient: Sendable {
             return try await withDeadline(limit, on: SystemSpawner(), orThrow: late) { [request] in
                 try await Self.execute(request)
             }
-        } catch let error where SourceHTTP.isNoHTTP(error) {
+        } catch let error where HTTPAsking.isNoHTTP(error) {
             throw notAService
         } catch is NIOTooManyBytesError {
             throw Failure(.badData, "\(url) answered with more than \(Self.maxAnswer >> 20) MiB")

@@ -1,7 +1,7 @@
 import Foundation
 public import Freshet
 public import FreshetSources
-import SourceHTTP
+import HTTPAsking
 
 /// What a service serves and how: `freshet.yaml`, the environment and the flags, read and checked.
 ///
@@ -98,7 +98,7 @@ extension SourceSettings: CustomStringConvertible, CustomReflectable {
         switch self {
         case .airtable(let base, let table, let view):
             "airtable: base \(base), table \(table)\(view.map { ", view \($0)" } ?? "")"
-        case .http(let url, _): "http: \(SourceHTTP.url(url)?.host() ?? "(no URL)")"
+        case .http(let url, _): "http: \(HTTPAsking.url(url)?.host() ?? "(no URL)")"
         case .file(let path): "file: \(path)"
         }
     }

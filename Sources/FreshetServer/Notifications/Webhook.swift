@@ -1,9 +1,9 @@
 import AsyncHTTPClient
 import Foundation
 import Freshet
+import HTTPAsking
 import NIOCore
 import NIOHTTP1
-import SourceHTTP
 
 /// A URL that JSON is posted to. Nothing here says more of it than its host.
 struct Webhook: Sendable {
@@ -20,8 +20,8 @@ struct Webhook: Sendable {
 
     /// - Throws: `CacheError` with `configuration`, which does not repeat the URL.
     init(_ text: String) throws {
-        guard let url = SourceHTTP.url(text), SourceHTTP.canAsk(url), let host = url.host() else {
-            throw CacheError(.configuration, "the webhook is no URL with \(SourceHTTP.demands)")
+        guard let url = HTTPAsking.url(text), HTTPAsking.canAsk(url), let host = url.host() else {
+            throw CacheError(.configuration, "the webhook is no URL with \(HTTPAsking.demands)")
         }
         self.url = url.absoluteString
         self.host = host
@@ -30,7 +30,7 @@ struct Webhook: Sendable {
     /// Never shut down. Follows no redirects: they would take the notice to somebody else.
     private static let client = HTTPClient(
         eventLoopGroupProvider: .shared(HTTPClient.defaultEventLoopGroup),
-        configuration: SourceHTTP.configuration(connectTimeout: .seconds(5))
+        configuration: HTTPAsking.configuration(connectTimeout: .seconds(5))
     )
 
     /// Posts, and waits at most ten seconds for the head of the answer; its body is not read.
@@ -44,10 +44,10 @@ struct Webhook: Sendable {
         request.body = .bytes(body)
         do {
             let response = try await Self.client.execute(request, timeout: .seconds(10))
-            return Self.outcome(Int(response.status.code), SourceHTTP.retryAfter(response.headers, now: Date()))
+            return Self.outcome(Int(response.status.code), HTTPAsking.retryAfter(response.headers, now: Date()))
         } catch {
             if Task.isCancelled { throw CancellationError() }
-            let reason = SourceHTTP.isTimeout(error) ? "it did not answer in time" : SourceHTTP.reason(error)
+            let reason = HTTPAsking.isTimeout(error) ? "it did not answer in time" : HTTPAsking.reason(error)
             return .failed(reason, retryAfter: nil)
         }
     }

@@ -1,8 +1,8 @@
 import AsyncHTTPClient
 import Foundation
 import Freshet
+import HTTPAsking
 import NIOHTTP1
-import SourceHTTP
 
 /// An answer that brings no value.
 struct HTTPRefusal {
@@ -19,7 +19,7 @@ struct HTTPRefusal {
             case 304: "says that nothing has changed, but was not asked that"
             default: "gave an answer that has no meaning here"
             }
-        let wait = [429, 503].contains(status) ? SourceHTTP.retryAfter(response.headers, now: Date()) : nil
+        let wait = [429, 503].contains(status) ? HTTPAsking.retryAfter(response.headers, now: Date()) : nil
         error = CacheError(
             status == 429 ? .overloaded : .sourceFailed,
             "\(target.name) \(said) (\(status))",

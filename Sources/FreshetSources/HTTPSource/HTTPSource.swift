@@ -1,8 +1,8 @@
 public import AsyncHTTPClient
 public import Freshet
+import HTTPAsking
 import NIOCore
 import NIOHTTP1
-import SourceHTTP
 
 /// JSON from a URL.
 ///
@@ -45,7 +45,7 @@ public struct HTTPSource: FieldSource {
         target = try HTTPTarget(url)
         self.headers = try Self.validated(headers)
         self.configuration = configuration
-        self.httpClient = httpClient ?? SourceHTTP.client
+        self.httpClient = httpClient ?? HTTPAsking.client
     }
 
     private static func validated(_ headers: [String: String]) throws -> HTTPHeaders {
@@ -103,13 +103,13 @@ extension HTTPSource {
             let message = "the answer of \(asked.name) is larger than \(configuration.maxBytes) bytes"
             return CacheError(.sourceFailed, message)
         }
-        if SourceHTTP.isTimeout(error) {
+        if HTTPAsking.isTimeout(error) {
             return CacheError(.sourceTimedOut, "\(asked.name) did not answer in time", underlying: error)
         }
-        if SourceHTTP.isPoolFull(error) {
+        if HTTPAsking.isPoolFull(error) {
             return CacheError(.overloaded, "too much is asked of \(asked.name) at once", underlying: error)
         }
-        let message = "asking \(asked.name) failed: \(SourceHTTP.reason(error))"
+        let message = "asking \(asked.name) failed: \(HTTPAsking.reason(error))"
         return CacheError(.sourceFailed, message, underlying: error)
     }
 
@@ -141,7 +141,7 @@ extension HTTPSource {
         // Without a logger: the client would tell it all that comes.
         do {
             return try await httpClient.execute(request, deadline: deadline)
-        } catch let error where SourceHTTP.isConnectionLost(error) {
+        } catch let error where HTTPAsking.isConnectionLost(error) {
             return try await httpClient.execute(request, deadline: deadline)
         }
     }
@@ -153,7 +153,7 @@ extension HTTPSource {
             if !request.headers.contains(name: name) { request.headers.add(name: name, value: value) }
         }
         setDefault("accept", "application/json")
-        if let coding = SourceHTTP.acceptEncoding(for: httpClient) { setDefault("accept-encoding", coding) }
+        if let coding = HTTPAsking.acceptEncoding(for: httpClient) { setDefault("accept-encoding", coding) }
         setDefault("user-agent", "freshet")
         if context.isForced { setDefault("cache-control", "no-cache") }
         if let validator = HTTPValidator(of: context, from: target) {
@@ -171,7 +171,7 @@ extension HTTPSource {
         case 404, 410: return .absent
         default: throw HTTPRefusal(response, asked).error
         }
-        let type = SourceHTTP.mediaType(response.headers)
+        let type = HTTPAsking.mediaType(response.headers)
         // Many servers of plain files call JSON text.
         guard ["", "application/json", "text/json", "text/plain"].contains(type) || type.hasSuffix("+json") else {
             throw CacheError(.sourceFailed, "\(asked.name) answered with \(type.printable(100)), not with JSON")

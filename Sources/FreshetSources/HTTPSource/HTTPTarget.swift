@@ -1,7 +1,7 @@
 import Foundation
 import Freshet
+import HTTPAsking
 import NIOCore
-import SourceHTTP
 
 /// A URL that can be asked, what may be said of it, and where its redirects may lead.
 struct HTTPTarget: Sendable, Hashable {
@@ -16,14 +16,14 @@ struct HTTPTarget: Sendable, Hashable {
 
     /// - Throws: `CacheError` with `configuration`.
     init(_ text: String) throws {
-        guard let url = SourceHTTP.url(text), let target = HTTPTarget(url) else {
-            throw CacheError(.configuration, "an http source needs a URL with \(SourceHTTP.demands)")
+        guard let url = HTTPAsking.url(text), let target = HTTPTarget(url) else {
+            throw CacheError(.configuration, "an http source needs a URL with \(HTTPAsking.demands)")
         }
         self = target
     }
 
     private init?(_ url: URL) {
-        guard SourceHTTP.canAsk(url), let scheme = url.scheme?.lowercased(), let address = url.host()?.lowercased()
+        guard HTTPAsking.canAsk(url), let scheme = url.scheme?.lowercased(), let address = url.host()?.lowercased()
         else { return nil }
         let host = address.contains(":") ? "[\(address)]" : address
         isEncrypted = scheme == "https"
@@ -39,7 +39,7 @@ struct HTTPTarget: Sendable, Hashable {
 
     /// - Throws: `CacheError` with `sourceFailed` for what is no such URL, and where it leads from https to http.
     func redirected(to location: String) throws -> HTTPTarget {
-        let reference = SourceHTTP.url(location, relativeTo: URL(string: url))
+        let reference = HTTPAsking.url(location, relativeTo: URL(string: url))
         guard let next = reference.flatMap({ HTTPTarget($0.absoluteURL) }) else {
             let problem = "no URL for http or https, or has a port that there is not or a path that is not UTF-8"
             throw CacheError(.sourceFailed, "\(name) redirects to something that is \(problem)")

@@ -1,7 +1,7 @@
 import Foundation
 import Freshet
+import HTTPAsking
 import NIOHTTP1
-import SourceHTTP
 
 /// What makes a request conditional: an ETag, or else the date of the last change. It says nothing of other URLs than
 /// the one that gave it, such as the next that a redirect leads to.
@@ -36,9 +36,9 @@ struct HTTPValidator: Hashable {
 
     /// - Returns: nil for a date so late that another change may have had the same (RFC 9110, 8.8.2.2).
     private static func lastModified(_ headers: HTTPHeaders) -> String? {
-        guard let text = headers.first(name: "last-modified"), let changed = SourceHTTP.date(text) else { return nil }
+        guard let text = headers.first(name: "last-modified"), let changed = HTTPAsking.date(text) else { return nil }
         // A server without a clock says no date (6.6.1).
-        let answered = headers.first(name: "date").flatMap(SourceHTTP.date) ?? Date()
+        let answered = headers.first(name: "date").flatMap(HTTPAsking.date) ?? Date()
         return answered.timeIntervalSince(changed) >= 2 ? text : nil
     }
 

@@ -1,6 +1,6 @@
+import HTTPAsking
 import NIOCore
 import RESP
-import SourceHTTP
 
 /// Reads answers: JSON (RFC 8259) whose strings are base64, straight into values.
 enum AnswerReader {

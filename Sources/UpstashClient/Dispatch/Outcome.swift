@@ -1,7 +1,7 @@
 import AsyncHTTPClient
+import HTTPAsking
 import NIOCore
 import RESP
-import SourceHTTP
 
 /// What came of a request, as far as its jobs are concerned.
 enum Outcome {
@@ -79,7 +79,7 @@ enum Outcome {
         case let error as HTTPClientError where error == .deadlineExceeded:
             // It may be on its way although nothing told of it yet.
             self = .failed(Self.late(mayHaveExecuted: true))
-        case _ where SourceHTTP.isNoHTTP(error):
+        case _ where HTTPAsking.isNoHTTP(error):
             self = .transient(
                 UpstashError(.invalidAnswer, UpstashError.noHTTP, mayHaveExecuted: true, underlying: error)
             )

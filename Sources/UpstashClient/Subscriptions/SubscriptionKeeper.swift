@@ -1,8 +1,8 @@
 import AsyncHTTPClient
+import HTTPAsking
 import Logging
 import NIOCore
 import RESP
-import SourceHTTP
 
 /// Keeps the streams of one subscription, one for each target, and makes them again when they are lost. Lives on one
 /// event loop.
@@ -65,7 +65,7 @@ final class SubscriptionKeeper {
             case nil:
                 (UpstashError.Code.timedOut, "The service did not answer, or a proxy holds streams of events back.")
             case let error as UpstashError: (error.code, error.message)
-            case let error? where SourceHTTP.isNoHTTP(error): (.invalidAnswer, UpstashError.noHTTP)
+            case let error? where HTTPAsking.isNoHTTP(error): (.invalidAnswer, UpstashError.noHTTP)
             default: (.connectFailed, "The service cannot be reached.")
             }
         return UpstashError(code, "No subscription was made in time: \(reason)", underlying: cause)

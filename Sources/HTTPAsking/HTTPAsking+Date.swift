@@ -1,6 +1,6 @@
 package import Foundation
 
-extension SourceHTTP {
+extension HTTPAsking {
     /// A date as headers have it (RFC 9110, 5.6.7).
     package static func date(_ text: String) -> Date? {
         let formatter = DateFormatter()

@@ -1,6 +1,6 @@
 package import Foundation
 
-extension SourceHTTP {
+extension HTTPAsking {
     /// Whether a URL can be asked. The client ends the process at a port that there is not, beside an IP address, asks
     /// for `/` where the path is no text, and finds no host whose name is encoded, as international ones are.
     package static func canAsk(_ url: URL) -> Bool {

@@ -1,6 +1,6 @@
 package import Foundation
 
-extension SourceHTTP {
+extension HTTPAsking {
     /// The URL of a text. `URL(string:)` encodes the whole of a path or query that has an illegal character, and so
     /// twice what is encoded already; here only illegal bytes behind the authority are, and a `%` that encodes nothing.
     ///

@@ -6,7 +6,7 @@ import NIOHTTPCompression
 import NIOPosix
 import NIOSSL
 
-extension SourceHTTP {
+extension HTTPAsking {
     /// Why a request got no whole answer. Readers see it: the words are these alone, since a driver's may hold anything.
     package static func reason(_ error: any Error) -> String {
         switch error {

@@ -6,12 +6,12 @@ import NIOHTTPCompression
 import NIOSSL
 
 /// What all that ask over HTTP share.
-package enum SourceHTTP {
+package enum HTTPAsking {
     /// That of sources. Never shut down, as `HTTPClient.shared`, which follows redirects with all headers.
     package static let client = HTTPClient(
         eventLoopGroupProvider: .shared(HTTPClient.defaultEventLoopGroup),
         configuration: {
-            var configuration = SourceHTTP.configuration(connectTimeout: .seconds(10))
+            var configuration = HTTPAsking.configuration(connectTimeout: .seconds(10))
             // Loads are limited elsewhere. What waits for a connection would take the time it has to be made in.
             configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1024
             // Whoever reads an answer bounds what comes out; one read from a connection is a thousand times that at most.

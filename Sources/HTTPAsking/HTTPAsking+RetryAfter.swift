@@ -1,7 +1,7 @@
 package import Foundation
 package import NIOHTTP1
 
-extension SourceHTTP {
+extension HTTPAsking {
     /// `Retry-After` as seconds or as a date, a day at most (RFC 9110, 10.2.3).
     package static func retryAfter(_ headers: HTTPHeaders, now: Date) -> Duration? {
         guard let text = headers.first(name: "retry-after")?.trimmingCharacters(in: .whitespaces) else { return nil }

@@ -21,7 +21,7 @@ final class StatusGuard: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .head(let head) = unwrapInboundIn(data), head.status.code < 100 {
             hasRefused = true
-            // Whoever asked closes the connection at that.
+            // The client closes the connection at that, idle or not.
             context.fireErrorCaught(HTTPParserError.invalidStatus)
         }
         if !hasRefused { context.fireChannelRead(data) }

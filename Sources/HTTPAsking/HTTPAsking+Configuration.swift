@@ -1,7 +1,7 @@
 package import AsyncHTTPClient
 package import NIOCore
 
-extension SourceHTTP {
+extension HTTPAsking {
     /// Of clients that leave redirects and retries to those who use them.
     package static func configuration(connectTimeout: TimeAmount) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
