@@ -313,6 +313,25 @@ struct OvertakenFlightTests {
         for reader in waiting { _ = try await reader.value }
     }
 
+    @Test("C5: who hears of another node's failure gets what is stale though he has heard of an invalidation, too")
+    func failedElsewhere() async throws {
+        let fleet = Fleet(source: .counting, ttl: .seconds(10)) { $0.staleIfError = .seconds(3600) }
+        let (node, store) = try await fleet.faultyNode()
+        let elsewhere = try await fleet.node()
+        #expect(try await elsewhere.value(of: fleet.field) == "v1")
+        await fleet.spawner.advance(by: .seconds(20))
+        fleet.source.answerFromNowOn { _ in .failure(SourceIsDown()) }
+        store.inject(.hang, into: [.lease])
+        let reader = fleet.spawner.task { try await node.read(fleet.field) }
+        try await waitUntil("the question for leave") { store.hangingCalls == 1 }
+        #expect(try await elsewhere.read(fleet.field).detail == .sourceFailed)
+        fleet.tellExpired(node, of: Generation("before"))
+        store.recover()
+        let reading = try await reader.value
+        #expect((reading.value, reading.status) == ("v1", .stale))
+        #expect(fleet.source.loads == 2)
+    }
+
     enum Between: CaseIterable { case expire, expireElsewhere, expireElsewhereUnheld }
 
     @Test(

@@ -56,7 +56,7 @@ extension FlightRunner {
                 // The store heeds none for who wants more than what is there.
                 if hasWaited || purpose == .renew, let failure = failure(in: snapshot) {
                     await giveUp(lease)
-                    return .failed(failure, kept: kept(stored))
+                    return await failed(failure, beside: stored)
                 }
                 guard let free = place ?? tools.limiter.take(for: id) else {
                     await giveUp(lease)
@@ -79,7 +79,9 @@ extension FlightRunner {
                 if let failure = tools.failure(of: field) { return .failed(failure, kept: nil) }
                 purpose = .renew
             case .failing(let snapshot), .coolingDown(let snapshot):
-                return await failed(as: snapshot, beside: self.known(in: snapshot, held: known, askedAt: askedAt))
+                tools.note(snapshot, of: field)
+                let failure = tools.failure(of: field) ?? CacheError(.sourceFailed, "the last load failed")
+                return await failed(failure, beside: self.known(in: snapshot, held: known, askedAt: askedAt))
             case .held(let snapshot):
                 known = self.known(in: snapshot, held: known, askedAt: askedAt)
                 place = nil
@@ -121,13 +123,13 @@ extension FlightRunner {
         }
     }
 
-    /// The store remembers that a load has failed, and gives no leave.
-    private func failed(as snapshot: EntrySnapshot, beside known: Entry?) async -> FlightOutcome {
-        tools.note(snapshot, of: field)
-        let failure = tools.failure(of: field) ?? CacheError(.sourceFailed, "the last load failed")
-        let failed = FlightOutcome.failed(failure, kept: kept(known))
+    /// Another load has failed, and the store remembers that.
+    private func failed(_ failure: CacheError, beside known: Entry?) async -> FlightOutcome {
+        let outcome = FlightOutcome.failed(failure, kept: kept(known))
+        let mayKeep =
+            known.map { desk.mayKeep(id, of: $0.generation, checkedAt: $0.checkedAt) } ?? desk.isCurrent(id)
         // What has been invalidated since may be kept in the store all the same.
-        return desk.isCurrent(id) ? failed : await storedInstead(of: failed, failure, beside: nil)
+        return mayKeep ? outcome : await storedInstead(of: outcome, failure, beside: nil)
     }
 
     /// How another load has failed meanwhile, while that is remembered.
