@@ -78,7 +78,8 @@ extension Contract {
                 return call.end.map { $0 < later.begin } ?? false
             }
             let isAllAnswered = others.allSatisfy { call in
-                if case .value(value, _, detail: _, isStored: true) = call.outcome { true } else { false }
+                // What is queued is told of later, as if it had come later.
+                if case .value(value, _, let detail, isStored: true) = call.outcome { detail != .queued } else { false }
             }
             if isAllAnswered, !others.isEmpty, others.count < changes.count {
                 throw breach("a load was forced soon after one that would have done", forced.begin, later.begin)
