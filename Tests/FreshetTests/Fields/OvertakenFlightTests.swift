@@ -209,15 +209,21 @@ struct OvertakenFlightTests {
         fleet.source.end(4, value: "v4")
     }
 
-    @Test("C5: they get what is stale though a second message comes while the store is asked after the first")
-    func toldTwice() async throws {
-        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(3600) }
+    /// A node with an old "v1", whose readers get that while its question for a lease hangs.
+    private func nodeWithoutLease(of fleet: Fleet) async throws -> (FieldCache, FaultyStore) {
         let (node, store) = try await fleet.faultyNode()
-        let elsewhere = try await fleet.node()
         try await fleet.load(1, on: node)
         await fleet.spawner.advance(by: .seconds(60))
         store.inject(.hang, into: [.lease])
-        #expect(await fleet.promptRead(on: node)?.status == .stale)
+        try #require(await fleet.promptRead(on: node)?.status == .stale)
+        return (node, store)
+    }
+
+    @Test("C5: they get what is stale though a second message comes while the store is asked after the first")
+    func toldTwice() async throws {
+        let fleet = Fleet { $0.staleWhileRevalidate = .seconds(3600) }
+        let (node, store) = try await nodeWithoutLease(of: fleet)
+        let elsewhere = try await fleet.node()
         store.inject(.delayAfterwards(.milliseconds(100)), into: [.read])
         try await fleet.expire(on: elsewhere, telling: node)
         let reads = store.calls(of: .read)
@@ -237,12 +243,8 @@ struct OvertakenFlightTests {
     @Test("C5: they get what is stale once the message comes that tells of what the store has answered already")
     func toldLate() async throws {
         let fleet = Fleet { $0.staleWhileRevalidate = .seconds(3600) }
-        let (node, store) = try await fleet.faultyNode()
+        let (node, store) = try await nodeWithoutLease(of: fleet)
         let elsewhere = try await fleet.node()
-        try await fleet.load(1, on: node)
-        await fleet.spawner.advance(by: .seconds(60))
-        store.inject(.hang, into: [.lease])
-        #expect(await fleet.promptRead(on: node)?.status == .stale)
         try await fleet.expire(on: elsewhere, telling: node)
         try await elsewhere.expire(fleet.field)
         let reader = fleet.spawner.task { try await node.read(fleet.field) }
@@ -264,12 +266,8 @@ struct OvertakenFlightTests {
             $0.staleWhileRevalidate = .seconds(3600)
             $0.staleIfError = .seconds(3600)
         }
-        let (node, store) = try await fleet.faultyNode()
+        let (node, store) = try await nodeWithoutLease(of: fleet)
         let elsewhere = try await fleet.node()
-        try await fleet.load(1, on: node)
-        await fleet.spawner.advance(by: .seconds(60))
-        store.inject(.hang, into: [.lease])
-        #expect(await fleet.promptRead(on: node)?.status == .stale)
         try await fleet.expire(on: elsewhere, telling: node)
         try await elsewhere.remove(fleet.field)
         try await fleet.load(2, on: elsewhere)
