@@ -26,8 +26,9 @@ extension JSONReader {
     /// That of `2.0` and `1.50e2`.
     private static func integer(_ value: Double, _ literal: String) -> Int64? {
         guard value == value.rounded(), value.magnitude <= 0x1p63 else { return nil }
-        // Beyond that a double has no room for each integer. Nobody writes one in so many characters.
+        // Beyond that a double has no room for each integer.
         if value.magnitude < 0x1p53 { return Int64(value) }
+        // Nobody writes one in so many characters.
         guard literal.utf8.count < 400 else { return nil }
         let parts = literal.split { $0 == "e" || $0 == "E" }
         let fraction = parts[0].drop { $0 != "." }.dropFirst()
