@@ -34,7 +34,7 @@ public import RESP
 /// others.
 public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
     public let configuration: Configuration
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     private let inbox: Inbox
     private let lane: NIOLoopBoundBox<Lane>
     private let subscriber: Subscriber
@@ -45,8 +45,9 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
     ///   - httpClient: should neither follow redirects nor retry by itself, and use HTTP/1.1 only (`httpVersion`): over
     ///     HTTP/2 every command goes on failing on a connection that is dead. Each channel and pattern that is subscribed
     ///     to keeps one of its connections (`concurrentHTTP1ConnectionsPerHostSoftLimit`), commands take the others.
-    ///     An answer with a status below 100 ends the process in it. Without one, all clients share two, for commands and
-    ///     for subscriptions, which refuse such an answer.
+    ///     An answer with a status below 100 ends the process in it, and so may, with several event loops, a connection
+    ///     that is closed right after an answer. Without one, clients share two for each event loop, for commands and for
+    ///     subscriptions, which do neither.
     ///   - logger: told at `info` level when a subscription is interrupted, once for each reason.
     /// - Throws: ``UpstashError`` with ``UpstashError/Code/invalidConfiguration``.
     public init(
@@ -62,7 +63,7 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
             Lane(
                 configuration: configuration,
                 requests: requests,
-                httpClient: httpClient ?? SharedHTTPClients.ofCommands,
+                httpClient: httpClient ?? SharedHTTPClients.on(eventLoop).ofCommands,
                 eventLoop: eventLoop,
                 inbox: inbox
             ),
@@ -71,7 +72,7 @@ public final class UpstashClient: CommandExecutor, ChannelSubscriber, Sendable {
         let tools = SubscriptionTools(
             configuration: configuration,
             requests: requests,
-            httpClient: httpClient ?? SharedHTTPClients.ofSubscriptions,
+            httpClient: httpClient ?? SharedHTTPClients.on(eventLoop).ofSubscriptions,
             eventLoop: eventLoop,
             logger: logger
         )

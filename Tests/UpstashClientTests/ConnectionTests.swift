@@ -23,6 +23,18 @@ import Testing
         await client.close()
     }
 
+    @Test("a client's requests go over connections of its own event loop")
+    func keepsToItsEventLoop() async throws {
+        let standIn = try await StandIn.start(answering: "1")
+        var eventLoops: Set<ObjectIdentifier> = []
+        for _ in 0..<8 {
+            let client = try standIn.client()
+            #expect(try await client.execute(RESPCommand("GET", "k")).integer == 1)
+            eventLoops.insert(ObjectIdentifier(client.eventLoop))
+        }
+        #expect(standIn.acceptedCount == eventLoops.count)
+    }
+
     @Test("idle connections are closed here before the endpoint closes them")
     func leavesFirst() {
         let idleTimeout = SharedHTTPClients.configuration(connections: 1).connectionPool.idleTimeout
