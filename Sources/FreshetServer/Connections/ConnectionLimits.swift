@@ -13,6 +13,15 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
+    /// How far the end of the service has come.
+    private enum Draining: Comparable {
+        case not, begun
+        /// A request has had its time to come.
+        case late
+        /// The time is over.
+        case over
+    }
+
     private let limits: ServerLimits
     private let bufferedBytes: (any Channel) -> Int
     /// Since when the client owes us something: a request or its end. nil while the answer is ours to make.
@@ -27,13 +36,9 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether the head of a request was passed on, and its end was not.
     private var isPassingBody = false
     private var heads: RequestHeads?
-    private var isDraining = false
+    private var draining = Draining.not
     /// Whether the framework, which closes what is idle, has yet to be told so, since the head of a request comes.
     private var isHoldingBack = false
-    /// The service ends, and a request has had its time to come.
-    private var isLate = false
-    /// The time to drain is over.
-    private var isOver = false
     private var bodyBytes = 0
     /// Whether its sender waits for leave to send the last request's body.
     private var isExpecting = false
@@ -171,7 +176,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
         guard unanswered.count == 1, !isAnswering else { return }
         if hasBodyTooLarge {
             refuse(context, limits.refusalOfBody, isNext: true)
-        } else if isLate {
+        } else if draining >= .late {
             endUnfinished(context)
         } else {
             letBodyCome(context)
@@ -180,7 +185,7 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Whether the connection ends behind the answer to the first of what is unanswered.
     private var isNextLast: Bool {
-        unanswered.first?.isLast == true || (unanswered.count == 1 && (isDraining || isBroken || isInputClosed))
+        unanswered.first?.isLast == true || (unanswered.count == 1 && (draining > .not || isBroken || isInputClosed))
     }
 
     /// Of a body that is too large, and waits to be refused, as much again is dropped; then its sender has to wait.
@@ -227,16 +232,16 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// The service ends: a request has so long to come, and its answer to be made. The framework closes what is idle.
     private func drain(_ context: ChannelHandlerContext) {
-        isDraining = true
+        draining = .begun
         isHoldingBack = unanswered.isEmpty && heads?.isHalfRead == true
         let loop = context.eventLoop.assumeIsolated()
         loop.scheduleTask(in: limits.lastRequestTime) {
-            self.isLate = true
+            self.draining = max(self.draining, .late)
             if context.channel.isActive, !self.isRefusing { self.endUnfinished(context) }
             if self.isHoldingBack { self.letClose(context) }
         }
         loop.scheduleTask(in: limits.drainTime) {
-            self.isOver = true
+            self.draining = .over
             guard context.channel.isActive, !self.isRefusing else { return context.close(promise: nil) }
             let isNext = !self.unanswered.isEmpty && !self.isAnswering
             self.refuse(context, self.limits.refusalOfRest, isNext: isNext)
@@ -296,7 +301,9 @@ final class ConnectionLimits: ChannelDuplexHandler, RemovableChannelHandler {
     /// Closes the connection. While a body still comes only this side of it: what comes to a socket that is closed has
     /// the system drop the answer before it is read.
     private func leave(_ context: ChannelHandlerContext) {
-        guard isReceiving, !isInputClosed, !isOver, context.channel.isActive else { return context.close(promise: nil) }
+        guard isReceiving, !isInputClosed, draining < .over, context.channel.isActive else {
+            return context.close(promise: nil)
+        }
         isLingering = true
         context.close(mode: .output).assumeIsolated().whenFailure { _ in context.close(promise: nil) }
         closeWhenSilent(context)
