@@ -7,16 +7,23 @@ struct PendingInvalidations {
     struct Ticket {
         let key: String
         let invalidation: Invalidation
+        /// Of the load that a removal is for: what is newer stays.
+        let lease: Lease?
         let number: UInt64
     }
 
     private var tickets: [ExactKey: Ticket] = [:]
     private var lastNumber: UInt64 = 0
 
-    mutating func add(_ invalidation: Invalidation, of key: String) {
+    mutating func add(_ invalidation: Invalidation, of key: String, under lease: Lease? = nil) {
         lastNumber += 1
-        let isRemoved = tickets[key]?.invalidation == .remove
-        tickets[key] = Ticket(key: key, invalidation: isRemoved ? .remove : invalidation, number: lastNumber)
+        let last = tickets[key]
+        tickets[key] = Ticket(
+            key: key,
+            invalidation: last?.invalidation == .remove ? .remove : invalidation,
+            lease: last == nil ? lease : nil,
+            number: lastNumber
+        )
     }
 
     func ticket(for key: String) -> Ticket? { tickets[key] }

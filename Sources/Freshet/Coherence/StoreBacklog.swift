@@ -65,8 +65,10 @@ final class StoreBacklog: Sendable {
     }
 
     /// Keeps an invalidation that could not be sent.
-    func keep(_ invalidation: Invalidation, of key: String) {
-        add(invalidation, of: key)
+    ///
+    /// - Parameter lease: of the load that a removal is for: what is newer stays.
+    func keep(_ invalidation: Invalidation, of key: String, under lease: Lease? = nil) {
+        add(invalidation, of: key, under: lease)
         sendLater()
     }
 
@@ -99,7 +101,12 @@ final class StoreBacklog: Sendable {
     private func deliver(_ ticket: PendingInvalidations.Ticket) async {
         let result: Result<Void, any Error>
         do {
-            result = .success(try await store.invalidateEntry(ticket.key, ticket.invalidation))
+            if let lease = ticket.lease {
+                try await store.dropEntry(ticket.key, lease)
+            } else {
+                try await store.invalidateEntry(ticket.key, ticket.invalidation)
+            }
+            result = .success(())
         } catch {
             result = .failure(error)
         }
@@ -184,8 +191,8 @@ final class StoreBacklog: Sendable {
         }
     }
 
-    private func add(_ invalidation: Invalidation, of key: String) {
-        state.withLockedValue { $0.pending.add(invalidation, of: key) }
+    private func add(_ invalidation: Invalidation, of key: String, under lease: Lease? = nil) {
+        state.withLockedValue { $0.pending.add(invalidation, of: key, under: lease) }
     }
 
     private func startReplay() {

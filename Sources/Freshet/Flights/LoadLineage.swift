@@ -1,11 +1,15 @@
 import BoundedCache
+import Synchronization
 
 /// The loads that a task runs inside of, by whose they are. A load has a task of its own, which takes along those of
 /// whoever opened it: so one that waits for itself is found out, and one that another waits for needs no place. A circle
 /// that closes because somebody joins a load later is not found out across field caches and cache services.
 struct LoadLineage: Sendable {
     /// A field cache or a cache service. A lineage may outlast it, and holds this so that no other one is taken for it.
-    final class Owner: Sendable {}
+    final class Owner: Sendable {
+        /// Whether loads of its have waited for others'.
+        fileprivate let waitsForOthers = Atomic(false)
+    }
 
     struct Loads: Sendable {
         /// The innermost one; the others wait for it.
@@ -25,5 +29,16 @@ struct LoadLineage: Sendable {
             loads.removeAll { $0.owner === owner }
             loads.append((owner, newValue))
         }
+    }
+
+    /// These loads wait for one of an owner's from now on.
+    ///
+    /// - Returns: whether that must not wait for a place, since one of these may have it, or a load that waits for one of
+    ///   these: they are the owner's, or others' while the owner's have waited for others'.
+    func beginWait(for owner: Owner) -> Bool {
+        for (other, _) in loads where other !== owner {
+            other.waitsForOthers.store(true, ordering: .sequentiallyConsistent)
+        }
+        return loads.contains { $0.owner === owner || owner.waitsForOthers.load(ordering: .sequentiallyConsistent) }
     }
 }

@@ -14,9 +14,10 @@ struct LoneLoad: Sendable {
         let outer = LoadLineage.current[desk.lineageOwner].loneKeys
         guard !outer.contains(ExactKey(field.key)) else { throw CacheError.circular(field) }
         let flight = desk.currentLoad
+        let isInLoad = LoadLineage.current.beginWait(for: desk.lineageOwner)
         do {
             return try await desk.loadAlone {
-                let place = flight == nil && outer.isEmpty ? try await tools.place(for: field) : nil
+                let place = isInLoad ? nil : try await tools.place(for: field)
                 if let failure = tools.failure(of: field) { throw failure }
                 guard tools.isUncacheable(field) else { return nil }
                 return try await load(

@@ -16,6 +16,17 @@ struct PendingInvalidationsTests {
         #expect(pending.ticket(for: "b")?.invalidation == .expire)
     }
 
+    @Test("a removal for a load's sake is bound to its lease until the key is invalidated otherwise")
+    func bound() {
+        var pending = PendingInvalidations()
+        let lease = Lease(token: "t", generation: Generation("g"), digest: "")
+        pending.add(.remove, of: "a", under: lease)
+        #expect(pending.ticket(for: "a")?.lease == lease)
+        pending.add(.expire, of: "a")
+        pending.add(.remove, of: "a", under: lease)
+        #expect(pending.ticket(for: "a")?.lease == nil)
+    }
+
     @Test("what came while one was being sent is still to be sent")
     func settle() throws {
         var pending = PendingInvalidations()

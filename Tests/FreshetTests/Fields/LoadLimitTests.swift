@@ -814,6 +814,60 @@ struct LoadLimitTests {
         }
     }
 
+    /// A field whose loads, once the gate is open, read another one of another field cache.
+    private func field(
+        _ name: String,
+        behind gate: ControlledSource<String>,
+        reading inner: Field<String>,
+        of other: FieldCache
+    ) -> Field<String> {
+        Field(name, policy: FieldPolicy(ttl: .seconds(9))) { context in
+            _ = try await gate.load(context)
+            return .value(try await other.value(of: inner) + ", " + name)
+        }
+    }
+
+    @Test("loads of two field caches that read each other's fields are not held up", arguments: [true, false])
+    func nestedBothWays(isCacheable: Bool) async throws {
+        let (one, two) = (try await node(limit: 1), try await self.node(limit: 1))
+        let source = ControlledSource<String> { _ in .success(.value("inner", LoadDetails(isCacheable: isCacheable))) }
+        let inner = [field("i1", source), field("i2", source)]
+        if !isCacheable {
+            for (node, inner) in [(one, inner[0]), (two, inner[1])] { _ = try await node.value(of: inner) }
+        }
+        let gate = ControlledSource<String>()
+        let outer = [
+            field("o1", behind: gate, reading: inner[1], of: two),
+            field("o2", behind: gate, reading: inner[0], of: one),
+        ]
+        var readers: [Task<String, any Error>] = []
+        for (number, node) in zip(1..., [one, two]) {
+            readers.append(fleet.spawner.task { try await node.value(of: outer[number - 1]) })
+            try await gate.waitForLoads(number)
+        }
+        for number in 1...2 { gate.end(number, value: "go on") }
+        let clock = fleet.runClock()
+        for (number, reader) in zip(1..., readers) { #expect(try await reader.value == "inner, o\(number)") }
+        clock.cancel()
+    }
+
+    @Test("C8: loads that others' loads wait for are bounded in number, where they wait for no others'")
+    func nestedOneWay() async throws {
+        let (node, other) = (try await node(limit: 2), try await self.node(limit: 1))
+        let (gate, source) = (ControlledSource<String> { _ in .success(.value("")) }, ControlledSource<String>())
+        let readers = (1...2).map { number in
+            let outer = field("o\(number)", behind: gate, reading: field("i\(number)", source), of: other)
+            return fleet.spawner.task { try await node.value(of: outer) }
+        }
+        for number in 1...2 {
+            try await source.waitForLoads(number)
+            await fleet.spawner.settle()
+            #expect(source.loads == number)
+            source.end(number, value: "inner")
+        }
+        for (number, reader) in zip(1..., readers) { #expect(try await reader.value == "inner, o\(number)") }
+    }
+
     @Test("a load that reads another field is not held up by loads of that field that have to end first")
     func nestedBehindOthers() async throws {
         let node = try await node(limit: 1)

@@ -219,11 +219,15 @@ struct OvertakenFlightTests {
         return (node, store)
     }
 
-    @Test("C5: they get what is stale though a second message comes while the store is asked after the first")
-    func toldTwice() async throws {
+    @Test(
+        "C5: they get what is stale though a second message comes while the store is asked after the first",
+        arguments: [true, false]
+    )
+    func toldTwice(isHeld: Bool) async throws {
         let fleet = Fleet { $0.staleWhileRevalidate = .seconds(3600) }
         let (node, store) = try await nodeWithoutLease(of: fleet)
         let elsewhere = try await fleet.node()
+        if !isHeld { node.desk.change { $0.drop(fleet.field.erased.key) } }
         store.inject(.delayAfterwards(.milliseconds(100)), into: [.read])
         try await fleet.expire(on: elsewhere, telling: node)
         let reads = store.calls(of: .read)

@@ -150,6 +150,25 @@ struct RefusedLoadTests {
         #expect((snapshot.content, snapshot.leaseFor) == (.gone, nil))
     }
 
+    @Test("nothing newer goes with that, whether or not the store has taken it before", arguments: [false, true])
+    func uncacheableLaterBesideNewer(isTaken: Bool) async throws {
+        let fleet = Fleet { $0.staleIfError = .seconds(3600) }
+        let (elsewhere, (node, store)) = (try await fleet.node(), try await fleet.faultyNode())
+        try await fleet.load("old", on: node)
+        let error = CacheError(.storeUnavailable, "away")
+        store.inject(isTaken ? .failAfterwards(error) : .fail(error), into: [.drop])
+        let reader = fleet.spawner.task { try await node.refresh(fleet.field).value }
+        try await fleet.source.waitForLoads(2)
+        fleet.source.end(2, .success(.value("once", LoadDetails(isCacheable: false))))
+        #expect(try await reader.value == "once")
+        try await elsewhere.expire(fleet.field)
+        try await fleet.load("newer", on: elsewhere)
+        store.recover()
+        await fleet.spawner.advance(by: .seconds(20))
+        #expect(try await fleet.store.get("agents_list") == ByteBuffer(string: "\"newer\""))
+        #expect(store.calls(of: .drop) == 2)
+    }
+
     @Test("C1: what there was before a load that failed goes to nobody who came when L1's trust was over")
     func failed() async throws {
         let fleet = Fleet(ttl: .seconds(1)) { $0.staleIfError = .seconds(3600) }

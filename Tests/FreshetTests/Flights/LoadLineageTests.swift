@@ -18,6 +18,21 @@ struct LoadLineageTests {
         #expect(lineage[two].flight == 2)
     }
 
+    @Test("who waits for another's load waits for no place there once that one's have waited for others'")
+    func waits() {
+        let (one, two, third) = (LoadLineage.Owner(), LoadLineage.Owner(), LoadLineage.Owner())
+        func load(of owner: LoadLineage.Owner) -> LoadLineage {
+            var lineage = LoadLineage()
+            lineage[owner].flight = 1
+            return lineage
+        }
+        #expect(load(of: one).beginWait(for: one))
+        #expect(!load(of: one).beginWait(for: two))
+        #expect(!load(of: two).beginWait(for: third))
+        #expect(load(of: third).beginWait(for: one))
+        #expect(!LoadLineage().beginWait(for: one))
+    }
+
     @Test("nobody is taken for one that has gone, whose place in memory is free")
     func gone() {
         var lineage = LoadLineage()

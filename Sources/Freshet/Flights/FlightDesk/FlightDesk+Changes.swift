@@ -44,6 +44,7 @@ extension FlightDesk {
     private func wake(_ key: String, _ state: inout State) -> [SpawnedTask] {
         state.table.shared(of: key).compactMap { id in
             state.runs[id]?.isTold = true
+            state.runs[id]?.isToldMeanwhile = true
             return state.runs[id]?.pause
         }
     }

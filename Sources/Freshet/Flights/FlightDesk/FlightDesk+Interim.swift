@@ -69,27 +69,27 @@ extension FlightDesk {
     /// - Parameters:
     ///   - checked: what readers were to get. If that is another by now, or nothing, the answer is about none of theirs.
     ///   - generation: of the answer. If the last message told of another, the store is asked once more: at once, where that
-    ///     message has left something else, or when the next one comes.
+    ///     message has left something else or has come meanwhile, or when the next one comes.
     func checkedInterim(_ id: FlightID, _ checked: Entry, _ answer: FlightAnswer?, of generation: Generation?) {
         let (old, due): (InterimAnswer?, Meanwhile) = state.withLockedValue { state in
             state.runs[id]?.isChecking = false
-            guard let old = state.runs[id]?.interim, old.answer.entry === checked else {
+            guard let run = state.runs[id], let old = run.interim, old.answer.entry === checked else {
                 return (nil, meanwhile(in: id, .read, &state))
             }
-            guard let field = state.runs[id]?.field, let answer else { return (old, refuteInterim(id, &state)) }
+            guard let answer else { return (old, refuteInterim(id, &state)) }
             guard state.table.mayAnswer(id, of: generation) else {
                 state.runs[id]?.isDoubtful = true
-                guard let held = l1.peek(field.key), held !== checked else {
+                guard let held = l1.peek(run.field.key), held !== checked else {
                     // The message that tells of the answer's may be on its way: the store is asked again when it has come.
-                    state.runs[id]?.awaitsMessage = true
-                    return (old, .wait)
+                    state.runs[id]?.awaitsMessage = !run.isToldMeanwhile
+                    return (old, meanwhile(in: id, .read, &state))
                 }
                 state.runs[id]?.interim?.answer = FlightAnswer(entry: held, origin: .cached(.l1))
                 return (old, meanwhile(in: id, .read, &state))
             }
             state.runs[id]?.isDoubtful = false
             state.runs[id]?.interim?.answer = answer
-            guard let end = state.runs[id]?.interim?.end(under: field.policy), spawner.now() < end else {
+            guard let end = state.runs[id]?.interim?.end(under: run.field.policy), spawner.now() < end else {
                 return (old, .wait)
             }
             return (old, takeReaders(id, with: answer, &state))
@@ -159,6 +159,7 @@ extension FlightDesk {
         }
         guard !run.isChecking, !run.awaitsMessage else { return .wait }
         state.runs[id]?.isChecking = true
+        state.runs[id]?.isToldMeanwhile = false
         return .check(run.field, answer)
     }
 

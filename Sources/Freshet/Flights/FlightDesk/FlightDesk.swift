@@ -40,6 +40,8 @@ final class FlightDesk: Sendable {
         /// What readers get meanwhile; none any more once the store has said otherwise.
         var interim: InterimAnswer?
         var isChecking = false
+        /// Whether a message has come since the store was asked for what readers get.
+        var isToldMeanwhile = false
         /// Whether the store is to be asked for what readers get: the load's lease is of another generation, or nobody has
         /// asked yet.
         var isDoubtful = false
@@ -288,7 +290,7 @@ extension FlightDesk {
             return joined
         }
         carryOut(.init(abandoned: abandoned))
-        let isInLoad = seat?.parent != nil || !lineage[lineageOwner].loneKeys.isEmpty
+        let isInLoad = lineage.beginWait(for: lineageOwner)
         switch joined {
         case .joined(let id, let isCooldown):
             if isInLoad { hurry(id) }

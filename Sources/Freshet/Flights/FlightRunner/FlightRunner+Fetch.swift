@@ -175,7 +175,7 @@ extension FlightRunner {
         desk.changeIfCurrent(id) { $0.drop(field.key) }
         guard case .failure(let error) = result else { return }
         tools.noteStoreError(error, .drop)
-        if (error as? CacheError)?.isFinal != true { tools.backlog.keep(.remove, of: field.key) }
+        if (error as? CacheError)?.isFinal != true { tools.backlog.keep(.remove, of: field.key, under: lease) }
     }
 
     /// Chosen once a load, and stored: both tiers agree on it.
