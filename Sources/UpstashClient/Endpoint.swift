@@ -19,7 +19,9 @@ enum Endpoint {
             )
         default: throw invalid("The REST URL begins with neither https:// nor http://.")
         }
-        guard let host = parts.percentEncodedHost, !host.isEmpty else { throw invalid("The REST URL has no host.") }
+        guard let host = parts.percentEncodedHost, !["", "[]"].contains(host) else {
+            throw invalid("The REST URL has no host.")
+        }
         guard host.hasPrefix("[") || !host.contains("%") else {
             throw invalid("The REST URL has an international name as host; write it as xn--….")
         }

@@ -44,7 +44,7 @@ import Testing
         ("rediss://default:sesame@h:6379", "for TCP"), ("redis://h", "for TCP"), ("h.upstash.io", "no URL"),
         ("https://", "no host"), ("https://user:sesame@h", "user or password"), ("https://h/get", "has a path"),
         ("https://h?_token=sesame", "query"), ("ftp://h", "https://"), ("https://h:0", "port"),
-        ("https://b%C3%BCcher.example", "xn--"),
+        ("https://[]:1", "no host"), ("https://b%C3%BCcher.example", "xn--"),
     ])
     func refusesWhatIsNoRESTURL(url: String, words: String) throws {
         let text = try #require(problem(["UPSTASH_REDIS_REST_URL": url, "UPSTASH_REDIS_REST_TOKEN": "t"]))
