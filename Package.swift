@@ -38,19 +38,23 @@ let package = Package(
         // Floor 0
         .target(name: "BoundedCache"),
         .target(name: "RESP", dependencies: [.nio("NIOCore"), .nio("NIOConcurrencyHelpers")]),
+        .target(name: "CertificateChecks", dependencies: [.nioSSL]),
+        // Floor 1
         .target(
             name: "HTTPAsking",
             dependencies: [
-                .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"), .nioSSL, .httpCompression,
+                "CertificateChecks", .asyncHTTPClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"), .nioSSL,
+                .httpCompression,
             ]
         ),
-        // Floor 1
         .target(
             name: "RedisClient",
             dependencies: [
-                "RESP", .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOConcurrencyHelpers"), .nioSSL, .logging,
+                "CertificateChecks", "RESP", .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOConcurrencyHelpers"), .nioSSL,
+                .logging,
             ]
         ),
+        // Floor 2
         .target(
             name: "UpstashClient",
             dependencies: [
@@ -58,7 +62,6 @@ let package = Package(
                 .nio("NIOHTTP1"), .logging,
             ]
         ),
-        // Floor 2
         .target(
             name: "Freshet",
             dependencies: [
@@ -173,7 +176,8 @@ let package = Package(
             name: "FreshetSourcesTests",
             dependencies: [
                 "BoundedCache", "Freshet", "FreshetSources", "HTTPAsking", "TestSupport", .asyncHTTPClient,
-                .hummingbird, .nio("NIOCore"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"), .logging,
+                .hummingbird, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOConcurrencyHelpers"), .nio("NIOHTTP1"),
+                .nioSSL, .logging,
             ],
             exclude: ["locale_order.js"]
         ),

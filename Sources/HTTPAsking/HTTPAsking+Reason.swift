@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import CertificateChecks
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -14,10 +15,13 @@ extension HTTPAsking {
             (error.connectionErrors.first?.error ?? error.dnsAError ?? error.dnsAAAAError).map { reason($0) } ?? broken
         case is SocketAddressError.UnknownHost: "its host's name is not found"
         case let error as IOError: reason(errno: error.errnoCode)
-        case let error as NIOSSLError: error == .uncleanShutdown ? broken : reason(handshake: "\(error)")
+        case NIOSSLError.uncleanShutdown: broken
+        case NIOSSLError.failedToLoadCertificate, BoringSSLError.unknownError: noAuthorities
         case let error as NIOSSLExtraError where error == .failedToValidateHostname:
             "its certificate was made for another host"
-        case is NIOSSLExtraError, is BoringSSLError: noTLS
+        case let error as NIOSSLExtraError where error == .serverHostnameImpossibleToMatch:
+            "no certificate can be checked for a host with other characters than letters, digits, - and ."
+        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: reason(tls: error)
         case let error as HTTPClientError: error == .tlsHandshakeTimeout ? noTLS : broken
         case is HTTPParserError: isNoHTTP(error) ? noHTTP : broken
         case is NIOHTTPDecompression.DecompressionError, is NIOHTTPDecompression.ExtraDecompressionError:
@@ -34,11 +38,13 @@ extension HTTPAsking {
         }
     }
 
-    private static func reason(handshake text: String) -> String {
-        text.contains("CERTIFICATE_VERIFY_FAILED") ? "its certificate is not trusted" : noTLS
+    private static func reason(tls error: any Error) -> String {
+        if ClientCertificate.isCause(of: error) { return "it asks for a client's certificate" }
+        return "\(error)".contains("CERTIFICATE_VERIFY_FAILED") ? "its certificate is not trusted" : noTLS
     }
 
     private static let broken = "the connection broke"
     private static let noTLS = "TLS could not be agreed on; the port may be one for plain HTTP"
+    private static let noAuthorities = "this machine has no certificates of authorities that can be read"
     private static let noHTTP = "what it answers is no HTTP; the port may be one for TLS"
 }

@@ -11,11 +11,10 @@ package enum HTTPAsking {
     package static let client = HTTPClient(
         eventLoopGroupProvider: .shared(HTTPClient.defaultEventLoopGroup),
         configuration: {
-            var configuration = HTTPAsking.configuration(connectTimeout: .seconds(10))
+            // A connection that hangs before it is made keeps others waiting for it.
+            var configuration = HTTPAsking.configuration(connectTimeout: .seconds(5), unpacks: true)
             // Loads are limited elsewhere. What waits for a connection would take the time it has to be made in.
             configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1024
-            // Whoever reads an answer bounds what comes out; one read from a connection is a thousand times that at most.
-            configuration.decompression = .enabled(limit: .none)
             return configuration
         }()
     )

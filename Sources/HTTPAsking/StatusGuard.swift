@@ -8,16 +8,6 @@ final class StatusGuard: ChannelInboundHandler {
 
     private var hasRefused = false
 
-    /// Takes its place behind the parser of a connection that is made.
-    @Sendable
-    static func add(to channel: any Channel) -> EventLoopFuture<Void> {
-        channel.eventLoop.makeCompletedFuture {
-            let pipeline = channel.pipeline.syncOperations
-            let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPResponseDecoder>.self)
-            try pipeline.addHandler(StatusGuard(), position: .after(parser))
-        }
-    }
-
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .head(let head) = unwrapInboundIn(data), head.status.code < 100 {
             hasRefused = true

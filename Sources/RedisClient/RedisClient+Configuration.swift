@@ -95,7 +95,7 @@ extension RedisClient {
         }
     }
 
-    /// How to secure a connection.
+    /// How to secure a connection, by TLS 1.2 or newer.
     public struct TLS: Sendable, Hashable {
         /// Whose certificates are trusted.
         public enum Trust: Sendable, Hashable {
@@ -108,7 +108,7 @@ extension RedisClient {
 
         /// What is checked of a server's certificate.
         public enum Verification: Sendable, Hashable {
-            /// That it is trusted and made for this host.
+            /// That it is trusted and made for this host: for the name where there is one, not just for its address.
             case full
             /// Only that it is trusted.
             case certificateOnly

@@ -898,6 +898,7 @@ struct StoreLocationTests {
     func upstashOverTCP() throws {
         let configuration = try RedisClient.Configuration(url: "rediss://default:p@fly-x-1.upstash.io:6379")
         #expect(configuration.isUpstash && configuration.tls != nil)
+        #expect(try RedisClient.Configuration(url: "rediss://fly-x-1.upstash.io.:6379").isUpstash)
         #expect(try !RedisClient.Configuration(url: "redis://upstash.io.example.com").isUpstash)
     }
 

@@ -4,6 +4,7 @@ import Freshet
 import HTTPAsking
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import Testing
 
 @testable import FreshetSources
@@ -200,5 +201,20 @@ struct HTTPPartsTests {
             let headers: HTTPHeaders = ["Last-Modified": text, "Date": "Sun, 06 Nov 1994 08:49:39 GMT"]
             #expect(HTTPValidator(headers, of: target) == nil, "\(text)")
         }
+    }
+
+    @Test("what may be compressed is read little at a time, since it is unpacked as it is read")
+    func readsLittle() async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let server = try await ServerBootstrap(group: group).bind(host: "127.0.0.1", port: 0).get()
+        let connection = try await ClientBootstrap(group: group)
+            .channelInitializer { $0.pipeline.addHTTPClientHandlers() }
+            .connect(to: try #require(server.localAddress)).get()
+        let configuration = HTTPAsking.configuration(connectTimeout: .seconds(5), unpacks: true)
+        let initialize = try #require(configuration.http1_1ConnectionDebugInitializer)
+        try await connection.eventLoop.flatSubmit { initialize(connection) }.get()
+        #expect(try await connection.getOption(.maxMessagesPerRead).get() == 1)
+        try await connection.close()
+        try await server.close()
     }
 }

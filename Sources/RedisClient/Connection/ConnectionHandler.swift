@@ -138,8 +138,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     private func describe(_ error: any Error, in pipeline: ChannelPipeline) -> RedisClientError {
-        if !isReady, TLSFailure.isFailure(error) {
-            return RedisClientError(.tlsFailed, TLSFailure.message(for: error, in: pipeline), underlying: error)
+        if let handshake, TLSFailure.isFailure(error) {
+            // Which the URL need not name: clusters and sentinels tell of others.
+            let message = "\(handshake.address): \(TLSFailure.message(for: error, in: pipeline))"
+            return RedisClientError(.tlsFailed, message, underlying: error)
         }
         return isReady
             ? RedisClientError(.connectionLost, "The connection broke.", mayHaveExecuted: true, underlying: error)

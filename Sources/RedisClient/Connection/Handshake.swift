@@ -45,6 +45,8 @@ struct Handshake: Sendable {
         version = configuration.version
     }
 
+    var address: RedisClient.Configuration.Address { configuration.address }
+
     /// Whether the server tracks keys, and tells of them.
     var isTracked: Bool { mayTrack && version == .resp3 }
 

@@ -16,12 +16,17 @@ final class TLSContexts: Sendable {
         // Before they are read, so that no change is missed meanwhile.
         let files = Self.files(of: tls).map(FileVersion.init)
         if let entry = latest.withLockedValue({ $0 }), entry.tls == tls, entry.files == files { return entry.context }
+        let configuration = try Self.configuration(tls)
         do {
-            let context = try NIOSSLContext(configuration: Self.configuration(tls))
+            let context = try NIOSSLContext(configuration: configuration)
             latest.withLockedValue { $0 = Entry(tls: tls, files: files, context: context) }
             return context
         } catch {
-            throw RedisClientError(.tlsFailed, "The certificates configured cannot be read.", underlying: error)
+            let message =
+                tls.trust == .system && error is BoringSSLError
+                ? "The system's certificates of authorities cannot be read; are they installed (ca-certificates)?"
+                : "The certificates configured cannot be used."
+            throw RedisClientError(.tlsFailed, message, underlying: error)
         }
     }
 
@@ -38,15 +43,19 @@ final class TLSContexts: Sendable {
         return trusted + (tls.identity.map { [$0.certificateChainFile, $0.privateKeyFile] } ?? [])
     }
 
-    private static func configuration(_ tls: RedisClient.TLS) throws -> TLSConfiguration {
+    private static func configuration(_ tls: RedisClient.TLS) throws(RedisClientError) -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
         // For a peer that vanished the socket need not be kept for long.
         configuration.shutdownTimeout = .seconds(1)
         switch tls.trust {
         case .system: configuration.trustRoots = .default
-        case .file(let path): configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(path))
+        case .file(let path):
+            let certificates = try read(path) { try NIOSSLCertificate.fromPEMFile(path) }
+            configuration.trustRoots = .certificates(certificates)
         case .pem(let text):
-            configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(text.utf8)))
+            let certificates = try read("the text configured") { try NIOSSLCertificate.fromPEMBytes(Array(text.utf8)) }
+            configuration.trustRoots = .certificates(certificates)
         }
         configuration.certificateVerification =
             switch tls.verification {
@@ -55,11 +64,27 @@ final class TLSContexts: Sendable {
             case .none: .none
             }
         if let identity = tls.identity {
-            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(identity.certificateChainFile)
-                .map { .certificate($0) }
-            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: identity.privateKeyFile, format: .pem))
+            let (chain, key) = (identity.certificateChainFile, identity.privateKeyFile)
+            configuration.certificateChain = try read(chain) {
+                try NIOSSLCertificate.fromPEMFile(chain).map { .certificate($0) }
+            }
+            configuration.privateKey = try read(key, as: "private key") {
+                .privateKey(try NIOSSLPrivateKey(file: key, format: .pem))
+            }
         }
         return configuration
+    }
+
+    private static func read<Content>(
+        _ place: String,
+        as kind: String = "certificate",
+        _ content: () throws -> Content
+    ) throws(RedisClientError) -> Content {
+        do {
+            return try content()
+        } catch {
+            throw RedisClientError(.tlsFailed, "No \(kind) can be read from \(place).", underlying: error)
+        }
     }
 }
 

@@ -1,25 +1,41 @@
+import CertificateChecks
 import NIOCore
 import NIOSSL
 
 /// Makes the TLS side of connections.
 struct TLSFactory: Sendable {
     private let context: NIOSSLContext
-    private let serverName: String?
+    /// The name to announce and to check; `nil` where certificates are checked against the address itself.
+    let serverName: String?
+    private let checksName: Bool
 
     /// - Returns: `nil` if plain text is spoken.
     init?(_ configuration: RedisClient.Configuration) throws(RedisClientError) {
         guard let tls = configuration.tls else { return nil }
         context = try configuration.tlsContexts.context(for: tls)
-        serverName = tls.serverName ?? Self.name(of: configuration.address)
+        serverName = tls.serverName.map(Self.announced) ?? Self.name(of: configuration.address)
+        checksName = tls.verification == .full
     }
 
     func makeHandler() throws -> NIOSSLClientHandler {
-        try NIOSSLClientHandler(context: context, serverHostname: serverName)
+        guard checksName, let serverName else {
+            return try NIOSSLClientHandler(context: context, serverHostname: serverName)
+        }
+        return try ._makeSSLClientHandler(context: context, serverHostname: serverName) { certificate, channel in
+            certificate.isMade(forHost: serverName)
+                ? channel.eventLoop.makeSucceededVoidFuture()
+                : channel.eventLoop.makeFailedFuture(NIOSSLExtraError.failedToValidateHostname)
+        }
     }
 
-    /// The name to announce. Addresses are no names: certificates are then checked against the address itself.
     private static func name(of address: RedisClient.Configuration.Address) -> String? {
         guard case .hostname(let host, _) = address else { return nil }
-        return (try? SocketAddress(ipAddress: host, port: 0)) == nil ? host : nil
+        let name = announced(host)
+        return (try? SocketAddress(ipAddress: name, port: 0)) == nil ? name : nil
+    }
+
+    /// Without the dot that a name may end with (RFC 6066, 3).
+    private static func announced(_ name: String) -> String {
+        name.hasSuffix(".") ? String(name.dropLast()) : name
     }
 }

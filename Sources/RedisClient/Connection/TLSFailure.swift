@@ -1,3 +1,4 @@
+import CertificateChecks
 import Foundation
 import NIOCore
 import NIOSSL
@@ -16,11 +17,14 @@ enum TLSFailure {
     private static let endedInHandshake = NIOSSLError.handshakeFailed(.sslError([.eofDuringHandshake]))
 
     static func message(for error: any Error, in pipeline: ChannelPipeline) -> String {
-        if (error as? NIOSSLExtraError) == .failedToValidateHostname {
-            return "The server's certificate was made for another host."
+        switch error as? NIOSSLExtraError {
+        case .failedToValidateHostname?: return "The server's certificate was made for another host."
+        case .serverHostnameImpossibleToMatch?:
+            return "No certificate can be checked for a host name with other characters than letters, digits, - and ."
+        default: break
         }
         let text = "\(error)"
-        if aboutOwnCertificate.contains(where: text.contains) {
+        if ClientCertificate.isCause(of: error) {
             return "The server asks for a client's certificate, or does not accept the one it got."
         }
         if text.contains("ALERT_HANDSHAKE_FAILURE") {
@@ -44,10 +48,4 @@ enum TLSFailure {
         if let times, now < times.lowerBound { return "The server's certificate is not valid yet." }
         return "The server's certificate is not trusted."
     }
-
-    /// What a server says of the certificate that it got, or did not get.
-    private static let aboutOwnCertificate = [
-        "CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_CERTIFICATE_", "ALERT_UNSUPPORTED_CERTIFICATE",
-        "ALERT_UNKNOWN_CA",
-    ]
 }

@@ -64,9 +64,10 @@ final class FailoverAlarm: Sendable {
     }
 
     private func makeSubscriber(_ address: Address) -> Subscriber {
-        Subscriber(
-            configuration: configuration,
-            place: SubscriptionPlace(configuration.server(at: address, peer: .any)),
+        let sentinel = configuration.server(at: address, peer: .any)
+        return Subscriber(
+            configuration: sentinel,
+            place: SubscriptionPlace(sentinel),
             eventLoop: eventLoop,
             logger: logger
         )

@@ -42,7 +42,7 @@ import Testing
             let client = try client(server, trusted)
             let error = try await clientError { try await client.connect() }
             #expect(error?.code == .tlsFailed)
-            #expect(error?.message == "The server's certificate is not trusted.")
+            #expect(error?.message == "\(client.configuration.address): The server's certificate is not trusted.")
         }
     }
 
@@ -52,7 +52,7 @@ import Testing
         let client = try client(server, certificates)
         let error = try await clientError { try await client.execute(RESPCommand("PING")) }
         #expect(error?.code == .tlsFailed)
-        #expect(error?.message == "The server's certificate has expired.")
+        #expect(error?.message.hasSuffix(": The server's certificate has expired.") == true)
         #expect(error?.mayHaveExecuted == false)
     }
 
@@ -90,9 +90,64 @@ import Testing
         let strict = try client(server, certificates, host: "localhost")
         let error = try await clientError { try await strict.connect() }
         #expect(error?.code == .tlsFailed)
-        #expect(error?.message == "The server's certificate was made for another host.")
+        #expect(error?.message.hasSuffix(": The server's certificate was made for another host.") == true)
         let lenient = try client(server, certificates, verification: .certificateOnly)
         try await lenient.connect()
+    }
+
+    /// Whoever has an address gets a certificate for it, be it where the name is meant to lead or not.
+    @Test func anAddressInACertificateIsNoNameOfTheHost() async throws {
+        let certificates = try await TestCertificates(names: "DNS:elsewhere.example,DNS:*.example,IP:127.0.0.1")
+        let server = try await RedisServer.start(arguments: ["--requirepass", "sesame"], certificates: certificates)
+        func attempt(_ host: String, as name: String?, _ verification: RedisClient.TLS.Verification) async throws {
+            let client = RedisClient(port: try #require(server.tlsPort)) {
+                $0.address = .hostname(host, port: server.tlsPort ?? 0)
+                $0.tls = .init(trust: .file(certificates.authority), verification: verification, serverName: name)
+                $0.password = "sesame"
+            }
+            try await client.connect()
+            await client.close()
+        }
+        for (host, name) in [("localhost", nil), ("127.0.0.1", "a.b.example"), ("127.0.0.1", "example")] {
+            let error = try await clientError { try await attempt(host, as: name, .full) }
+            #expect(error?.code == .tlsFailed)
+            #expect(error?.message.hasSuffix(": The server's certificate was made for another host.") == true)
+            try await attempt(host, as: name, .certificateOnly)
+            try await attempt(host, as: name, .none)
+        }
+        for name in [nil, "Elsewhere.Example", "a.example", "elsewhere.example."] {
+            try await attempt("127.0.0.1", as: name, .full)
+        }
+    }
+
+    @Test func aNameIsAnnouncedWithoutItsLastDot() throws {
+        for (host, name) in [("a.example.", "a.example"), ("a.b", "a.b"), ("127.0.0.1", nil), ("::1", nil)] {
+            var configuration = RedisClient.Configuration(host: host)
+            configuration.tls = .init(trust: .system)
+            #expect(try TLSFactory(configuration)?.serverName == name)
+        }
+    }
+
+    @Test func tellsOfANameThatCannotBeChecked() async throws {
+        let certificates = try await TestCertificates(names: "DNS:my_redis,DNS:localhost")
+        let server = try await RedisServer.start(certificates: certificates)
+        let client = RedisClient(port: try #require(server.tlsPort)) {
+            $0.tls = .init(trust: .file(certificates.authority), serverName: "my_redis")
+        }
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.code == .tlsFailed)
+        #expect(error?.message.contains("other characters than letters, digits, - and .") == true)
+    }
+
+    /// RFC 8996.
+    @Test func doesNotSpeakTheVersionsOfTLSThatAreBroken() async throws {
+        let certificates = try await TestCertificates()
+        let server = try await RedisServer.start(
+            arguments: ["--tls-protocols", "TLSv1.1", "--tls-ciphers", "DEFAULT:@SECLEVEL=0"],
+            certificates: certificates
+        )
+        let client = try client(server, certificates)
+        #expect(try await clientError { try await client.connect() }?.code == .tlsFailed)
     }
 
     @Test func tellsOfANameThatNoCertificateCanHave() async throws {
@@ -159,8 +214,20 @@ import Testing
     }
 
     @Test func tellsOfUnreadableCertificates() async throws {
-        let client = RedisClient(port: 1) { $0.tls = .init(trust: .file("/nonexistent/ca.pem")) }
-        let error = try await clientError { try await client.connect() }
-        #expect(error?.code == .tlsFailed)
+        let certificates = try await TestCertificates()
+        let none = "/nonexistent/some.pem"
+        for (tls, what) in [
+            (RedisClient.TLS(trust: .file(none)), "certificate"),
+            (.init(identity: .init(certificateChainFile: none, privateKeyFile: certificates.key)), "certificate"),
+            (
+                .init(identity: .init(certificateChainFile: certificates.certificate, privateKeyFile: none)),
+                "private key"
+            ),
+        ] {
+            let client = RedisClient(port: 1) { $0.tls = tls }
+            let error = try await clientError { try await client.connect() }
+            #expect(error?.code == .tlsFailed)
+            #expect(error?.message == "No \(what) can be read from \(none).")
+        }
     }
 }

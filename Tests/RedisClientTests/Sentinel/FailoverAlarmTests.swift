@@ -6,6 +6,21 @@ import Testing
 @testable import RedisClient
 
 @Suite struct FailoverAlarmTests {
+    @Test func theLogNamesTheSentinelThatRefuses() async throws {
+        let sentinel = try await ScriptedServer.start { _ in "-NOPERM no channels\r\n" }
+        let logs = RecordedLogs()
+        let alarm = FailoverAlarm(
+            configuration: RedisClient.configuration(port: 1),
+            primaryName: "main",
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: logs.logger
+        )
+        alarm.listen(to: [.hostname("127.0.0.1", port: sentinel.port)]) { _ in }
+        #expect(await eventually { logs.entries.contains { $0.message == "There is no subscription." } })
+        #expect(logs.entries.allSatisfy { $0.metadata["redis.server"]?.contains(":\(sentinel.port)") != false })
+        alarm.close()
+    }
+
     /// Behind its end the event loop may be gone.
     @Test func nothingWaitsForASubscriptionBehindItsEnd() async throws {
         let sentinel = try await ScriptedServer.start { _ in "-NOPERM no channels\r\n" }

@@ -76,6 +76,7 @@ extension RedisClient.Configuration {
     /// Whether the server is Upstash's, reached over TCP.
     var isUpstash: Bool {
         guard case .hostname(let host, _) = address else { return false }
-        return host.lowercased().hasSuffix(".upstash.io")
+        let name = host.lowercased()
+        return name.hasSuffix(".upstash.io") || name.hasSuffix(".upstash.io.")
     }
 }
