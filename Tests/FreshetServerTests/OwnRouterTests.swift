@@ -80,6 +80,38 @@ struct OwnRouterTests {
         #expect(try await Self.answers(["/rates", "/api/fields/rates"], addRoutes: add) == ["200 [1,2]", "200 [1,2]"])
     }
 
+    @Test("where the router decides, whoever reaches the routes may change and ask why; by default nobody may")
+    func decidedByRouter() async throws {
+        #expect(try await Self.changes(.decidedByRouter) == [200, 200, 200, 204])
+        #expect(try await Self.changes(AccessPolicy()) == [403, 403, 403, 403])
+    }
+
+    @Test("a token that is set is needed, though the router decides")
+    func decidedByRouterWithToken() async throws {
+        var access = AccessPolicy.decidedByRouter
+        access.adminToken = "admin"
+        #expect(try await Self.changes(access) == [401, 401, 401, 401])
+    }
+
+    /// The statuses of a refresh, a forced read, an explanation and a removal, asked for under a foreign host, with what
+    /// the router's middleware has gone by.
+    private static func changes(_ access: AccessPolicy) async throws -> [Int] {
+        let router = Router()
+        FieldRoutes(cache: try await fields(), access: access).addRoutes(to: router.group("ops"))
+        let requests: [(HTTPRequest.Method, String)] = [
+            (.post, "/refresh"), (.get, "?forceRefresh=true"), (.get, "/explain"), (.delete, ""),
+        ]
+        return try await Application(router: router, logger: logger).test(.router) { client in
+            var statuses: [Int] = []
+            for (method, suffix) in requests {
+                let uri = "/ops/api/fields/rates\(suffix)"
+                let headers: HTTPFields = [.authorization: "Bearer of.another.kind", .origin: "https://app.example"]
+                try await client.execute(uri: uri, method: method, headers: headers) { statuses.append($0.status.code) }
+            }
+            return statuses
+        }
+    }
+
     @Test("readiness follows a state that is part of the application's services")
     func state() async throws {
         let fields = try await Self.fields()

@@ -5,18 +5,36 @@ import Hummingbird
 ///
 /// Changes – forced refreshes, expiry, removal – and explanations need the admin token. Where none is set they are taken
 /// only from this machine, with the read token if there is one: the listener must be a loopback one, the request must name a
-/// loopback host, must not have come through a proxy, and must not have been sent by another site's page.
+/// loopback host, must not have come through a proxy, and must not have been sent by another site's page. Behind
+/// authentication of your own, ``decidedByRouter`` leaves all that to it.
 public struct AccessPolicy: Sendable {
     public var adminToken: String?
     /// Reads need it, or the admin token; nil lets everybody read.
     public var readToken: String?
     /// Whether only this machine can connect to the listener.
     public var listensOnLoopback: Bool
+    private var isDecidedByRouter = false
 
     public init(adminToken: String? = nil, readToken: String? = nil, listensOnLoopback: Bool = false) {
         self.adminToken = adminToken
         self.readToken = readToken
         self.listensOnLoopback = listensOnLoopback
+    }
+
+    /// For routes of a router whose middleware has authenticated: whoever reaches them may read and change.
+    ///
+    /// ```swift
+    /// let editors = router.group("editors").add(middleware: authentication)
+    /// FieldRoutes(cache: fields, access: .decidedByRouter).addRoutes(to: editors)
+    /// ```
+    ///
+    /// - Warning: Nothing is checked here: neither tokens nor where a request comes from. Without such a middleware, or where
+    ///   it is added after the routes, which a router then leaves out, everybody may remove every value and have the sources
+    ///   asked without end. One that goes by cookies must itself refuse what other sites' pages send.
+    public static var decidedByRouter: AccessPolicy {
+        var policy = AccessPolicy()
+        policy.isDecidedByRouter = true
+        return policy
     }
 
     /// The answer to somebody who may not; nil for those who may.
@@ -36,7 +54,7 @@ public struct AccessPolicy: Sendable {
                 ? nil : Self.unauthorized("the bearer token is not the admin token")
         }
         if let refusal = refusalToRead(request) { return refusal }
-        guard listensOnLoopback, Self.isLocal(request) else {
+        guard isDecidedByRouter || listensOnLoopback && Self.isLocal(request) else {
             return ErrorResponse.make(
                 .forbidden,
                 "Forbidden",
@@ -64,6 +82,7 @@ extension AccessPolicy: CustomStringConvertible, CustomReflectable {
     /// Which tokens are set; never a token.
     public var description: String {
         "admin token \(adminToken == nil ? "not " : "")set, read token \(readToken == nil ? "not " : "")set"
+            + (isDecidedByRouter ? ", decided by the router" : "")
     }
 
     public var customMirror: Mirror { Mirror(self, children: ["description": description]) }

@@ -41,7 +41,6 @@ package enum ErrorResponse {
                 retryAfter: isCancelled ? .seconds(1) : nil
             )
         }
-        let status = status(of: error.code)
         let title =
             switch error.code {
             case .unknownField: "Unknown field"
@@ -49,20 +48,11 @@ package enum ErrorResponse {
             case .invalidArgument: "Bad parameter"
             default: "Failed to \(action) \(field)"
             }
-        let pause = error.retryAfter ?? (status == .serviceUnavailable ? .seconds(1) : nil)
-        return make(status, title, error.message, retryAfter: pause)
+        return make(error, title)
     }
 
-    private static func status(of code: CacheError.Code) -> HTTPResponse.Status {
-        switch code {
-        case .unknownField, .absent: .notFound
-        case .invalidArgument: .badRequest
-        case .sourceFailed, .invalidValue: .badGateway
-        case .sourceTimedOut: .gatewayTimeout
-        // The key holds something else, or the store does not take the operation: asking again changes nothing.
-        case .storeRejected: .conflict
-        case .overloaded, .shuttingDown, .notInitialized, .storeUnavailable, .storeTimedOut: .serviceUnavailable
-        default: .internalServerError
-        }
+    static func make(_ error: CacheError, _ title: String) -> Response {
+        let pause = error.retryAfter ?? (error.status == .serviceUnavailable ? .seconds(1) : nil)
+        return make(error.status, title, error.message, retryAfter: pause)
     }
 }

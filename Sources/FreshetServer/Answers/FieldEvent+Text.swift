@@ -103,7 +103,7 @@ extension FieldEvent.InvalidationOrigin {
     fileprivate var text: String {
         switch self {
         case .here: "on this node"
-        case .queued: "on this node; the store is away and is told when it is back"
+        case .queued: "on this node; the store does not take it now, and is told later"
         case .backplane: "as the backplane told"
         }
     }

@@ -34,7 +34,7 @@ let rates = Field("rates", ttl: .seconds(600)) {
 let fields = FieldCache(cache: cache, catalog: try FieldCatalog([rates]), logger: logger)
 
 let router = Router()
-// A handler of one's own, which reads the typed value.
+// A handler of one's own, which reads the typed value. Where there is none its answer is 404, 502, 503 or 504, as the fields'.
 router.get("/convert") { request, _ in
     let currency = String(request.uri.queryParameters["to"] ?? "COP")
     guard let rate = try await fields.value(of: rates).rates[currency] else { throw HTTPError(.notFound) }
@@ -46,6 +46,9 @@ let access = AccessPolicy(
     listensOnLoopback: true
 )
 FieldRoutes(cache: fields, access: access, prefix: "/data/fields").addRoutes(to: router)
+// Behind a middleware that authenticates the router decides, and whoever reaches the routes may change:
+//     let editors = router.group("/editors").add(middleware: authentication)
+//     FieldRoutes(cache: fields, access: .decidedByRouter).addRoutes(to: editors)
 // GET /ops/healthz, GET /ops/readyz, GET /ops/metrics
 let state = ServiceState()
 let operations = router.group("/ops")
