@@ -49,6 +49,8 @@ public struct CacheError: Error, Sendable {
     package var refusal: Refusal?
     /// Set where the store has certainly not been asked.
     package var isUnsent = false
+    /// Set where a script was stopped on its way: what it wrote before stays.
+    package var isHalfDone = false
     /// Set where the store cannot serve the key either: what is there is no field's value, or the key cannot be sent.
     package var isOfKey = false
 

@@ -21,6 +21,9 @@ import NIOConcurrencyHelpers
 /// decode is a miss. Keys are of 1 to 32,768 bytes; others are `invalidArgument`, with or without fallbacks.
 /// `CancellationError` is always thrown.
 ///
+/// One is enough for a process. What is written through another one over the same store is to this one, and to the fields
+/// that are read through it, as if another process had written it.
+///
 /// Single-flight loads and refreshes are kept apart from other writes through the same `CacheService`: a load that
 /// began before a write to its key is not stored after it. Between processes only a field has such a contract.
 public final class CacheService: CoreService {

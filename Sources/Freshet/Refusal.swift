@@ -22,4 +22,11 @@ extension CacheError {
         error.isOfKey = isOfKey
         return error
     }
+
+    /// The same error, with whether a part of what was asked has been done.
+    package func halfDone(_ isHalfDone: Bool) -> CacheError {
+        var error = self
+        error.isHalfDone = isHalfDone
+        return error
+    }
 }

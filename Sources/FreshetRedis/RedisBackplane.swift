@@ -21,8 +21,9 @@ public import RESP
 /// One that does not come up is asked for again after pauses from a second to half a minute, later where the server says
 /// so with `Retry-After`, which is followed for up to ten minutes.
 ///
-/// Pub/sub knows no databases: nodes on different databases of one server hear of each other's keys. That costs a look
-/// into the store, and nothing else.
+/// Pub/sub knows no databases: nodes on different databases of one server hear of each other's keys. Where these have the
+/// same names, loads under way are begun anew, and readers of stale values may wait for them: give such nodes keys or
+/// servers of their own.
 public struct RedisBackplane: Backplane {
     /// Between attempts at a subscription that the server refuses; a lost connection the client renews by itself.
     private static let pauses = Duration.seconds(1)...Duration.seconds(30)

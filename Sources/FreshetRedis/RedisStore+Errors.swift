@@ -11,7 +11,7 @@ extension RedisStore {
         } catch let error as RESPError {
             let code: CacheError.Code = Self.isPassing(error) ? .storeUnavailable : .storeRejected
             throw CacheError(code, "the store answered: \(error)", underlying: error)
-                .because(of: error.refusal).ofKey(error.code == .wrongType)
+                .because(of: error.refusal).ofKey(error.code == .wrongType).halfDone(error.isOfScriptsUser)
         } catch {
             if error is CancellationError || Task.isCancelled { throw CancellationError() }
             let refusal = (error as? any CommandTransportError)?.obstacle.map(Refusal.init)
@@ -67,7 +67,7 @@ extension RESPError {
     }
 
     /// Whether the user may not do what a script does: that has no code, and other words since Redis 7.2.
-    private var isOfScriptsUser: Bool {
+    fileprivate var isOfScriptsUser: Bool {
         code == .generic
             && ["The user executing the script can't ", "ACL failure in script"].contains { message.hasPrefix($0) }
     }

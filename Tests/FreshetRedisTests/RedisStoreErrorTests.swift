@@ -60,6 +60,15 @@ import Testing
         for error in await error({ _ in .error(RESPError(text)) }) { #expect(error.refusal == refusal) }
     }
 
+    @Test(arguments: [
+        ("ERR The user executing the script can't run this command or subcommand", true),
+        ("ERR ACL failure in script: User app has no permissions to run the 'pexpireat' command", true),
+        ("NOPERM this user has no permissions", false), ("OOM command not allowed", false),
+    ])
+    func whatStopsAScriptOnItsWayIsToldFromWhatRefusesIt(_ text: String, _ isHalfDone: Bool) async {
+        for error in await error({ _ in .error(RESPError(text)) }) { #expect(error.isHalfDone == isHalfDone) }
+    }
+
     @Test(arguments: [(CommandObstacle.credentials, Refusal.credentials), (.quota, .quota)])
     func whatNoReplyComesForMayHaveToBeMended(_ obstacle: CommandObstacle, _ refusal: Refusal) async {
         for error in await error({ _ in throw StubTransportError(obstacle: obstacle) }) {

@@ -9,6 +9,9 @@ extension CacheService {
     /// task of its own, without the task-local values of its callers; `ttl` and `deadline` are those of the caller that began
     /// it. If the store fails, the value is loaded and given all the same.
     ///
+    /// Who waits for the load gets what it brought, later callers what its JSON decodes to (``StoredJSON``): dates without
+    /// fractions of a second, for one.
+    ///
     /// - Parameters:
     ///   - ttl: how long the value is kept; at least a millisecond.
     ///   - deadline: how long a load may take before it is cancelled.

@@ -1,4 +1,7 @@
 /// How the processes that share a store tell each other of changed entries.
+///
+/// Keys are told as ``FieldCache`` names them: a backplane for a store that renames keys has to turn the names back. Else
+/// nothing is heard, while what is held is trusted ten times as long.
 public protocol Backplane: Sendable {
     /// Hands over what happens, in order, until the task is cancelled.
     ///

@@ -62,7 +62,7 @@ final class GapCheck: Sendable {
                 }
                 rest.removeFirst(keys.count)
             } catch {
-                if !(error is CancellationError) { tools.noteStoreError(error, .check) }
+                if !(error is CancellationError) { tools.noteStoreError(error, .check, of: nil) }
                 guard (try? await tools.spawner.sleep(for: pause)) != nil else { return }
                 pause = min(pause * 2, Self.longestPause)
             }

@@ -59,7 +59,7 @@ final class StoreBacklog: Sendable {
             guard !state.withLockedValue({ $0.isClosed }) else {
                 throw CacheError(.shuttingDown, "the store was not told of an invalidation", underlying: error)
             }
-            sendLater()
+            sendLater(after: error)
             return .queued
         }
     }
@@ -72,13 +72,16 @@ final class StoreBacklog: Sendable {
         sendLater()
     }
 
-    private func sendLater() {
+    private func sendLater(after error: (any Error)? = nil) {
         let isFirst = state.withLockedValue { state in
             state.queued += 1
             return state.queued == 1
         }
         startReplay()
-        if isFirst { logger.warning("invalidations are queued until the store is back") }
+        if isFirst {
+            let metadata: Logger.Metadata? = error.map { ["error": "\($0)"] }
+            logger.warning("invalidations are queued until the store takes them", metadata: metadata)
+        }
     }
 
     /// Sends what is pending for a key, once for all who want that; before, only who has been overtaken since may read

@@ -9,6 +9,9 @@ import NIOCore
 ///     try await airtable.agents()
 /// }
 /// ```
+/// Who waits for a load gets what the fetcher brought, everybody else what its JSON decodes to (``StoredJSON``): dates
+/// without fractions of a second, and without what `CodingKeys` leave out. The two are equal only if the type's JSON keeps
+/// all of it.
 public struct Field<Value: Codable & Sendable>: FieldReference {
     public let erased: AnyField
 
@@ -31,6 +34,14 @@ public struct Field<Value: Codable & Sendable>: FieldReference {
     }
 
     /// A field with a whole policy, whose fetcher may answer "not modified", "absent", or details of its value.
+    ///
+    /// ```swift
+    /// let first = Field<Agent>("first_agent", policy: FieldPolicy(ttl: .seconds(60))) { context in
+    ///     guard let agent = try await airtable.agents().first else { return .absent }
+    ///     return .value(agent)
+    /// }
+    /// ```
+    /// The type is named, as here, where the closure alone does not tell it.
     public init(
         _ name: String,
         key: String? = nil,

@@ -105,7 +105,7 @@ extension FieldEvent {
 
     package enum InvalidationOrigin: Sendable, Hashable {
         case here
-        /// Here, while the store is away.
+        /// Here; the store does not take it now, and is told later.
         case queued
         /// Told over the backplane, which repeats this node's own.
         case backplane

@@ -15,7 +15,7 @@ public protocol Spawner: Sendable {
 
     /// Starts a task that inherits nothing from the caller: no task-local values, no priority, no cancellation.
     @discardableResult
-    func spawn(_ operation: @escaping @Sendable () async -> Void) -> SpawnedTask
+    func spawn(_ operation: nonisolated(nonsending) @escaping @Sendable () async -> Void) -> SpawnedTask
 
     /// Uniformly distributed bits.
     func random() -> UInt64

@@ -4,6 +4,8 @@ public import NIOCore
 ///
 /// Every operation throws ``CacheError``: `storeUnavailable` or `storeTimedOut` where the store may be back later,
 /// `storeRejected` where it answered with an error (a hash command on a string, say).
+///
+/// A store that puts a prefix before the keys of another needs a ``Backplane`` that takes it off again.
 public protocol KeyValueStore: Sendable {
     /// Whether the store lives in this process and never waits for anything outside it. The default is `false`.
     ///

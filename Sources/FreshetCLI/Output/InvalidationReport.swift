@@ -2,7 +2,7 @@
 struct InvalidationReport: Encodable {
     let field: String
     let done: String
-    /// The store is away; the invalidation is sent when it is back.
+    /// The store does not take the invalidation now, and is told later.
     let queued: Bool
 
     static func print(_ field: String, _ done: String, _ answer: ServiceClient.Answer, json: Bool) throws {
@@ -12,7 +12,7 @@ struct InvalidationReport: Encodable {
         let report = InvalidationReport(field: field, done: done, queued: answer.status == 202)
         if json { return try Output.json(report) }
         try Output.line(
-            "\(field): \(done)\(report.queued ? " here; the store is away and is told when it is back" : "")"
+            "\(field): \(done)\(report.queued ? " here; the store does not take it now, and is told later" : "")"
         )
     }
 }

@@ -361,6 +361,24 @@ struct FieldCacheTests {
 }
 
 extension FieldCacheTests {
+    @Test("it goes by its cache service's clock, unless given another")
+    func clock() async throws {
+        let spawner = TestSpawner()
+        let logger = Logger(label: "test")
+        let cache = CacheService(store: MemoryStore(spawner: spawner), spawner: spawner, logger: logger)
+        try await cache.initialize()
+        let agents = Field("agents", ttl: .seconds(60)) {
+            try await spawner.sleep(for: .seconds(2))
+            return ["Ada"]
+        }
+        let fields = FieldCache(cache: cache, catalog: try FieldCatalog([agents]), logger: logger)
+        let reader = spawner.task { try await fields.read(agents) }
+        await spawner.advance(by: .seconds(2))
+        #expect(try await reader.value.status == .loaded)
+        await spawner.advance(by: .seconds(30))
+        #expect(try await fields.read(agents).age == .seconds(30))
+    }
+
     @Test("C10: without an initialised cache service nothing is read, refreshed or invalidated")
     func notInitialized() async throws {
         let fleet = Fleet()

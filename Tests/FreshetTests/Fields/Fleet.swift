@@ -45,11 +45,13 @@ struct Fleet {
     func node(
         _ store: (any CacheStore)? = nil,
         name: String = "",
+        l1MaxBytes: Int = 64 << 20,
         l1Recheck: Duration = .seconds(2),
         logger: Logger = Logger(label: "test")
     ) async throws -> FieldCache {
         var configuration = FieldCache.Configuration()
         configuration.nodeName = name
+        configuration.l1MaxBytes = l1MaxBytes
         configuration.l1Recheck = l1Recheck
         let cache = CacheService(store: store ?? self.store, spawner: spawner, logger: Logger(label: "test"))
         try await cache.initialize()
@@ -63,9 +65,9 @@ struct Fleet {
     }
 
     /// A node, and the way to the store that it alone has.
-    func faultyNode() async throws -> (FieldCache, FaultyStore) {
+    func faultyNode(l1MaxBytes: Int = 64 << 20) async throws -> (FieldCache, FaultyStore) {
         let faulty = FaultyStore(store, spawner: spawner)
-        return (try await node(faulty), faulty)
+        return (try await node(faulty, l1MaxBytes: l1MaxBytes), faulty)
     }
 
     /// Another program writes a value.

@@ -41,6 +41,15 @@ struct StoreOutageTests {
         store.recover()
     }
 
+    @Test("what is too large for this process is stored only if the store took it", arguments: [true, false])
+    func tooLarge(isTaken: Bool) async throws {
+        let fleet = Fleet(source: .counting)
+        let (node, store) = try await fleet.faultyNode(l1MaxBytes: 1)
+        if !isTaken { store.inject(.fail(CacheError(.storeRejected, "too large")), into: [.fill]) }
+        let reading = try await node.read(fleet.field)
+        #expect((reading.value, reading.status, reading.isStored) == ("v1", .loaded, isTaken))
+    }
+
     @Test(
         "C8: an invalidation that could not be sent is sent before the store is believed again",
         arguments: [true, false]
@@ -60,7 +69,7 @@ struct StoreOutageTests {
         await a.shutdown()
     }
 
-    @Test("C8: of each outage the log says once that invalidations are queued, however many are")
+    @Test("C8: of each outage the log says once that invalidations are queued, however many are, and why")
     func queuedIsTold() async throws {
         let fleet = Fleet(source: .counting)
         let store = FaultyStore(fleet.store, spawner: fleet.spawner)
@@ -70,7 +79,8 @@ struct StoreOutageTests {
             _ = try await node.value(of: fleet.field)
             store.inject(.fail(Self.away))
             for _ in 0..<10 { #expect(try await node.remove(fleet.field) == .queued) }
-            #expect(logs.entries.count { $0.message.contains("queued") } == outage)
+            let told = logs.entries.filter { $0.message.contains("queued") }
+            #expect(told.count == outage && told.allSatisfy { $0.metadata["error"]?.contains("away") == true })
             store.recover()
             await fleet.spawner.advance(by: .seconds(40))
         }
@@ -166,6 +176,30 @@ struct StoreOutageTests {
         #expect((again.value, again.detail) == ("v2", .cooldown))
         #expect(try await node.value(of: fleet.field) == "v2")
         store.recover()
+        await node.shutdown()
+    }
+
+    @Test("within the cooldown a forced load that the store has not taken answers, unless something has come since")
+    func forcedAndNotTaken() async throws {
+        let fleet = Fleet(source: .counting)
+        let ((node, store), elsewhere) = (try await fleet.faultyNode(), try await fleet.node())
+        _ = try await node.value(of: fleet.field)
+        store.inject(.fail(CacheError(.storeRejected, "OOM")), into: [.fill])
+        #expect(try await node.refresh(fleet.field).value == "v2")
+        await fleet.spawner.settle()
+        for purge in [false, true] {
+            let again = try await node.refresh(fleet.field, purge: purge)
+            #expect((again.value, again.detail) == ("v2", .cooldown))
+        }
+        try await node.expire(fleet.field)
+        #expect(try await node.refresh(fleet.field).value == "v3")
+        await fleet.spawner.settle()
+        try await elsewhere.expire(fleet.field)
+        #expect(try await elsewhere.value(of: fleet.field) == "v4")
+        // For that long nobody tells this process.
+        await fleet.spawner.advance(by: .seconds(2))
+        let last = try await node.refresh(fleet.field)
+        #expect((last.value, last.detail) == ("v5", nil))
         await node.shutdown()
     }
 
@@ -356,6 +390,35 @@ struct StoreOutageTests {
         let lease = try await fleet.store.readEntry("agents_list", EntryRead(freshFor: .seconds(1))).leaseFor
         try #require(lease == nil)
         #expect(try await reader.value.value.hasPrefix("v"))
+        await node.shutdown()
+    }
+
+    @Test("C3: a lease that was written before its script was stopped holds nobody up")
+    func halfDoneLease() async throws {
+        let fleet = Fleet(source: .counting)
+        let (node, store) = try await fleet.faultyNode()
+        let error = CacheError(.storeRejected, "ACL failure in script").because(of: .credentials)
+        store.inject(.failAfterwards(error.halfDone(true)), into: [.lease])
+        #expect(try await node.value(of: fleet.field) == "v1")
+        await fleet.spawner.settle()
+        let snapshot = try await fleet.store.readEntry("agents_list", EntryRead(freshFor: .seconds(1)))
+        #expect(snapshot.leaseFor == nil)
+        await node.shutdown()
+    }
+
+    @Test(
+        "the log names the field whose key holds something else, and none where the store fails for all",
+        arguments: [true, false]
+    )
+    func fieldIsNamed(isOfKey: Bool) async throws {
+        let fleet = Fleet(source: .counting)
+        let store = FaultyStore(fleet.store, spawner: fleet.spawner)
+        let logs = RecordedLogs()
+        let node = try await fleet.node(store, logger: logs.logger)
+        store.inject(.fail(CacheError(.storeRejected, "refused").ofKey(isOfKey)), into: [.read])
+        _ = try await node.value(of: fleet.field)
+        let errors = logs.entries.filter { $0.message.contains("the store failed") }
+        #expect(errors.map { $0.metadata["field.name"] } == [isOfKey ? "agents" : nil])
         await node.shutdown()
     }
 

@@ -1,5 +1,7 @@
+import CoreMetrics
 import FreshetTesting
 import Logging
+import MetricsTestKit
 import Testing
 
 @testable import Freshet
@@ -27,6 +29,21 @@ struct UpkeepTests {
             await spawner.advance(by: .seconds(60))
             return cached.tools.l1.bytes < held / 10 && store.bytes < stored / 10
         }
+        run.cancel()
+        try await run.value
+    }
+
+    @Test("the gauges of what is held are set though nobody scrapes")
+    func gauges() async throws {
+        let (fleet, factory) = (Fleet(source: .counting, ttl: .seconds(3600)), TestMetrics())
+        let node = try await withMetricsFactory(factory) { try await fleet.node() }
+        let run = fleet.spawner.task { try await node.run() }
+        _ = try await node.value(of: fleet.field)
+        try await waitUntil("the gauges") {
+            await fleet.spawner.advance(by: .seconds(60))
+            return try factory.expectMeter("freshet_l1_entries").lastValue == 1
+        }
+        #expect(try factory.expectMeter("freshet_l1_bytes").lastValue == Double(node.tools.l1.bytes))
         run.cancel()
         try await run.value
     }

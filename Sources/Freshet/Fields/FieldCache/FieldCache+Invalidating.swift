@@ -1,7 +1,7 @@
 /// Whether an invalidation has reached the store.
 public enum InvalidationOutcome: Sendable, Hashable {
     case done
-    /// The store is away: the invalidation holds in this process, and is sent before the store is read again.
+    /// The store does not take it now: the invalidation holds in this process, and is sent before the store is read again.
     case queued
 }
 

@@ -4,6 +4,9 @@ public import ServiceLifecycle
 extension FieldCache: Service {
     /// Refreshes on schedule, listens to the backplane, looks after the store and frees what has expired until the
     /// graceful shutdown, then ends as ``shutdown()`` does.
+    ///
+    /// In a `ServiceGroup` put it before the server, which then stops first; else readers under way at the shutdown get
+    /// `shuttingDown`. In Hummingbird it goes into `Application(services:)`.
     public func run() async throws {
         pulse.start()
         schedule.start()
@@ -18,10 +21,10 @@ extension FieldCache: Service {
         await shutdown()
     }
 
-    /// Frees, once a minute, what has expired where no call does that by the way.
+    /// Frees, once a minute, what has expired where no call does that by the way, and sets the gauges.
     private func sweep() async {
         while (try? await base.sleep(for: .seconds(60))) != nil {
-            tools.l1.sweep()
+            measure()
             tools.store.sweep()
         }
     }

@@ -9,6 +9,9 @@ public import Logging
 /// ```
 /// It works as soon as it is made. ``run()`` adds the backplane, which tells it at once what other processes have
 /// changed, and the schedule, which refreshes fields before they are stale.
+///
+/// One is enough for a process. Each is a node of its own: what one refreshes or invalidates another hears of as if it were
+/// in another process, through a ``Backplane`` or after ``Configuration/l1Recheck``.
 public final class FieldCache: Sendable {
     /// How much a cache holds and does at once, and how long it believes what it holds.
     public struct Configuration: Sendable, Hashable {
@@ -41,14 +44,16 @@ public final class FieldCache: Sendable {
     /// - Parameters:
     ///   - cache: has the store; must have been initialised.
     ///   - catalog: the fields that are asked for by name. Others can be read all the same.
+    ///   - spawner: where time and tasks come from; `cache`'s unless given.
     public init(
         cache: CacheService,
         catalog: FieldCatalog,
         configuration: Configuration = Configuration(),
         backplane: (any Backplane)? = nil,
-        spawner: any Spawner = SystemSpawner(),
+        spawner: (any Spawner)? = nil,
         logger: Logger
     ) {
+        let spawner = spawner ?? cache.spawner
         let counting = CountingSpawner(spawner)
         let tools = FlightTools(
             store: cache.store,
@@ -83,8 +88,10 @@ public final class FieldCache: Sendable {
         }
     }
 
-    /// Sets the gauges of what this process holds, having freed what has expired.
-    package func measure() { tools.l1.measure() }
+    /// Sets the gauges of what this process holds, `freshet_l1_entries` and `freshet_l1_bytes`, having freed what has
+    /// expired. ``run()`` does so once a minute; call it before a scrape. The ages of values are measured by `MetricsRoute`
+    /// alone.
+    public func measure() { tools.l1.measure() }
 
     /// Whether the store answers; while it does not, reads go on from this process and the source.
     public var isStoreAvailable: Bool { tools.store.isAvailable }

@@ -35,7 +35,8 @@ public struct FieldReading: Sendable {
 
     public let status: Status
     public let tier: Tier
-    /// Whether a loaded value was kept: not if an invalidation overtook the load, or the fetcher said so.
+    /// Whether a loaded value was kept: not if an invalidation overtook the load, the fetcher said so, or it is too large
+    /// for this process and the store has not taken it.
     public let isStored: Bool
     public let detail: Detail?
     @usableFromInline

@@ -43,12 +43,9 @@ final class L1: Sendable {
     /// About how many bytes of memory are in use.
     var bytes: Int { entries.totalWeight }
 
-    /// Frees what has expired.
-    func sweep() { entries.sweep() }
-
     /// Frees what has expired and sets the gauges.
     func measure() {
-        sweep()
+        entries.sweep()
         metrics.set(entries: entries.count, bytes: bytes)
     }
 }

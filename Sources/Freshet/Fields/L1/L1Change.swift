@@ -20,10 +20,13 @@ struct L1Change: ~Copyable {
         return entry
     }
 
-    mutating func hold(_ entry: Entry, of key: String) {
+    /// - Returns: whether it is held: not if it is too large, or has ended already.
+    @discardableResult
+    mutating func hold(_ entry: Entry, of key: String) -> Bool {
         let life = entry.staleUntil - l1.spawner.now()
         let outcome = l1.entries.set(ExactKey(key), entry, timeToLive: life, into: &departures)
         if outcome == .oversized { oversized += 1 }
+        return outcome == .inserted || outcome == .replaced
     }
 
     mutating func drop(_ key: String) { l1.entries.remove(ExactKey(key), into: &departures) }

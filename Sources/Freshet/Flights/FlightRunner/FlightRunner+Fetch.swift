@@ -62,7 +62,7 @@ extension FlightRunner {
             return try await storedInstead(of: refusal.error, beside: known) ?? .failed(refusal.error, kept: nil)
         } catch {
             try Self.rethrowCancellation(error)
-            tools.noteStoreError(error, .read)
+            tools.noteStoreError(error, .read, of: field)
         }
         // The store is away: what L1 holds by now has heard what was invalidated meanwhile.
         let now = tools.spawner.now()
@@ -83,7 +83,7 @@ extension FlightRunner {
         do {
             return try await storedInstead(of: error, beside: kept) ?? outcome
         } catch {
-            if !(error is CancellationError) { tools.noteStoreError(error, .read) }
+            if !(error is CancellationError) { tools.noteStoreError(error, .read, of: field) }
             return outcome
         }
     }
@@ -174,7 +174,7 @@ extension FlightRunner {
         // Others may have read it meanwhile.
         desk.changeIfCurrent(id) { $0.drop(field.key) }
         guard case .failure(let error) = result else { return }
-        tools.noteStoreError(error, .drop)
+        tools.noteStoreError(error, .drop, of: field)
         if (error as? CacheError)?.isFinal != true { tools.backlog.keep(.remove, of: field.key, under: lease) }
     }
 
@@ -212,7 +212,7 @@ extension FlightRunner {
                 return answer(entry(payload, fill, at: sentAt), of: load, isStored: false, isUnchecked: true)
             case .failure(let error):
                 // The store went away in the meantime: what was loaded stays in this process.
-                tools.noteStoreError(error, .fill)
+                tools.noteStoreError(error, .fill, of: field)
                 tools.backlog.giveUpMeanwhile(lease.token, of: field.key, heldFor: leaseTime)
             }
         }
@@ -222,18 +222,18 @@ extension FlightRunner {
             isUnchecked
             ? entry(payload, fill, basis: basis, begunAt: begunAt, at: sentAt)
             : entry(payload, fill, generation, leaseMark: load.lease?.mark, at: sentAt)
+        var isHeld = false
         // The backplane may have told of the lease's own invalidation.
         let isKept = desk.keepLoaded(id, of: generation ?? load.lease?.generation, isStored: generation != nil) {
-            $0.hold($1 ? entry.suspected : entry, of: field.key)
+            isHeld = $0.hold($1 ? entry.suspected : entry, of: field.key)
         }
-        let isStored = isKept || generation != nil
         if isKept {
             tools.noteSuccess(of: field)
             tools.noteCacheable(field)
             tools.journal.hold(entry, of: field.key)
         }
-        tools.note(isStored ? end : .refused(.overtaken), of: field, since: begunAt)
-        return answer(entry, of: load, isStored: isStored, isUnchecked: isUnchecked)
+        tools.note(isKept || generation != nil ? end : .refused(.overtaken), of: field, since: begunAt)
+        return answer(entry, of: load, isStored: isHeld || generation != nil, isUnchecked: isUnchecked)
     }
 
     /// - Parameter isUnchecked: whether the key may have been invalidated, unheard of, since the load began.
@@ -278,7 +278,7 @@ extension FlightRunner {
             tools.noteSharedFailure(of: field)
             if !isNoted { return await storedInstead(of: outcome, error, beside: kept) }
         case .failure(let storeError):
-            tools.noteStoreError(storeError, .fail)
+            tools.noteStoreError(storeError, .fail, of: field)
             tools.backlog.giveUpMeanwhile(lease.token, of: field.key, heldFor: leaseTime)
         }
         return outcome

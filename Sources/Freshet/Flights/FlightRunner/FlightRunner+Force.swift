@@ -2,6 +2,11 @@ extension FlightRunner {
     /// Invalidates and loads, or takes the answer of a forced load that began shortly before.
     func force(_ invalidation: Invalidation) async throws -> FlightOutcome {
         var held = tools.l1.entry(field.key)
+        if let held, tools.trust.covers(held, at: tools.spawner.now()), held.basis?.isLeased ?? false,
+            let answer = answerOfCooldown(held)
+        {
+            return answer
+        }
         var disappointments = 0
         var wait = leaseWait()
         var place: LoadPermit?
@@ -137,7 +142,7 @@ extension FlightRunner {
                 snapshot = try await tools.store.readEntry(field.key, EntryRead(under: field.policy))
             } catch {
                 try Self.rethrowCancellation(error)
-                tools.noteStoreError(error, .read)
+                tools.noteStoreError(error, .read, of: field)
                 return nil
             }
             last = known(in: snapshot, held: held, askedAt: askedAt)
@@ -164,12 +169,12 @@ extension FlightRunner {
         do {
             outcome = try await forceWithoutStore(invalidation, held: held, isToldLater: refusal == nil, in: &place)
         } catch {
-            if let refusal { tools.noteStoreError(refusal, .lease) }
+            if let refusal { tools.noteStoreError(refusal, .lease, of: field) }
             throw error
         }
         guard let outcome, let refusal else { return outcome }
         guard case .answered(var answer) = outcome else {
-            tools.noteStoreError(refusal, .lease)
+            tools.noteStoreError(refusal, .lease, of: field)
             return outcome
         }
         answer.refusal = refusal
@@ -184,15 +189,9 @@ extension FlightRunner {
         isToldLater: Bool,
         in place: inout LoadPermit?
     ) async throws -> FlightOutcome? {
-        if tools.isCoolingDown(field) {
-            if let held, held.freshUntil > tools.spawner.now(),
-                desk.keep(id, of: held.generation, checkedAt: held.checkedAt, { $0.hold(held, of: field.key) })
-            {
-                return .answered(FlightAnswer(entry: held, origin: .cached(.l1), isCooldown: true))
-            }
-            if let failure = tools.failureOfForcedLoad(of: field) {
-                return .failed(failure, kept: kept(invalidation == .remove ? nil : held))
-            }
+        if let answer = held.flatMap(answerOfCooldown) { return answer }
+        if let failure = tools.failureOfForcedLoad(of: field) {
+            return .failed(failure, kept: kept(invalidation == .remove ? nil : held))
         }
         if isToldLater { tools.backlog.keep(invalidation, of: field.key) }
         let now = tools.spawner.now()
@@ -208,6 +207,14 @@ extension FlightRunner {
         let outcome = try await fetch(under: nil, known: stale, in: free)
         checkOnceMore(after: outcome)
         return outcome
+    }
+
+    /// What this process has held since its own forced load began shortly before.
+    private func answerOfCooldown(_ held: Entry) -> FlightOutcome? {
+        guard held.freshUntil > tools.spawner.now(), tools.isCoolingDown(field),
+            desk.keep(id, of: held.generation, checkedAt: held.checkedAt, { $0.hold(held, of: field.key) })
+        else { return nil }
+        return .answered(FlightAnswer(entry: held, origin: .cached(.l1), isCooldown: true))
     }
 
     private func beginForced(_ invalidation: Invalidation, under generation: Generation?) {

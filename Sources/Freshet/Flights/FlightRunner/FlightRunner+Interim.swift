@@ -38,7 +38,7 @@ extension FlightRunner {
             if entry == nil { desk.change { $0.drop(field.key, unlessSince: askedAt) } }
             desk.checkedInterim(id, held, entry.map { cached($0, in: tier) }, of: snapshot.generation)
         } catch {
-            if !(error is CancellationError) { tools.noteStoreError(error, .read) }
+            if !(error is CancellationError) { tools.noteStoreError(error, .read, of: field) }
             // Of what has been removed since L1 holds nothing.
             let left = desk.isCurrent(id) ? held : tools.l1.entry(field.key)
             let kept = withoutStored(left, after: error)?.unverified(at: tools.spawner.now())

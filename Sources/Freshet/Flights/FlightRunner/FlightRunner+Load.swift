@@ -93,8 +93,8 @@ extension FlightRunner {
 
     /// Asks for leave to load.
     ///
-    /// A lease whose grant got lost on the way is given up, or nobody could load until it ends. One that was refused is
-    /// none.
+    /// A lease whose grant got lost on the way, or whose script was stopped on its own, is given up, or nobody could load
+    /// until it ends. One that was refused is none.
     func lease(_ purpose: LeaseRequest.Purpose) async throws -> LeaseOutcome {
         let request = LeaseRequest(
             purpose: purpose,
@@ -113,8 +113,10 @@ extension FlightRunner {
             return outcome
         } catch {
             note(noLease: error)
-            if !purpose.isThrown(error) { tools.noteStoreError(error, .lease) }
-            let isRefused = (error as? CacheError).map { $0.isUnsent || $0.code == .storeRejected || $0.refusal != nil }
+            if !purpose.isThrown(error) { tools.noteStoreError(error, .lease, of: field) }
+            let isRefused = (error as? CacheError).map {
+                $0.isUnsent || !$0.isHalfDone && ($0.code == .storeRejected || $0.refusal != nil)
+            }
             if !(isRefused ?? false) {
                 tools.backlog.giveUpMeanwhile(request.token, of: field.key, heldFor: leaseTime)
             }

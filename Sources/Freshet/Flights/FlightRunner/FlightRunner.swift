@@ -36,7 +36,7 @@ struct FlightRunner: Sendable {
                 )
             } catch {
                 try Self.rethrowCancellation(error)
-                tools.noteStoreError(error, .read)
+                tools.noteStoreError(error, .read, of: field)
                 return try await goOnWithoutStore(after: error)
             }
             tools.note(snapshot, of: field)

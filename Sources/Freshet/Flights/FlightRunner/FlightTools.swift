@@ -164,12 +164,16 @@ final class FlightTools: Sendable {
     }
 
     /// A call to the store has failed; reads go on without it.
-    func noteStoreError(_ error: any Error, _ operation: StoreOperation) {
-        let code = (error as? CacheError)?.code ?? .storeUnavailable
+    ///
+    /// - Parameter field: named where the error is of its key; nil where many were asked for.
+    func noteStoreError(_ error: any Error, _ operation: StoreOperation, of field: AnyField?) {
+        let cacheError = error as? CacheError
+        let code = cacheError?.code ?? .storeUnavailable
         let now = spawner.now()
         guard let silenced = storeErrors.withLockedValue({ $0.admit(operation, code, at: now) }) else { return }
         var metadata: Logger.Metadata = ["cache.operation": "\(operation)", "error": "\(error)"]
         if silenced > 0 { metadata["cache.silenced"] = "\(silenced)" }
+        if let field, cacheError?.isOfKey ?? false { metadata["field.name"] = "\(field.name)" }
         logger.error("the store failed; fields go on without it", metadata: metadata)
     }
 
