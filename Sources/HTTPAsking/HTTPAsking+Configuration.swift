@@ -2,6 +2,7 @@ package import AsyncHTTPClient
 package import NIOCore
 import NIOHTTP1
 import NIOHTTPCompression
+import NIOPosix
 import NIOSSL
 
 extension HTTPAsking {
@@ -43,9 +44,11 @@ extension HTTPAsking {
 
     /// What is read at once is unpacked at once, on the event loop, and may become a thousand times as large.
     private static func readLittle(from channel: any Channel) throws {
+        // Network.framework's channels read less as it is, and end the process at options that are not theirs.
+        guard ClientBootstrap(validatingGroup: channel.eventLoop) != nil else { return }
         let options = channel.syncOptions
         try options?.setOption(.maxMessagesPerRead, value: 1)
-        let buffers = AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 2 << 10, maximum: 16 << 10)
+        let buffers = AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 2 << 10, maximum: 32 << 10)
         try options?.setOption(.recvAllocator, value: buffers)
     }
 }

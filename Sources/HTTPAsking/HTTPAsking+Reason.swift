@@ -39,8 +39,15 @@ extension HTTPAsking {
     }
 
     private static func reason(tls error: any Error) -> String {
-        if ClientCertificate.isCause(of: error) { return "it asks for a client's certificate" }
-        return "\(error)".contains("CERTIFICATE_VERIFY_FAILED") ? "its certificate is not trusted" : noTLS
+        let text = "\(error)"
+        if ClientCertificate.isCause(of: error) {
+            return "it asks for a client's certificate, or does not accept the one it got"
+        }
+        if text.contains("ALERT_HANDSHAKE_FAILURE") {
+            return "it refused the secure connection; it may ask for a client's certificate"
+        }
+        if text.contains("ALERT_PROTOCOL_VERSION") { return "it speaks no TLS of 1.2 or newer" }
+        return text.contains("CERTIFICATE_VERIFY_FAILED") ? "its certificate is not trusted" : noTLS
     }
 
     private static let broken = "the connection broke"

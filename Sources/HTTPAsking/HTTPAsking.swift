@@ -11,7 +11,7 @@ package enum HTTPAsking {
     package static let client = HTTPClient(
         eventLoopGroupProvider: .shared(HTTPClient.defaultEventLoopGroup),
         configuration: {
-            // A connection that hangs before it is made keeps others waiting for it.
+            // Others wait for a connection that hangs while it is made.
             var configuration = HTTPAsking.configuration(connectTimeout: .seconds(5), unpacks: true)
             // Loads are limited elsewhere. What waits for a connection would take the time it has to be made in.
             configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1024

@@ -214,6 +214,8 @@ struct HTTPPartsTests {
         let initialize = try #require(configuration.http1_1ConnectionDebugInitializer)
         try await connection.eventLoop.flatSubmit { initialize(connection) }.get()
         #expect(try await connection.getOption(.maxMessagesPerRead).get() == 1)
+        let buffers = try await connection.getOption(.recvAllocator).get() as? AdaptiveRecvByteBufferAllocator
+        #expect(buffers?.maximum == 32 << 10)
         try await connection.close()
         try await server.close()
     }

@@ -60,9 +60,12 @@ struct HTTPSTests {
     @Test("A server that asks for a client's certificate is told")
     func clientCertificate() async throws {
         let certificates = try await TestCertificates()
-        let arguments = ["--tls-auth-clients", "yes", "--tls-protocols", "TLSv1.3"]
-        let server = try await RedisServer.start(arguments: arguments, certificates: certificates)
-        #expect(try await reason("localhost", server, certificates) == "it asks for a client's certificate")
+        for version in ["TLSv1.3", "TLSv1.2"] {
+            let arguments = ["--tls-auth-clients", "yes", "--tls-protocols", version]
+            let server = try await RedisServer.start(arguments: arguments, certificates: certificates)
+            let reason = try await reason("localhost", server, certificates)
+            #expect(reason?.contains("client's certificate") == true, "\(reason ?? "")")
+        }
     }
 
     /// RFC 8996.
@@ -71,7 +74,7 @@ struct HTTPSTests {
         let certificates = try await TestCertificates()
         let arguments = ["--tls-protocols", "TLSv1.1", "--tls-ciphers", "DEFAULT:@SECLEVEL=0"]
         let server = try await RedisServer.start(arguments: arguments, certificates: certificates)
-        #expect(try await reason("localhost", server, certificates)?.hasPrefix("TLS could not be agreed on") == true)
+        #expect(try await reason("localhost", server, certificates) == "it speaks no TLS of 1.2 or newer")
     }
 
     @Test("Names that cannot be checked, and a machine without authorities, are told")

@@ -58,7 +58,7 @@ struct Connector: Sendable {
                 throw error
             }
         }
-        equipped.whenFailure { ready.fail(Self.describe($0)) }
+        equipped.whenFailure { ready.fail(describe($0)) }
         let timer = eventLoop.scheduleTask(in: limit) {
             // One that is due cannot be cancelled.
             if handler.value.isReady { return }
@@ -115,10 +115,14 @@ struct Connector: Sendable {
     private let mostKeepAliveSeconds: Int32 = 32_767
     #endif
 
-    private static func describe(_ error: any Error) -> RedisClientError {
+    private func describe(_ error: any Error) -> RedisClientError {
         if let error = error as? RedisClientError { return error }
         if TLSFailure.isFailure(error) {
-            let message = "TLS cannot check the server by that name; the TLS options' serverName has to be a host name."
+            let message =
+                """
+                \(configuration.address): TLS cannot check the server by that name; the TLS options' serverName has to \
+                be a host name.
+                """
             return RedisClientError(.tlsFailed, message, underlying: error)
         }
         return RedisClientError(.connectFailed, "The server cannot be reached.", underlying: error)

@@ -123,7 +123,7 @@ import Testing
     @Test func aNameIsAnnouncedWithoutItsLastDot() throws {
         for (host, name) in [("a.example.", "a.example"), ("a.b", "a.b"), ("127.0.0.1", nil), ("::1", nil)] {
             var configuration = RedisClient.Configuration(host: host)
-            configuration.tls = .init(trust: .system)
+            configuration.tls = .init(verification: .none)
             #expect(try TLSFactory(configuration)?.serverName == name)
         }
     }
@@ -147,7 +147,8 @@ import Testing
             certificates: certificates
         )
         let client = try client(server, certificates)
-        #expect(try await clientError { try await client.connect() }?.code == .tlsFailed)
+        let error = try await clientError { try await client.connect() }
+        #expect(error?.code == .tlsFailed && error?.message.hasSuffix("speaks no TLS of 1.2 or newer.") == true)
     }
 
     @Test func tellsOfANameThatNoCertificateCanHave() async throws {
