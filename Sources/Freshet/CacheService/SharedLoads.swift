@@ -184,6 +184,8 @@ extension SharedLoads {
     private func sit(_ seat: SeatID, _ waiter: Waiter, _ key: String, _ want: FlightWant, _ run: @escaping Run) {
         let lineage = LoadLineage.current
         let parent = lineage[lineageOwner].flight
+        // Its loads need no place, but those whose loads wait for them may wait in a circle.
+        _ = lineage.beginWait(for: lineageOwner)
         let start: Result<FlightStart?, CacheError> = state.withLockedValue { state in
             guard !state.isClosed else { return .failure(Self.shutDownError) }
             switch state.table.join(key, want: want, seat: (seat, waiter, parent), at: spawner.now()).joined {

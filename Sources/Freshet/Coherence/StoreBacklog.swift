@@ -67,20 +67,19 @@ final class StoreBacklog: Sendable {
     /// Keeps an invalidation that could not be sent.
     ///
     /// - Parameter lease: of the load that a removal is for: what is newer stays.
-    func keep(_ invalidation: Invalidation, of key: String, under lease: Lease? = nil) {
+    func keep(_ invalidation: Invalidation, of key: String, under lease: Lease? = nil, after error: any Error) {
         add(invalidation, of: key, under: lease)
-        sendLater()
+        sendLater(after: error)
     }
 
-    private func sendLater(after error: (any Error)? = nil) {
+    private func sendLater(after error: any Error) {
         let isFirst = state.withLockedValue { state in
             state.queued += 1
             return state.queued == 1
         }
         startReplay()
         if isFirst {
-            let metadata: Logger.Metadata? = error.map { ["error": "\($0)"] }
-            logger.warning("invalidations are queued until the store takes them", metadata: metadata)
+            logger.warning("invalidations are queued until the store takes them", metadata: ["error": "\(error)"])
         }
     }
 

@@ -9,6 +9,8 @@ struct LoadLineage: Sendable {
     final class Owner: Sendable {
         /// Whether loads of its have waited for others'.
         fileprivate let waitsForOthers = Atomic(false)
+        /// Whether others' loads have waited for its.
+        fileprivate let isWaitedFor = Atomic(false)
     }
 
     struct Loads: Sendable {
@@ -34,11 +36,15 @@ struct LoadLineage: Sendable {
     /// These loads wait for one of an owner's from now on.
     ///
     /// - Returns: whether that must not wait for a place, since one of these may have it, or a load that waits for one of
-    ///   these: they are the owner's, or others' while the owner's have waited for others'.
+    ///   these: they are the owner's, or others' that somebody has waited for, while the owner's have waited for others'.
     func beginWait(for owner: Owner) -> Bool {
         for (other, _) in loads where other !== owner {
             other.waitsForOthers.store(true, ordering: .sequentiallyConsistent)
+            owner.isWaitedFor.store(true, ordering: .sequentiallyConsistent)
         }
-        return loads.contains { $0.owner === owner || owner.waitsForOthers.load(ordering: .sequentiallyConsistent) }
+        let waits = owner.waitsForOthers.load(ordering: .sequentiallyConsistent)
+        return loads.contains {
+            $0.owner === owner || waits && $0.owner.isWaitedFor.load(ordering: .sequentiallyConsistent)
+        }
     }
 }

@@ -541,7 +541,7 @@ struct ContractTests {
         let key = fleet.field.erased.key
         let expire: @Sendable () -> Void = {
             node.desk.invalidate(fleet.field.erased) { $0.invalidate(key, .expire) }
-            node.tools.backlog.keep(.expire, of: key)
+            node.tools.backlog.keep(.expire, of: key, after: CacheError(.storeUnavailable, "away"))
         }
         store.hook.withLockedValue { $0 = expire }
         expire()

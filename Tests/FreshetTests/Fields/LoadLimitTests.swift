@@ -851,10 +851,17 @@ struct LoadLimitTests {
         clock.cancel()
     }
 
-    @Test("C8: loads that others' loads wait for are bounded in number, where they wait for no others'")
-    func nestedOneWay() async throws {
+    @Test(
+        "C8: loads that others' loads wait for are bounded in number, where nobody waits for those",
+        arguments: [true, false]
+    )
+    func nestedOneWay(asksOthers: Bool) async throws {
         let (node, other) = (try await node(limit: 2), try await self.node(limit: 1))
         let (gate, source) = (ControlledSource<String> { _ in .success(.value("")) }, ControlledSource<String>())
+        if asksOthers {
+            let last = try await self.node(limit: 1)
+            _ = try await other.value(of: field("m", behind: gate, reading: field("l", gate), of: last))
+        }
         let readers = (1...2).map { number in
             let outer = field("o\(number)", behind: gate, reading: field("i\(number)", source), of: other)
             return fleet.spawner.task { try await node.value(of: outer) }

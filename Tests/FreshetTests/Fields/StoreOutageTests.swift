@@ -50,6 +50,21 @@ struct StoreOutageTests {
         #expect((reading.value, reading.status, reading.isStored) == ("v1", .loaded, isTaken))
     }
 
+    @Test("a forced load whose value neither could keep answers those who have joined it")
+    func tooLargeForThose() async throws {
+        let fleet = Fleet()
+        let (node, store) = try await fleet.faultyNode(l1MaxBytes: 1)
+        store.inject(.fail(CacheError(.storeRejected, "too large")), into: [.fill])
+        let first = fleet.spawner.task { try await node.refresh(fleet.field).value }
+        try await fleet.source.waitForLoads(1)
+        await fleet.spawner.advance(by: .seconds(2.5))
+        let second = fleet.spawner.task { try await node.refresh(fleet.field).value }
+        await fleet.spawner.settle()
+        fleet.source.end(1, value: "v1")
+        #expect(try await first.value == "v1")
+        #expect(try await second.value == "v1")
+    }
+
     @Test(
         "C8: an invalidation that could not be sent is sent before the store is believed again",
         arguments: [true, false]

@@ -29,6 +29,7 @@ struct LoadLineageTests {
         #expect(load(of: one).beginWait(for: one))
         #expect(!load(of: one).beginWait(for: two))
         #expect(!load(of: two).beginWait(for: third))
+        #expect(!load(of: LoadLineage.Owner()).beginWait(for: one))
         #expect(load(of: third).beginWait(for: one))
         #expect(!LoadLineage().beginWait(for: one))
     }

@@ -134,7 +134,7 @@ extension FieldCache {
             switch landed.outcome {
             // A forced load that is kept here is what was asked for, though a store that was away could not say whether it
             // has been overtaken.
-            case .answered(let answer) where want.isForced && answer.origin == .loaded(isStored: true): return landed
+            case .answered(let answer) where want.isForced && answer.isCurrent: return landed
             case .answered(let answer) where answer.answersUntil < askedAt: continue
             case .failed(_, kept: _?, let until) where want == .read && until < askedAt: continue
             default: return landed

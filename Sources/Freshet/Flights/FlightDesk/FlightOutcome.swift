@@ -29,6 +29,8 @@ struct FlightAnswer: Sendable {
 
     var entry: Entry
     var origin: Origin
+    /// Nothing has overtaken the load that brought it.
+    var isCurrent = false
     /// A forced load that had begun shortly before answers.
     var isCooldown = false
     /// The source failed or is left alone after a failure; this is what there was.

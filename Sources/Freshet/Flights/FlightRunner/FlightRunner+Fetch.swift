@@ -175,7 +175,8 @@ extension FlightRunner {
         desk.changeIfCurrent(id) { $0.drop(field.key) }
         guard case .failure(let error) = result else { return }
         tools.noteStoreError(error, .drop, of: field)
-        if (error as? CacheError)?.isFinal != true { tools.backlog.keep(.remove, of: field.key, under: lease) }
+        if (error as? CacheError)?.isFinal == true { return }
+        tools.backlog.keep(.remove, of: field.key, under: lease, after: error)
     }
 
     /// Chosen once a load, and stored: both tiers agree on it.
@@ -232,15 +233,24 @@ extension FlightRunner {
             tools.noteCacheable(field)
             tools.journal.hold(entry, of: field.key)
         }
-        tools.note(isKept || generation != nil ? end : .refused(.overtaken), of: field, since: begunAt)
-        return answer(entry, of: load, isStored: isHeld || generation != nil, isUnchecked: isUnchecked)
+        let isCurrent = isKept || generation != nil
+        tools.note(isCurrent ? end : .refused(.overtaken), of: field, since: begunAt)
+        let isStored = isHeld || generation != nil
+        return answer(entry, of: load, isStored: isStored, isCurrent: isCurrent, isUnchecked: isUnchecked)
     }
 
     /// - Parameter isUnchecked: whether the key may have been invalidated, unheard of, since the load began.
-    private func answer(_ entry: Entry, of load: Load, isStored: Bool, isUnchecked: Bool) -> FlightOutcome {
-        let origin = FlightAnswer.Origin.loaded(isStored: isStored)
-        let end = isUnchecked ? load.begunAt + tools.trust.window : .distantFuture
-        return .answered(FlightAnswer(entry: entry, origin: origin, answersUntil: end, begunAt: load.begunAt))
+    private func answer(
+        _ entry: Entry,
+        of load: Load,
+        isStored: Bool,
+        isCurrent: Bool = false,
+        isUnchecked: Bool
+    ) -> FlightOutcome {
+        var answer = FlightAnswer(entry: entry, origin: .loaded(isStored: isStored), isCurrent: isCurrent)
+        answer.answersUntil = isUnchecked ? load.begunAt + tools.trust.window : .distantFuture
+        answer.begunAt = load.begunAt
+        return .answered(answer)
     }
 
     private func fail(_ load: Load, with error: CacheError) async -> FlightOutcome {

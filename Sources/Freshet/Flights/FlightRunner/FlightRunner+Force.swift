@@ -3,7 +3,7 @@ extension FlightRunner {
     func force(_ invalidation: Invalidation) async throws -> FlightOutcome {
         var held = tools.l1.entry(field.key)
         if let held, tools.trust.covers(held, at: tools.spawner.now()), held.basis?.isLeased ?? false,
-            let answer = answerOfCooldown(held)
+            let answer = answerOfCooldown(held, { _ in })
         {
             return answer
         }
@@ -167,7 +167,8 @@ extension FlightRunner {
         let refusal = (error as? CacheError).flatMap { $0.isFinal ? $0 : nil }
         let outcome: FlightOutcome?
         do {
-            outcome = try await forceWithoutStore(invalidation, held: held, isToldLater: refusal == nil, in: &place)
+            let cause = refusal == nil ? error : nil
+            outcome = try await forceWithoutStore(after: cause, invalidation, held: held, in: &place)
         } catch {
             if let refusal { tools.noteStoreError(refusal, .lease, of: field) }
             throw error
@@ -181,19 +182,19 @@ extension FlightRunner {
         return .answered(answer)
     }
 
-    /// - Parameter isToldLater: whether the store will be told of the invalidation later.
+    /// - Parameter error: why the store will be told of the invalidation later; nil where it will not.
     /// - Returns: nil where it has waited for a place, and the store may be there again.
     private func forceWithoutStore(
+        after error: (any Error)?,
         _ invalidation: Invalidation,
         held: Entry?,
-        isToldLater: Bool,
         in place: inout LoadPermit?
     ) async throws -> FlightOutcome? {
-        if let answer = held.flatMap(answerOfCooldown) { return answer }
+        if let held, let answer = answerOfCooldown(held, { $0.hold(held, of: field.key) }) { return answer }
         if let failure = tools.failureOfForcedLoad(of: field) {
             return .failed(failure, kept: kept(invalidation == .remove ? nil : held))
         }
-        if isToldLater { tools.backlog.keep(invalidation, of: field.key) }
+        if let error { tools.backlog.keep(invalidation, of: field.key, after: error) }
         let now = tools.spawner.now()
         let stale = invalidation == .remove ? nil : kept(held)?.expired(at: now).unverified(at: now)
         let late = answerMeanwhile(with: stale, in: .l1, after: invalidation)
@@ -210,9 +211,9 @@ extension FlightRunner {
     }
 
     /// What this process has held since its own forced load began shortly before.
-    private func answerOfCooldown(_ held: Entry) -> FlightOutcome? {
+    private func answerOfCooldown(_ held: Entry, _ change: (inout L1Change) -> Void) -> FlightOutcome? {
         guard held.freshUntil > tools.spawner.now(), tools.isCoolingDown(field),
-            desk.keep(id, of: held.generation, checkedAt: held.checkedAt, { $0.hold(held, of: field.key) })
+            desk.keep(id, of: held.generation, checkedAt: held.checkedAt, change)
         else { return nil }
         return .answered(FlightAnswer(entry: held, origin: .cached(.l1), isCooldown: true))
     }

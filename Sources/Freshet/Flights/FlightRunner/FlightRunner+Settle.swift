@@ -5,9 +5,7 @@ extension FlightRunner {
     /// when the field's `settle` is over, by a read that wants nothing older: leases, limits and invalidations hold for
     /// it.
     func checkOnceMore(after outcome: FlightOutcome) {
-        guard let time = field.policy.settle, case .answered(let answer) = outcome,
-            answer.origin == .loaded(isStored: true)
-        else { return }
+        guard let time = field.policy.settle, case .answered(let answer) = outcome, answer.isCurrent else { return }
         let before = answer.entry.payload
         tools.settling.start(field.key, after: time, on: tools.spawner) {
             await check(before)
