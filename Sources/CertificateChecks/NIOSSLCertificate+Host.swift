@@ -1,8 +1,8 @@
 package import NIOSSL
 
 extension NIOSSLCertificate {
-    /// Whether one that NIOSSL takes for a host of this name was made for the name. NIOSSL is content with the address
-    /// of the server, too, and certificates for addresses get those who have them, be they who the name means or not.
+    /// Whether one that NIOSSL takes for a host of this name was made for the name. NIOSSL is content with the
+    /// server's address, too, and whoever has an address gets a certificate for it, whether the name means them or not.
     package func isMade(forHost host: String) -> Bool {
         let names = _subjectAlternativeNames()
         guard names.contains(where: { $0.nameType == .ipAddress }) else { return true }

@@ -46,7 +46,9 @@ extension HTTPAsking {
         if text.contains("ALERT_HANDSHAKE_FAILURE") {
             return "it refused the secure connection; it may ask for a client's certificate"
         }
-        if text.contains("ALERT_PROTOCOL_VERSION") { return "it speaks no TLS of 1.2 or newer" }
+        if ["ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"].contains(where: text.contains) {
+            return "it speaks no TLS of 1.2 or newer"
+        }
         return text.contains("CERTIFICATE_VERIFY_FAILED") ? "its certificate is not trusted" : noTLS
     }
 

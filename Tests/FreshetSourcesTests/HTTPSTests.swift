@@ -60,11 +60,13 @@ struct HTTPSTests {
     @Test("A server that asks for a client's certificate is told")
     func clientCertificate() async throws {
         let certificates = try await TestCertificates()
-        for version in ["TLSv1.3", "TLSv1.2"] {
+        for (version, words) in [
+            ("TLSv1.3", "it asks for a client's certificate, or does not accept the one it got"),
+            ("TLSv1.2", "it refused the secure connection; it may ask for a client's certificate"),
+        ] {
             let arguments = ["--tls-auth-clients", "yes", "--tls-protocols", version]
             let server = try await RedisServer.start(arguments: arguments, certificates: certificates)
-            let reason = try await reason("localhost", server, certificates)
-            #expect(reason?.contains("client's certificate") == true, "\(reason ?? "")")
+            #expect(try await reason("localhost", server, certificates) == words)
         }
     }
 

@@ -184,7 +184,7 @@ extension SharedLoads {
     private func sit(_ seat: SeatID, _ waiter: Waiter, _ key: String, _ want: FlightWant, _ run: @escaping Run) {
         let lineage = LoadLineage.current
         let parent = lineage[lineageOwner].flight
-        // Its loads need no place, but those whose loads wait for them may wait in a circle.
+        // Its loads need no place. But a load that joins one of these may have a place that it will wait for.
         _ = lineage.beginWait(for: lineageOwner)
         let start: Result<FlightStart?, CacheError> = state.withLockedValue { state in
             guard !state.isClosed else { return .failure(Self.shutDownError) }

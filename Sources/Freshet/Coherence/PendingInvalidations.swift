@@ -7,7 +7,7 @@ struct PendingInvalidations {
     struct Ticket {
         let key: String
         let invalidation: Invalidation
-        /// Of the load that a removal is for: what is newer stays, and all where another load has had the key since.
+        /// Of the load that a removal is for: what is newer stays. If another load has had the key since, everything does.
         let lease: Lease?
         let number: UInt64
     }

@@ -66,7 +66,9 @@ final class StoreBacklog: Sendable {
 
     /// Keeps an invalidation that could not be sent.
     ///
-    /// - Parameter lease: of the load that a removal is for: what is newer stays.
+    /// - Parameters:
+    ///   - lease: of the load that a removal is for: what is newer stays.
+    ///   - error: why it could not be sent, for the log.
     func keep(_ invalidation: Invalidation, of key: String, under lease: Lease? = nil, after error: any Error) {
         add(invalidation, of: key, under: lease)
         sendLater(after: error)

@@ -30,7 +30,9 @@ enum TLSFailure {
         if text.contains("ALERT_HANDSHAKE_FAILURE") {
             return "The server refused the secure connection; it may ask for a client's certificate."
         }
-        if text.contains("ALERT_PROTOCOL_VERSION") { return "The server speaks no TLS of 1.2 or newer." }
+        if ["ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"].contains(where: text.contains) {
+            return "The server speaks no TLS of 1.2 or newer."
+        }
         guard text.contains("CERTIFICATE_VERIFY_FAILED") else {
             return "No secure connection could be agreed on; the server may not speak TLS on this port."
         }

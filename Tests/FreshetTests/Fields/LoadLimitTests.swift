@@ -851,8 +851,31 @@ struct LoadLimitTests {
         clock.cancel()
     }
 
+    @Test("a load that joins one of the cache service's does not keep the place that this needs")
+    func joined() async throws {
+        let node = try await node(limit: 1)
+        let gate = ControlledSource<String>()
+        let inner = field("i", ControlledSource<String> { _ in .success(.value("inner")) })
+        let load: @Sendable () async throws -> String = {
+            try await node.cache.getOrLoad(key: "k", ttl: .seconds(9)) {
+                _ = try await gate.load(LoadContext())
+                return try await node.value(of: inner)
+            }
+        }
+        let first = fleet.spawner.task { try await load() }
+        try await gate.waitForLoads(1)
+        let outer = Field<String>("o", policy: FieldPolicy(ttl: .seconds(9))) { _ in .value(try await load()) }
+        let second = fleet.spawner.task { try await node.value(of: outer) }
+        await fleet.spawner.settle()
+        gate.end(1, value: "go on")
+        let clock = fleet.runClock()
+        #expect(try await first.value == "inner")
+        #expect(try await second.value == "inner")
+        clock.cancel()
+    }
+
     @Test(
-        "C8: loads that others' loads wait for are bounded in number, where nobody waits for those",
+        "C8: loads that others' loads wait for are bounded in number, where nobody's loads wait for those others",
         arguments: [true, false]
     )
     func nestedOneWay(asksOthers: Bool) async throws {

@@ -18,7 +18,12 @@ struct LoadLineageTests {
         #expect(lineage[two].flight == 2)
     }
 
-    @Test("who waits for another's load waits for no place there once that one's have waited for others'")
+    @Test(
+        """
+        who waits for another's load waits for no place there once that one's have waited for others', if somebody has \
+        waited for its own
+        """
+    )
     func waits() {
         let (one, two, third) = (LoadLineage.Owner(), LoadLineage.Owner(), LoadLineage.Owner())
         func load(of owner: LoadLineage.Owner) -> LoadLineage {

@@ -132,8 +132,8 @@ extension FieldCache {
             let askedAt = tools.spawner.now()
             let landed = try await desk.wait(for: field, want)
             switch landed.outcome {
-            // A forced load that is kept here is what was asked for, though a store that was away could not say whether it
-            // has been overtaken.
+            // A forced load that nothing is known to have overtaken is what was asked for, kept or not, though a store that
+            // was away could not say more.
             case .answered(let answer) where want.isForced && answer.isCurrent: return landed
             case .answered(let answer) where answer.answersUntil < askedAt: continue
             case .failed(_, kept: _?, let until) where want == .read && until < askedAt: continue

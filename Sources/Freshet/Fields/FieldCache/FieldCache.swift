@@ -22,8 +22,8 @@ public final class FieldCache: Sendable {
         /// times as long while one is. Zero asks at every read.
         public var l1Recheck: Duration = .seconds(2)
         /// How many loads run at once, over all fields, at least one; further ones wait, and are `overloaded` where no place
-        /// comes free within the field's `hardDeadline`. A load that one of this cache's waits for needs no place, nor
-        /// does one that could else close a circle of field caches.
+        /// comes free within the field's `hardDeadline`. A load that another load of this cache waits for needs no
+        /// place, nor does one that might otherwise close a circle of field caches.
         public var maxConcurrentLoads = 64
         /// The name by which other processes call this one when it keeps them waiting, such as host and process id; may
         /// be empty.

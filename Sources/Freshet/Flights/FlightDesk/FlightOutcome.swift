@@ -29,7 +29,7 @@ struct FlightAnswer: Sendable {
 
     var entry: Entry
     var origin: Origin
-    /// Nothing has overtaken the load that brought it.
+    /// A load of this process has brought it, to be kept, and was not overtaken as far as it and the store know.
     var isCurrent = false
     /// A forced load that had begun shortly before answers.
     var isCooldown = false

@@ -165,9 +165,9 @@ extension FlightRunner {
         in place: inout LoadPermit?
     ) async throws -> FlightOutcome? {
         let refusal = (error as? CacheError).flatMap { $0.isFinal ? $0 : nil }
+        let cause = refusal == nil ? error : nil
         let outcome: FlightOutcome?
         do {
-            let cause = refusal == nil ? error : nil
             outcome = try await forceWithoutStore(after: cause, invalidation, held: held, in: &place)
         } catch {
             if let refusal { tools.noteStoreError(refusal, .lease, of: field) }
