@@ -61,6 +61,8 @@ struct StoreOutageTests {
         let second = fleet.spawner.task { try await node.refresh(fleet.field).value }
         await fleet.spawner.settle()
         fleet.source.end(1, value: "v1")
+        let clock = fleet.runClock()
+        defer { clock.cancel() }
         #expect(try await first.value == "v1")
         #expect(try await second.value == "v1")
     }
