@@ -39,17 +39,13 @@ extension HTTPAsking {
     }
 
     private static func reason(tls error: any Error) -> String {
-        let text = "\(error)"
-        if ClientCertificate.isCause(of: error) {
-            return "it asks for a client's certificate, or does not accept the one it got"
+        switch HandshakeFault(error) {
+        case .clientCertificate: "it asks for a client's certificate, or does not accept the one it got"
+        case .refused: "it refused the secure connection; it may ask for a client's certificate"
+        case .oldVersion: "it speaks no TLS of 1.2 or newer"
+        case .untrusted: "its certificate is not trusted"
+        case nil: noTLS
         }
-        if text.contains("ALERT_HANDSHAKE_FAILURE") {
-            return "it refused the secure connection; it may ask for a client's certificate"
-        }
-        if ["ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"].contains(where: text.contains) {
-            return "it speaks no TLS of 1.2 or newer"
-        }
-        return text.contains("CERTIFICATE_VERIFY_FAILED") ? "its certificate is not trusted" : noTLS
     }
 
     private static let broken = "the connection broke"

@@ -23,18 +23,12 @@ enum TLSFailure {
             return "No certificate can be checked for a host name with other characters than letters, digits, - and ."
         default: break
         }
-        let text = "\(error)"
-        if ClientCertificate.isCause(of: error) {
-            return "The server asks for a client's certificate, or does not accept the one it got."
-        }
-        if text.contains("ALERT_HANDSHAKE_FAILURE") {
-            return "The server refused the secure connection; it may ask for a client's certificate."
-        }
-        if ["ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"].contains(where: text.contains) {
-            return "The server speaks no TLS of 1.2 or newer."
-        }
-        guard text.contains("CERTIFICATE_VERIFY_FAILED") else {
-            return "No secure connection could be agreed on; the server may not speak TLS on this port."
+        switch HandshakeFault(error) {
+        case .clientCertificate: return "The server asks for a client's certificate, or does not accept the one it got."
+        case .refused: return "The server refused the secure connection; it may ask for a client's certificate."
+        case .oldVersion: return "The server speaks no TLS of 1.2 or newer."
+        case nil: return "No secure connection could be agreed on; the server may not speak TLS on this port."
+        case .untrusted: break
         }
         // The error does not say what is wrong with it.
         let certificate = try? pipeline.syncOperations.nioSSL_peerCertificate()
