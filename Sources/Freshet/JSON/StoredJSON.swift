@@ -5,7 +5,7 @@ import NIOFoundationCompat
 /// The JSON that is stored: the same value always gives the same bytes, and any other program can read them.
 ///
 /// Keys are sorted, slashes are not escaped, dates are ISO 8601 in whole seconds, so that fractions are lost, and numbers
-/// that JSON cannot express are an error. Only sets, and dictionaries with keys other than strings, integers and
+/// and dates that it cannot express are an error. Only sets, and dictionaries with keys other than strings, integers and
 /// `CodingKeyRepresentable`, are arrays in an order of the process' own: give fields sorted arrays instead. What is nested more
 /// than 512 levels deep, or a ``JSONValue`` within another type more than 100, or has a name with more than 100 combining marks
 /// in a row, is an error both ways.
@@ -26,7 +26,7 @@ public enum StoredJSON {
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.dateEncodingStrategy = .iso8601
+        encoder.dateEncodingStrategy = .custom(encode)
         let bytes: ByteBuffer
         do {
             bytes = try encoder.encodeAsByteBuffer(value, allocator: ByteBufferAllocator())
@@ -41,6 +41,19 @@ public enum StoredJSON {
             let hint = error.reason.hasPrefix("malformed") ? " (a Decimal that is no number?)" : ""
             throw failure("its JSON cannot be read: \(error.reason)\(hint)", error)
         }
+    }
+
+    /// The instants that are read as they are written, from the year 0 on.
+    private static let dates = Date(timeIntervalSince1970: -62_167_219_200)..<Date(timeIntervalSince1970: 15_928e9)
+
+    /// As `.iso8601` has it, which writes another date for what is none.
+    private static func encode(_ date: Date, to encoder: any Encoder) throws {
+        guard dates.contains(date) else {
+            let context = EncodingError.Context(codingPath: encoder.codingPath, debugDescription: "no date of ISO 8601")
+            throw EncodingError.invalidValue(date.timeIntervalSince1970, context)
+        }
+        var container = encoder.singleValueContainer()
+        try container.encode(date.formatted(.iso8601))
     }
 
     /// Of members with the same name the first counts.

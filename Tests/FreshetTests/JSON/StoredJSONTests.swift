@@ -56,6 +56,24 @@ struct StoredJSONTests {
         #expect(Self.says(ByteBuffer(string: text)) == "the bytes are no JSON: \(words)")
     }
 
+    @Test("dates are ISO 8601 to the second", arguments: [-62_167_219_200.0, -1, 0, 1_764_547_199.9, 15_927e9])
+    func dates(seconds: Double) throws {
+        let date = Date(timeIntervalSince1970: seconds)
+        let stored = try StoredJSON.encode([date])
+        #expect(String(buffer: stored) == "[\"\(date.formatted(.iso8601))\"]")
+        #expect(
+            try StoredJSON.decode([Date].self, from: stored) == [Date(timeIntervalSince1970: seconds.rounded(.down))]
+        )
+    }
+
+    @Test("a date that ISO 8601 cannot express is an error", arguments: [Double.nan, .infinity, 1e15, -1e12])
+    func noDates(seconds: Double) {
+        let error = #expect(throws: CacheError.self) {
+            try StoredJSON.encode(["at": Date(timeIntervalSince1970: seconds)])
+        }
+        #expect(error?.message.hasSuffix("has no JSON form: no valid JSON value at $.at") == true)
+    }
+
     @Test(
         "half of a surrogate pair is U+FFFD in what is not served as it came",
         arguments: [
