@@ -53,6 +53,22 @@ struct PrometheusTests {
         #expect(registry.render() == "# TYPE g gauge\ng -2\n# TYPE m gauge\nm{x=\"y\"} 4\n")
     }
 
+    @Test("names of labels have no colon and occur once each")
+    func labels() {
+        let registry = PrometheusRegistry()
+        let dimensions = [("a.b", "1"), ("a:b", "2"), ("", "3"), ("1", "4")]
+        Counter(label: "a:b.c", dimensions: dimensions, factory: registry).increment()
+        #expect(registry.render() == "# TYPE a:b_c counter\na:b_c{_=\"3\",_1=\"4\",a_b=\"1\",a_b_=\"2\"} 1\n")
+    }
+
+    @Test("of two kinds of one name the first is shown, whatever their labels")
+    func kinds() {
+        let registry = PrometheusRegistry()
+        Counter(label: "x", dimensions: [("i", "1")], factory: registry).increment()
+        Timer(label: "x", dimensions: [("i", "2")], factory: registry).recordNanoseconds(1)
+        #expect(registry.render() == "# TYPE x counter\nx{i=\"1\"} 1\n")
+    }
+
     @Test("series past the limit count, but are not shown")
     func bounded() {
         let registry = PrometheusRegistry(maxSeries: 3)

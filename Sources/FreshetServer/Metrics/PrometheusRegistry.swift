@@ -71,10 +71,10 @@ public final class PrometheusRegistry: MetricsFactory {
     ) -> Instrument {
         let series = Series(name: PrometheusText.name(name), labels: PrometheusText.labels(dimensions))
         return state.withLockedValue { state in
-            if let known = state.instruments[series.name]?[series.labels] {
-                // The same name for two kinds is a mistake; the second is not shown.
-                return known as? Instrument ?? make()
-            }
+            let known = state.instruments[series.name]
+            // The same name for two kinds is a mistake; the second is not shown.
+            if let first = known?.values.first, !(first is Instrument) { return make() }
+            if let known = known?[series.labels] as? Instrument { return known }
             let instrument = make()
             if state.instruments[series.name, default: [:]].count < maxSeries {
                 state.instruments[series.name, default: [:]][series.labels] = instrument

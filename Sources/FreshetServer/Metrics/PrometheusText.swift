@@ -1,16 +1,24 @@
 /// Names, labels and numbers as the Prometheus text format has them.
 enum PrometheusText {
-    /// The name with everything that is not allowed in one replaced by `_`.
-    static func name(_ text: String) -> String {
+    /// The name of a metric with everything that is not allowed in one replaced by `_`.
+    static func name(_ text: String) -> String { cleaned(text, allowing: "_:") }
+
+    private static func cleaned(_ text: String, allowing others: String) -> String {
         let cleaned = String(
-            text.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ":") ? $0 : "_" }
+            text.map { $0.isASCII && ($0.isLetter || $0.isNumber || others.contains($0)) ? $0 : "_" }
         )
-        return cleaned.first?.isNumber == true ? "_" + cleaned : cleaned
+        guard let first = cleaned.first, !first.isNumber else { return "_" + cleaned }
+        return cleaned
     }
 
-    /// `a="x",b="y"`, ordered by name.
+    /// `a="x",b="y"`, ordered by name; no name occurs twice.
     static func labels(_ dimensions: [(String, String)]) -> String {
-        dimensions.sorted { $0.0 < $1.0 }.map { "\(name($0.0))=\"\(escaped($0.1))\"" }.joined(separator: ",")
+        var names: Set<String> = []
+        return dimensions.sorted { $0.0 < $1.0 }.map { label, value in
+            var name = cleaned(label, allowing: "_")
+            while !names.insert(name).inserted { name += "_" }
+            return "\(name)=\"\(escaped(value))\""
+        }.joined(separator: ",")
     }
 
     static func braced(_ labels: String) -> String { labels.isEmpty ? "" : "{\(labels)}" }
