@@ -18,11 +18,14 @@ final class Trust: Sendable {
 
     /// How long an entry is believed where nobody tells of changes.
     let window: Duration
+    /// How long where somebody does.
+    let windowIfTold: Duration
 
     init(recheck: Duration) {
         window = min(max(.zero, recheck), FieldPolicy.longestTime)
+        windowIfTold = window * 10
         self.recheck = window.clampedNanoseconds
-        recheckIfTold = (window * 10).clampedNanoseconds
+        recheckIfTold = windowIfTold.clampedNanoseconds
     }
 
     func becameLive(at now: MonotonicInstant) { liveSince.store(now.nanoseconds, ordering: .releasing) }
@@ -39,6 +42,15 @@ final class Trust: Sendable {
         if entry.checkedAt.nanoseconds <= writtenAt.load(ordering: .acquiring) { return false }
         let isTold = live != Self.notLive && entry.generation != nil
         return entry.checkedAt.nanoseconds > now.nanoseconds - (isTold ? recheckIfTold : recheck)
+    }
+
+    /// Whether what the store said at an instant of a key that is not held may be repeated without asking it: for a while,
+    /// where somebody tells of changes.
+    func covers(wordOf instant: MonotonicInstant, at now: MonotonicInstant) -> Bool {
+        let live = liveSince.load(ordering: .acquiring)
+        guard live != Self.notLive else { return false }
+        let since = max(live, writtenAt.load(ordering: .acquiring))
+        return instant.nanoseconds > max(since, now.nanoseconds - recheck)
     }
 
     /// Whether an entry will be believed for a while yet if the store has not changed it.

@@ -43,6 +43,9 @@ public struct FieldPolicy: Sendable, Hashable {
 
     /// How long a value is kept after its freshness.
     package var staleWindow: Duration { max(staleWhileRevalidate, staleIfError) }
+
+    /// How long an absence is stored: those who wait for the load are told of it in any case.
+    var absentFor: Duration { max(negativeTTL, .milliseconds(1)) }
 }
 
 extension FieldPolicy {

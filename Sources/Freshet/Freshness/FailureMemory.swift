@@ -12,6 +12,8 @@ struct FailureMemory {
         var failedAt: MonotonicInstant?
         /// Whether the store remembers it too, which then decides when it is forgotten.
         var isShared = false
+        /// When the store was seen to hold it and no value; nil where nobody has looked, or somebody has changed the key since.
+        var seenAt: MonotonicInstant?
     }
 
     /// A field that is read less often than that begins to count anew.
@@ -25,6 +27,11 @@ struct FailureMemory {
         var error = failure.error
         error.retryAfter = failure.until - now
         return error
+    }
+
+    /// When the store was last seen to hold no value but the failure that is still to be answered with.
+    func seenAt(of key: String, at now: MonotonicInstant) -> MonotonicInstant? {
+        failures.value(of: key, at: now).flatMap { now < $0.until ? $0.seenAt : nil }
     }
 
     /// The last failure, even if the source may be asked again by now.
@@ -57,6 +64,9 @@ struct FailureMemory {
 
     /// The store remembers the failure too.
     mutating func share(_ key: String) { failures.change(key) { $0.isShared = true } }
+
+    /// Somebody has changed what is stored under the key: the store is to be asked whether it still remembers the failure.
+    mutating func suspect(_ key: String) { failures.change(key) { $0.seenAt = nil } }
 
     /// The store remembers no failure of the key. If it should, somebody has removed it since; if its time is over, the
     /// store has only let go of it, and it still counts.

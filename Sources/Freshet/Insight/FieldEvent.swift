@@ -43,7 +43,7 @@ extension FieldEvent {
     /// Why L1 did not answer.
     package enum L1Finding: Sendable, Hashable {
         case nothing
-        /// Held, but not checked with the store for so long that it is not believed.
+        /// Held, but not believed: it was checked with the store too long ago, or has been changed since, as somebody told.
         case untrusted
         case stale
         /// Older than the reader wants.

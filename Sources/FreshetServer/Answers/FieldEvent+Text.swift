@@ -77,7 +77,7 @@ extension FieldEvent.L1Finding {
     fileprivate var text: String {
         switch self {
         case .nothing: "this process held nothing"
-        case .untrusted: "this process held a value, but had not checked it with the store lately"
+        case .untrusted: "this process held a value that was to be checked with the store first"
         case .stale: "what this process held was past its freshness"
         case .tooOld: "what this process held was older than the reader wanted"
         case .absent: "this process knew that there is no value"

@@ -2,6 +2,7 @@ import FreshetTesting
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Freshet
@@ -603,6 +604,63 @@ struct BackplaneTests {
         node.backplane.send(.changed(key: "agents_list", .filled(under: nil), try await node.generation))
         let reading = try await node.cache.read(node.fleet.field)
         #expect((reading.value, reading.tier) == ("v2", .l2))
+        node.run.cancel()
+    }
+
+    @Test("what the store says of another generation than was told of, as a replica may, is soon asked again")
+    func contested() async throws {
+        let node = try await Node(Fleet(source: .counting))
+        let (fleet, cache) = (node.fleet, node.cache)
+        _ = try await cache.value(of: fleet.field)
+        node.backplane.send(.changed(key: "agents_list", .invalidated(.remove), Generation("of another node")))
+        for tier in [FieldReading.Tier.l2, .l1] { #expect(try await cache.read(fleet.field).tier == tier) }
+        // The replica hears of it.
+        try await fleet.store.invalidateEntry("agents_list", .remove)
+        await fleet.spawner.advance(by: .seconds(2))
+        #expect(try await cache.value(of: fleet.field) == "v2")
+        node.run.cancel()
+    }
+
+    @Test("C4: the store is asked for a failure once in a while, and at once after a change")
+    func failing() async throws {
+        let node = try await Node(Fleet(source: .down) { $0.errorBackoff = .seconds(60) })
+        let (fleet, cache) = (node.fleet, node.cache)
+        func lookups() async -> Int {
+            let reads = node.store.calls(of: .read)
+            for _ in 0..<3 { #expect(await errorOf { try await cache.value(of: fleet.field) } is CacheError) }
+            return node.store.calls(of: .read) - reads
+        }
+        // Once before the load, once after it.
+        #expect(await lookups() == 2)
+        #expect(await lookups() == 0)
+        await fleet.spawner.advance(by: .seconds(2))
+        #expect(await lookups() == 1)
+        try await node.hear(.expire)
+        #expect(await lookups() == 1)
+        node.backplane.send(.everythingWritten)
+        await fleet.spawner.advance(by: .milliseconds(1))
+        #expect(await lookups() == 1)
+        for event in [BackplaneEvent.lost, .live] { node.backplane.send(event) }
+        await fleet.spawner.advance(by: .milliseconds(1))
+        #expect(await lookups() == 1)
+        #expect(fleet.source.loads == 1)
+        try await Self.write("foreign", to: node)
+        #expect(try await cache.value(of: fleet.field) == "foreign")
+        node.run.cancel()
+    }
+
+    @Test("who reads while a load is under way waits for it, though the last one has failed")
+    func failedBefore() async throws {
+        let node = try await Node(Fleet(source: .down) { $0.errorBackoff = .seconds(60) })
+        let (fleet, cache) = (node.fleet, node.cache)
+        for _ in 0..<2 { #expect(await errorOf { try await cache.value(of: fleet.field) } is CacheError) }
+        fleet.source.holdFromNowOn()
+        let refresh = fleet.spawner.task { try await cache.refresh(fleet.field).value }
+        try await fleet.source.waitForLoads(2)
+        let reader = fleet.spawner.task { try await cache.value(of: fleet.field) }
+        try await waitUntil("the reader") { cache.waiters(of: fleet.field.erased) == 2 }
+        fleet.source.end(2, value: "v2")
+        for task in [refresh, reader] { #expect(try await task.value == "v2") }
         node.run.cancel()
     }
 

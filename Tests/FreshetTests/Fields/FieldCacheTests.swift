@@ -316,26 +316,6 @@ struct FieldCacheTests {
         #expect(misses.map(\.count) == [1], "a read counts them once, though the store shows them twice")
     }
 
-    @Test("two versions of a program whose types differ do not load against each other")
-    func versions() async throws {
-        let fleet = Fleet(source: .counting)
-        let numbers = ControlledSource { .success(.value($0)) }
-        let number = Field("agents", key: "agents_list", policy: FieldPolicy(ttl: .seconds(60)), load: numbers.load)
-        let (old, new) = (try await fleet.node(), try await fleet.node())
-        for _ in 0..<20 {
-            #expect(try await old.value(of: fleet.field) == "v1")
-            #expect(try await new.value(of: number) == 1)
-            await fleet.spawner.advance(by: .seconds(2))
-        }
-        #expect((fleet.source.loads, numbers.loads) == (1, 1))
-        await fleet.spawner.advance(by: .seconds(20))
-        #expect(try await old.value(of: fleet.field) == "v2")
-        try await new.remove(number)
-        #expect(try await new.value(of: number) == 2)
-        await fleet.spawner.advance(by: .seconds(2))
-        #expect(try await old.value(of: fleet.field) == "v3", "what was invalidated ends in both")
-    }
-
     @Test("a value that another program wrote is adopted, one it deleted is gone")
     func foreign() async throws {
         let fleet = Fleet(source: .counting)

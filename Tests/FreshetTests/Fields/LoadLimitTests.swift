@@ -965,7 +965,7 @@ struct LoadLimitTests {
         #expect((await errorOf { try await endless.value } as? CacheError)?.code == .sourceTimedOut)
         _ = await errorOf { try await waiting.value }
         #expect(try await node.value(of: field("third", other)) == "other")
-        #expect(logs.entries.contains { $0.message.contains("a fetcher was given up") })
+        #expect(logs.entries.contains { $0.message.contains("a fetcher is cancelled at its hard deadline") })
         // What is given back once is not given back again.
         fleet.source.end(1, value: "late")
         await fleet.spawner.settle()

@@ -56,8 +56,7 @@ extension FieldCache {
             return reading
         } catch {
             record(finding, error, of: field)
-            let isAnswer = error is CancellationError || (error as? CacheError)?.code == .absent
-            if !isAnswer { field.metrics.errors.increment() }
+            field.count(error)
             throw error
         }
     }
@@ -147,8 +146,12 @@ extension FieldCache {
         let now = tools.spawner.now()
         let entry = tools.l1.entry(field.key)
         let failure = tools.failure(of: field)
-        // The store may know better than what is no longer trusted, or not held.
-        guard let entry, tools.trust.covers(entry, at: now) else { return nil }
+        guard let entry else {
+            if let failure, tools.isFailureKnown(of: field), !desk.isLoading(field.key) { throw failure }
+            return nil
+        }
+        // The store may know better than what is no longer trusted.
+        guard tools.trust.covers(entry, at: now) else { return nil }
         let isTooOld = maxAge.map { entry.age(at: now) > $0 || now >= entry.freshUntil } ?? false
         let event: FreshnessEvent =
             switch (isTooOld, failure == nil) {
@@ -169,6 +172,14 @@ extension FieldCache {
             origin: .cached(.l1),
             sourceFailed: failure != nil && freshness == .kept
         )
+    }
+}
+
+extension AnyField {
+    /// Counts what a read or a refresh throws, unless that is an answer or the caller's own doing.
+    func count(_ error: any Error) {
+        let isAnswer = error is CancellationError || (error as? CacheError)?.code == .absent
+        if !isAnswer { metrics.errors.increment() }
     }
 }
 

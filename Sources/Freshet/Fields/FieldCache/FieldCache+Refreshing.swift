@@ -22,6 +22,7 @@ extension FieldCache {
             return reading
         } catch {
             record(.skipped, error, of: field)
+            field.count(error)
             throw error
         }
     }
@@ -33,10 +34,7 @@ extension FieldCache {
         let (outcome, joinedForced) = try await outcome(of: field, want)
         switch outcome {
         case .answered(let answer):
-            if let refusal = answer.refusal {
-                field.metrics.errors.increment()
-                throw refusal
-            }
+            if let refusal = answer.refusal { throw refusal }
             field.metrics.misses.increment()
             guard let payload = answer.entry.payload else {
                 throw CacheError(.absent, "the source has no value for '\(field.name)'")
@@ -52,9 +50,7 @@ extension FieldCache {
                 isStored: answer.origin != .loaded(isStored: false),
                 detail: isCooldown ? .cooldown : isQueued ? .queued : nil
             )
-        case .failed(let error, _, _):
-            field.metrics.errors.increment()
-            throw error
+        case .failed(let error, _, _): throw error
         case .cancelled: throw CancellationError()
         }
     }

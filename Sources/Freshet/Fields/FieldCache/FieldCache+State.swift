@@ -14,7 +14,7 @@ extension FieldCache {
         let request = EntryRead(under: field.policy, known: held?.known, omitsValue: true)
         if isTold, let snapshot = try? await tools.store.readEntry(field.key, request) {
             isKnown = true
-            let stored = Entry.outline(of: snapshot, askedAt: askedAt)
+            let stored = Entry.outline(of: snapshot, under: field.policy, askedAt: askedAt)
             let now = tools.spawner.now()
             entry = held?.ifLater(than: stored, in: snapshot.generation, askedAt: askedAt, now: now)
             if entry == nil { (entry, bytes) = (stored, snapshot.content.size(held: bytes)) }

@@ -84,8 +84,11 @@ public final class FieldCache: Sendable {
         gapCheck = GapCheck(tools: tools, desk: desk)
         pulse = StorePulse(store: cache.store, spawner: counting, logger: logger)
         // What this process writes beside its fields nobody else tells it of.
-        cache.store.watchWrites { [weak desk] keys in
-            for key in keys { desk?.tellWritten(key) }
+        cache.store.watchWrites { [weak desk, weak tools] keys in
+            for key in keys {
+                tools?.suspectFailure(of: key)
+                desk?.tellWritten(key)
+            }
         }
     }
 

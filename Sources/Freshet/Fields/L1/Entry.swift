@@ -178,12 +178,13 @@ extension Entry {
                 payload = try field.decode(bytes, snapshot.digest ?? bytes.sha1)
             }
         }
-        return Entry(snapshot, payload, askedAt: askedAt)
+        return Entry(snapshot.limited(by: field.policy), payload, askedAt: askedAt)
     }
 
     /// What a snapshot of the store says, but for the bytes of the value.
-    static func outline(of snapshot: EntrySnapshot, askedAt: MonotonicInstant) -> Entry? {
-        switch snapshot.content {
+    static func outline(of snapshot: EntrySnapshot, under policy: FieldPolicy, askedAt: MonotonicInstant) -> Entry? {
+        let snapshot = snapshot.limited(by: policy)
+        return switch snapshot.content {
         case .gone: nil
         case .absent: Entry(snapshot, nil, askedAt: askedAt)
         case .value, .omitted, .unchanged:

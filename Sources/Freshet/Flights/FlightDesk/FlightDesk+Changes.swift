@@ -6,11 +6,13 @@ extension FlightDesk {
     func tell(_ key: String, _ generation: Generation, isInvalidation: Bool, _ change: (inout L1Change) -> Void) {
         var pauses: [SpawnedTask] = []
         var checks: [(FlightID, Meanwhile)] = []
+        let now = spawner.now()
         changing(then: carryOut) { state, l1 in
             change(&l1)
+            state.told.remember(generation, of: key, until: now + trust.windowIfTold, at: now)
             pauses = wake(key, &state)
             if let queued = state.table.queued(of: key) { state.runs[queued]?.isDoubtful = true }
-            let turn = state.table.tell(key, generation, isInvalidation: isInvalidation, at: spawner.now())
+            let turn = state.table.tell(key, generation, isInvalidation: isInvalidation, at: now)
             for id in state.table.shared(of: key) where state.runs[id]?.awaitsMessage ?? false {
                 state.runs[id]?.awaitsMessage = false
                 if state.table.isAwaited(id) { checks.append((id, meanwhile(in: id, .read, &state))) }

@@ -49,10 +49,19 @@ extension FlightDesk {
 
     /// Keeps what the store has answered, as ``keep(_:of:checkedAt:_:)``, unless another process has stored something
     /// since it was asked, or a forced load has begun: the answer may be what there was before.
-    func keepAnswer(_ id: FlightID, of generation: Generation?, _ change: (inout L1Change) -> Void) -> Bool {
-        changing { state, l1 in
+    ///
+    /// - Parameter change: told whether another process has told of another generation: the answer may be that of a replica
+    ///   which has yet to hear of it.
+    func keepAnswer(
+        _ id: FlightID,
+        _ key: String,
+        of generation: Generation?,
+        _ change: (inout L1Change, _ isContested: Bool) -> Void
+    ) -> Bool {
+        let now = spawner.now()
+        return changing { state, l1 in
             guard !state.table.hasNews(id), state.table.mayKeep(id, of: generation) else { return false }
-            change(&l1)
+            change(&l1, state.told.value(of: key, at: now).map { $0 != generation } ?? false)
             return true
         }
     }

@@ -15,6 +15,8 @@ final class FlightDesk: Sendable {
         var runs: [FlightID: Run] = [:]
         var lastSeat: SeatID = 0
         var lone: [SeatID: Lone] = [:]
+        /// The generations of keys that other processes have told of last.
+        var told = KeyMemory<Generation>()
         var isClosed = false
     }
 
@@ -143,6 +145,7 @@ final class FlightDesk: Sendable {
         typealias Invalidated = (old: InterimAnswer?, turn: FlightTurn)
         let invalidated = changing(then: { carryOut($0.turn) }) { state, l1 -> Invalidated in
             change(&l1)
+            state.told.forget(field.key)
             let old = lendHeldAnew(of: field.key, &state)
             return (old, state.table.invalidate(field.key, at: spawner.now()))
         }
@@ -190,12 +193,16 @@ final class FlightDesk: Sendable {
         typealias Begun = (old: [InterimAnswer], turn: FlightTurn)
         let begun = changing(then: { carryOut($0.turn) }) { state, l1 -> Begun in
             let now = spawner.now()
+            state.told.forget(field.key)
             if invalidation == .remove || l1.peek(field.key).map({ now < $0.freshUntil }) ?? false {
                 l1.invalidate(field.key, invalidation, unlessOf: generation)
             }
             let (waiting, turn) = state.table.beginForced(id, at: now)
-            let old = waiting.compactMap { state.runs[$0]?.interim }
-            for other in waiting { invalidateInterim(other, invalidation, of: generation, &state) }
+            // The answer to its own readers, unless it is of the lease: the store may be about to confirm it.
+            let own = state.runs[id]?.interim.flatMap { $0.answer.entry.generation == generation ? nil : id }
+            let earlier = waiting + [own].compactMap(\.self)
+            let old = earlier.compactMap { state.runs[$0]?.interim }
+            for id in earlier { invalidateInterim(id, invalidation, of: generation, &state) }
             return (old, turn)
         }
         withExtendedLifetime(begun.old) {}

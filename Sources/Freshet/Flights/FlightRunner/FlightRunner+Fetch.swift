@@ -137,7 +137,7 @@ extension FlightRunner {
             )
             return await fillStore(fill, payload, .unchanged, of: load)
         case .absent:
-            let fill = EntryFill(content: .absent, freshFor: max(policy.negativeTTL, .milliseconds(1)))
+            let fill = EntryFill(content: .absent, freshFor: policy.absentFor)
             return await fillStore(fill, nil, .absent, of: load)
         }
     }
@@ -190,18 +190,20 @@ extension FlightRunner {
         _ end: FieldEvent.LoadEnd,
         of load: Load
     ) async -> FlightOutcome {
-        // Both tiers count from the end of the load.
-        let (sentAt, begunAt) = (tools.spawner.now(), load.begunAt)
+        // Both tiers count from the end of the load, which a process that stood still may see too late.
+        let begunAt = load.begunAt
+        let endedAt = min(tools.spawner.now(), begunAt + field.policy.hardDeadline)
         var generation: Generation?
         var basis = load.basis
         basis?.isLeased = load.lease != nil
         if let lease = load.lease {
             var fill = fill
-            fill.loadedAfter = sentAt - begunAt
+            fill.loadedAfter = endedAt - begunAt
             desk.willAskStore(id)
             let result = await tools.spawner.outliving { [fill] in
                 try await tools.store.fillEntry(field.key, lease, with: fill)
             }
+            tools.suspectFailure(of: field.key)
             switch result {
             case .success(.stored(let stored)): generation = stored
             case .success(.refused(let reason)):
@@ -210,7 +212,7 @@ extension FlightRunner {
                     "a load was overtaken and is not kept",
                     metadata: ["field.name": "\(field.name)", "refused.reason": "\(reason.rawValue)"]
                 )
-                return answer(entry(payload, fill, at: sentAt), of: load, isStored: false, isUnchecked: true)
+                return answer(entry(payload, fill, at: endedAt), of: load, isStored: false, isUnchecked: true)
             case .failure(let error):
                 // The store went away in the meantime: what was loaded stays in this process.
                 tools.noteStoreError(error, .fill, of: field)
@@ -221,8 +223,8 @@ extension FlightRunner {
         let isUnchecked = generation == nil
         let entry =
             isUnchecked
-            ? entry(payload, fill, basis: basis, begunAt: begunAt, at: sentAt)
-            : entry(payload, fill, generation, leaseMark: load.lease?.mark, at: sentAt)
+            ? entry(payload, fill, basis: basis, begunAt: begunAt, at: endedAt)
+            : entry(payload, fill, generation, leaseMark: load.lease?.mark, at: endedAt)
         var isHeld = false
         // The backplane may have told of the lease's own invalidation.
         let isKept = desk.keepLoaded(id, of: generation ?? load.lease?.generation, isStored: generation != nil) {

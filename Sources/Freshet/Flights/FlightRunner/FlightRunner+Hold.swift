@@ -13,25 +13,38 @@ extension FlightRunner {
         return freshness.action(on: .loadFailed) == .answer ? entry : nil
     }
 
-    /// What a snapshot says; nil where its bytes are no value of the field, which counts as a miss, once a flight.
+    /// What a snapshot says; nil where its bytes are no value of the field, which counts as a miss, once a flight, and
+    /// nothing goes on in their place.
     func decoded(_ snapshot: EntrySnapshot, held: Entry?, askedAt: MonotonicInstant) -> Decoded? {
         do {
             return Decoded(entry: try Entry.from(snapshot, of: field, held: held, askedAt: askedAt))
         } catch {
-            guard desk.meetsBadBytes(id) else { return nil }
-            tools.undecodable.increment()
-            tools.journal.record(FieldEvent(.undecodable, at: tools.spawner.now()), of: field.key)
-            tools.logger.debug(
-                "a stored value does not decode",
-                metadata: ["field.name": "\(field.name)", "error": "\(error)"]
-            )
-            return nil
+            if desk.meetsBadBytes(id) { noteBadBytes(error) }
+            return own(held, in: snapshot.generation, askedAt: askedAt).map { Decoded(entry: $0, tier: .l1) }
         }
+    }
+
+    private func noteBadBytes(_ error: any Error) {
+        tools.undecodable.increment()
+        tools.journal.record(FieldEvent(.undecodable, at: tools.spawner.now()), of: field.key)
+        tools.logger.debug(
+            "a stored value does not decode",
+            metadata: ["field.name": "\(field.name)", "error": "\(error)"]
+        )
+    }
+
+    /// What was held goes on to its end where the store has another type's value of the same generation: two versions of a
+    /// program would load against each other, and nothing has been invalidated.
+    private func own(_ held: Entry?, in generation: Generation?, askedAt: MonotonicInstant) -> Entry? {
+        guard let held, held.generation != nil, held.generation == generation, held.staleUntil > tools.spawner.now()
+        else { return nil }
+        return held.checked(at: askedAt)
     }
 
     struct Decoded {
         /// nil where nothing is stored.
         var entry: Entry?
+        var tier = FieldReading.Tier.l2
     }
 
     /// What the store holds, or what this process does where the store was merely not given it.
@@ -42,7 +55,7 @@ extension FlightRunner {
         askedAt: MonotonicInstant
     ) -> (Entry?, FieldReading.Tier) {
         let later = held?.ifLater(than: stored.entry, in: generation, askedAt: askedAt, now: tools.spawner.now())
-        return later.map { ($0, .l1) } ?? (stored.entry, .l2)
+        return later.map { ($0, .l1) } ?? (stored.entry, stored.tier)
     }
 
     /// What there is beside a load: the store's value, or a later one that this process has.
@@ -59,11 +72,12 @@ extension FlightRunner {
     /// Puts into L1 what the store said, unless an invalidation or something newer came between.
     private func hold(_ entry: Entry?, in generation: Generation?) -> Bool {
         var isLatest = true
-        let isKept = desk.keepAnswer(id, of: generation) { l1 in
+        let isKept = desk.keepAnswer(id, field.key, of: generation) { l1, isContested in
             guard let entry, entry.staleUntil > tools.spawner.now() else { return l1.drop(field.key) }
             isLatest = l1.peek(field.key).map { !$0.replaces(entry) } ?? true
             guard isLatest else { return }
-            l1.hold(entry, of: field.key)
+            // Of no generation it is believed as shortly as if nobody told of changes.
+            l1.hold(isContested ? entry.unverified(at: entry.checkedAt) : entry, of: field.key)
             tools.journal.hold(entry, of: field.key)
         }
         return isKept && isLatest

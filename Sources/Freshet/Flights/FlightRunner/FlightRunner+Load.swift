@@ -51,7 +51,7 @@ extension FlightRunner {
                 {
                     await giveUp(lease)
                     guard believes(stored, in: snapshot.generation, &attempts) else { continue }
-                    return .answered(cached(stored, in: .l2))
+                    return .answered(cached(stored, in: tier(of: stored, in: snapshot)))
                 }
                 // The store heeds none for who wants more than what is there.
                 if hasWaited || purpose == .renew, let failure = failure(in: snapshot) {
@@ -72,11 +72,14 @@ extension FlightRunner {
                     in: free
                 )
             case .fresh(let snapshot), .notDue(let snapshot):
-                if let entry = decoded(snapshot, held: known, askedAt: askedAt)?.entry {
+                // To another version of the program it may be fresh alone.
+                if let stored = decoded(snapshot, held: known, askedAt: askedAt), let entry = stored.entry,
+                    entry.freshUntil > tools.spawner.now()
+                {
                     guard believes(entry, in: snapshot.generation, &attempts) else { continue }
-                    return .answered(cached(entry, in: .l2))
+                    return .answered(cached(entry, in: stored.tier))
                 }
-                if let failure = tools.failure(of: field) { return .failed(failure, kept: nil) }
+                if let failure = tools.failure(of: field) { return .failed(failure, kept: kept(known)) }
                 purpose = .renew
             case .failing(let snapshot), .coolingDown(let snapshot):
                 tools.note(snapshot, of: field)

@@ -41,11 +41,7 @@ struct FlightRunner: Sendable {
             }
             tools.note(snapshot, of: field)
             guard let stored = decoded(snapshot, held: held, askedAt: askedAt) else {
-                guard let own = own(held, in: snapshot.generation, askedAt: askedAt) else {
-                    return try await replaceBadBytes()
-                }
-                guard believes(own, in: snapshot.generation, &attempts) else { continue }
-                return .answered(cached(own, in: .l1))
+                return try await replaceBadBytes()
             }
             let (entry, tier) = latest(stored, held, in: snapshot.generation, askedAt: askedAt)
             guard believes(entry, in: snapshot.generation, &attempts) else { continue }
@@ -53,7 +49,12 @@ struct FlightRunner: Sendable {
             if tier == .l1, let entry, entry.basis?.isLeased == false, entry.freshUntil > tools.spawner.now() {
                 return try await store(again: entry, basis)
             }
-            return try await decide(on: entry, in: tier) { try await load($0, known: entry, basis: basis) }
+            // What the store calls fresh may be another version's.
+            let isFresh = entry.map { $0.freshUntil > tools.spawner.now() } ?? false
+            let purpose = snapshot.freshFor > .zero && !isFresh ? LeaseRequest.Purpose.renew : .read
+            return try await decide(on: entry, in: tier, toLoad: purpose) {
+                try await load($0, known: entry, basis: basis)
+            }
         }
     }
 
@@ -98,17 +99,9 @@ struct FlightRunner: Sendable {
                 let place = try await tools.place(for: field, flight: id)
                 return try await load(purpose, known: entry, basis: nil, in: place)
             }
+            note(noLease: error)
             return try await fetch(under: nil, known: entry, in: place)
         }
-    }
-
-    /// What was held goes on to its end where the store has another type's value of the same generation: two versions of a
-    /// program would load against each other, and nothing has been invalidated.
-    private func own(_ held: Entry?, in generation: Generation?, askedAt: MonotonicInstant) -> Entry? {
-        guard let held = held?.checked(at: askedAt), held.generation != nil, held.generation == generation,
-            held.freshUntil > tools.spawner.now(), !desk.wantsMore(id, than: held)
-        else { return nil }
-        return held
     }
 
     private func replaceBadBytes() async throws -> FlightOutcome {
@@ -120,12 +113,13 @@ struct FlightRunner: Sendable {
     private func decide(
         on entry: Entry?,
         in tier: FieldReading.Tier,
+        toLoad purpose: LeaseRequest.Purpose = .read,
         load: (LeaseRequest.Purpose) async throws -> FlightOutcome
     ) async throws -> FlightOutcome {
         let failure = tools.failure(of: field)
         let freshness = entry?.freshness(at: tools.spawner.now(), under: field.policy) ?? .gone
         let answer = entry.map { cached($0, in: tier) }
-        var purpose = LeaseRequest.Purpose.read
+        var purpose = purpose
         switch (freshness.action(on: failure == nil ? .read : .readWhileFailing), answer, failure) {
         case (.answer, let answer?, let failure):
             guard desk.wantsMore(id, than: answer.entry) else { return .answered(answer) }

@@ -58,14 +58,15 @@ final class FlightTools: Sendable {
         let now = spawner.now()
         changeFailures { failures in
             guard let failure = snapshot.failure else {
-                return snapshot.freshFor > .zero
+                return snapshot.limited(by: field.policy).freshFor > .zero
                     ? failures.forget(field.key) : failures.forgetShared(field.key, at: now)
             }
             let known = FailureMemory.Failure(
                 error: CacheError(CacheError.Code(failure.code), failure.message),
                 count: failure.count,
                 until: now + failure.retryAfter,
-                isShared: true
+                isShared: true,
+                seenAt: snapshot.content == .gone ? now : nil
             )
             return failures.remember(known, of: field.key, at: now)
         }
@@ -98,6 +99,8 @@ final class FlightTools: Sendable {
         }
     }
 
+    func suspectFailure(of key: String) { failures.withLockedValue { $0.suspect(key) } }
+
     func noteSharedFailure(of field: AnyField) { failures.withLockedValue { $0.share(field.key) } }
 
     /// - Parameter forgotten: as ``noteFailure(_:of:since:storedCount:hasStale:into:)``.
@@ -117,6 +120,13 @@ final class FlightTools: Sendable {
     func failure(of field: AnyField) -> CacheError? {
         let now = spawner.now()
         return failures.withLockedValue { $0.failure(of: field.key, at: now) }
+    }
+
+    /// Whether the store had that failure and nothing else so shortly before that it need not be asked again.
+    func isFailureKnown(of field: AnyField) -> Bool {
+        let now = spawner.now()
+        let seenAt = failures.withLockedValue { $0.seenAt(of: field.key, at: now) }
+        return seenAt.map { trust.covers(wordOf: $0, at: now) } ?? false
     }
 
     /// The last failure, even if the source may be asked again by now.

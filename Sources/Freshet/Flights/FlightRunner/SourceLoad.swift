@@ -48,8 +48,8 @@ struct SourceLoad: Sendable {
         place?.giveBack()
         if let ownFlight { desk.endFetch(ownFlight) }
         guard goesOn, place != nil else { return }
-        tools.logger.info(
-            "a fetcher was given up; another load has its place",
+        tools.logger.debug(
+            "a fetcher is cancelled at its hard deadline, and its place given back",
             metadata: ["field.name": "\(field.name)"]
         )
     }

@@ -76,3 +76,16 @@ public struct EntrySnapshot: Sendable, Hashable {
         self.time = time
     }
 }
+
+extension EntrySnapshot {
+    /// The same, no longer fresh or stale than a policy allows: another version of the program may have stored it under
+    /// another one.
+    func limited(by policy: FieldPolicy) -> EntrySnapshot {
+        let isAbsent = content == .absent
+        let rest = (ttl ?? (isAbsent ? policy.absentFor : policy.ttl)) - age
+        var limited = self
+        limited.freshFor = min(freshFor, rest)
+        limited.staleFor = min(staleFor, isAbsent ? rest : rest + policy.staleWindow)
+        return limited
+    }
+}
