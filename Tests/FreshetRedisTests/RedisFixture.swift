@@ -38,12 +38,18 @@ actor RedisFixture {
             sentinels
             ?? Task {
                 let all = try await RedisSentinels.start(serverPassword: "server", sentinelPassword: "watch")
-                let hosts = all.sentinels.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
-                let url = "redis+sentinel://:server@\(hosts)/\(RedisSentinels.primaryName)?sentinelPassword=watch"
-                return (all, try Self.client(url: url))
+                return (all, try Self.client(of: all))
             }
         sentinels = task
         return try await task.value.1
+    }
+
+    /// - Parameter sentinels: with the passwords `server` and `watch`.
+    static func client(of sentinels: RedisSentinels) throws -> RedisClient {
+        let hosts = sentinels.sentinels.map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
+        return try client(
+            url: "redis+sentinel://:server@\(hosts)/\(RedisSentinels.primaryName)?sentinelPassword=watch"
+        )
     }
 
     private static func client(url: String) throws -> RedisClient {

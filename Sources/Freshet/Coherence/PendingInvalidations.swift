@@ -9,19 +9,27 @@ struct PendingInvalidations {
         let invalidation: Invalidation
         /// Of the load that a removal is for: what is newer stays. If another load has had the key since, everything does.
         let lease: Lease?
+        /// Whether the store has taken it before, and nothing has come since.
+        let isRepeated: Bool
         let number: UInt64
     }
 
     private var tickets: [ExactKey: Ticket] = [:]
     private var lastNumber: UInt64 = 0
 
-    mutating func add(_ invalidation: Invalidation, of key: String, under lease: Lease? = nil) {
+    mutating func add(
+        _ invalidation: Invalidation,
+        of key: String,
+        under lease: Lease? = nil,
+        isRepeated: Bool = false
+    ) {
         lastNumber += 1
         let last = tickets[key]
         tickets[key] = Ticket(
             key: key,
             invalidation: last?.invalidation == .remove ? .remove : invalidation,
             lease: last == nil ? lease : nil,
+            isRepeated: isRepeated && last?.isRepeated ?? true,
             number: lastNumber
         )
     }
@@ -33,7 +41,10 @@ struct PendingInvalidations {
         if tickets[ticket.key]?.number == ticket.number { tickets[ticket.key] = nil }
     }
 
-    var count: Int { tickets.count }
+    var isEmpty: Bool { tickets.isEmpty }
+
+    /// Those that the store has never taken.
+    var newCount: Int { tickets.values.count { !$0.isRepeated } }
 
     var keys: [String] { tickets.keys.map(\.text) }
 }

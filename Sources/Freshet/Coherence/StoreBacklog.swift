@@ -2,7 +2,8 @@ import Logging
 import NIOConcurrencyHelpers
 
 /// What the store has yet to be told. Invalidations that could not be sent are kept until they can be: a store that
-/// comes back must not serve what was invalidated while it was away. So are the leases it may hold for nobody.
+/// comes back must not serve what was invalidated while it was away, or shortly before. So are the leases it may hold for
+/// nobody.
 final class StoreBacklog: Sendable {
     private struct GivenUpLease {
         let key: String
@@ -15,6 +16,7 @@ final class StoreBacklog: Sendable {
         /// Those who wait for an invalidation that is on its way, by its ticket.
         var senders: [UInt64: [UnsafeContinuation<Void, any Error>]] = [:]
         var leases: [GivenUpLease] = []
+        var recent = RecentWrites()
         var replay: SpawnedTask?
         /// How many invalidations have been queued since none was; the log says so of the first.
         var queued = 0
@@ -114,9 +116,14 @@ final class StoreBacklog: Sendable {
         } catch {
             result = .failure(error)
         }
+        let now = spawner.now()
         let waiters = state.withLockedValue { state in
             switch result {
-            case .success: state.pending.settle(ticket)
+            case .success:
+                state.pending.settle(ticket)
+                if ticket.lease == nil, !ticket.isRepeated {
+                    state.recent.add(.invalidation(ticket.invalidation), of: ticket.key, at: now)
+                }
             case .failure(let error):
                 if (error as? CacheError)?.isFinal ?? false { state.pending.settle(ticket) }
             }
@@ -133,8 +140,10 @@ final class StoreBacklog: Sendable {
             try await self.flush(key)
             try await self.store.releaseEntry(key, token: token)
         }
-        guard case .failure(let error) = result, (error as? CacheError)?.isFinal != true else { return }
-        giveUpLater(lease)
+        switch result {
+        case .success: noteTaken(.loadEnd(token: token, leaseEnd: lease.end), of: key)
+        case .failure(let error): if (error as? CacheError)?.isFinal != true { giveUpLater(lease) }
+        }
     }
 
     /// The same after the store has failed, without waiting for it to fail once more: now, and again a moment later, since
@@ -152,12 +161,46 @@ final class StoreBacklog: Sendable {
         startReplay()
     }
 
+    /// Notes what the store has taken, to tell it once more after a gap.
+    func noteTaken(_ write: RecentWrites.Write, of key: String) {
+        let now = spawner.now()
+        state.withLockedValue { $0.recent.add(write, of: key, at: now) }
+    }
+
+    /// From now on the store may be another, or lose what it took shortly before.
+    func gapBegan() {
+        let now = spawner.now()
+        state.withLockedValue { $0.recent.gapBegan(at: now) }
+    }
+
+    /// Tells the store once more of what it may have lost.
+    func gapEnded() {
+        let count = state.withLockedValue { state in
+            let lost = state.recent.gapEnded()
+            for item in lost {
+                switch item.write {
+                case .invalidation(let invalidation):
+                    state.pending.add(invalidation, of: item.key, isRepeated: true)
+                case .loadEnd(let token, let end):
+                    state.leases.append(GivenUpLease(key: item.key, token: token, end: end))
+                }
+            }
+            return lost.count
+        }
+        guard count > 0 else { return }
+        logger.info(
+            "the store is told again of its last invalidations and loads: it may have lost them",
+            metadata: ["writes.repeated": "\(count)"]
+        )
+        startReplay(after: .zero)
+    }
+
     /// Whether the store could not be told of an invalidation, and has not been since.
-    var isBehind: Bool { state.withLockedValue { $0.replay != nil && $0.pending.count > 0 } }
+    var isBehind: Bool { state.withLockedValue { $0.replay != nil && $0.pending.newCount > 0 } }
 
     /// The same of one key.
     func isBehind(with key: String) -> Bool {
-        state.withLockedValue { $0.replay != nil && $0.pending.ticket(for: key) != nil }
+        state.withLockedValue { $0.replay != nil && $0.pending.ticket(for: key)?.isRepeated == false }
     }
 
     /// Stops replaying. What is pending is left to ``sendRest()``.
@@ -176,7 +219,7 @@ final class StoreBacklog: Sendable {
             let keys = state.withLockedValue { $0.pending.keys }
             if !keys.isEmpty, !store.isAvailable { _ = await store.look(within: .zero, isUrgent: true) }
             if await sendAll(keys) == nil { _ = await releaseAll() }
-            guard state.withLockedValue({ $0.pending.count > 0 }) else { return }
+            guard state.withLockedValue({ !$0.pending.isEmpty }) else { return }
             try? await spawner.sleep(for: Self.lastPause)
         }
     }
@@ -185,7 +228,7 @@ final class StoreBacklog: Sendable {
     func noteLost() {
         let lost = state.withLockedValue { state in
             defer { state.pending = PendingInvalidations() }
-            return state.pending.count
+            return state.pending.newCount
         }
         if lost > 0 {
             logger.error(
@@ -199,24 +242,24 @@ final class StoreBacklog: Sendable {
         state.withLockedValue { $0.pending.add(invalidation, of: key, under: lease) }
     }
 
-    private func startReplay() {
+    private func startReplay(after pause: Duration = firstPause) {
         state.withLockedValue { state in
             guard state.replay == nil, !state.isClosed else { return }
-            state.replay = spawner.spawn { await self.replay() }
+            state.replay = spawner.spawn { await self.replay(after: pause) }
         }
     }
 
-    private func replay() async {
-        var pause = Self.firstPause
+    private func replay(after pause: Duration) async {
+        var pause = pause
         while true {
             try? await spawner.sleep(for: pause)
             let now = spawner.now()
             let (keys, queued): ([String]?, Int) = state.withLockedValue { state in
                 state.leases.removeAll { $0.end <= now }
-                guard !state.isClosed, state.pending.count + state.leases.count > 0 else {
+                guard !state.isClosed, !(state.pending.isEmpty && state.leases.isEmpty) else {
                     defer { state.queued = 0 }
                     state.replay = nil
-                    return (nil, state.pending.count > 0 ? 0 : state.queued)
+                    return (nil, state.pending.isEmpty ? state.queued : 0)
                 }
                 return (state.pending.keys, 0)
             }

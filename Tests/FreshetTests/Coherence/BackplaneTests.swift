@@ -156,6 +156,41 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    @Test("C1: after a gap, what was invalidated in the minute before is so once more, and loads end once more")
+    func toldAgain() async throws {
+        let node = try await Node(Fleet(source: .counting))
+        let (cache, field, store, clock) = (node.cache, node.fleet.field, node.store, node.fleet.spawner)
+        func gap() async {
+            node.backplane.send(.lost)
+            await clock.advance(by: .seconds(90))
+            node.backplane.send(.live)
+            await clock.settle()
+        }
+        _ = try await cache.value(of: field)
+        try await cache.expire(field)
+        await clock.advance(by: .seconds(61))
+        await gap()
+        #expect(store.calls(of: .invalidate) == 1, "too old")
+        #expect(store.calls(of: .release) == 0)
+
+        try await cache.expire(field)
+        _ = try await cache.refresh(field)
+        await clock.advance(by: .seconds(59))
+        await gap()
+        #expect(store.calls(of: .invalidate) == 3, "one a key, that of the forced load too")
+        #expect(!cache.isDegraded)
+        #expect(store.calls(of: .release) == 0, "over long since")
+        await gap()
+        #expect(store.calls(of: .invalidate) == 3)
+
+        _ = try await cache.value(of: field)
+        node.backplane.send(.lost)
+        node.backplane.send(.live)
+        await clock.settle()
+        #expect(store.calls(of: .release) == 1)
+        node.run.cancel()
+    }
+
     @Test("C9: after a gap, what the store has not changed is compared in bulk, and served without being read again")
     func comparedInBulk() async throws {
         let node = try await Node(Fleet(source: .counting))

@@ -11,7 +11,7 @@ struct PendingInvalidationsTests {
         pending.add(.remove, of: "a")
         pending.add(.expire, of: "a")
         pending.add(.expire, of: "b")
-        #expect(pending.count == 2)
+        #expect(pending.newCount == 2)
         #expect(pending.ticket(for: "a")?.invalidation == .remove)
         #expect(pending.ticket(for: "b")?.invalidation == .expire)
     }
@@ -25,6 +25,18 @@ struct PendingInvalidationsTests {
         pending.add(.expire, of: "a")
         pending.add(.remove, of: "a", under: lease)
         #expect(pending.ticket(for: "a")?.lease == nil)
+    }
+
+    @Test("what is said again is new once it is said anew, and softens nothing")
+    func repeated() {
+        var pending = PendingInvalidations()
+        pending.add(.remove, of: "a", isRepeated: true)
+        #expect((pending.newCount, pending.isEmpty) == (0, false))
+        pending.add(.expire, of: "a")
+        #expect(pending.ticket(for: "a")?.isRepeated == false)
+        #expect(pending.ticket(for: "a")?.invalidation == .remove)
+        pending.add(.expire, of: "a", isRepeated: true)
+        #expect(pending.newCount == 1)
     }
 
     @Test("what came while one was being sent is still to be sent")

@@ -32,9 +32,11 @@ extension FieldCache: Service {
     private func receive(_ event: BackplaneEvent) {
         switch event {
         case .live:
+            tools.backlog.gapEnded()
             gapCheck.start()
             pulse.wake(isUrgent: true)
         case .lost:
+            tools.backlog.gapBegan()
             gapCheck.stop()
             pulse.wake(isUrgent: true)
         case .changed(let key, .filled(let mark), let generation):

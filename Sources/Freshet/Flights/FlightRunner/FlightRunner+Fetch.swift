@@ -70,6 +70,12 @@ extension FlightRunner {
         return .failed(refusal.error, kept: kept(held), until: now + tools.trust.window)
     }
 
+    /// The store has taken the end of a lease's load.
+    private func noteEnd(of lease: Lease) {
+        let end = tools.spawner.now() + leaseTime
+        tools.backlog.noteTaken(.loadEnd(token: lease.token, leaseEnd: end), of: field.key)
+    }
+
     func giveUp(_ lease: Lease) async {
         await tools.backlog.giveUp(lease.token, of: field.key, heldFor: leaseTime)
     }
@@ -173,7 +179,7 @@ extension FlightRunner {
         let result = await tools.spawner.outliving { try await tools.store.dropEntry(field.key, lease) }
         // Others may have read it meanwhile.
         desk.changeIfCurrent(id) { $0.drop(field.key) }
-        guard case .failure(let error) = result else { return }
+        guard case .failure(let error) = result else { return noteEnd(of: lease) }
         tools.noteStoreError(error, .drop, of: field)
         if (error as? CacheError)?.isFinal == true { return }
         tools.backlog.keep(.remove, of: field.key, under: lease, after: error)
@@ -204,6 +210,7 @@ extension FlightRunner {
                 try await tools.store.fillEntry(field.key, lease, with: fill)
             }
             tools.suspectFailure(of: field.key)
+            if case .success = result { noteEnd(of: lease) }
             switch result {
             case .success(.stored(let stored)): generation = stored
             case .success(.refused(let reason)):
@@ -285,6 +292,7 @@ extension FlightRunner {
         let result = await tools.spawner.outliving { try await tools.store.failEntry(field.key, lease, with: failure) }
         switch result {
         case .success(let isNoted):
+            noteEnd(of: lease)
             // What the store says of failures is right, and of this one it may say nothing: another process has
             // invalidated the key since, or taken the load, and may have brought a value.
             tools.noteSharedFailure(of: field)

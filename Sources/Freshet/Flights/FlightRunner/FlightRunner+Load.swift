@@ -112,6 +112,9 @@ extension FlightRunner {
             let outcome = try await tools.spawner.outliving {
                 try await tools.store.leaseEntry(field.key, request)
             }.get()
+            if case .force(let invalidation, _) = purpose, case .granted = outcome {
+                tools.backlog.noteTaken(.invalidation(invalidation), of: field.key)
+            }
             note(outcome)
             return outcome
         } catch {

@@ -1,0 +1,133 @@
+import Freshet
+import FreshetRedis
+import FreshetTesting
+import Logging
+import NIOConcurrencyHelpers
+import RESP
+import RedisClient
+import TestSupport
+import Testing
+
+/// A server that starts again from a snapshot, or a replica that takes a primary's place, and lacks what came last.
+@Suite("Lost writes", .timeLimit(.minutes(2)))
+struct LostWritesTests {
+    private struct Node {
+        let fields: FieldCache
+        let store: FaultyStore
+        let client: RedisClient
+        let run: Task<Void, any Error>
+
+        /// One that asks the store at every read.
+        init(_ client: RedisClient, _ field: Field<Int>) async throws {
+            self.client = client
+            store = FaultyStore(RedisStore(client))
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let cache = CacheService(store: store, timeout: .seconds(30), logger: logger)
+            try await cache.initialize()
+            var configuration = FieldCache.Configuration()
+            configuration.l1Recheck = .zero
+            let fields = FieldCache(
+                cache: cache,
+                catalog: try FieldCatalog([field]),
+                configuration: configuration,
+                backplane: RedisBackplane(client: client),
+                logger: logger
+            )
+            self.fields = fields
+            run = Task { try await fields.run() }
+        }
+
+        func stop() async {
+            run.cancel()
+            _ = try? await run.value
+            await client.close()
+        }
+    }
+
+    /// Two nodes that hear each other's messages; each load brings the next number.
+    private struct Bench {
+        let field: Field<Int>
+        let a: Node
+        let b: Node
+
+        init(hardDeadline: Duration = .seconds(10), _ client: () throws -> RedisClient) async throws {
+            var policy = FieldPolicy(ttl: .seconds(600))
+            policy.hardDeadline = hardDeadline
+            let loads = NIOLockedValueBox(0)
+            field = Field("agents", policy: policy) { _ in
+                .value(
+                    loads.withLockedValue { loads in
+                        loads += 1
+                        return loads
+                    }
+                )
+            }
+            (a, b) = (try await Node(client(), field), try await Node(client(), field))
+            let admin = a.client
+            let areListening = try await eventually {
+                let answer = try await admin.execute(RESPCommand("PUBSUB", "NUMSUB", "freshet:invalidations"))
+                return answer.array?.last?.integer == 2
+            }
+            #expect(areListening)
+        }
+
+        func stop() async {
+            await a.stop()
+            await b.stop()
+        }
+    }
+
+    @Test("C1: what was invalidated after the snapshot is soon gone again", arguments: [false, true])
+    func invalidated(isForced: Bool) async throws {
+        let server = try await RedisServer.start()
+        let bench = try await Bench { RedisFixture.client(port: server.port) }
+        #expect(try await bench.a.fields.value(of: bench.field) == 1)
+        try server.command("SAVE")
+        if isForced {
+            #expect(try await bench.a.fields.refresh(bench.field).value == 2)
+        } else {
+            #expect(try await bench.a.fields.remove(bench.field) == .done)
+        }
+        try await server.restart()
+        let isGone = await eventually {
+            (try? await bench.b.fields.value(of: bench.field)) == (isForced ? 3 : 2)
+        }
+        #expect(isGone)
+        await bench.stop()
+    }
+
+    @Test("C2: a load that ended after the snapshot keeps nobody waiting")
+    func loadEnded() async throws {
+        let server = try await RedisServer.start()
+        let bench = try await Bench(hardDeadline: .seconds(600)) { RedisFixture.client(port: server.port) }
+        bench.a.store.inject(.hang, into: [.fill])
+        async let first = bench.a.fields.value(of: bench.field)
+        try await waitUntil("the fill") { bench.a.store.hangingCalls == 1 }
+        try server.command("SAVE")
+        bench.a.store.recover()
+        #expect(try await first == 1)
+        try await server.restart()
+        let isLoaded = await eventually { (try? await bench.b.fields.value(of: bench.field)) == 2 }
+        #expect(isLoaded)
+        await bench.stop()
+    }
+
+    @Test("C1: what was invalidated before a failover that lost it is soon gone again")
+    func failover() async throws {
+        let sentinels = try await RedisSentinels.start(serverPassword: "server", sentinelPassword: "watch")
+        let bench = try await Bench { try RedisFixture.client(of: sentinels) }
+        #expect(try await bench.a.fields.value(of: bench.field) == 1)
+        let primary = sentinels.servers[0]
+        #expect(try primary.command("WAIT 2 20000", password: "server").hasSuffix(":2\r\n"))
+        // From now on nothing reaches a replica.
+        try primary.command("ACL SETUSER default -psync", password: "server")
+        try primary.command("CLIENT KILL TYPE replica", password: "server")
+        #expect(try await bench.a.fields.remove(bench.field) == .done)
+        await primary.stop()
+        let isGone = await eventually(within: .seconds(60)) {
+            (try? await bench.b.fields.value(of: bench.field)) == 2
+        }
+        #expect(isGone)
+        await bench.stop()
+    }
+}
