@@ -1,7 +1,7 @@
 import NIOCore
 
 /// What the store has taken in the last minute. One that starts again from what it wrote to disk, and a replica that takes
-/// a primary's place, lack the last moments of it: after a gap all of it is told again, once.
+/// a primary's place, lack the last moments of it: after a gap all of it is told again.
 struct RecentWrites {
     enum Write {
         case invalidation(Invalidation)
@@ -35,10 +35,12 @@ struct RecentWrites {
         items.append(Item(key: key, write: write, at: now))
     }
 
-    mutating func gapBegan(at now: MonotonicInstant) {
-        guard phase == .live else { return }
+    /// - Returns: what the store may lose.
+    mutating func gapBegan(at now: MonotonicInstant) -> CircularBuffer<Item> {
+        guard phase == .live else { return [] }
         prune(at: now)
         phase = .gap
+        return items
     }
 
     /// - Returns: what the store may have lost.

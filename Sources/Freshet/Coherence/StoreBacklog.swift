@@ -21,6 +21,11 @@ final class StoreBacklog: Sendable {
         /// How many invalidations have been queued since none was; the log says so of the first.
         var queued = 0
         var isClosed = false
+
+        mutating func tellAgain(_ item: RecentWrites.Item) {
+            guard case .invalidation(let invalidation) = item.write else { return }
+            pending.add(invalidation, of: item.key, isRepeated: true)
+        }
     }
 
     private static let firstPause = Duration.seconds(1)
@@ -167,32 +172,36 @@ final class StoreBacklog: Sendable {
         state.withLockedValue { $0.recent.add(write, of: key, at: now) }
     }
 
-    /// From now on the store may be another, or lose what it took shortly before.
+    /// From now on the store may be another, or lack what it took shortly before: before anything of a key is read from it,
+    /// it is told again.
     func gapBegan() {
         let now = spawner.now()
-        state.withLockedValue { $0.recent.gapBegan(at: now) }
+        state.withLockedValue { state in
+            for item in state.recent.gapBegan(at: now) { state.tellAgain(item) }
+        }
     }
 
-    /// Tells the store once more of what it may have lost.
+    /// Tells the store again, of all keys, what it may have lost.
     func gapEnded() {
-        let count = state.withLockedValue { state in
+        let now = spawner.now()
+        let (count, keys) = state.withLockedValue { state in
             let lost = state.recent.gapEnded()
             for item in lost {
-                switch item.write {
-                case .invalidation(let invalidation):
-                    state.pending.add(invalidation, of: item.key, isRepeated: true)
-                case .loadEnd(let token, let end):
-                    state.leases.append(GivenUpLease(key: item.key, token: token, end: end))
-                }
+                state.tellAgain(item)
+                guard case .loadEnd(let token, let end) = item.write, now < end else { continue }
+                state.leases.append(GivenUpLease(key: item.key, token: token, end: end))
             }
-            return lost.count
+            return (lost.count, state.pending.keys)
         }
         guard count > 0 else { return }
         logger.info(
             "the store is told again of its last invalidations and loads: it may have lost them",
             metadata: ["writes.repeated": "\(count)"]
         )
-        startReplay(after: .zero)
+        startReplay()
+        spawner.spawn {
+            if await self.sendAll(keys) == nil { _ = await self.releaseAll() }
+        }
     }
 
     /// Whether the store could not be told of an invalidation, and has not been since.
@@ -242,15 +251,15 @@ final class StoreBacklog: Sendable {
         state.withLockedValue { $0.pending.add(invalidation, of: key, under: lease) }
     }
 
-    private func startReplay(after pause: Duration = firstPause) {
+    private func startReplay() {
         state.withLockedValue { state in
             guard state.replay == nil, !state.isClosed else { return }
-            state.replay = spawner.spawn { await self.replay(after: pause) }
+            state.replay = spawner.spawn { await self.replay() }
         }
     }
 
-    private func replay(after pause: Duration) async {
-        var pause = pause
+    private func replay() async {
+        var pause = Self.firstPause
         while true {
             try? await spawner.sleep(for: pause)
             let now = spawner.now()

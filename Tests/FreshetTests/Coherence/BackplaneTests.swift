@@ -188,6 +188,14 @@ struct BackplaneTests {
         node.backplane.send(.live)
         await clock.settle()
         #expect(store.calls(of: .release) == 1)
+
+        try await cache.remove(field)
+        node.backplane.send(.lost)
+        _ = try await cache.value(of: field)
+        #expect(store.calls(of: .invalidate) == 5, "before the store is read")
+        node.backplane.send(.live)
+        await clock.settle()
+        #expect(store.calls(of: .invalidate) == 6)
         node.run.cancel()
     }
 

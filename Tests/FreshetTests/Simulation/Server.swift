@@ -1,5 +1,6 @@
-import Freshet
 import NIOConcurrencyHelpers
+
+@testable import Freshet
 
 /// The store that all nodes share, which tells them of changes as its scripts do, and of what others write as servers do
 /// that track clients.
@@ -17,6 +18,18 @@ final class Server: ForwardingStore {
     init(_ spawner: any Spawner, _ history: History) {
         store = MemoryStore(spawner: spawner)
         self.history = history
+    }
+
+    /// What it would start again from.
+    func snapshot() -> [String: MemoryStoreRecord] {
+        let keys = [World.key, World.otherKey]
+        return Dictionary(uniqueKeysWithValues: keys.map { ($0, store.record($0, at: store.spawner.now())) })
+    }
+
+    /// It starts again, and lacks what came after a snapshot.
+    func restart(from snapshot: [String: MemoryStoreRecord]) {
+        watchers.withLockedValue { $0 = [] }
+        for (key, saved) in snapshot { try? store.update(key) { record, _ in record = saved } }
     }
 
     func subscribe(_ channel: Channel) { subscribers.withLockedValue { $0.append(channel) } }

@@ -144,12 +144,37 @@ extension World {
         }
     }
 
+    /// The store starts again from what it was some moments ago.
+    func restartStore(until end: MonotonicInstant) async {
+        while spawner.now() < end {
+            try? await spawner.sleep(for: chance.time(upTo: .seconds(25)))
+            let snapshot = server.snapshot()
+            let ages: [Duration] = [.milliseconds(20), .seconds(1), .seconds(5)]
+            try? await spawner.sleep(for: chance.time(upTo: chance.pick(ages)))
+            let nodes = nodes
+            let troubles = nodes.map { history.beginTrouble($0.number, "the store starts again") }
+            for node in nodes {
+                node.link.become(.down)
+                node.channel.become(isLive: false)
+            }
+            server.restart(from: snapshot)
+            try? await spawner.sleep(for: chance.time(upTo: chance.pick([.milliseconds(50), .seconds(3)])))
+            for (node, trouble) in zip(nodes, troubles) {
+                node.link.become(.good)
+                try? await spawner.sleep(for: chance.time(upTo: .milliseconds(300)))
+                node.channel.become(isLive: true)
+                history.endTrouble(trouble)
+            }
+        }
+    }
+
     /// Processes end and others start; other programs write and delete.
     func interfere(until end: MonotonicInstant) async {
         while spawner.now() < end {
             try? await spawner.sleep(for: chance.time(upTo: .seconds(10)))
             if hasOthers { await write() }
-            if chance.percent(10) { await start(insteadOf: chance.pick(nodes)) }
+            // One that has ended repeats nothing.
+            if !isForgetful, chance.percent(10) { await start(insteadOf: chance.pick(nodes)) }
         }
     }
 

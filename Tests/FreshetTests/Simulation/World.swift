@@ -39,6 +39,7 @@ struct World {
     }
 
     static let key = "agents_list"
+    static let otherKey = "neighbour"
 
     let spawner: TestSpawner
     let chance: Chance
@@ -63,6 +64,8 @@ struct World {
     let mayRemove: Bool
     /// Whether values are not to be kept at times, so that callers load for themselves.
     let mayLoadAlone: Bool
+    /// Whether the store starts again now and then, and lacks what came last.
+    let isForgetful: Bool
     private let isHealed = NIOLockedValueBox(false)
     private let running = NIOLockedValueBox<[Node]>([])
 
@@ -89,6 +92,7 @@ struct World {
         isNested = chance.percent(30)
         mayLoadAlone = !isCalm && chance.percent(30)
         mayRemove = chance.percent(60)
+        isForgetful = hasTrouble && hasBackplane && !hasOthers && chance.percent(40)
     }
 
     private static func policy(_ chance: Chance) -> FieldPolicy {
@@ -117,7 +121,11 @@ struct World {
             let end = spawner.now() + time
             var tasks = (0..<5).map { _ in spawner.spawn { await askAgainAndAgain(until: end) } }
             tasks.append(spawner.spawn { await changeMoods(until: end) })
-            if hasTrouble { tasks.append(spawner.spawn { await makeTrouble(until: end) }) }
+            if isForgetful {
+                tasks.append(spawner.spawn { await restartStore(until: end) })
+            } else if hasTrouble {
+                tasks.append(spawner.spawn { await makeTrouble(until: end) })
+            }
             if isCrowded {
                 tasks.append(spawner.spawn { await crowd(until: end) })
                 tasks.append(spawner.spawn { await overtakeForcedLoads(until: end) })
@@ -176,7 +184,7 @@ struct World {
                 }
             }
         }
-        let neighbour = Field<Int>("neighbour", ttl: .milliseconds(1)) {
+        let neighbour = Field<Int>("neighbour", key: Self.otherKey, ttl: .milliseconds(1)) {
             let load = history.beginOtherLoad(on: number)
             defer { history.endOtherLoad(load) }
             try await spawner.sleep(for: chance.time(upTo: .milliseconds(800)))
