@@ -35,14 +35,14 @@ struct RedisDriver {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let client = RedisClient(configuration, eventLoopGroup: eventLoop)
         try await client.connect()
+        let bareClient = try await BareClient(port: port, eventLoop: eventLoop)
         if CommandLine.arguments.contains("--steady") {
-            let isGood = try await SteadyFigures.check(client, seconds: seconds)
+            let isGood = try await SteadyFigures.check(client, beside: bareClient, seconds: seconds)
             await client.close()
             server?.stop()
             exit(isGood ? 0 : 1)
         }
         let only = CommandLine.arguments.firstIndex(of: "--only").map { CommandLine.arguments[($0 + 1)...].first ?? "" }
-        let bareClient = try await BareClient(port: port, eventLoop: eventLoop)
         for plan in Plan.all where only.map(plan.name.contains) ?? true {
             try await compare(plan, client, bareClient, seconds: seconds, port: port)
         }
