@@ -30,7 +30,7 @@ struct LostWritesTests {
                 cache: cache,
                 catalog: try FieldCatalog([field]),
                 configuration: configuration,
-                backplane: RedisBackplane(client: client),
+                backplane: RedisBackplane(client: client) { client.connectionEvents },
                 logger: logger
             )
             self.fields = fields
@@ -112,16 +112,22 @@ struct LostWritesTests {
         await bench.stop()
     }
 
-    @Test("C1: what was invalidated before a failover that lost it is soon gone again")
-    func failover() async throws {
-        let sentinels = try await RedisSentinels.start(serverPassword: "server", sentinelPassword: "watch")
-        let bench = try await Bench { try RedisFixture.client(of: sentinels) }
+    /// A failover that loses what a node invalidated before it.
+    private func failOver(_ primary: RedisServer, password: String? = nil, _ client: () throws -> RedisClient)
+        async throws
+    {
+        let bench = try await Bench(client)
         #expect(try await bench.a.fields.value(of: bench.field) == 1)
-        let primary = sentinels.servers[0]
-        #expect(try primary.command("WAIT 2 20000", password: "server").hasSuffix(":2\r\n"))
+        let isReplicated = try await eventually {
+            let lines = try primary.command("INFO replication", password: password).split(whereSeparator: \.isNewline)
+            let end = lines.first { $0.hasPrefix("master_repl_offset:") }?.dropFirst("master_repl_offset:".count)
+            let replicas = lines.filter { $0.wholeMatch(of: /slave\d:.*/) != nil }
+            return try !replicas.isEmpty && replicas.allSatisfy { $0.contains("offset=\(try #require(end)),") }
+        }
+        #expect(isReplicated)
         // From now on nothing reaches a replica.
-        try primary.command("ACL SETUSER default -psync", password: "server")
-        try primary.command("CLIENT KILL TYPE replica", password: "server")
+        try primary.command("ACL SETUSER default -psync", password: password)
+        try primary.command("CLIENT KILL TYPE replica", password: password)
         #expect(try await bench.a.fields.remove(bench.field) == .done)
         await primary.stop()
         let isGone = await eventually(within: .seconds(60)) {
@@ -129,5 +135,21 @@ struct LostWritesTests {
         }
         #expect(isGone)
         await bench.stop()
+    }
+
+    @Test("C1: what was invalidated before a failover that lost it is soon gone again: sentinels")
+    func sentinelFailover() async throws {
+        let sentinels = try await RedisSentinels.start(serverPassword: "server", sentinelPassword: "watch")
+        try await failOver(sentinels.servers[0], password: "server") { try RedisFixture.client(of: sentinels) }
+    }
+
+    @Test("C1: what was invalidated before a failover that lost it is soon gone again: cluster")
+    func clusterFailover() async throws {
+        let cluster = try await RedisCluster.start()
+        let answer = try cluster.servers[0].command("CLUSTER KEYSLOT agents")
+        let slot = try #require(Int(answer.filter(\.isNumber)))
+        try await failOver(cluster.servers[slot * cluster.primaryCount / 16_384]) {
+            try RedisFixture.client(url: "redis+cluster://127.0.0.1:\(cluster.servers[1].port)")
+        }
     }
 }

@@ -52,7 +52,7 @@ actor RedisFixture {
         )
     }
 
-    private static func client(url: String) throws -> RedisClient {
+    static func client(url: String) throws -> RedisClient {
         var configuration = try RedisClient.Configuration(url: url)
         configuration.commandTimeout = .seconds(30)
         return RedisClient(configuration)
