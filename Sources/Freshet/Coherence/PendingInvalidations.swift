@@ -11,6 +11,8 @@ struct PendingInvalidations {
         let lease: Lease?
         /// Whether the store has taken it before, and nothing has come since.
         let isRepeated: Bool
+        /// Of the key, where it is repeated, if the store has not lost it.
+        let generation: Generation?
         let number: UInt64
     }
 
@@ -21,7 +23,8 @@ struct PendingInvalidations {
         _ invalidation: Invalidation,
         of key: String,
         under lease: Lease? = nil,
-        isRepeated: Bool = false
+        isRepeated: Bool = false,
+        unlessOf generation: Generation? = nil
     ) {
         lastNumber += 1
         let last = tickets[key]
@@ -30,6 +33,7 @@ struct PendingInvalidations {
             invalidation: last?.invalidation == .remove ? .remove : invalidation,
             lease: last == nil ? lease : nil,
             isRepeated: isRepeated && last?.isRepeated ?? true,
+            generation: last?.isRepeated ?? true ? generation : nil,
             number: lastNumber
         )
     }

@@ -1,17 +1,20 @@
 import NIOCore
 
-/// What the store has taken in the last minute. One that starts again from what it wrote to disk, and a replica that takes
-/// a primary's place, lack the last moments of it: after a gap all of it is told again.
+/// What the store was told in the last minute. One that starts again from what it wrote to disk, and a replica that takes
+/// a primary's place, may lack the last moments of it: after a gap it is told again.
 struct RecentWrites {
-    enum Write {
-        case invalidation(Invalidation)
-        /// Of a load under that lease, which is over at that instant in any case.
-        case loadEnd(token: String, leaseEnd: MonotonicInstant)
+    struct Invalidated: Sendable {
+        let key: String
+        let invalidation: Invalidation
+        /// What the key has had since, as far as messages told: while it has that, nothing is lost.
+        var generation: Generation?
     }
 
-    struct Item {
+    /// The end of a load under that lease, which is over at that instant in any case.
+    struct LoadEnd {
         let key: String
-        let write: Write
+        let token: String
+        let leaseEnd: MonotonicInstant
         let at: MonotonicInstant
     }
 
@@ -23,35 +26,60 @@ struct RecentWrites {
         /// Nothing has been heard yet, so nothing missed.
         case unheard
         case live
-        case gap
+        /// With what had been invalidated before it.
+        case gap([Invalidated])
     }
 
-    private var items = CircularBuffer<Item>()
     private var phase = Phase.unheard
+    private var invalidated = KeyMemory<Invalidated>(capacity: limit)
+    private var loadEnds = CircularBuffer<LoadEnd>()
 
-    mutating func add(_ write: Write, of key: String, at now: MonotonicInstant) {
-        if phase != .gap { prune(at: now) }
-        if items.count == Self.limit { items.removeFirst() }
-        items.append(Item(key: key, write: write, at: now))
+    mutating func add(
+        _ invalidation: Invalidation,
+        of key: String,
+        _ generation: Generation? = nil,
+        at now: MonotonicInstant
+    ) {
+        let former = invalidated.value(of: key, at: now)?.invalidation
+        let new = Invalidated(
+            key: key,
+            invalidation: former == .remove ? .remove : invalidation,
+            generation: generation
+        )
+        invalidated.remember(new, of: key, until: now + Self.age, at: now)
+    }
+
+    mutating func addLoadEnd(of key: String, token: String, leaseEnd: MonotonicInstant, at now: MonotonicInstant) {
+        if case .live = phase { prune(at: now) }
+        if loadEnds.count == Self.limit { loadEnds.removeFirst() }
+        loadEnds.append(LoadEnd(key: key, token: token, leaseEnd: leaseEnd, at: now))
+    }
+
+    /// A message tells which generation a key has. One of a fill may be from before the invalidation, and late.
+    mutating func heard(_ generation: Generation, of key: String, isInvalidation: Bool) {
+        invalidated.change(key) { item in
+            if isInvalidation || item.generation != nil { item.generation = generation }
+        }
     }
 
     /// - Returns: what the store may lose.
-    mutating func gapBegan(at now: MonotonicInstant) -> CircularBuffer<Item> {
-        guard phase == .live else { return [] }
+    mutating func gapBegan(at now: MonotonicInstant) -> [Invalidated] {
+        guard case .live = phase else { return [] }
         prune(at: now)
-        phase = .gap
-        return items
+        let lost = invalidated.values(at: now)
+        phase = .gap(lost)
+        return lost
     }
 
     /// - Returns: what the store may have lost.
-    mutating func gapEnded() -> CircularBuffer<Item> {
+    mutating func gapEnded(at now: MonotonicInstant) -> ([Invalidated], CircularBuffer<LoadEnd>) {
         defer { phase = .live }
-        guard phase == .gap else { return [] }
-        defer { items = [] }
-        return items
+        guard case .gap(let before) = phase else { return ([], []) }
+        defer { self = RecentWrites() }
+        return (before + invalidated.values(at: now), loadEnds)
     }
 
     private mutating func prune(at now: MonotonicInstant) {
-        while let first = items.first, first.at + Self.age < now { items.removeFirst() }
+        while let first = loadEnds.first, first.at + Self.age < now { loadEnds.removeFirst() }
     }
 }

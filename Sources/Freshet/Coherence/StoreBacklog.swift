@@ -22,9 +22,10 @@ final class StoreBacklog: Sendable {
         var queued = 0
         var isClosed = false
 
-        mutating func tellAgain(_ item: RecentWrites.Item) {
-            guard case .invalidation(let invalidation) = item.write else { return }
-            pending.add(invalidation, of: item.key, isRepeated: true)
+        mutating func `repeat`(_ lost: [RecentWrites.Invalidated]) {
+            for item in lost {
+                pending.add(item.invalidation, of: item.key, isRepeated: true, unlessOf: item.generation)
+            }
         }
     }
 
@@ -114,27 +115,34 @@ final class StoreBacklog: Sendable {
         do {
             if let lease = ticket.lease {
                 try await store.dropEntry(ticket.key, lease)
+            } else if ticket.isRepeated {
+                try await `repeat`(ticket)
             } else {
+                note(ticket.invalidation, of: ticket.key)
                 try await store.invalidateEntry(ticket.key, ticket.invalidation)
             }
             result = .success(())
         } catch {
             result = .failure(error)
         }
-        let now = spawner.now()
         let waiters = state.withLockedValue { state in
             switch result {
-            case .success:
-                state.pending.settle(ticket)
-                if ticket.lease == nil, !ticket.isRepeated {
-                    state.recent.add(.invalidation(ticket.invalidation), of: ticket.key, at: now)
-                }
+            case .success: state.pending.settle(ticket)
             case .failure(let error):
                 if (error as? CacheError)?.isFinal ?? false { state.pending.settle(ticket) }
             }
             return state.senders.removeValue(forKey: ticket.number) ?? []
         }
         for waiter in waiters { waiter.resume(with: result) }
+    }
+
+    private func `repeat`(_ ticket: PendingInvalidations.Ticket) async throws {
+        if let generation = ticket.generation, let known = try await store.checkEntries([ticket.key]).first,
+            known?.generation == generation
+        {
+            return
+        }
+        try await store.invalidateEntry(ticket.key, ticket.invalidation)
     }
 
     /// Gives up a lease that was granted or may have been, in a task that the caller's cancellation does not reach. What
@@ -146,7 +154,7 @@ final class StoreBacklog: Sendable {
             try await self.store.releaseEntry(key, token: token)
         }
         switch result {
-        case .success: noteTaken(.loadEnd(token: token, leaseEnd: lease.end), of: key)
+        case .success: noteEnd(ofLoadUnder: token, of: key, heldFor: limit)
         case .failure(let error): if (error as? CacheError)?.isFinal != true { giveUpLater(lease) }
         }
     }
@@ -166,36 +174,44 @@ final class StoreBacklog: Sendable {
         startReplay()
     }
 
-    /// Notes what the store has taken, to tell it once more after a gap.
-    func noteTaken(_ write: RecentWrites.Write, of key: String) {
+    /// Notes an invalidation that the store is told, or has been by a forced load's lease.
+    func note(_ invalidation: Invalidation, of key: String, _ generation: Generation? = nil) {
         let now = spawner.now()
-        state.withLockedValue { $0.recent.add(write, of: key, at: now) }
+        state.withLockedValue { $0.recent.add(invalidation, of: key, generation, at: now) }
+    }
+
+    /// Notes that the store has taken the end of a load.
+    func noteEnd(ofLoadUnder token: String, of key: String, heldFor limit: Duration) {
+        let now = spawner.now()
+        state.withLockedValue { $0.recent.addLoadEnd(of: key, token: token, leaseEnd: now + limit, at: now) }
+    }
+
+    /// A message tells which generation a key has.
+    func heard(_ generation: Generation, of key: String, isInvalidation: Bool) {
+        state.withLockedValue { $0.recent.heard(generation, of: key, isInvalidation: isInvalidation) }
     }
 
     /// From now on the store may be another, or lack what it took shortly before: before anything of a key is read from it,
     /// it is told again.
     func gapBegan() {
         let now = spawner.now()
-        state.withLockedValue { state in
-            for item in state.recent.gapBegan(at: now) { state.tellAgain(item) }
-        }
+        state.withLockedValue { $0.repeat($0.recent.gapBegan(at: now)) }
     }
 
     /// Tells the store again, of all keys, what it may have lost.
     func gapEnded() {
         let now = spawner.now()
         let (count, keys) = state.withLockedValue { state in
-            let lost = state.recent.gapEnded()
-            for item in lost {
-                state.tellAgain(item)
-                guard case .loadEnd(let token, let end) = item.write, now < end else { continue }
-                state.leases.append(GivenUpLease(key: item.key, token: token, end: end))
+            let (invalidated, loadEnds) = state.recent.gapEnded(at: now)
+            state.repeat(invalidated)
+            for end in loadEnds where now < end.leaseEnd {
+                state.leases.append(GivenUpLease(key: end.key, token: end.token, end: end.leaseEnd))
             }
-            return (lost.count, state.pending.keys)
+            return (invalidated.count + loadEnds.count, state.pending.keys)
         }
         guard count > 0 else { return }
         logger.info(
-            "the store is told again of its last invalidations and loads: it may have lost them",
+            "the store is told again of its last invalidations and loads, unless it has them",
             metadata: ["writes.repeated": "\(count)"]
         )
         startReplay()

@@ -199,6 +199,27 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    @Test("what the store has kept over a gap is not invalidated again", arguments: [true, false])
+    func kept(isForced: Bool) async throws {
+        let node = try await Node(Fleet(source: .counting))
+        _ = try await node.cache.value(of: node.fleet.field)
+        if isForced {
+            _ = try await node.cache.refresh(node.fleet.field)
+        } else {
+            try await node.cache.expire(node.fleet.field)
+            node.backplane.send(.changed(key: "agents_list", .invalidated(.expire), try await node.generation))
+            _ = try await node.cache.value(of: node.fleet.field)
+        }
+        let invalidations = node.store.calls(of: .invalidate)
+        node.backplane.send(.lost)
+        #expect(try await node.cache.value(of: node.fleet.field) == "v2")
+        node.backplane.send(.live)
+        await node.fleet.spawner.settle()
+        #expect(node.store.calls(of: .invalidate) == invalidations)
+        #expect(try await node.cache.value(of: node.fleet.field) == "v2")
+        node.run.cancel()
+    }
+
     @Test("C9: after a gap, what the store has not changed is compared in bulk, and served without being read again")
     func comparedInBulk() async throws {
         let node = try await Node(Fleet(source: .counting))

@@ -72,8 +72,7 @@ extension FlightRunner {
 
     /// The store has taken the end of a lease's load.
     private func noteEnd(of lease: Lease) {
-        let end = tools.spawner.now() + leaseTime
-        tools.backlog.noteTaken(.loadEnd(token: lease.token, leaseEnd: end), of: field.key)
+        tools.backlog.noteEnd(ofLoadUnder: lease.token, of: field.key, heldFor: leaseTime)
     }
 
     func giveUp(_ lease: Lease) async {

@@ -112,8 +112,8 @@ extension FlightRunner {
             let outcome = try await tools.spawner.outliving {
                 try await tools.store.leaseEntry(field.key, request)
             }.get()
-            if case .force(let invalidation, _) = purpose, case .granted = outcome {
-                tools.backlog.noteTaken(.invalidation(invalidation), of: field.key)
+            if case .force(let invalidation, _) = purpose, case .granted(let lease, _) = outcome {
+                tools.backlog.note(invalidation, of: field.key, lease.generation)
             }
             note(outcome)
             return outcome
