@@ -45,6 +45,8 @@ struct PendingInvalidations {
         if tickets[ticket.key]?.number == ticket.number { tickets[ticket.key] = nil }
     }
 
+    mutating func dropRepeated() { tickets = tickets.filter { !$0.value.isRepeated } }
+
     var isEmpty: Bool { tickets.isEmpty }
 
     /// Those that the store has never taken.

@@ -23,6 +23,7 @@ final class StoreBacklog: Sendable {
         var isClosed = false
 
         mutating func `repeat`(_ lost: [RecentWrites.Invalidated]) {
+            if isClosed { return }
             for item in lost {
                 pending.add(item.invalidation, of: item.key, isRepeated: true, unlessOf: item.generation)
             }
@@ -228,10 +229,11 @@ final class StoreBacklog: Sendable {
         state.withLockedValue { $0.replay != nil && $0.pending.ticket(for: key)?.isRepeated == false }
     }
 
-    /// Stops replaying. What is pending is left to ``sendRest()``.
+    /// Stops replaying, and repeats nothing more. What is pending is left to ``sendRest()``.
     func close() {
         let replay = state.withLockedValue { state in
             state.isClosed = true
+            state.pending.dropRepeated()
             return state.replay
         }
         replay?.cancel()

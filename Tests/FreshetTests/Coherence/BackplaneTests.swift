@@ -199,6 +199,18 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    /// The backplane is lost then, too.
+    @Test("a shutdown repeats nothing")
+    func shutdownAfterInvalidation() async throws {
+        let node = try await Node(Fleet(source: .counting))
+        _ = try await node.cache.value(of: node.fleet.field)
+        try await node.cache.expire(node.fleet.field)
+        node.backplane.send(.lost)
+        await node.cache.shutdown()
+        #expect(node.store.calls(of: .invalidate) == 1)
+        node.run.cancel()
+    }
+
     @Test("what the store has kept over a gap is not invalidated again", arguments: [true, false])
     func kept(isForced: Bool) async throws {
         let node = try await Node(Fleet(source: .counting))
