@@ -65,8 +65,9 @@ struct LostWritesTests {
             (a, b) = (try await Node(client(), field), try await Node(client(), field))
             let admin = a.client
             let areListening = try await eventually {
-                let answer = try await admin.execute(RESPCommand("PUBSUB", "NUMSUB", "freshet:invalidations"))
-                return answer.array?.last?.integer == 2
+                let command = RESPCommand("PUBSUB", "NUMSUB", "freshet:invalidations")
+                let answers = try await admin.executeOnPrimaries(command)
+                return answers.reduce(0) { $0 + ($1.array?.last?.integer ?? 0) } == 2
             }
             #expect(areListening)
         }

@@ -23,6 +23,7 @@ enum SteadyFigures {
             try await Load.warmUp(plan, subject, client: client)
             var result = try await Load.run(plan, subject, client: client, seconds: seconds)
             var leastCommands = Double(minCommands)
+            var ofBare: Double?
             func isOK() -> Bool {
                 // Where they cannot be counted, nothing is shown.
                 guard let allocations = result.allocations, let commands = result.commandsPerRead else { return false }
@@ -31,7 +32,8 @@ enum SteadyFigures {
             for _ in 1..<rounds where !isOK() {
                 if let bare = BareSubject(bareClient, plan) {
                     let gathered = try await Load.run(plan, bare, client: client, seconds: seconds).commandsPerRead
-                    leastCommands = min(Double(minCommands), partOfBare * (gathered ?? .infinity))
+                    ofBare = [ofBare, gathered].compactMap(\.self).max()
+                    leastCommands = min(Double(minCommands), ofBare.map { partOfBare * $0 } ?? .infinity)
                 }
                 result = try await Load.run(plan, subject, client: client, seconds: seconds)
             }

@@ -9,9 +9,9 @@ struct PendingInvalidations {
         let invalidation: Invalidation
         /// Of the load that a removal is for: what is newer stays. If another load has had the key since, everything does.
         let lease: Lease?
-        /// Whether the store has taken it before, and nothing has come since.
+        /// Whether the store has taken it before.
         let isRepeated: Bool
-        /// Of the key, where it is repeated, if the store has not lost it.
+        /// That a repeated one has led to, where it is known: a store that has it need not be told.
         let generation: Generation?
         let number: UInt64
     }
@@ -19,23 +19,37 @@ struct PendingInvalidations {
     private var tickets: [ExactKey: Ticket] = [:]
     private var lastNumber: UInt64 = 0
 
-    mutating func add(
-        _ invalidation: Invalidation,
-        of key: String,
-        under lease: Lease? = nil,
-        isRepeated: Bool = false,
-        unlessOf generation: Generation? = nil
-    ) {
-        lastNumber += 1
+    mutating func add(_ invalidation: Invalidation, of key: String, under lease: Lease? = nil) {
         let last = tickets[key]
         tickets[key] = Ticket(
             key: key,
             invalidation: last?.invalidation == .remove ? .remove : invalidation,
             lease: last == nil ? lease : nil,
-            isRepeated: isRepeated && last?.isRepeated ?? true,
-            generation: last?.isRepeated ?? true ? generation : nil,
-            number: lastNumber
+            isRepeated: false,
+            generation: nil,
+            number: nextNumber()
         )
+    }
+
+    /// Adds one that the store has taken before, unless what is to come does the same.
+    mutating func addAgain(_ invalidation: Invalidation, of key: String, _ generation: Generation?) {
+        let last = tickets[key]
+        let isSofter = last?.invalidation == .remove && invalidation == .expire
+        let isNew = last?.isRepeated == false
+        if isNew, isSofter || last?.invalidation == invalidation { return }
+        tickets[key] = Ticket(
+            key: key,
+            invalidation: isSofter ? .remove : invalidation,
+            lease: nil,
+            isRepeated: !isNew,
+            generation: isNew || isSofter ? nil : generation,
+            number: nextNumber()
+        )
+    }
+
+    private mutating func nextNumber() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
     }
 
     func ticket(for key: String) -> Ticket? { tickets[key] }

@@ -1,85 +1,73 @@
 import NIOCore
 
-/// What the store was told in the last minute. One that starts again from what it wrote to disk, and a replica that takes
-/// a primary's place, may lack the last moments of it: after a gap it is told again.
+/// What the store has taken lately. One that starts again from what it wrote to disk, and a replica that takes a primary's
+/// place, may lack the last moments of it: after a gap it is told again.
+///
+/// Holds 1,024 invalidations and as many ends of loads at most, the last ones.
 struct RecentWrites {
-    struct Invalidated: Sendable {
+    struct Invalidated {
         let key: String
         let invalidation: Invalidation
-        /// What the key has had since, as far as messages told: while it has that, nothing is lost.
-        var generation: Generation?
+        /// The key's since then, where that is known: a store that has it has lost nothing.
+        let generation: Generation?
+        let at: MonotonicInstant
+        /// After how many gaps it will be told again: a connection that breaks again and again costs no more.
+        var gaps = 3
     }
 
-    /// The end of a load under that lease, which is over at that instant in any case.
     struct LoadEnd {
         let key: String
         let token: String
+        /// When the lease is over in any case.
         let leaseEnd: MonotonicInstant
         let at: MonotonicInstant
     }
 
     /// As long as failovers take, a primary that nobody can reach and goes on for a while included.
     private static let age = Duration.seconds(60)
+    /// A lease that comes back longer after its load's end is soon over by itself.
+    private static let ageOfLoadEnds = Duration.seconds(10)
     private static let limit = 1024
 
-    private enum Phase {
-        /// Nothing has been heard yet, so nothing missed.
-        case unheard
-        case live
-        /// With what had been invalidated before it.
-        case gap([Invalidated])
-    }
-
-    private var phase = Phase.unheard
-    private var invalidated = KeyMemory<Invalidated>(capacity: limit)
+    private var invalidated = CircularBuffer<Invalidated>()
     private var loadEnds = CircularBuffer<LoadEnd>()
+    private var hasGap = false
 
-    mutating func add(
-        _ invalidation: Invalidation,
-        of key: String,
-        _ generation: Generation? = nil,
-        at now: MonotonicInstant
-    ) {
-        let former = invalidated.value(of: key, at: now)?.invalidation
-        let new = Invalidated(
-            key: key,
-            invalidation: former == .remove ? .remove : invalidation,
-            generation: generation
-        )
-        invalidated.remember(new, of: key, until: now + Self.age, at: now)
+    mutating func add(_ item: Invalidated) {
+        prune(at: item.at)
+        if invalidated.count == Self.limit { invalidated.removeFirst() }
+        invalidated.append(item)
     }
 
-    mutating func addLoadEnd(of key: String, token: String, leaseEnd: MonotonicInstant, at now: MonotonicInstant) {
-        if case .live = phase { prune(at: now) }
+    mutating func add(_ end: LoadEnd) {
+        prune(at: end.at)
         if loadEnds.count == Self.limit { loadEnds.removeFirst() }
-        loadEnds.append(LoadEnd(key: key, token: token, leaseEnd: leaseEnd, at: now))
+        loadEnds.append(end)
     }
 
-    /// A message tells which generation a key has. One of a fill may be from before the invalidation, and late.
-    mutating func heard(_ generation: Generation, of key: String, isInvalidation: Bool) {
-        invalidated.change(key) { item in
-            if isInvalidation || item.generation != nil { item.generation = generation }
-        }
-    }
-
-    /// - Returns: what the store may lose.
-    mutating func gapBegan(at now: MonotonicInstant) -> [Invalidated] {
-        guard case .live = phase else { return [] }
+    /// - Returns: what the store may lose, in its order.
+    mutating func gapBegan(at now: MonotonicInstant) -> CircularBuffer<Invalidated> {
+        if hasGap { return [] }
         prune(at: now)
-        let lost = invalidated.values(at: now)
-        phase = .gap(lost)
+        hasGap = true
+        return invalidated
+    }
+
+    /// - Returns: what the store may have lost, in its order.
+    mutating func gapEnded(at now: MonotonicInstant) -> (CircularBuffer<Invalidated>, CircularBuffer<LoadEnd>) {
+        guard hasGap else { return ([], []) }
+        let lost = (invalidated, loadEnds.filter { now < $0.leaseEnd })
+        hasGap = false
+        loadEnds = []
+        for index in invalidated.indices { invalidated[index].gaps -= 1 }
+        invalidated.removeAll { $0.gaps == 0 }
         return lost
     }
 
-    /// - Returns: what the store may have lost.
-    mutating func gapEnded(at now: MonotonicInstant) -> ([Invalidated], CircularBuffer<LoadEnd>) {
-        defer { phase = .live }
-        guard case .gap(let before) = phase else { return ([], []) }
-        defer { self = RecentWrites() }
-        return (before + invalidated.values(at: now), loadEnds)
-    }
-
+    /// In a gap nothing grows old: it is not known since when the store lacks what.
     private mutating func prune(at now: MonotonicInstant) {
-        while let first = loadEnds.first, first.at + Self.age < now { loadEnds.removeFirst() }
+        if hasGap { return }
+        while let first = invalidated.first, first.at + Self.age < now { invalidated.removeFirst() }
+        while let first = loadEnds.first, first.at + Self.ageOfLoadEnds < now { loadEnds.removeFirst() }
     }
 }

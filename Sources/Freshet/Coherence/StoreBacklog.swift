@@ -1,5 +1,6 @@
 import Logging
 import NIOConcurrencyHelpers
+import NIOCore
 
 /// What the store has yet to be told. Invalidations that could not be sent are kept until they can be: a store that
 /// comes back must not serve what was invalidated while it was away, or shortly before. So are the leases it may hold for
@@ -22,11 +23,9 @@ final class StoreBacklog: Sendable {
         var queued = 0
         var isClosed = false
 
-        mutating func `repeat`(_ lost: [RecentWrites.Invalidated]) {
+        mutating func addAgain(_ lost: CircularBuffer<RecentWrites.Invalidated>) {
             if isClosed { return }
-            for item in lost {
-                pending.add(item.invalidation, of: item.key, isRepeated: true, unlessOf: item.generation)
-            }
+            for item in lost { pending.addAgain(item.invalidation, of: item.key, item.generation) }
         }
     }
 
@@ -115,12 +114,12 @@ final class StoreBacklog: Sendable {
         let result: Result<Void, any Error>
         do {
             if let lease = ticket.lease {
-                try await store.dropEntry(ticket.key, lease)
+                if try await store.dropEntry(ticket.key, lease) { note(.remove, of: ticket.key) }
             } else if ticket.isRepeated {
-                try await `repeat`(ticket)
+                try await sendAgain(ticket)
             } else {
-                note(ticket.invalidation, of: ticket.key)
                 try await store.invalidateEntry(ticket.key, ticket.invalidation)
+                note(ticket.invalidation, of: ticket.key)
             }
             result = .success(())
         } catch {
@@ -137,7 +136,7 @@ final class StoreBacklog: Sendable {
         for waiter in waiters { waiter.resume(with: result) }
     }
 
-    private func `repeat`(_ ticket: PendingInvalidations.Ticket) async throws {
+    private func sendAgain(_ ticket: PendingInvalidations.Ticket) async throws {
         if let generation = ticket.generation, let known = try await store.checkEntries([ticket.key]).first,
             known?.generation == generation
         {
@@ -175,46 +174,41 @@ final class StoreBacklog: Sendable {
         startReplay()
     }
 
-    /// Notes an invalidation that the store is told, or has been by a forced load's lease.
+    /// Notes an invalidation that the store has taken, to be told again after a gap.
+    ///
+    /// - Parameter generation: the key's since, where that is known.
     func note(_ invalidation: Invalidation, of key: String, _ generation: Generation? = nil) {
         let now = spawner.now()
-        state.withLockedValue { $0.recent.add(invalidation, of: key, generation, at: now) }
+        let item = RecentWrites.Invalidated(key: key, invalidation: invalidation, generation: generation, at: now)
+        state.withLockedValue { $0.recent.add(item) }
     }
 
     /// Notes that the store has taken the end of a load.
     func noteEnd(ofLoadUnder token: String, of key: String, heldFor limit: Duration) {
         let now = spawner.now()
-        state.withLockedValue { $0.recent.addLoadEnd(of: key, token: token, leaseEnd: now + limit, at: now) }
-    }
-
-    /// A message tells which generation a key has.
-    func heard(_ generation: Generation, of key: String, isInvalidation: Bool) {
-        state.withLockedValue { $0.recent.heard(generation, of: key, isInvalidation: isInvalidation) }
+        let end = RecentWrites.LoadEnd(key: key, token: token, leaseEnd: now + limit, at: now)
+        state.withLockedValue { $0.recent.add(end) }
     }
 
     /// From now on the store may be another, or lack what it took shortly before: before anything of a key is read from it,
     /// it is told again.
     func gapBegan() {
         let now = spawner.now()
-        state.withLockedValue { $0.repeat($0.recent.gapBegan(at: now)) }
+        state.withLockedValue { $0.addAgain($0.recent.gapBegan(at: now)) }
     }
 
     /// Tells the store again, of all keys, what it may have lost.
     func gapEnded() {
         let now = spawner.now()
-        let (count, keys) = state.withLockedValue { state in
+        let keys: [String]? = state.withLockedValue { state in
             let (invalidated, loadEnds) = state.recent.gapEnded(at: now)
-            state.repeat(invalidated)
-            for end in loadEnds where now < end.leaseEnd {
-                state.leases.append(GivenUpLease(key: end.key, token: end.token, end: end.leaseEnd))
-            }
-            return (invalidated.count + loadEnds.count, state.pending.keys)
+            if state.isClosed || invalidated.isEmpty && loadEnds.isEmpty { return nil }
+            state.addAgain(invalidated)
+            state.leases += loadEnds.map { GivenUpLease(key: $0.key, token: $0.token, end: $0.leaseEnd) }
+            return state.pending.keys
         }
-        guard count > 0 else { return }
-        logger.info(
-            "the store is told again of its last invalidations and loads, unless it has them",
-            metadata: ["writes.repeated": "\(count)"]
-        )
+        guard let keys else { return }
+        logger.info("the store is told again of its last invalidations and loads: it may have lost them")
         startReplay()
         spawner.spawn {
             if await self.sendAll(keys) == nil { _ = await self.releaseAll() }
@@ -222,11 +216,15 @@ final class StoreBacklog: Sendable {
     }
 
     /// Whether the store could not be told of an invalidation, and has not been since.
-    var isBehind: Bool { state.withLockedValue { $0.replay != nil && $0.pending.newCount > 0 } }
+    var isBehind: Bool {
+        state.withLockedValue { $0.replay != nil && $0.queued > 0 && $0.pending.newCount > 0 }
+    }
 
     /// The same of one key.
     func isBehind(with key: String) -> Bool {
-        state.withLockedValue { $0.replay != nil && $0.pending.ticket(for: key)?.isRepeated == false }
+        state.withLockedValue { state in
+            state.replay != nil && state.queued > 0 && state.pending.ticket(for: key)?.isRepeated == false
+        }
     }
 
     /// Stops replaying, and repeats nothing more. What is pending is left to ``sendRest()``.

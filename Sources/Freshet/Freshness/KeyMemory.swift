@@ -22,11 +22,6 @@ struct KeyMemory<Value: Sendable>: Sendable {
         memories[key].flatMap { now < $0.end ? $0.value : nil }
     }
 
-    /// All that is remembered. Takes time in proportion to it.
-    func values(at now: MonotonicInstant) -> [Value] {
-        memories.values.compactMap { now < $0.end ? $0.value : nil }
-    }
-
     /// - Returns: what may be remembered no longer, for callers who hold a lock that its destructors must not run under.
     @discardableResult
     mutating func remember(

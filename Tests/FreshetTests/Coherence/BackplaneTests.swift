@@ -156,13 +156,14 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
-    @Test("C1: after a gap, what was invalidated in the minute before is so once more, and loads end once more")
-    func toldAgain() async throws {
+    @Test("C1: what was invalidated in the minute before a gap is invalidated again: before a read, and after the gap")
+    func repeated() async throws {
         let node = try await Node(Fleet(source: .counting))
         let (cache, field, store, clock) = (node.cache, node.fleet.field, node.store, node.fleet.spawner)
-        func gap() async {
+        func gap(of time: Duration = .milliseconds(1)) async {
+            await clock.advance(by: .seconds(2))
             node.backplane.send(.lost)
-            await clock.advance(by: .seconds(90))
+            await clock.advance(by: time)
             node.backplane.send(.live)
             await clock.settle()
         }
@@ -171,23 +172,12 @@ struct BackplaneTests {
         await clock.advance(by: .seconds(61))
         await gap()
         #expect(store.calls(of: .invalidate) == 1, "too old")
-        #expect(store.calls(of: .release) == 0)
 
         try await cache.expire(field)
-        _ = try await cache.refresh(field)
-        await clock.advance(by: .seconds(59))
-        await gap()
-        #expect(store.calls(of: .invalidate) == 3, "one a key, that of the forced load too")
+        await clock.advance(by: .seconds(57))
+        await gap(of: .seconds(90))
+        #expect(store.calls(of: .invalidate) == 3, "a gap makes nothing too old")
         #expect(!cache.isDegraded)
-        #expect(store.calls(of: .release) == 0, "over long since")
-        await gap()
-        #expect(store.calls(of: .invalidate) == 3)
-
-        _ = try await cache.value(of: field)
-        node.backplane.send(.lost)
-        node.backplane.send(.live)
-        await clock.settle()
-        #expect(store.calls(of: .release) == 1)
 
         try await cache.remove(field)
         node.backplane.send(.lost)
@@ -196,6 +186,33 @@ struct BackplaneTests {
         node.backplane.send(.live)
         await clock.settle()
         #expect(store.calls(of: .invalidate) == 6)
+        await gap()
+        await gap()
+        #expect(store.calls(of: .invalidate) == 8)
+        await gap()
+        #expect(store.calls(of: .invalidate) == 8, "not for ever")
+        node.run.cancel()
+    }
+
+    @Test("C2: what loads ended in the seconds before a gap have their leases released again, once")
+    func releasedAgain() async throws {
+        let node = try await Node(Fleet(source: .counting))
+        let clock = node.fleet.spawner
+        func gap() async {
+            node.backplane.send(.lost)
+            node.backplane.send(.live)
+            await clock.settle()
+        }
+        _ = try await node.cache.value(of: node.fleet.field)
+        await clock.advance(by: .seconds(9))
+        await gap()
+        #expect(node.store.calls(of: .release) == 1)
+        await gap()
+        #expect(node.store.calls(of: .release) == 1)
+        _ = try await node.cache.refresh(node.fleet.field)
+        await clock.advance(by: .seconds(11))
+        await gap()
+        #expect(node.store.calls(of: .release) == 1)
         node.run.cancel()
     }
 
@@ -211,24 +228,38 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
-    @Test("what the store has kept over a gap is not invalidated again", arguments: [true, false])
-    func kept(isForced: Bool) async throws {
+    @Test("what a forced refresh has stored, and the store has over a gap, is not invalidated again")
+    func kept() async throws {
         let node = try await Node(Fleet(source: .counting))
-        _ = try await node.cache.value(of: node.fleet.field)
-        if isForced {
-            _ = try await node.cache.refresh(node.fleet.field)
-        } else {
-            try await node.cache.expire(node.fleet.field)
-            node.backplane.send(.changed(key: "agents_list", .invalidated(.expire), try await node.generation))
-            _ = try await node.cache.value(of: node.fleet.field)
-        }
-        let invalidations = node.store.calls(of: .invalidate)
+        _ = try await node.cache.refresh(node.fleet.field)
         node.backplane.send(.lost)
-        #expect(try await node.cache.value(of: node.fleet.field) == "v2")
+        #expect(try await node.cache.value(of: node.fleet.field) == "v1")
         node.backplane.send(.live)
         await node.fleet.spawner.settle()
-        #expect(node.store.calls(of: .invalidate) == invalidations)
-        #expect(try await node.cache.value(of: node.fleet.field) == "v2")
+        #expect(node.store.calls(of: .invalidate) == 0)
+        #expect(try await node.cache.value(of: node.fleet.field) == "v1")
+        node.run.cancel()
+    }
+
+    @Test("C1: what is invalidated before the first messages, while there are none, is invalidated again")
+    func neverLive() async throws {
+        let node = try await Node(Fleet(source: .counting))
+        let late = ManualBackplane()
+        let fields = FieldCache(
+            cache: node.cache.cache,
+            catalog: try FieldCatalog([node.fleet.field]),
+            backplane: late,
+            spawner: node.fleet.spawner,
+            logger: Logger(label: "test")
+        )
+        let run = node.fleet.spawner.task { try await fields.run() }
+        try await waitUntil("the listener") { late.listeners == 1 }
+        late.send(.lost)
+        try await fields.expire(node.fleet.field)
+        late.send(.live)
+        await node.fleet.spawner.settle()
+        #expect(node.store.calls(of: .invalidate) == 2)
+        run.cancel()
         node.run.cancel()
     }
 

@@ -27,16 +27,39 @@ struct PendingInvalidationsTests {
         #expect(pending.ticket(for: "a")?.lease == nil)
     }
 
-    @Test("what is said again is new once it is said anew, and softens nothing")
+    @Test("what is said again is new once it is said anew, and nothing softens a removal")
     func repeated() {
         var pending = PendingInvalidations()
-        pending.add(.remove, of: "a", isRepeated: true)
+        pending.addAgain(.remove, of: "a", nil)
         #expect((pending.newCount, pending.isEmpty) == (0, false))
         pending.add(.expire, of: "a")
         #expect(pending.ticket(for: "a")?.isRepeated == false)
         #expect(pending.ticket(for: "a")?.invalidation == .remove)
-        pending.add(.expire, of: "a", isRepeated: true)
+        pending.addAgain(.expire, of: "a", nil)
         #expect(pending.newCount == 1)
+    }
+
+    @Test("what is to be said does for what would be said again, unless that is a removal")
+    func unneeded() throws {
+        var pending = PendingInvalidations()
+        pending.add(.expire, of: "a")
+        let sent = try #require(pending.ticket(for: "a"))
+        pending.addAgain(.expire, of: "a", Generation("g"))
+        #expect(pending.ticket(for: "a")?.number == sent.number)
+        pending.addAgain(.remove, of: "a", Generation("g"))
+        let stronger = pending.ticket(for: "a")
+        #expect((stronger?.invalidation, stronger?.isRepeated, stronger?.generation) == (.remove, false, nil))
+    }
+
+    @Test("the generation of a later expiry does not tell whether a removal is lost")
+    func removalBeforeExpiry() {
+        var pending = PendingInvalidations()
+        pending.addAgain(.remove, of: "a", nil)
+        pending.addAgain(.expire, of: "a", Generation("g"))
+        #expect(pending.ticket(for: "a")?.generation == nil)
+        pending.addAgain(.expire, of: "b", nil)
+        pending.addAgain(.expire, of: "b", Generation("g"))
+        #expect(pending.ticket(for: "b")?.generation == Generation("g"))
     }
 
     @Test("what came while one was being sent is still to be sent")

@@ -40,11 +40,9 @@ extension FieldCache: Service {
             gapCheck.stop()
             pulse.wake(isUrgent: true)
         case .changed(let key, .filled(let mark), let generation):
-            tools.backlog.heard(generation, of: key, isInvalidation: false)
             tools.suspectFailure(of: key)
             desk.tell(key, generation, isInvalidation: false) { $0.suspect(key, unlessLoadedUnder: mark) }
         case .changed(let key, .invalidated(let invalidation), let generation):
-            tools.backlog.heard(generation, of: key, isInvalidation: true)
             record(invalidation, .backplane, of: key)
             tools.suspectFailure(of: key)
             desk.tell(key, generation, isInvalidation: true) {

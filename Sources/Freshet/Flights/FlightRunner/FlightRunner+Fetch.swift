@@ -178,10 +178,15 @@ extension FlightRunner {
         let result = await tools.spawner.outliving { try await tools.store.dropEntry(field.key, lease) }
         // Others may have read it meanwhile.
         desk.changeIfCurrent(id) { $0.drop(field.key) }
-        guard case .failure(let error) = result else { return noteEnd(of: lease) }
-        tools.noteStoreError(error, .drop, of: field)
-        if (error as? CacheError)?.isFinal == true { return }
-        tools.backlog.keep(.remove, of: field.key, under: lease, after: error)
+        switch result {
+        case .success(let isDropped):
+            noteEnd(of: lease)
+            if isDropped { tools.backlog.note(.remove, of: field.key) }
+        case .failure(let error):
+            tools.noteStoreError(error, .drop, of: field)
+            if (error as? CacheError)?.isFinal == true { return }
+            tools.backlog.keep(.remove, of: field.key, under: lease, after: error)
+        }
     }
 
     /// Chosen once a load, and stored: both tiers agree on it.
