@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// One after the other: thousands of tasks beside each other would only wait for each other.
-@Suite(.serialized) struct RobustnessTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct RobustnessTests {
     @Test func aTimeoutFreesOneCallerOnly() async throws {
         let server = try await RedisServer.start()
         let client = RedisClient(server)

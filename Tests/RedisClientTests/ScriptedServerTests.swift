@@ -9,7 +9,7 @@ import Testing
 @testable import RedisClient
 
 /// What becomes of commands when a server does what no real one does on demand.
-@Suite struct ScriptedServerTests {
+@Suite(.timeLimit(.minutes(3))) struct ScriptedServerTests {
     @Test func whatIsNoRESPMayFollowAnExecutedCommand() async throws {
         let server = try await ScriptedServer.start { _ in "?\r\n" }
         let client = RedisClient(port: server.port)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import RedisClient
 
-@Suite(.serialized) struct ClusterTrackingTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct ClusterTrackingTests {
     private let key = "watched"
     private var slot: Int { HashSlot.of(.string(key)) }
 

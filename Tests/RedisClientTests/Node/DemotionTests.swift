@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What becomes of connections to a primary that is one no longer, where the same address leads to the next.
-@Suite(.serialized) struct DemotionTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct DemotionTests {
     private static let refusal = "READONLY You can't write against a read only replica."
 
     private let next: RedisServer

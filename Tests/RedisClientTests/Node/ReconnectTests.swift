@@ -8,7 +8,7 @@ import Testing
 
 @testable import RedisClient
 
-@Suite(.serialized) struct ReconnectTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct ReconnectTests {
     /// What goes on is told in detail only.
     @Test func thatThereIsNoConnectionIsSaidOnceAloud() async throws {
         for isCluster in [false, true] {

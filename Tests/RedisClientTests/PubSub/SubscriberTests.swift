@@ -9,7 +9,7 @@ import Testing
 @testable import RedisClient
 
 /// How the connection for subscriptions follows its place.
-@Suite struct SubscriberTests {
+@Suite(.timeLimit(.minutes(3))) struct SubscriberTests {
     private let eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
 
     private func subscriber(

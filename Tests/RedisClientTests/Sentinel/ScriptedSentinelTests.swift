@@ -8,7 +8,7 @@ import Testing
 
 @testable import RedisClient
 
-@Suite struct ScriptedSentinelTests {
+@Suite(.timeLimit(.minutes(3))) struct ScriptedSentinelTests {
     /// A primary that answers all but one command.
     private func primary(_ tracked: NIOLockedValueBox<Int>) async throws -> ScriptedServer {
         try await ScriptedServer.start(greets: false) { words in
