@@ -31,12 +31,13 @@ struct PendingInvalidations {
         )
     }
 
-    /// Adds one that the store has taken before, unless what is to come does the same.
+    /// Adds one that the store has taken before, unless what is to come does the same. A removal for a load's sake does not:
+    /// a store that has lost the one may have lost that load's lease.
     mutating func addAgain(_ invalidation: Invalidation, of key: String, _ generation: Generation?) {
         let last = tickets[key]
         let isSofter = last?.invalidation == .remove && invalidation == .expire
         let isNew = last?.isRepeated == false
-        if isNew, isSofter || last?.invalidation == invalidation { return }
+        if isNew, last?.lease == nil, isSofter || last?.invalidation == invalidation { return }
         tickets[key] = Ticket(
             key: key,
             invalidation: isSofter ? .remove : invalidation,
@@ -66,5 +67,8 @@ struct PendingInvalidations {
     /// Those that the store has never taken.
     var newCount: Int { tickets.values.count { !$0.isRepeated } }
 
-    var keys: [String] { tickets.keys.map(\.text) }
+    /// - Parameter isRepeated: of those that the store has taken before, or of those that it never has.
+    func keys(isRepeated: Bool) -> [String] {
+        tickets.values.compactMap { $0.isRepeated == isRepeated ? $0.key : nil }
+    }
 }

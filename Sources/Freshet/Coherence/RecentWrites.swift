@@ -9,7 +9,7 @@ struct RecentWrites {
         let key: String
         let invalidation: Invalidation
         /// The key's since then, where that is known: a store that has it has lost nothing.
-        let generation: Generation?
+        var generation: Generation?
         let at: MonotonicInstant
         /// After how many gaps it will be told again: a connection that breaks again and again costs no more.
         var gaps = 3
@@ -32,6 +32,7 @@ struct RecentWrites {
     private var invalidated = CircularBuffer<Invalidated>()
     private var loadEnds = CircularBuffer<LoadEnd>()
     private var hasGap = false
+    private(set) var lastGapBegan: MonotonicInstant?
 
     mutating func add(_ item: Invalidated) {
         prune(at: item.at)
@@ -50,6 +51,7 @@ struct RecentWrites {
         if hasGap { return [] }
         prune(at: now)
         hasGap = true
+        lastGapBegan = now
         return invalidated
     }
 

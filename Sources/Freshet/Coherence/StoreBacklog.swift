@@ -27,6 +27,15 @@ final class StoreBacklog: Sendable {
             if isClosed { return }
             for item in lost { pending.addAgain(item.invalidation, of: item.key, item.generation) }
         }
+
+        /// - Parameter sentAt: if there was a gap since, the store that took it may be there no longer.
+        /// - Returns: whether it is to be told again.
+        mutating func note(_ item: RecentWrites.Invalidated, sentAt: MonotonicInstant) -> Bool {
+            recent.add(item)
+            guard let gap = recent.lastGapBegan, sentAt <= gap else { return false }
+            addAgain([item])
+            return !pending.isEmpty
+        }
     }
 
     private static let firstPause = Duration.seconds(1)
@@ -111,38 +120,42 @@ final class StoreBacklog: Sendable {
     func isPending(_ key: String) -> Bool { state.withLockedValue { $0.pending.ticket(for: key) != nil } }
 
     private func deliver(_ ticket: PendingInvalidations.Ticket) async {
-        let result: Result<Void, any Error>
+        let sentAt = spawner.now()
+        let result: Result<Invalidation?, any Error>
         do {
-            if let lease = ticket.lease {
-                if try await store.dropEntry(ticket.key, lease) { note(.remove, of: ticket.key) }
-            } else if ticket.isRepeated {
-                try await sendAgain(ticket)
-            } else {
-                try await store.invalidateEntry(ticket.key, ticket.invalidation)
-                note(ticket.invalidation, of: ticket.key)
-            }
-            result = .success(())
+            result = .success(try await send(ticket))
         } catch {
             result = .failure(error)
         }
-        let waiters = state.withLockedValue { state in
+        let now = spawner.now()
+        let (waiters, isLost) = state.withLockedValue { state in
+            var isLost = false
             switch result {
-            case .success: state.pending.settle(ticket)
+            case .success(let taken):
+                state.pending.settle(ticket)
+                isLost =
+                    taken.map { state.note(.init(key: ticket.key, invalidation: $0, at: now), sentAt: sentAt) } ?? false
             case .failure(let error):
                 if (error as? CacheError)?.isFinal ?? false { state.pending.settle(ticket) }
             }
-            return state.senders.removeValue(forKey: ticket.number) ?? []
+            return (state.senders.removeValue(forKey: ticket.number) ?? [], isLost)
         }
-        for waiter in waiters { waiter.resume(with: result) }
+        if isLost { startReplay() }
+        for waiter in waiters { waiter.resume(with: result.map { _ in }) }
     }
 
-    private func sendAgain(_ ticket: PendingInvalidations.Ticket) async throws {
-        if let generation = ticket.generation, let known = try await store.checkEntries([ticket.key]).first,
-            known?.generation == generation
-        {
-            return
-        }
+    /// - Returns: what the store has taken for the first time.
+    private func send(_ ticket: PendingInvalidations.Ticket) async throws -> Invalidation? {
+        if let lease = ticket.lease { return try await store.dropEntry(ticket.key, lease) ? .remove : nil }
+        if ticket.isRepeated, try await has(ticket) { return nil }
         try await store.invalidateEntry(ticket.key, ticket.invalidation)
+        return ticket.isRepeated ? nil : ticket.invalidation
+    }
+
+    /// Whether the store still has what it took before.
+    private func has(_ ticket: PendingInvalidations.Ticket) async throws -> Bool {
+        guard let generation = ticket.generation else { return false }
+        return try await store.checkEntries([ticket.key]).first??.generation == generation
     }
 
     /// Gives up a lease that was granted or may have been, in a task that the caller's cancellation does not reach. What
@@ -176,11 +189,18 @@ final class StoreBacklog: Sendable {
 
     /// Notes an invalidation that the store has taken, to be told again after a gap.
     ///
-    /// - Parameter generation: the key's since, where that is known.
-    func note(_ invalidation: Invalidation, of key: String, _ generation: Generation? = nil) {
+    /// - Parameters:
+    ///   - generation: the key's since, where that is known.
+    ///   - sentAt: when it was sent.
+    func note(
+        _ invalidation: Invalidation,
+        of key: String,
+        _ generation: Generation? = nil,
+        sentAt: MonotonicInstant
+    ) {
         let now = spawner.now()
         let item = RecentWrites.Invalidated(key: key, invalidation: invalidation, generation: generation, at: now)
-        state.withLockedValue { $0.recent.add(item) }
+        if state.withLockedValue({ $0.note(item, sentAt: sentAt) }) { startReplay() }
     }
 
     /// Notes that the store has taken the end of a load.
@@ -200,18 +220,18 @@ final class StoreBacklog: Sendable {
     /// Tells the store again, of all keys, what it may have lost.
     func gapEnded() {
         let now = spawner.now()
-        let keys: [String]? = state.withLockedValue { state in
+        let isNeeded = state.withLockedValue { state in
             let (invalidated, loadEnds) = state.recent.gapEnded(at: now)
-            if state.isClosed || invalidated.isEmpty && loadEnds.isEmpty { return nil }
+            if state.isClosed || invalidated.isEmpty && loadEnds.isEmpty { return false }
             state.addAgain(invalidated)
             state.leases += loadEnds.map { GivenUpLease(key: $0.key, token: $0.token, end: $0.leaseEnd) }
-            return state.pending.keys
+            return true
         }
-        guard let keys else { return }
+        guard isNeeded else { return }
         logger.info("the store is told again of its last invalidations and loads: it may have lost them")
         startReplay()
         spawner.spawn {
-            if await self.sendAll(keys) == nil { _ = await self.releaseAll() }
+            if await self.sendAll() == nil { _ = await self.releaseAll() }
         }
     }
 
@@ -241,9 +261,9 @@ final class StoreBacklog: Sendable {
     /// given a pause all the same.
     func sendRest() async {
         while !Task.isCancelled {
-            let keys = state.withLockedValue { $0.pending.keys }
-            if !keys.isEmpty, !store.isAvailable { _ = await store.look(within: .zero, isUrgent: true) }
-            if await sendAll(keys) == nil { _ = await releaseAll() }
+            let isEmpty = state.withLockedValue { $0.pending.isEmpty }
+            if !isEmpty, !store.isAvailable { _ = await store.look(within: .zero, isUrgent: true) }
+            if await sendAll() == nil { _ = await releaseAll() }
             guard state.withLockedValue({ !$0.pending.isEmpty }) else { return }
             try? await spawner.sleep(for: Self.lastPause)
         }
@@ -279,16 +299,16 @@ final class StoreBacklog: Sendable {
         while true {
             try? await spawner.sleep(for: pause)
             let now = spawner.now()
-            let (keys, queued): ([String]?, Int) = state.withLockedValue { state in
+            let (isDone, queued) = state.withLockedValue { state in
                 state.leases.removeAll { $0.end <= now }
                 guard !state.isClosed, !(state.pending.isEmpty && state.leases.isEmpty) else {
                     defer { state.queued = 0 }
                     state.replay = nil
-                    return (nil, state.pending.isEmpty ? state.queued : 0)
+                    return (true, state.pending.isEmpty ? state.queued : 0)
                 }
-                return (state.pending.keys, 0)
+                return (false, 0)
             }
-            guard let keys else {
+            if isDone {
                 if queued > 0 {
                     logger.notice(
                         "the store has been told of all invalidations",
@@ -297,18 +317,24 @@ final class StoreBacklog: Sendable {
                 }
                 return
             }
-            let failures = await [sendAll(keys), releaseAll()]
+            let failures = await [sendAll(), releaseAll()]
             let isRefused = failures.contains { $0?.code == .storeRejected }
             pause = isRefused ? min(pause * 2, Self.longestPause) : Self.firstPause
         }
     }
 
-    /// Sends what is pending until the store takes no more; in whatever order, so that one that is never taken does not
-    /// hold up the others for ever.
+    /// Sends what is pending, and first what the store has never taken, until it takes no more of either.
     ///
     /// - Returns: why it takes no more.
-    private func sendAll(_ keys: [String]) async -> CacheError? {
+    private func sendAll() async -> CacheError? {
+        let failures = [await sendAll(isRepeated: false), await sendAll(isRepeated: true)]
+        return failures.lazy.compactMap { $0 }.first
+    }
+
+    /// In whatever order, so that one that is never taken does not hold up the others for ever.
+    private func sendAll(isRepeated: Bool) async -> CacheError? {
         var chance = Chance(spawner)
+        let keys = state.withLockedValue { $0.pending.keys(isRepeated: isRepeated) }
         for key in keys.shuffled(using: &chance) {
             do {
                 try await flush(key)

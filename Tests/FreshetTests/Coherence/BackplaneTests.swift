@@ -194,6 +194,54 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    @Test("C1: so is what the store took before a gap, and confirms only behind it")
+    func repeatedAfterLateAnswer() async throws {
+        let node = try await Node(Fleet(source: .counting))
+        let clock = node.fleet.spawner
+        _ = try await node.cache.value(of: node.fleet.field)
+        node.store.inject(.hang, into: [.invalidate])
+        let expiring = clock.task { try await node.cache.expire(node.fleet.field) }
+        try await waitUntil("the invalidation") { node.store.hangingCalls == 1 }
+        node.backplane.send(.lost)
+        node.backplane.send(.live)
+        node.store.recover()
+        try await expiring.value
+        await clock.advance(by: .seconds(1))
+        #expect(node.store.calls(of: .invalidate) == 2)
+        await clock.advance(by: .seconds(5))
+        #expect(node.store.calls(of: .invalidate) == 2)
+        node.run.cancel()
+    }
+
+    @Test("C1: after a gap, what the store has never taken goes before what it is told again")
+    func newOnesFirst() async throws {
+        let node = try await Node(Fleet(source: .counting))
+        let (cache, store, clock) = (node.cache, node.store, node.fleet.spawner)
+        let fields = (0..<50).map {
+            Field("f\($0)", policy: FieldPolicy(ttl: .seconds(60)), load: node.fleet.source.load)
+        }
+        for field in fields {
+            _ = try await cache.value(of: field)
+            try await cache.expire(field)
+        }
+        let last = fields[20]
+        _ = try await cache.value(of: last)
+        node.backplane.send(.lost)
+        store.inject(.fail(CacheError(.storeUnavailable, "away")), into: [.invalidate])
+        #expect(try await cache.expire(last) == .queued)
+        func generation() async throws -> Generation? {
+            try await node.fleet.store.readEntry(last.erased.key, EntryRead(freshFor: .seconds(60))).generation
+        }
+        let before = try await generation()
+        store.inject(.delayAfterwards(.milliseconds(100)), into: [.invalidate])
+        let calls = store.calls(of: .invalidate)
+        node.backplane.send(.live)
+        await clock.settle()
+        #expect(store.calls(of: .invalidate) == calls + 1)
+        #expect(try await generation() != before)
+        node.run.cancel()
+    }
+
     @Test("C2: what loads ended in the seconds before a gap have their leases released again, once")
     func releasedAgain() async throws {
         let node = try await Node(Fleet(source: .counting))

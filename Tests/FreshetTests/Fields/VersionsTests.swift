@@ -80,6 +80,39 @@ struct VersionsTests {
         #expect(try await new.value(of: field) == "v2")
     }
 
+    @Test("of two nodes whose policy is the shorter, one loads, though the other asks for leave only behind it")
+    func oneLoadOfTheShorter() async throws {
+        let fleet = Fleet(source: .counting, ttl: .seconds(3600))
+        let (old, first) = (try await fleet.node(), try await fleet.node())
+        let (second, store) = try await fleet.faultyNode()
+        #expect(try await old.value(of: fleet.field) == "v1")
+        let field = Field("agents", key: "agents_list", policy: FieldPolicy(ttl: .seconds(60)), load: fleet.source.load)
+        await fleet.spawner.advance(by: .seconds(60))
+        store.inject(.hang, into: [.lease])
+        let late = fleet.spawner.task { try await second.read(field) }
+        try await waitUntil("the second has read the store") { store.hangingCalls == 1 }
+        #expect(try await first.value(of: field) == "v2")
+        store.recover()
+        let read = try await late.value
+        #expect((read.value, read.status) == ("v2", .hit))
+        #expect(fleet.source.loads == 2)
+    }
+
+    @Test("what another type's version has brought before the store gave leave is no answer")
+    func freshOfAnotherType() async throws {
+        let fleet = Fleet(source: .counting)
+        let old = try await fleet.node()
+        let (new, store) = try await fleet.faultyNode()
+        store.inject(.hang, into: [.lease])
+        let number = number(fleet)
+        let late = fleet.spawner.task { try await new.value(of: number) }
+        try await waitUntil("the store has been read") { store.hangingCalls == 1 }
+        #expect(try await old.value(of: fleet.field) == "v1")
+        store.recover()
+        #expect(try await late.value == 1)
+        #expect((fleet.source.loads, numbers.loads) == (1, 1))
+    }
+
     @Test("C6: nor is it longer stale; a source that fails is asked by the backoff")
     func shorterStaleWindow() async throws {
         let fleet = Fleet(source: .counting, ttl: .seconds(3600)) { $0.staleIfError = .seconds(3600) }

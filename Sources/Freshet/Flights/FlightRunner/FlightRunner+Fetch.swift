@@ -175,13 +175,14 @@ extension FlightRunner {
     }
 
     private func drop(under lease: Lease) async {
+        let sentAt = tools.spawner.now()
         let result = await tools.spawner.outliving { try await tools.store.dropEntry(field.key, lease) }
         // Others may have read it meanwhile.
         desk.changeIfCurrent(id) { $0.drop(field.key) }
         switch result {
         case .success(let isDropped):
             noteEnd(of: lease)
-            if isDropped { tools.backlog.note(.remove, of: field.key) }
+            if isDropped { tools.backlog.note(.remove, of: field.key, sentAt: sentAt) }
         case .failure(let error):
             tools.noteStoreError(error, .drop, of: field)
             if (error as? CacheError)?.isFinal == true { return }

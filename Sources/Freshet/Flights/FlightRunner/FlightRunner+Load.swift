@@ -46,15 +46,15 @@ extension FlightRunner {
                 hasWaited = true
             case .granted(let lease, let snapshot):
                 let stored = self.known(in: snapshot, held: known, askedAt: askedAt)
-                if hasWaited, let stored, stored.freshUntil > tools.spawner.now(),
-                    !desk.wantsMore(id, than: stored)
-                {
+                // Another may have had the lease since the store was read.
+                let mayBeNew = hasWaited || purpose == .renew
+                if mayBeNew, let stored, stored.freshUntil > tools.spawner.now(), !desk.wantsMore(id, than: stored) {
                     await giveUp(lease)
                     guard believes(stored, in: snapshot.generation, &attempts) else { continue }
                     return .answered(cached(stored, in: tier(of: stored, in: snapshot)))
                 }
                 // The store heeds none for who wants more than what is there.
-                if hasWaited || purpose == .renew, let failure = failure(in: snapshot) {
+                if mayBeNew, let failure = failure(in: snapshot) {
                     await giveUp(lease)
                     return await failed(failure, beside: stored)
                 }
@@ -106,14 +106,14 @@ extension FlightRunner {
             staleFor: field.policy.staleWindow,
             token: (tools.nodeName.isEmpty ? "" : tools.nodeName + "/") + String(tools.spawner.random(), radix: 16)
         )
-        try await willAskStore()
+        let sentAt = try await willAskStore()
         do {
             // Whoever cancels it waits for the answer: a release might overtake the request.
             let outcome = try await tools.spawner.outliving {
                 try await tools.store.leaseEntry(field.key, request)
             }.get()
             if case .force(let invalidation, _) = purpose, case .granted(let lease, _) = outcome {
-                tools.backlog.note(invalidation, of: field.key, lease.generation)
+                tools.backlog.note(invalidation, of: field.key, lease.generation, sentAt: sentAt)
             }
             note(outcome)
             return outcome
