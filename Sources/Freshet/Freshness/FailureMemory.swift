@@ -12,7 +12,8 @@ struct FailureMemory {
         var failedAt: MonotonicInstant?
         /// Whether the store remembers it too, which then decides when it is forgotten.
         var isShared = false
-        /// When the store was seen to hold it and no value; nil where nobody has looked, or somebody has changed the key since.
+        /// When the store was asked that held it and no value; nil where nobody has looked, or somebody has changed the key
+        /// since.
         var seenAt: MonotonicInstant?
     }
 
@@ -64,6 +65,10 @@ struct FailureMemory {
 
     /// The store remembers the failure too.
     mutating func share(_ key: String) { failures.change(key) { $0.isShared = true } }
+
+    mutating func believe(_ key: String, seenAt instant: MonotonicInstant) {
+        failures.change(key) { $0.seenAt = instant }
+    }
 
     /// Somebody has changed what is stored under the key: the store is to be asked whether it still remembers the failure.
     mutating func suspect(_ key: String) { failures.change(key) { $0.seenAt = nil } }

@@ -804,6 +804,35 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    @Test(
+        "C4: a failure that the store told of before a change, a gap or a flood is asked for again",
+        arguments: [[.everythingWritten], [.lost, .live], []] as [[BackplaneEvent]]
+    )
+    func failureBeforeChange(events: [BackplaneEvent]) async throws {
+        let node = try await Node(Fleet(source: .down) { $0.errorBackoff = .seconds(60) })
+        let (fleet, cache, clock) = (node.fleet, node.cache, node.fleet.spawner)
+        let other = try await fleet.node()
+        // The other node's load fails between the look and the request for a lease, whose answer is the failure.
+        node.store.inject(.delayAfterwards(.milliseconds(10)), into: [.read])
+        node.store.inject(.delayAfterwards(.milliseconds(10)), into: [.lease])
+        let reader = clock.task { await errorOf { try await cache.value(of: fleet.field) } }
+        try await waitUntil("the look") { node.store.calls(of: .read) == 1 }
+        await clock.advance(by: .milliseconds(5))
+        #expect(await errorOf { try await other.value(of: fleet.field) } is CacheError)
+        await clock.advance(by: .milliseconds(10))
+        #expect(node.store.calls(of: .lease) == 1)
+        if events.isEmpty { try await node.hear(.remove) }
+        for event in events { node.backplane.send(event) }
+        await clock.advance(by: .milliseconds(10))
+        #expect(try await reader.value is CacheError)
+        node.store.recover()
+        let reads = node.store.calls(of: .read)
+        #expect(await errorOf { try await cache.value(of: fleet.field) } is CacheError)
+        #expect(node.store.calls(of: .read) > reads)
+        #expect(fleet.source.loads == (events.isEmpty ? 2 : 1))
+        node.run.cancel()
+    }
+
     @Test("who reads while a load is under way waits for it, though the last one has failed")
     func failedBefore() async throws {
         let node = try await Node(Fleet(source: .down) { $0.errorBackoff = .seconds(60) })

@@ -40,17 +40,18 @@ extension FieldCache: Service {
             gapCheck.stop()
             pulse.wake(isUrgent: true)
         case .changed(let key, .filled(let mark), let generation):
-            tools.suspectFailure(of: key)
-            desk.tell(key, generation, isInvalidation: false) { $0.suspect(key, unlessLoadedUnder: mark) }
+            desk.tell(key, generation, isInvalidation: false) {
+                tools.suspectFailure(of: key)
+                $0.suspect(key, unlessLoadedUnder: mark)
+            }
         case .changed(let key, .invalidated(let invalidation), let generation):
             record(invalidation, .backplane, of: key)
-            tools.suspectFailure(of: key)
             desk.tell(key, generation, isInvalidation: true) {
+                tools.suspectFailure(of: key)
                 $0.invalidate(key, invalidation, unlessOf: generation)
             }
         case .written(let key):
-            tools.suspectFailure(of: key)
-            desk.tellWritten(key)
+            desk.tellWritten(key) { tools.suspectFailure(of: key) }
         case .everythingWritten: desk.tellEverythingWritten()
         }
     }

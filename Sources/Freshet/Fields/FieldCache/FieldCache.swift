@@ -85,10 +85,7 @@ public final class FieldCache: Sendable {
         pulse = StorePulse(store: cache.store, spawner: counting, logger: logger)
         // What this process writes beside its fields nobody else tells it of.
         cache.store.watchWrites { [weak desk, weak tools] keys in
-            for key in keys {
-                tools?.suspectFailure(of: key)
-                desk?.tellWritten(key)
-            }
+            for key in keys { desk?.tellWritten(key) { tools?.suspectFailure(of: key) } }
         }
     }
 

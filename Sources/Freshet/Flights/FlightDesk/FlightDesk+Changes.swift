@@ -23,9 +23,10 @@ extension FlightDesk {
         for (id, check) in checks { perform(check, in: id) }
     }
 
-    /// Somebody has changed what is stored under a key.
-    func tellWritten(_ key: String) {
+    /// Somebody has changed what is stored under a key; `change` applies that to what is remembered beside L1.
+    func tellWritten(_ key: String, _ change: () -> Void = {}) {
         let pauses = changing { state, l1 in
+            change()
             l1.suspectWritten(key)
             state.table.tellWritten(key)
             for id in state.table.shared(of: key) { suspectInterim(id, &state) }

@@ -52,6 +52,7 @@ extension FlightDesk {
     ///
     /// - Parameter change: told whether another process has told of another generation: the answer may be that of a replica
     ///   which has yet to hear of it.
+    @discardableResult
     func keepAnswer(
         _ id: FlightID,
         _ key: String,

@@ -13,6 +13,16 @@ extension FlightRunner {
         return freshness.action(on: .loadFailed) == .answer ? entry : nil
     }
 
+    /// Takes over what the store remembers of a failure, and where it holds nothing else, unless somebody has changed the
+    /// key since it was asked, does without asking again for a while.
+    func note(_ snapshot: EntrySnapshot, askedAt: MonotonicInstant) {
+        tools.note(snapshot, of: field)
+        guard snapshot.failure != nil, snapshot.content == .gone else { return }
+        desk.keepAnswer(id, field.key, of: snapshot.generation) { _, isContested in
+            if !isContested { tools.believeFailure(of: field.key, seenAt: askedAt) }
+        }
+    }
+
     /// What a snapshot says; nil where its bytes are no value of the field, which counts as a miss, once a flight, and
     /// nothing goes on in their place.
     func decoded(_ snapshot: EntrySnapshot, held: Entry?, askedAt: MonotonicInstant) -> Decoded? {

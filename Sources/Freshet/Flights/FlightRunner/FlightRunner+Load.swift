@@ -82,7 +82,7 @@ extension FlightRunner {
                 if let failure = tools.failure(of: field) { return .failed(failure, kept: kept(known)) }
                 purpose = .renew
             case .failing(let snapshot), .coolingDown(let snapshot):
-                tools.note(snapshot, of: field)
+                note(snapshot, askedAt: askedAt)
                 let failure = tools.failure(of: field) ?? CacheError(.sourceFailed, "the last load failed")
                 return await failed(failure, beside: self.known(in: snapshot, held: known, askedAt: askedAt))
             case .held(let snapshot):

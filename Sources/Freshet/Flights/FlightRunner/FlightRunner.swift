@@ -39,7 +39,7 @@ struct FlightRunner: Sendable {
                 tools.noteStoreError(error, .read, of: field)
                 return try await goOnWithoutStore(after: error)
             }
-            tools.note(snapshot, of: field)
+            note(snapshot, askedAt: askedAt)
             guard let stored = decoded(snapshot, held: held, askedAt: askedAt) else {
                 return try await replaceBadBytes()
             }

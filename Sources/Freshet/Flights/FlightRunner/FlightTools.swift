@@ -65,8 +65,7 @@ final class FlightTools: Sendable {
                 error: CacheError(CacheError.Code(failure.code), failure.message),
                 count: failure.count,
                 until: now + failure.retryAfter,
-                isShared: true,
-                seenAt: snapshot.content == .gone ? now : nil
+                isShared: true
             )
             return failures.remember(known, of: field.key, at: now)
         }
@@ -97,6 +96,11 @@ final class FlightTools: Sendable {
                 retryAfter: pause
             )
         }
+    }
+
+    /// The store held no value but the failure when it was asked, and nobody has told of a change since.
+    func believeFailure(of key: String, seenAt instant: MonotonicInstant) {
+        failures.withLockedValue { $0.believe(key, seenAt: instant) }
     }
 
     func suspectFailure(of key: String) { failures.withLockedValue { $0.suspect(key) } }
