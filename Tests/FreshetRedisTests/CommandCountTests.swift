@@ -107,6 +107,15 @@ struct CommandCountTests {
         #expect(again == "eval get hmget time")
     }
 
+    @Test("a lease is given up whose load has ended")
+    func release() async throws {
+        let bench = try await Bench()
+        let lease = try await bench.lease("key")
+        try await bench.fill("key", lease, "[1]")
+        let released = try await bench.commands { try await bench.store.releaseEntry("key", token: lease.token) }
+        #expect(released == "eval hmget time")
+    }
+
     @Test("an invalidation, and what is left of it")
     func invalidation() async throws {
         let bench = try await Bench()

@@ -61,6 +61,13 @@ struct PrometheusTests {
         #expect(registry.render() == "# TYPE a:b_c counter\na:b_c{_=\"3\",_1=\"4\",a_b=\"1\",a_b_=\"2\"} 1\n")
     }
 
+    @Test("nor has a label the name that the bounds of a histogram have, or a metric")
+    func reservedLabels() {
+        let registry = PrometheusRegistry()
+        Timer(label: "t", dimensions: [("le", "a"), ("__name__", "b")], factory: registry).recordNanoseconds(1)
+        #expect(registry.render().contains("t_bucket{__name___=\"b\",le_=\"a\",le=\"+Inf\"} 1\n"))
+    }
+
     @Test("of two kinds of one name the first is shown, whatever their labels")
     func kinds() {
         let registry = PrometheusRegistry()

@@ -13,7 +13,8 @@ enum PrometheusText {
 
     /// `a="x",b="y"`, ordered by name; no name occurs twice.
     static func labels(_ dimensions: [(String, String)]) -> String {
-        var names: Set<String> = []
+        // The first is of the bounds of a histogram, the second of a metric.
+        var names: Set = ["le", "__name__"]
         return dimensions.sorted { $0.0 < $1.0 }.map { label, value in
             var name = cleaned(label, allowing: "_")
             while !names.insert(name).inserted { name += "_" }
