@@ -26,13 +26,17 @@ struct PauseTests {
     func lateLoad() async throws {
         let fleet = Fleet { $0.hardDeadline = .seconds(1) }
         let spawner = LateSpawner(base: fleet.spawner)
-        let cache = CacheService(store: fleet.store, spawner: spawner, logger: Logger(label: "test"))
+        let storeSpawner = TestSpawner()
+        let store = MemoryStore(spawner: storeSpawner)
+        let cache = CacheService(store: store, spawner: spawner, logger: Logger(label: "test"))
         try await cache.initialize()
         let node = FieldCache(cache: cache, catalog: try FieldCatalog([fleet.field]), logger: Logger(label: "test"))
         let reader = fleet.spawner.task { try await node.read(fleet.field) }
         try await fleet.source.waitForLoads(1)
+        await storeSpawner.advance(by: .seconds(10))
         spawner.pause.withLockedValue { $0 = .seconds(10) }
         fleet.source.end(1, value: "v1")
         #expect(try await reader.value.age == .seconds(9))
+        #expect(try await fleet.node(store).read(fleet.field).age == .seconds(9))
     }
 }

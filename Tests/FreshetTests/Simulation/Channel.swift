@@ -48,6 +48,14 @@ final class Channel: Backplane {
         }
     }
 
+    /// It breaks, and nobody notices yet.
+    func fallSilent() {
+        state.withLockedValue { state in
+            state.isLive = false
+            state.number += 1
+        }
+    }
+
     /// It breaks, or there is a new one; what was on its way is lost.
     func become(isLive: Bool) {
         let receive = state.withLockedValue { state in

@@ -41,16 +41,22 @@ extension Contract {
 
     private func mustBeKnown(_ invalidation: History.Call, _ done: History.Moment, to answer: Answer) -> Bool {
         let call = answer.call
-        if invalidation.node == call.node { return done < call.begin }
+        if invalidation.node == call.node { return done < call.begin && knowsGaps(call, to: answer.end) }
         // While a node's breaker is open its forced refreshes are told later, as if they were queued.
         return invalidation.outcome != .invalidated(.queued) && done.time + bound < call.begin.time
             && history.isWell(invalidation.node, for: Self.recovery, before: invalidation.begin.time, to: done.time)
             && history.isWell(call.node, for: Self.recovery, before: call.begin.time, to: answer.end.time)
     }
 
+    /// Whether a node knew, when it was asked, that the store may lack what it took. What it has read before that it believes
+    /// for a while.
+    private func knowsGaps(_ call: History.Call, to end: History.Moment) -> Bool {
+        history.isWell(call.node, [.unheardGap], for: bound, before: call.begin.time, to: end.time)
+    }
+
     /// Once a forced load has begun nothing is fresh that is older, and once one has that purges nothing is served.
     func checkForcedLoads(before answer: Answer) throws {
-        guard answer.status != .refreshed else { return }
+        guard answer.status != .refreshed, knowsGaps(answer.call, to: answer.end) else { return }
         for (number, forced) in loads.enumerated() where forced.isForced && forced.node == answer.call.node {
             guard forced.begin < answer.call.begin, let limit = limitsOfLoads[number], answer.load.begin.time < limit,
                 answer.status != .stale || isPurging(forced)
@@ -104,7 +110,9 @@ extension Contract {
             guard let done = invalidation.end, case .invalidated = invalidation.outcome else { return false }
             return invalidation.node == call.node && done < call.begin && load.begin < invalidation.begin
         }
-        if isOvertaken { throw breach("C1: call \(number) heard of an absence from before", load.begin, end) }
+        if isOvertaken, knowsGaps(call, to: end) {
+            throw breach("C1: call \(number) heard of an absence from before", load.begin, end)
+        }
         if case .refresh = call.operation { return }
         if call.begin.time - loadEnd.time > policy.negativeTTL + Self.storeTime {
             throw breach("C6: call \(number) heard of an absence of long ago", load.begin, end)

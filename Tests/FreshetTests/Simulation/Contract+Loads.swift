@@ -67,8 +67,8 @@ extension Contract {
                 isCalm
                     || later.node == forced.node && later.leave.map({ $0 < forced.begin }) ?? true
                         && !isOvertaken(forced),
-                // After a gap the invalidations before it are repeated.
-                history.isWell(later.node ?? 0, for: .zero, before: forced.begin.time, to: later.begin.time),
+                // Soon after a gap the invalidations before it are repeated.
+                history.isWell(nil, [.gap], for: .seconds(2), before: forced.begin.time, to: later.begin.time),
                 later.begin.time + Self.slack < forced.begin.time + policy.minRefreshInterval,
                 later.begin.time + Self.slack < end.time + policy.ttl * (1 - policy.jitter)
             else { continue }

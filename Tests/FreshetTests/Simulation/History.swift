@@ -58,9 +58,17 @@ final class History: Sendable {
         }
     }
 
-    /// When a node did not reach the store, or may have missed messages.
+    enum TroubleKind {
+        case store
+        /// Messages may be missed, and the node knows.
+        case gap
+        /// The same, and it does not know yet.
+        case unheardGap
+    }
+
     private struct Trouble {
         let node: Int
+        let kind: TroubleKind
         let begin: Moment
         var end: Moment?
     }
@@ -173,10 +181,10 @@ final class History: Sendable {
     }
 
     /// - Returns: its number.
-    func beginTrouble(_ node: Int, _ what: String) -> Int {
+    func beginTrouble(_ node: Int, _ what: String, _ kind: TroubleKind) -> Int {
         state.withLockedValue { state in
             let now = state.note("node \(node): \(what)", at: spawner.now())
-            state.troubles.append(Trouble(node: node, begin: now))
+            state.troubles.append(Trouble(node: node, kind: kind, begin: now))
             return state.troubles.count - 1
         }
     }
@@ -188,16 +196,17 @@ final class History: Sendable {
         }
     }
 
-    /// Whether a node was in no trouble from so long before an instant until another one.
+    /// Whether a node, or any, was in no trouble from so long before an instant until another one.
     func isWell(
-        _ node: Int,
+        _ node: Int?,
+        _ kinds: [TroubleKind] = [.store, .gap, .unheardGap],
         for time: Duration,
         before begin: MonotonicInstant,
         to end: MonotonicInstant
     ) -> Bool {
         state.withLockedValue { state in
             !state.troubles.contains { trouble in
-                trouble.node == node && trouble.begin.time <= end
+                trouble.node == node ?? trouble.node && kinds.contains(trouble.kind) && trouble.begin.time <= end
                     && (trouble.end.map { $0.time + time >= begin } ?? true)
             }
         }

@@ -93,7 +93,7 @@ extension World {
     private func loseStore(of node: Node) async {
         try? await spawner.sleep(for: chance.time(upTo: .milliseconds(600)))
         let condition = chance.pick([.down, .readOnly, .hanging, .slow(.milliseconds(400))] as [Link.Condition])
-        let trouble = history.beginTrouble(node.number, "store \(condition) for a moment")
+        let trouble = history.beginTrouble(node.number, "store \(condition) for a moment", .store)
         node.link.become(condition)
         try? await spawner.sleep(for: chance.time(upTo: .seconds(2)))
         node.link.become(.good)
@@ -132,7 +132,8 @@ extension World {
                 ] as [Link.Condition]
             )
             let isCut = condition == .good || chance.percent(50)
-            let trouble = history.beginTrouble(node.number, "store \(condition), backplane \(isCut ? "lost" : "there")")
+            let what = "store \(condition), backplane \(isCut ? "lost" : "there")"
+            let trouble = history.beginTrouble(node.number, what, isCut ? .gap : .store)
             node.link.become(condition)
             if isCut { node.channel.become(isLive: false) }
             let lengths: [Duration] = [.milliseconds(50), .seconds(3), .seconds(20)]
@@ -144,7 +145,7 @@ extension World {
         }
     }
 
-    /// The store starts again from what it was some moments ago.
+    /// The store starts again from what it was some moments ago, which a node may notice by the messages first or last.
     func restartStore(until end: MonotonicInstant) async {
         while spawner.now() < end {
             try? await spawner.sleep(for: chance.time(upTo: .seconds(25)))
@@ -152,16 +153,23 @@ extension World {
             let ages: [Duration] = [.milliseconds(20), .seconds(1), .seconds(5)]
             try? await spawner.sleep(for: chance.time(upTo: chance.pick(ages)))
             let nodes = nodes
-            let troubles = nodes.map { history.beginTrouble($0.number, "the store starts again") }
+            let isHeard = chance.percent(60)
+            let troubles = nodes.map { history.beginTrouble($0.number, "the store starts again", .gap) }
+            let unheard = isHeard ? [] : nodes.map { history.beginTrouble($0.number, "it does not know", .unheardGap) }
             for node in nodes {
                 node.link.become(.down)
-                node.channel.become(isLive: false)
+                if isHeard { node.channel.become(isLive: false) } else { node.channel.fallSilent() }
             }
             server.restart(from: snapshot)
             try? await spawner.sleep(for: chance.time(upTo: chance.pick([.milliseconds(50), .seconds(3)])))
-            for (node, trouble) in zip(nodes, troubles) {
+            for (number, (node, trouble)) in zip(nodes, troubles).enumerated() {
                 node.link.become(.good)
                 try? await spawner.sleep(for: chance.time(upTo: .milliseconds(300)))
+                if !isHeard {
+                    node.channel.become(isLive: false)
+                    history.endTrouble(unheard[number])
+                    try? await spawner.sleep(for: chance.time(upTo: .milliseconds(300)))
+                }
                 node.channel.become(isLive: true)
                 history.endTrouble(trouble)
             }
