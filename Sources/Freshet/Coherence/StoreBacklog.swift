@@ -28,13 +28,15 @@ final class StoreBacklog: Sendable {
             for item in lost { pending.addAgain(item.invalidation, of: item.key, item.generation) }
         }
 
+        /// Notes an invalidation that the store has taken.
+        ///
         /// - Parameter sentAt: if there was a gap since, the store that took it may be there no longer.
         /// - Returns: whether it is to be told again.
         mutating func note(_ item: RecentWrites.Invalidated, sentAt: MonotonicInstant) -> Bool {
             recent.add(item)
             guard let gap = recent.lastGapBegan, sentAt <= gap else { return false }
             addAgain([item])
-            return !pending.isEmpty
+            return !isClosed
         }
     }
 
