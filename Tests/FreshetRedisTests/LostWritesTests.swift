@@ -103,6 +103,22 @@ struct LostWritesTests {
         await bench.stop()
     }
 
+    @Test("C1: so is what a process invalidated that has ended since")
+    func invalidatedByTheDead() async throws {
+        let server = try await RedisServer.start()
+        let bench = try await Bench { RedisFixture.client(port: server.port) }
+        #expect(try await bench.a.fields.value(of: bench.field) == 1)
+        try server.command("SAVE")
+        #expect(try await bench.a.fields.remove(bench.field) == .done)
+        let isTold = await eventually { (try? await bench.b.fields.value(of: bench.field)) == 2 }
+        #expect(isTold)
+        await bench.a.stop()
+        try await server.restart()
+        let isGone = await eventually { (try? await bench.b.fields.value(of: bench.field)) == 3 }
+        #expect(isGone)
+        await bench.b.stop()
+    }
+
     @Test("C2: a load that ended after the snapshot keeps nobody waiting")
     func loadEnded() async throws {
         let server = try await RedisServer.start()

@@ -13,7 +13,18 @@ struct PendingInvalidations {
         let isRepeated: Bool
         /// That a repeated one has led to, where it is known: a store that has it need not be told.
         let generation: Generation?
+        /// Whether only other processes have sent it: they repeat it, too, but for those that have ended since.
+        let isOthers: Bool
         let number: UInt64
+
+        /// Whether the store may show that it need not be told.
+        var isComparable: Bool { isRepeated && (isOthers || generation != nil) }
+
+        /// Whether a store need not be told that shows this of the key. Where it shows no value, what only others have sent
+        /// it need not be told.
+        func isKept(by known: EntryRead.Known?) -> Bool {
+            known.map { $0.generation == generation } ?? isOthers
+        }
     }
 
     private var tickets: [ExactKey: Ticket] = [:]
@@ -27,13 +38,22 @@ struct PendingInvalidations {
             lease: last == nil ? lease : nil,
             isRepeated: false,
             generation: nil,
+            isOthers: false,
             number: nextNumber()
         )
     }
 
     /// Adds one that the store has taken before, unless what is to come does the same. A removal for a load's sake does not:
     /// a store that has lost the one may have lost that load's lease.
-    mutating func addAgain(_ invalidation: Invalidation, of key: String, _ generation: Generation?) {
+    ///
+    /// - Parameter isOthers: whether another process has sent it. What one process hears is in the store's order, so that the
+    ///   last generation of it tells of all.
+    mutating func addAgain(
+        _ invalidation: Invalidation,
+        of key: String,
+        _ generation: Generation?,
+        isOthers: Bool = false
+    ) {
         let last = tickets[key]
         let isSofter = last?.invalidation == .remove && invalidation == .expire
         let isNew = last?.isRepeated == false
@@ -43,7 +63,8 @@ struct PendingInvalidations {
             invalidation: isSofter ? .remove : invalidation,
             lease: nil,
             isRepeated: !isNew,
-            generation: isNew || isSofter ? nil : generation,
+            generation: isNew || (isOthers ? last?.isOthers == false : isSofter) ? nil : generation,
+            isOthers: isOthers && last?.isOthers ?? true,
             number: nextNumber()
         )
     }
@@ -59,6 +80,9 @@ struct PendingInvalidations {
     mutating func settle(_ ticket: Ticket) {
         if tickets[ticket.key]?.number == ticket.number { tickets[ticket.key] = nil }
     }
+
+    /// Those of which the store may show that it need not be told.
+    var comparable: [Ticket] { tickets.values.filter(\.isComparable) }
 
     mutating func dropRepeated() { tickets = tickets.filter { !$0.value.isRepeated } }
 

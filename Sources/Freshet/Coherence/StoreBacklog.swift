@@ -25,7 +25,9 @@ final class StoreBacklog: Sendable {
 
         mutating func addAgain(_ lost: CircularBuffer<RecentWrites.Invalidated>) {
             if isClosed { return }
-            for item in lost { pending.addAgain(item.invalidation, of: item.key, item.generation) }
+            for item in lost {
+                pending.addAgain(item.invalidation, of: item.key, item.generation, isOthers: item.isOthers)
+            }
         }
 
         /// Notes an invalidation that the store has taken.
@@ -45,6 +47,9 @@ final class StoreBacklog: Sendable {
     private static let longestPause = Duration.seconds(10)
     /// Between rounds once there is little time left.
     private static let lastPause = Duration.milliseconds(200)
+
+    /// Keys in one question.
+    private static let batch = 512
 
     private let state = NIOLockedValueBox(State())
     private let store: GuardedStore
@@ -149,15 +154,11 @@ final class StoreBacklog: Sendable {
     /// - Returns: what the store has taken for the first time.
     private func send(_ ticket: PendingInvalidations.Ticket) async throws -> Invalidation? {
         if let lease = ticket.lease { return try await store.dropEntry(ticket.key, lease) ? .remove : nil }
-        if ticket.isRepeated, try await has(ticket) { return nil }
+        if ticket.isComparable, let known = try await store.checkEntries([ticket.key]).first, ticket.isKept(by: known) {
+            return nil
+        }
         try await store.invalidateEntry(ticket.key, ticket.invalidation)
         return ticket.isRepeated ? nil : ticket.invalidation
-    }
-
-    /// Whether the store still has what it took before.
-    private func has(_ ticket: PendingInvalidations.Ticket) async throws -> Bool {
-        guard let generation = ticket.generation else { return false }
-        return try await store.checkEntries([ticket.key]).first??.generation == generation
     }
 
     /// Gives up a lease that was granted or may have been, in a task that the caller's cancellation does not reach. What
@@ -203,6 +204,19 @@ final class StoreBacklog: Sendable {
         let now = spawner.now()
         let item = RecentWrites.Invalidated(key: key, invalidation: invalidation, generation: generation, at: now)
         if state.withLockedValue({ $0.note(item, sentAt: sentAt) }) { startReplay() }
+    }
+
+    /// Notes an invalidation of another process, or of this one, that its message told of.
+    func noteTold(_ invalidation: Invalidation, of key: String, _ generation: Generation) {
+        let now = spawner.now()
+        let item = RecentWrites.Invalidated(
+            key: key,
+            invalidation: invalidation,
+            generation: generation,
+            at: now,
+            isOthers: true
+        )
+        state.withLockedValue { $0.recent.add(item) }
     }
 
     /// Notes that the store has taken the end of a load.
@@ -329,8 +343,25 @@ final class StoreBacklog: Sendable {
     ///
     /// - Returns: why it takes no more.
     private func sendAll() async -> CacheError? {
-        let failures = [await sendAll(isRepeated: false), await sendAll(isRepeated: true)]
-        return failures.lazy.compactMap { $0 }.first
+        let new = await sendAll(isRepeated: false)
+        await settleKept()
+        let repeated = await sendAll(isRepeated: true)
+        return new ?? repeated
+    }
+
+    /// Forgets what the store need not be told again, many keys at a time. What it does not answer is asked for one by one.
+    private func settleKept() async {
+        var rest = state.withLockedValue { $0.pending.comparable }[...]
+        while !rest.isEmpty {
+            let tickets = rest.prefix(Self.batch)
+            guard let known = try? await store.checkEntries(tickets.map(\.key)) else { return }
+            state.withLockedValue { state in
+                for (ticket, known) in zip(tickets, known) where ticket.isKept(by: known) {
+                    state.pending.settle(ticket)
+                }
+            }
+            rest.removeFirst(tickets.count)
+        }
     }
 
     /// In whatever order, so that one that is never taken does not hold up the others for ever.

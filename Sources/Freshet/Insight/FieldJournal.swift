@@ -34,6 +34,9 @@ final class FieldJournal: Sendable {
     /// once.
     func watch(_ watcher: @escaping Watcher) { watchers.withLockedValue { $0.append(watcher) } }
 
+    /// Whether it is the key of one of the fields.
+    func covers(_ key: String) -> Bool { pages[key] != nil }
+
     func record(_ event: FieldEvent, of key: String) {
         guard let page = pages[key] else { return }
         page.state.withLockedValue { state in

@@ -194,6 +194,42 @@ struct BackplaneTests {
         node.run.cancel()
     }
 
+    @Test("C1: what another node has invalidated is invalidated again if the store has lost it, and only then")
+    func repeatedOfOthers() async throws {
+        let node = try await Node(Fleet(source: .counting))
+        let (fleet, cache, store) = (node.fleet, node.cache, node.store)
+        func gap() async {
+            for event in [BackplaneEvent.lost, .live] { node.backplane.send(event) }
+            await fleet.spawner.settle()
+        }
+        _ = try await cache.value(of: fleet.field)
+        let old = fleet.store.record("agents_list", at: fleet.spawner.now())
+        try await node.hear(.remove)
+        await gap()
+        #expect(try await cache.value(of: fleet.field) == "v2")
+        await gap()
+        #expect(store.calls(of: .invalidate) == 0)
+        try fleet.store.update("agents_list") { record, _ in record = old }
+        node.backplane.send(.lost)
+        #expect(try await cache.value(of: fleet.field) == "v2", "what is held is believed for a while")
+        node.backplane.send(.live)
+        await fleet.spawner.settle()
+        #expect(store.calls(of: .invalidate) == 1)
+        #expect(try await cache.value(of: fleet.field) == "v3")
+        node.run.cancel()
+    }
+
+    @Test("what is told of other keys is not this node's to repeat")
+    func keysOfOthers() async throws {
+        let node = try await Node(Fleet(source: .counting))
+        try await node.fleet.store.invalidateEntry("other", .expire)
+        node.backplane.send(.changed(key: "other", .invalidated(.expire), Generation("1")))
+        for event in [BackplaneEvent.lost, .live] { node.backplane.send(event) }
+        await node.fleet.spawner.settle()
+        #expect((node.store.calls(of: .check), node.store.calls(of: .invalidate)) == (0, 0))
+        node.run.cancel()
+    }
+
     @Test("C1: so is what the store took before a gap, and confirms only behind it")
     func repeatedAfterLateAnswer() async throws {
         let node = try await Node(Fleet(source: .counting))

@@ -74,6 +74,22 @@ struct PendingInvalidationsTests {
         #expect(pending.ticket(for: "b")?.generation == Generation("g"))
     }
 
+    @Test("what others have sent is as the last of it left the key; with what this process has sent it is not known")
+    func ofOthers() throws {
+        var pending = PendingInvalidations()
+        pending.addAgain(.remove, of: "a", Generation("1"), isOthers: true)
+        pending.addAgain(.expire, of: "a", Generation("2"), isOthers: true)
+        let theirs = try #require(pending.ticket(for: "a"))
+        #expect((theirs.invalidation, theirs.generation, theirs.isOthers) == (.remove, Generation("2"), true))
+        #expect(theirs.isKept(by: nil))
+        #expect(theirs.isKept(by: EntryRead.Known(generation: Generation("2"), digest: "")))
+        #expect(!theirs.isKept(by: EntryRead.Known(generation: Generation("1"), digest: "")))
+        pending.addAgain(.expire, of: "a", nil)
+        #expect(pending.ticket(for: "a")?.isComparable == false)
+        pending.addAgain(.expire, of: "a", Generation("3"), isOthers: true)
+        #expect(pending.ticket(for: "a")?.isComparable == false)
+    }
+
     @Test("what came while one was being sent is still to be sent")
     func settle() throws {
         var pending = PendingInvalidations()

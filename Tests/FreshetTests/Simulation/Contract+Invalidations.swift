@@ -42,9 +42,11 @@ extension Contract {
     private func mustBeKnown(_ invalidation: History.Call, _ done: History.Moment, to answer: Answer) -> Bool {
         let call = answer.call
         if invalidation.node == call.node { return done < call.begin && knowsGaps(call, to: answer.end) }
-        // While a node's breaker is open its forced refreshes are told later, as if they were queued.
+        // While a node's breaker is open its forced refreshes are told later, as if they were queued. One that ends before the
+        // others have heard of it leaves nobody to repeat it.
+        let heard = done.time + Channel.longest
         return invalidation.outcome != .invalidated(.queued) && done.time + bound < call.begin.time
-            && history.isWell(invalidation.node, for: Self.recovery, before: invalidation.begin.time, to: done.time)
+            && history.isWell(invalidation.node, for: Self.recovery, before: invalidation.begin.time, to: heard)
             && history.isWell(call.node, for: Self.recovery, before: call.begin.time, to: answer.end.time)
     }
 

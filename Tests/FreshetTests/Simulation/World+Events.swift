@@ -181,8 +181,7 @@ extension World {
         while spawner.now() < end {
             try? await spawner.sleep(for: chance.time(upTo: .seconds(10)))
             if hasOthers { await write() }
-            // One that has ended repeats nothing.
-            if !isForgetful, chance.percent(10) { await start(insteadOf: chance.pick(nodes)) }
+            if chance.percent(10) { await start(insteadOf: chance.pick(nodes)) }
         }
     }
 

@@ -46,6 +46,7 @@ extension FieldCache: Service {
             }
         case .changed(let key, .invalidated(let invalidation), let generation):
             record(invalidation, .backplane, of: key)
+            if tools.journal.covers(key) { tools.backlog.noteTold(invalidation, of: key, generation) }
             desk.tell(key, generation, isInvalidation: true) {
                 tools.suspectFailure(of: key)
                 $0.invalidate(key, invalidation, unlessOf: generation)
