@@ -152,6 +152,12 @@ extension World {
             let snapshot = server.snapshot()
             let ages: [Duration] = [.milliseconds(20), .seconds(1), .seconds(5)]
             try? await spawner.sleep(for: chance.time(upTo: chance.pick(ages)))
+            // What one did that is no longer there, only those know who have heard of it.
+            if chance.percent(40) {
+                let old = chance.pick(nodes)
+                await start(insteadOf: old)
+                _ = history.beginTrouble(old.number, "it answers its last callers", .unheardGap)
+            }
             let nodes = nodes
             let isHeard = chance.percent(60)
             let troubles = nodes.map { history.beginTrouble($0.number, "the store starts again", .gap) }
