@@ -47,7 +47,10 @@ extension Contract {
         let heard = done.time + Channel.longest
         return invalidation.outcome != .invalidated(.queued) && done.time + bound < call.begin.time
             && history.isWell(invalidation.node, for: Self.recovery, before: invalidation.begin.time, to: heard)
-            && history.isWell(call.node, for: Self.recovery, before: call.begin.time, to: answer.end.time)
+            && history.isWell(call.node, [.store], for: Self.recovery, before: call.begin.time, to: answer.end.time)
+            // Behind a gap it looks at once.
+            && history.isWell(call.node, [.gap], for: bound, before: call.begin.time, to: answer.end.time)
+            && knowsGaps(call, to: answer.end)
     }
 
     /// Whether a node knew, when it was asked, that the store may lack what it took. What it has read before that it believes
