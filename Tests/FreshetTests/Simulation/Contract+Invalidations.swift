@@ -50,6 +50,7 @@ extension Contract {
             && history.isWell(call.node, [.store], for: Self.recovery, before: call.begin.time, to: answer.end.time)
             // Behind a gap it looks at once.
             && history.isWell(call.node, [.gap], for: bound, before: call.begin.time, to: answer.end.time)
+            && history.isWell(nil, [.lostWrites], for: bound, before: call.begin.time, to: answer.end.time)
             && knowsGaps(call, to: answer.end)
     }
 

@@ -64,10 +64,13 @@ final class History: Sendable {
         case gap
         /// The same, and it does not know yet.
         case unheardGap
+        /// Not all nodes are back that know what a store has lost which has started again.
+        case lostWrites
     }
 
     private struct Trouble {
-        let node: Int
+        /// nil: any.
+        let node: Int?
         let kind: TroubleKind
         let begin: Moment
         var end: Moment?
@@ -181,9 +184,9 @@ final class History: Sendable {
     }
 
     /// - Returns: its number.
-    func beginTrouble(_ node: Int, _ what: String, _ kind: TroubleKind) -> Int {
+    func beginTrouble(_ node: Int?, _ what: String, _ kind: TroubleKind) -> Int {
         state.withLockedValue { state in
-            let now = state.note("node \(node): \(what)", at: spawner.now())
+            let now = state.note("\(node.map { "node \($0): " } ?? "")\(what)", at: spawner.now())
             state.troubles.append(Trouble(node: node, kind: kind, begin: now))
             return state.troubles.count - 1
         }
@@ -191,8 +194,8 @@ final class History: Sendable {
 
     func endTrouble(_ number: Int) {
         state.withLockedValue { state in
-            let node = state.troubles[number].node
-            state.troubles[number].end = state.note("node \(node): trouble is over", at: spawner.now())
+            let node = state.troubles[number].node.map { "node \($0): " } ?? ""
+            state.troubles[number].end = state.note("\(node)trouble is over", at: spawner.now())
         }
     }
 
@@ -206,7 +209,7 @@ final class History: Sendable {
     ) -> Bool {
         state.withLockedValue { state in
             !state.troubles.contains { trouble in
-                trouble.node == node ?? trouble.node && kinds.contains(trouble.kind) && trouble.begin.time <= end
+                (node == nil || trouble.node == node) && kinds.contains(trouble.kind) && trouble.begin.time <= end
                     && (trouble.end.map { $0.time + time >= begin } ?? true)
             }
         }

@@ -149,12 +149,14 @@ extension World {
     func restartStore(until end: MonotonicInstant) async {
         while spawner.now() < end {
             try? await spawner.sleep(for: chance.time(upTo: .seconds(25)))
-            let snapshot = server.snapshot()
+            let (snapshot, witnesses) = (server.snapshot(), nodes.map(\.number))
             let ages: [Duration] = [.milliseconds(20), .seconds(1), .seconds(5)]
             try? await spawner.sleep(for: chance.time(upTo: chance.pick(ages)))
             // What one did that is no longer there, only those know who have heard of it.
-            if chance.percent(40) {
-                let old = chance.pick(nodes)
+            let present = nodes.filter { witnesses.contains($0.number) }
+            if present.isEmpty { continue }
+            if present.count > 1, chance.percent(60) {
+                let old = chance.pick(present)
                 await start(insteadOf: old)
                 _ = history.beginTrouble(old.number, "it answers its last callers", .unheardGap)
             }
@@ -166,6 +168,7 @@ extension World {
                 node.link.become(.down)
                 if isHeard { node.channel.become(isLive: false) } else { node.channel.fallSilent() }
             }
+            let lost = history.beginTrouble(nil, "the store lacks what came last", .lostWrites)
             server.restart(from: snapshot)
             try? await spawner.sleep(for: chance.time(upTo: chance.pick([.milliseconds(50), .seconds(3)])))
             for (number, (node, trouble)) in zip(nodes, troubles).enumerated() {
@@ -179,6 +182,7 @@ extension World {
                 node.channel.become(isLive: true)
                 history.endTrouble(trouble)
             }
+            history.endTrouble(lost)
         }
     }
 
