@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Simulation", .timeLimit(.minutes(10)))
 struct SimulationTests {
-    /// A seed decides the same again with `SWIFT_DETERMINISTIC_HASHING=1`.
+    /// A seed decides the same again with `SWIFT_DETERMINISTIC_HASHING=1`, but for when a process that is told to end notices.
     @Test("C1 to C6 hold whatever a seed decides")
     func contract() async throws {
         for seed in Seeds.drawn(unlessTold: 20) {
