@@ -241,7 +241,7 @@ struct BackplaneTests {
         node.backplane.send(.lost)
         node.backplane.send(.live)
         node.store.recover()
-        try await expiring.value
+        #expect(try await expiring.value == .done)
         await clock.advance(by: .seconds(1))
         #expect(node.store.calls(of: .invalidate) == 2)
         await clock.advance(by: .seconds(5))
