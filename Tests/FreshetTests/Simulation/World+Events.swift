@@ -132,8 +132,9 @@ extension World {
                 ] as [Link.Condition]
             )
             let isCut = condition == .good || chance.percent(50)
-            let what = "store \(condition), backplane \(isCut ? "lost" : "there")"
-            let trouble = history.beginTrouble(node.number, what, isCut ? .gap : .store)
+            var troubles: [Int] = []
+            if condition != .good { troubles.append(history.beginTrouble(node.number, "store \(condition)", .store)) }
+            if isCut { troubles.append(history.beginTrouble(node.number, "backplane lost", .gap)) }
             node.link.become(condition)
             if isCut { node.channel.become(isLive: false) }
             let lengths: [Duration] = [.milliseconds(50), .seconds(3), .seconds(20)]
@@ -141,7 +142,7 @@ extension World {
             node.link.become(.good)
             try? await spawner.sleep(for: chance.time(upTo: .milliseconds(300)))
             if isCut { node.channel.become(isLive: true) }
-            history.endTrouble(trouble)
+            for trouble in troubles { history.endTrouble(trouble) }
         }
     }
 
